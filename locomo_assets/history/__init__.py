@@ -1,0 +1,1 @@
+"""The history: immutable Parquet attempts are the truth, `history.duckdb` is a lens on them."""

@@ -1,0 +1,227 @@
+"""The tables of the history, column by column: the contract of every writer and reader.
+
+Here: names, types, the schema's version. How rows reach disk is `store`, how people query them
+is `lens` and `sql/`.
+
+Every row of every table begins with the lineage columns, which the store fills in from the
+attempt, so that writers give only what is theirs. Times are UTC; units stand in the names. To
+evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never rename or retype.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_STR = pa.string()
+_I32 = pa.int32()
+_I64 = pa.int64()
+_F64 = pa.float64()
+_BOOL = pa.bool_()
+_TIME = pa.timestamp("us", tz="UTC")
+_STRS = pa.list_(pa.string())
+
+LINEAGE: tuple[tuple[str, pa.DataType], ...] = (
+    ("attempt_id", _STR),
+    ("run_id", _STR),
+    ("asset", _STR),
+    ("release", _STR),  # null for the data set's own tables
+    ("conversation", _STR),
+    ("code_version", _STR),
+    ("dataset_sha256", _STR),
+    ("system", _STR),  # `backboard`, `standin`, …: who was measured; null for data set tables
+    ("written_at", _TIME),
+)
+
+_OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
+    # the data set
+    "conversations": (
+        ("speaker_a", _STR),
+        ("speaker_b", _STR),
+        ("sessions", _I32),
+        ("turns", _I32),
+        ("questions", _I32),
+        ("source", _STR),
+    ),
+    "sessions": (
+        ("session_index", _I32),
+        ("started_at", _TIME),
+        ("date_text", _STR),
+        ("turns", _I32),
+    ),
+    "turns": (
+        ("session_index", _I32),
+        ("turn_index", _I32),
+        ("dia_id", _STR),
+        ("speaker", _STR),
+        ("text", _STR),
+        ("image_urls", _STRS),
+        ("image_query", _STR),
+        ("image_caption", _STR),
+    ),
+    "questions": (
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("gold_answer", _STR),
+        ("adversarial_answer", _STR),
+        ("evidence_as_written", _STRS),
+        ("evidence", _STRS),
+        ("evidence_unresolved", _STRS),
+    ),
+    # what was measured
+    "releases": (
+        ("source", _STR),  # who named it: `person`, or a release feed's kind
+        ("published_at", _TIME),
+        ("registered_at", _TIME),
+        ("url", _STR),
+    ),
+    # ingestion: one row per attempt, then per turn, per memory operation, per memory
+    "ingestions": (
+        ("ingestion_id", _STR),
+        ("fingerprint", _STR),
+        ("assistant_id", _STR),
+        ("base_url", _STR),
+        ("ingest_protocol", _STR),
+        ("llm_provider", _STR),
+        ("llm_model", _STR),
+        ("sessions", _I32),
+        ("turns", _I32),
+        ("turns_ingested", _I32),
+        ("operations_completed", _I32),
+        ("operations_failed", _I32),
+        ("operations_timed_out", _I32),
+        ("memories", _I32),
+        ("started_at", _TIME),
+        ("ended_at", _TIME),
+        ("duration_s", _F64),
+    ),
+    "ingested_turns": (
+        ("ingestion_id", _STR),
+        ("assistant_id", _STR),
+        ("session_index", _I32),
+        ("turn_index", _I32),
+        ("dia_id", _STR),
+        ("thread_id", _STR),
+        ("message_id", _STR),
+        ("memory_operation_id", _STR),
+        ("sent_at", _TIME),
+        ("latency_ms", _F64),
+    ),
+    "memory_operations": (
+        ("ingestion_id", _STR),
+        ("memory_operation_id", _STR),
+        ("session_index", _I32),
+        ("turn_index", _I32),
+        ("dia_id", _STR),
+        ("status", _STR),  # completed, error, timed_out
+        ("memory_ids", _STRS),
+        ("wait_ms", _F64),
+        ("ended_at", _TIME),
+    ),
+    "memories": (
+        ("ingestion_id", _STR),
+        ("memory_id", _STR),
+        ("memory", _STR),
+        ("metadata_json", _STR),
+        ("created_at", _TIME),
+        ("updated_at", _TIME),
+    ),
+    # answers
+    "answers": (
+        ("answer_id", _STR),
+        ("fingerprint", _STR),
+        ("ingestion_id", _STR),
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("question_protocol", _STR),
+        ("memory_mode", _STR),
+        ("llm_provider", _STR),
+        ("llm_model", _STR),
+        ("outcome", _STR),  # answered, unanswered
+        ("reason", _STR),  # why unanswered
+        ("answer", _STR),
+        ("thread_id", _STR),
+        ("message_id", _STR),
+        ("memory_operation_id", _STR),
+        ("retrieved", _I32),
+        ("input_tokens", _I64),
+        ("output_tokens", _I64),
+        ("cost_usd", _F64),
+        ("first_chunk_ms", _F64),
+        ("latency_ms", _F64),
+        ("in_flight", _I32),  # requests at this endpoint when it was sent, itself counted
+        ("asked_at", _TIME),
+    ),
+    "retrieved_memories": (
+        ("answer_id", _STR),
+        ("question_index", _I32),
+        ("rank", _I32),  # from 1
+        ("memory_id", _STR),
+        ("memory", _STR),
+        ("score", _F64),
+    ),
+    # verdicts
+    "judgements": (
+        ("judgement_id", _STR),
+        ("fingerprint", _STR),
+        ("answer_id", _STR),
+        ("ingestion_id", _STR),
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question_protocol", _STR),
+        ("judge", _STR),
+        ("judge_system", _STR),  # `lexical`, `openai`, `standin`, a host
+        ("judge_model", _STR),
+        ("prompt_name", _STR),
+        ("prompt_sha256", _STR),
+        ("judge_parameters_json", _STR),
+        ("votes", _I32),
+        ("agreement", _F64),
+        ("verdict", _STR),  # correct, wrong, unscored, unanswered
+        ("reasoning", _STR),
+        ("reason", _STR),  # why unscored or unanswered
+        ("reused_from_judgement_id", _STR),  # set where an equal verdict was already paid for
+        ("input_tokens", _I64),
+        ("output_tokens", _I64),
+        ("cost_usd", _F64),
+        ("latency_ms", _F64),
+        ("judged_at", _TIME),
+    ),
+    # every HTTP request of an attempt
+    "calls": (
+        ("call_id", _STR),
+        ("service", _STR),  # backboard, judge
+        ("endpoint", _STR),  # method and path template, e.g. `POST /threads/{id}/messages`
+        ("status", _I32),  # null where no answer came
+        ("error", _STR),  # null, or the kind of failure
+        ("attempt", _I32),  # from 1
+        ("latency_ms", _F64),
+        ("in_flight", _I32),
+        ("input_tokens", _I64),
+        ("output_tokens", _I64),
+        ("cost_usd", _F64),
+        ("started_at", _TIME),
+        ("request_id", _STR),
+    ),
+}
+
+TABLES: dict[str, pa.Schema] = {
+    name: pa.schema([pa.field(n, t) for n, t in (*LINEAGE, *own)]) for name, own in _OWN.items()
+}
+"""Table name → Arrow schema, lineage columns first."""
+
+ASSET_TABLES: dict[str, tuple[str, ...]] = {
+    "locomo_dataset": ("conversations", "sessions", "turns", "questions"),
+    "releases": ("releases",),
+    "ingested_memories": (
+        "ingestions",
+        "ingested_turns",
+        "memory_operations",
+        "memories",
+        "calls",
+    ),
+    "answers": ("answers", "retrieved_memories", "calls"),
+    "judgements": ("judgements", "calls"),
+}
+"""Which tables an attempt of an asset may write."""

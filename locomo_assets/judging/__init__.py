@@ -1,0 +1,1 @@
+"""From an answer to a verdict: the LLM judge, the lexical judge, prompts, strict parsing."""
