@@ -1,0 +1,123 @@
+"""The workplace of a run: everything a measurement needs, put together once.
+
+Here: the bundle and the rows' common lineage. How one conversation is measured with it is
+`stages`; who builds it from settings is `pipeline.workplace`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+
+from locomo_assets import __version__
+from locomo_assets.backboard.asking import AskProtocol
+from locomo_assets.backboard.calls import CallRecord
+from locomo_assets.backboard.ingesting import IngestProtocol
+from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.store import HistoryStore, Lineage
+from locomo_assets.judging.judge import Judge
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.locomo.rows import from_rows
+from locomo_assets.measurement.progress import Progress
+from locomo_assets.prices import PriceTable
+
+_calls: ContextVar[list[CallRecord] | None] = ContextVar("calls", default=None)
+
+
+class NothingToMeasure(LocomoError):
+    """Something that must be in the history first is not there."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one run measures of one conversation.
+
+    `questions`: at most so many, the first of the data set's list; None: all.
+    `adversarial`: category 5 too. `force`: ask and judge again what is already there.
+    """
+
+    release: str
+    conversation: str
+    questions: int | None = None
+    adversarial: bool = False
+    force: bool = False
+
+
+@dataclass
+class Bench:
+    """The store, the service under test, the judge, and what is said of both in every row."""
+
+    store: HistoryStore
+    client: BackboardClient
+    judge: Judge
+    system: str
+    base_url: str
+    ingest_protocol: IngestProtocol
+    ask_protocol: AskProtocol
+    prices: PriceTable
+    run_id: str
+    progress: Progress = field(default_factory=Progress)
+
+    def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:
+        """What every row of an attempt carries."""
+        return Lineage(
+            asset=asset,
+            run_id=self.run_id,
+            release=order.release,
+            conversation=order.conversation,
+            code_version=__version__,
+            dataset_sha256=dataset_sha256,
+            system=self.system,
+        )
+
+
+def note_call(record: CallRecord) -> None:
+    """Keeps a request for the attempt at work in this context; the clients' `record` callback."""
+    calls = _calls.get()
+    if calls is not None:
+        calls.append(record)
+
+
+@contextmanager
+def noted_calls() -> Iterator[list[CallRecord]]:
+    """Collects the requests that are made inside, child tasks included."""
+    calls: list[CallRecord] = []
+    token = _calls.set(calls)
+    try:
+        yield calls
+    finally:
+        _calls.reset(token)
+
+
+def call_rows(calls: list[CallRecord], prices: PriceTable, model: str) -> list[dict[str, object]]:
+    """Rows of the `calls` table; a cost the client did not know is filled in from the prices."""
+    rows = []
+    for call in calls:
+        row: dict[str, object] = asdict(call)
+        if call.cost_usd is None and call.output_tokens is not None:
+            row["cost_usd"] = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
+        rows.append(row)
+    return rows
+
+
+def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Conversation, str]:
+    """The newest version of a conversation in the history, and its data set's SHA-256.
+
+    Raises:
+        NothingToMeasure: no data set with that conversation was materialized.
+    """
+    markers = store.markers(asset="locomo_dataset", conversation=conversation)
+    if not markers:
+        raise NothingToMeasure(
+            f"conversation {conversation}: not in the history; materialize locomo_dataset with a "
+            "data set that has it first"
+        )
+    newest = [markers[-1]]
+    rows = {
+        table: store.read(table, newest).to_pylist()
+        for table in ("conversations", "sessions", "turns", "questions")
+    }
+    return from_rows(rows), markers[-1].dataset_sha256

@@ -1,0 +1,37 @@
+"""How far a run is: counts that grow while it works.
+
+Here: the counts and who is told of them. How they are drawn is the caller's: a terminal in
+`cli`, asset observations in `pipeline`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is done of what is to do. `errors` counts HTTP requests that failed."""
+
+    turns: int = 0
+    turns_to_do: int = 0
+    questions: int = 0
+    questions_to_do: int = 0
+    verdicts: int = 0
+    verdicts_to_do: int = 0
+    errors: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass
+class Progress:
+    """The counts of one run, and those who listen. Used from one event loop only."""
+
+    listeners: list[Callable[[Counts], None]] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def add(self, **more: float) -> None:
+        """Adds to the named counts and tells the listeners."""
+        now = {name: getattr(self.counts, name) + value for name, value in more.items()}
+        self.counts = replace(self.counts, **now)
+        for listener in self.listeners:
+            listener(self.counts)

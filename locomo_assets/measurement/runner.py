@@ -1,0 +1,60 @@
+"""Many conversations side by side; one that fails fails alone.
+
+Here: the stages in their order, per conversation, and who is told of each. Stages are `stages`.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.stages import (
+    StageReport,
+    answer_questions,
+    ingest_conversation,
+    judge_answers,
+)
+
+STAGES = {
+    "ingested_memories": ingest_conversation,
+    "answers": answer_questions,
+    "judgements": judge_answers,
+}
+"""Asset → the stage that makes it, in their order."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A conversation that did not get through: the stage at which, and why."""
+
+    order: Order
+    asset: str
+    error: LocomoError | OSError
+
+
+async def measure(
+    bench: Bench,
+    orders: Sequence[Order],
+    assets: Collection[str],
+    on_report: Callable[[Order, StageReport], None],
+) -> list[Failed]:
+    """Takes each order through the wanted stages; reports each stage as it ends.
+
+    Returns the failures. Only errors that belong to one conversation are caught; anything else
+    (a fault of ours, a cancel) ends the run.
+    """
+
+    async def one(order: Order) -> Failed | None:
+        for asset, stage in STAGES.items():
+            if asset not in assets:
+                continue
+            try:
+                report = await stage(bench, order)
+            except (LocomoError, OSError) as error:
+                return Failed(order, asset, error)
+            on_report(order, report)
+        return None
+
+    results = await asyncio.gather(*(one(order) for order in orders))
+    return [failed for failed in results if failed is not None]

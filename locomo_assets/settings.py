@@ -1,0 +1,177 @@
+"""What the environment says: the only module that reads it.
+
+Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`.
+Keys live in `SecretStr` and are shown nowhere.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from locomo_assets.errors import LocomoError
+
+BACKBOARD_URL = "https://app.backboard.io/api"
+
+
+class SettingsError(LocomoError):
+    """A setting has a value that can't be used."""
+
+    exit_code = 2
+
+
+class Settings(BaseSettings):
+    """Every setting, frozen. Each field's description is its line in the README's table."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    home: Path = Field(
+        default=Path(".locomo"),
+        validation_alias="LOCOMO_HOME",
+        description="Folder for the Dagster instance, the stand-in's state and the local history",
+    )
+    history: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_HISTORY",
+        description="URL of the history (`file:///…`); default: `history` in LOCOMO_HOME",
+    )
+    dataset: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_DATASET",
+        description="Path or https URL of a LoCoMo file; default: the packaged sample",
+    )
+    dataset_sha256: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_DATASET_SHA256",
+        description="SHA-256 the data set must have; needed where LOCOMO_DATASET is a URL",
+    )
+    backboard_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="BACKBOARD_API_KEY",
+        description="Key of the Backboard API (costs money); without it the stand-in is measured",
+    )
+    backboard_base_url: str = Field(
+        default=BACKBOARD_URL,
+        validation_alias="BACKBOARD_BASE_URL",
+        description="Where the memory service answers",
+    )
+    openai_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="OPENAI_API_KEY",
+        description="Key of the judge's API (costs money); without it the lexical judge judges",
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        validation_alias="OPENAI_BASE_URL",
+        description="Where an OpenAI-compatible judge answers; default: OpenAI",
+    )
+    question_protocol: Literal["isolated", "published"] = Field(
+        default="isolated",
+        validation_alias="LOCOMO_QUESTION_PROTOCOL",
+        description="`isolated`: a fresh thread a question, memory Readonly, concurrent; "
+        "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant",
+    )
+    memory_wait: Literal["turn", "conversation"] = Field(
+        default="turn",
+        validation_alias="LOCOMO_MEMORY_WAIT",
+        description="Wait for a turn's memory operation before the next turn (`turn`, as "
+        "published) or for all of them at the end (`conversation`)",
+    )
+    llm_provider: str = Field(
+        default="google",
+        validation_alias="LOCOMO_LLM_PROVIDER",
+        description="Provider of the model that answers inside the memory service",
+    )
+    llm_model: str = Field(
+        default="gemini-2.5-pro",
+        validation_alias="LOCOMO_LLM_MODEL",
+        description="The model that answers inside the memory service",
+    )
+    judge_model: str = Field(
+        default="gpt-4.1", validation_alias="LOCOMO_JUDGE_MODEL", description="The judge's model"
+    )
+    judge_prompt: str = Field(
+        default="generous",
+        validation_alias="LOCOMO_JUDGE_PROMPT",
+        description="`generous`, `strict`, or the path of a prompt file",
+    )
+    prices: Path | None = Field(
+        default=None,
+        validation_alias="LOCOMO_PRICES",
+        description="A price table of your own (TOML) in place of the packaged, dated one",
+    )
+    partitions_per_run: Literal["all", "one"] = Field(
+        default="all",
+        validation_alias="LOCOMO_PARTITIONS_PER_RUN",
+        description="Whether a backfill measures all its conversations in one run (a laptop) or "
+        "each in a run of its own (run pods)",
+    )
+    max_messages_in_flight: int = Field(
+        default=16,
+        ge=1,
+        validation_alias="LOCOMO_MAX_MESSAGES_IN_FLIGHT",
+        description="Turns being saved at once, over all conversations",
+    )
+    max_questions_in_flight: int = Field(
+        default=16,
+        ge=1,
+        validation_alias="LOCOMO_MAX_QUESTIONS_IN_FLIGHT",
+        description="Questions being answered at once, over all conversations",
+    )
+    max_verdicts_in_flight: int = Field(
+        default=16,
+        ge=1,
+        validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
+        description="Verdicts being given at once, over all conversations",
+    )
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def history_url(self) -> str:
+        """The history's URL, resolved."""
+        return self.history or (self.home / "history").as_uri()
+
+    @property
+    def lens_path(self) -> Path:
+        """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
+        if self.history_url.startswith("file://"):
+            return Path(self.history_url.removeprefix("file://")) / "history.duckdb"
+        return self.home / "history.duckdb"
+
+    @property
+    def standin_path(self) -> Path:
+        """The in-process stand-in's state, shared by all runs of this home."""
+        return self.home / "standin" / "state.sqlite"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: naming the variable and what is wrong with it (never its value, which may
+            be a key).
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{name}: {first['msg']}; see the table of settings in README.md") from None
+    if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
+        raise SettingsError(
+            "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "
+            "to measure the packaged stand-in"
+        )
+    if settings.openai_base_url and settings.openai_api_key is None:
+        raise SettingsError(
+            "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL to "
+            "judge with the lexical judge"
+        )
+    return settings
