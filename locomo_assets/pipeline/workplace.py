@@ -7,11 +7,18 @@ lexical judge). What is done with them is `measurement`.
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.measurement.bench import Bench, note_call
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from locomo_assets.backboard.calls import CallRecord
+    from locomo_assets.backboard.wire import BackboardClient
+    from locomo_assets.judging.judge import Judge
+    from locomo_assets.prices import PriceTable
 
 MESSAGES = "POST /threads/{id}/messages"
 
@@ -56,3 +63,53 @@ class Workplace:
                 run_id=run_id,
                 progress=self.progress,
             )
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[tuple["BackboardClient", str]]:
+        from locomo_assets.backboard.limits import Limits
+        from locomo_assets.backboard.wire import BackboardClient
+
+        chosen = self.settings
+        widths = {MESSAGES: max(chosen.max_messages_in_flight, chosen.max_questions_in_flight)}
+        common = {"limits": Limits(16, widths), "record": self._note}
+        if chosen.backboard_api_key is not None:
+            key = chosen.backboard_api_key.get_secret_value()
+            async with BackboardClient(chosen.backboard_base_url, key, **common) as client:
+                yield client, chosen.backboard_base_url
+            return
+        from locomo_assets.standin.in_process import standin_transport
+        from locomo_assets.standin.settings import DEFAULT_KEY
+
+        chosen.standin_path.parent.mkdir(parents=True, exist_ok=True)
+        base_url = "http://standin.invalid/api"
+        async with (
+            standin_transport(chosen.standin_path) as transport,
+            BackboardClient(base_url, DEFAULT_KEY, transport=transport, **common) as client,
+        ):
+            yield client, base_url
+
+    @asynccontextmanager
+    async def _judge(self, prices: "PriceTable") -> AsyncIterator["Judge"]:
+        chosen = self.settings
+        if chosen.openai_api_key is None:
+            from locomo_assets.judging.lexical import LexicalJudge
+
+            yield LexicalJudge()
+            return
+        from locomo_assets.judging.llm import LLMJudge
+
+        async with LLMJudge.connect(
+            api_key=chosen.openai_api_key.get_secret_value(),
+            base_url=chosen.openai_base_url,
+            model=chosen.judge_model,
+            prompt=chosen.judge_prompt,
+            prices=prices,
+            record=self._note,
+            max_in_flight=chosen.max_verdicts_in_flight,
+        ) as judge:
+            yield judge
+
+    def _note(self, record: "CallRecord") -> None:
+        note_call(record)
+        if record.error is not None or (record.status or 0) >= 400:
+            self.progress.add(errors=1)

@@ -1,0 +1,111 @@
+"""Accuracy by release, and its trend: read from the lens, shown in the UI.
+
+Here: what the two assets report. The numbers are the SQL views' (`history/sql`), the pictures
+`reporting`'s.
+"""
+
+import dagster as dg
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history import lens
+from locomo_assets.pipeline.partitions import RELEASE, releases
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.reporting.accuracy import (
+    Accuracy,
+    by_category,
+    by_release,
+    markdown_table,
+    trend_chart,
+)
+
+
+def _fresh_lens(workplace: Workplace) -> None:
+    try:
+        lens.refresh(workplace.store(), workplace.settings.lens_path)
+    except (LocomoError, OSError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _numbers(row: Accuracy) -> dict[str, object]:
+    numbers = {
+        "accuracy_percent": row.accuracy_percent,
+        "accuracy_low_percent": row.low_percent,
+        "accuracy_high_percent": row.high_percent,
+        "questions": row.questions,
+        "scored": row.scored,
+        "correct": row.correct,
+        "unscored": row.unscored,
+        "unanswered": row.unanswered,
+        "latency_p50_ms": row.latency_p50_ms,
+        "latency_p95_ms": row.latency_p95_ms,
+        "tokens": row.tokens,
+        "cost_usd": row.cost_usd,
+    }
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+@dg.asset(
+    partitions_def=releases,
+    group_name="results",
+    kinds={"duckdb"},
+    owners=["team:evaluation"],
+    deps=[
+        dg.AssetDep(
+            "judgements",
+            partition_mapping=dg.MultiToSingleDimensionPartitionMapping(RELEASE),
+        )
+    ],
+    automation_condition=dg.AutomationCondition.eager(),
+    description="A release's accuracy: over the scored questions, by category, with its Wilson "
+    "interval. Made by itself once all conversations of a release are judged. Costs nothing.",
+)
+def accuracy_metrics(
+    context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
+) -> dg.MaterializeResult:
+    """The newest series of the release as numbers (the UI plots them), all of them as a table."""
+    _fresh_lens(workplace)
+    rows = by_release(workplace.settings.lens_path, context.partition_key)
+    if not rows:
+        raise dg.Failure(
+            f"release {context.partition_key}: no verdicts in the history; materialize its "
+            "judgements first",
+            allow_retries=False,
+        )
+    categories = by_category(workplace.settings.lens_path, context.partition_key)
+    return dg.MaterializeResult(
+        metadata={
+            **_numbers(rows[0]),
+            "system": rows[0].system,
+            "judge": rows[0].judge,
+            "question_protocol": rows[0].question_protocol,
+            "dataset_sha256": rows[0].dataset_sha256,
+            "by_category": dg.MetadataValue.md(markdown_table(categories)),
+            "series": dg.MetadataValue.md(markdown_table(rows)),
+            "history": dg.MetadataValue.path(str(workplace.settings.lens_path)),
+        }
+    )
+
+
+@dg.asset(
+    group_name="results",
+    kinds={"duckdb"},
+    owners=["team:evaluation"],
+    deps=[accuracy_metrics],
+    automation_condition=dg.AutomationCondition.eager().without(
+        ~dg.AutomationCondition.any_deps_missing()
+    ),
+    description="Accuracy over the releases, each series (system, question protocol, judge, data "
+    "set) by itself. Costs nothing.",
+)
+def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult:
+    """All releases as a table and a chart."""
+    _fresh_lens(workplace)
+    rows = by_release(workplace.settings.lens_path, None)
+    return dg.MaterializeResult(
+        metadata={
+            "releases": len({row.release for row in rows}),
+            "trend": dg.MetadataValue.md(trend_chart(rows)),
+            "table": dg.MetadataValue.md(markdown_table(rows)),
+            "dagster/row_count": len(rows),
+        }
+    )

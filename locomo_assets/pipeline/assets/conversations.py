@@ -1,0 +1,153 @@
+"""Ingested memories, answers and judgements: three assets, made by one step.
+
+Here: the step, its launch options and what it reports. One step, because each conversation goes
+its own way through the three stages: the slow ones hold up nobody, and one that fails leaves the
+others' results. What a stage does is `measurement.stages`.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import dagster as dg
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.schema import TABLES
+from locomo_assets.measurement.bench import Order
+from locomo_assets.measurement.progress import Counts
+from locomo_assets.measurement.runner import STAGES, measure
+from locomo_assets.measurement.stages import StageReport
+from locomo_assets.pipeline.partitions import grid, split
+from locomo_assets.pipeline.workplace import Workplace
+
+OBSERVE_EVERY_S = 10.0
+
+_SPECS = (
+    ("ingested_memories", "locomo_dataset", "ingestions", "Each turn of a conversation, in order, "
+     "in the memory of a new assistant. Costs one message a turn."),
+    ("answers", "ingested_memories", "answers", "Each question, answered by the assistant. Costs "
+     "one LLM answer a question."),
+    ("judgements", "answers", "judgements", "Each answer's verdict by the judge. Costs one judge "
+     "call a question; the lexical judge costs nothing."),
+)  # fmt: skip
+
+
+class MeasureConfig(dg.Config):
+    """Launch options of a measurement."""
+
+    questions: int | None = None
+    """Ask only the first so many questions of each conversation (cheaper)."""
+    adversarial: bool = False
+    """Ask category 5 too (446 more paid questions on the real data set)."""
+    force: bool = False
+    """Ask again what is stored already: pays the whole cost again."""
+
+
+def _table_schema(table: str) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[dg.TableColumn(field.name, str(field.type)) for field in TABLES[table]]
+    )
+
+
+def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
+    """The three assets; `partitions_per_run` (`all` or `one`) shapes their backfills."""
+    single = partitions_per_run == "all"
+
+    @dg.multi_asset(
+        name="measured_conversation",
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=[upstream],
+                description=description,
+                skippable=True,
+                kinds={"parquet"},
+                owners=["team:evaluation"],
+                metadata={"dagster/column_schema": _table_schema(table)},
+            )
+            for name, upstream, table, description in _SPECS
+        ],
+        can_subset=True,
+        group_name="measurement",
+        partitions_def=grid,
+        backfill_policy=(
+            dg.BackfillPolicy.single_run() if single else dg.BackfillPolicy.multi_run(1)
+        ),
+    )
+    async def measured_conversation(
+        context: dg.AssetExecutionContext,
+        config: MeasureConfig,
+        workplace: dg.ResourceParam[Workplace],
+    ) -> AsyncIterator[dg.MaterializeResult]:
+        wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
+        orders = [
+            Order(release=release, conversation=conversation, **config.model_dump())
+            for conversation, release in map(split, context.partition_keys)
+        ]
+        reports: list[tuple[Order, StageReport]] = []
+        workplace.progress.listeners.append(_Observer(context, wanted[-1]))
+        try:
+            async with workplace.bench(context.run_id) as bench:
+                failures = await measure(
+                    bench, orders, wanted, lambda order, report: reports.append((order, report))
+                )
+        except (LocomoError, OSError) as error:
+            _log_reports(context, reports)
+            raise dg.Failure(str(error), allow_retries=False) from error
+        finally:
+            workplace.progress.listeners.pop()
+        if failures:
+            _log_reports(context, reports)
+            lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
+            raise dg.Failure(
+                f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
+                allow_retries=False,
+            )
+        for order, report in reports:
+            context.add_asset_metadata(
+                _metadata(report), asset_key=report.asset, partition_key=_key(order)
+            )
+        for name in wanted:
+            yield dg.MaterializeResult(asset_key=name)
+
+    return measured_conversation
+
+
+def _key(order: Order) -> str:
+    return f"{order.conversation}|{order.release}"
+
+
+def _metadata(report: StageReport) -> dict[str, object]:
+    numbers = {name: value for name, value in report.numbers.items() if value is not None}
+    return {**numbers, "attempt": report.attempt_id or "reused: everything was stored already"}
+
+
+def _log_reports(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> None:
+    """Materializations of what was done, where the step itself is about to fail."""
+    for order, report in reports:
+        context.log_event(
+            dg.AssetMaterialization(
+                report.asset, partition=_key(order), metadata=_metadata(report)
+            )
+        )
+
+
+class _Observer:
+    """Tells the UI how far the run is, now and then."""
+
+    def __init__(self, context: dg.AssetExecutionContext, asset: str) -> None:
+        self._context = context
+        self._asset = asset
+        self._last = time.monotonic()
+
+    def __call__(self, counts: Counts) -> None:
+        if time.monotonic() - self._last < OBSERVE_EVERY_S:
+            return
+        self._last = time.monotonic()
+        numbers = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
+        self._context.log_event(
+            dg.AssetObservation(
+                self._asset, partition=self._context.partition_keys[0], metadata=numbers
+            )
+        )

@@ -1,0 +1,46 @@
+"""The code location, put together: `build_defs(settings)` is the seam for tests and the CLI.
+
+Here: which assets, resources, sensors and executor there are. What they do is elsewhere.
+"""
+
+import warnings
+
+import dagster as dg
+
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.settings import Settings, read_settings
+
+
+def build_defs(
+    settings: Settings | None = None, *, workplace: Workplace | None = None
+) -> dg.Definitions:
+    """Definitions over these settings (the environment's where None).
+
+    Raises:
+        SettingsError: a setting can't be used.
+    """
+    # Mapping a release to its conversations is beta in Dagster 1.13; the version is pinned.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
+    from locomo_assets.pipeline.assets.conversations import conversation_assets
+    from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
+
+    place = workplace or Workplace(settings or read_settings())
+    results = [accuracy_metrics, accuracy_trends]
+    return dg.Definitions(
+        assets=[
+            locomo_dataset,
+            conversation_assets(place.settings.partitions_per_run),
+            *results,
+        ],
+        resources={"workplace": dg.ResourceDefinition.hardcoded_resource(place)},
+        sensors=[
+            dg.AutomationConditionSensorDefinition(
+                "results_automation",
+                target=dg.AssetSelection.assets(*results),
+                # On from the start, unlike whatever costs money: these two only read.
+                default_status=dg.DefaultSensorStatus.RUNNING,
+            )
+        ],
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,48 @@
+"""The grid: conversation × release, both dynamic.
+
+Here: the definitions, their names, and keeping the conversations equal to the data set's.
+Dagster sorts a key's dimensions by name, so keys read `conv-26|r1`.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+CONVERSATION = "conversation"
+RELEASE = "release"
+
+conversations = dg.DynamicPartitionsDefinition(name=CONVERSATION)
+releases = dg.DynamicPartitionsDefinition(name=RELEASE)
+grid = dg.MultiPartitionsDefinition({CONVERSATION: conversations, RELEASE: releases})
+
+
+def split(key: str) -> tuple[str, str]:
+    """A grid key's conversation and release."""
+    conversation, _, release = key.partition("|")
+    return conversation, release
+
+
+def register_conversations(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
+    """Makes the conversation partitions exactly these.
+
+    Those of another data set go: what the grid offers to backfill is what would be paid for.
+    Their results stay in the history.
+    """
+    known = instance.get_dynamic_partitions(CONVERSATION)
+    for gone in set(known) - set(names):
+        instance.delete_dynamic_partition(CONVERSATION, gone)
+    instance.add_dynamic_partitions(CONVERSATION, [n for n in names if n not in known])
+
+
+def ranges(instance: dg.DagsterInstance, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The fewest first–last ranges of registered conversations that cover just `names`."""
+    found: list[tuple[str, str]] = []
+    before_was_wanted = False
+    for name in instance.get_dynamic_partitions(CONVERSATION):
+        wanted = name in names
+        if wanted and before_was_wanted:
+            found[-1] = (found[-1][0], name)
+        elif wanted:
+            found.append((name, name))
+        before_was_wanted = wanted
+    return found
