@@ -1,0 +1,39 @@
+# On a new machine: python3 >= 3.11 and make. PYTHON=python3.12 chooses another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+export LOCOMO_HOME ?= $(CURDIR)/.locomo
+
+.PHONY: run test check dev lock screenshot
+run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
+	$(BIN)/locomo-assets run
+
+test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
+	$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+check: .venv/test  ## Lint, format, types, borders between rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000
+	$(BIN)/python -m locomo_assets.pipeline.dev
+
+screenshot: .venv/test  ## docs/first-look.png, from the UI of `make dev` (needs chromium)
+	$(BIN)/python docs/first_look.py
+
+lock: .venv/test  ## Pin again what pyproject.toml asks for
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/test: requirements-dev.lock .venv/run
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
+	touch $@

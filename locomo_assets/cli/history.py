@@ -1,0 +1,69 @@
+"""`sql`, `report`, `releases`: looking at what is stored. Free of cost, all of them."""
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from locomo_assets.cli.tables import accuracy_table, console, print_table
+from locomo_assets.history import lens
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.settings import read_settings
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(sql)
+    app.command()(report)
+    app.command()(releases)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the history.")],
+    format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
+) -> None:
+    """Query the history, read-only. Costs nothing."""
+    columns, rows = lens.query(read_settings().lens_path, query)
+    if format is Format.table:
+        print_table(console(), columns, rows)
+    elif format is Format.csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(records, default=str, ensure_ascii=False, indent=1))
+
+
+def report(
+    release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
+) -> None:
+    """Accuracy by category, of one release or of all. Costs nothing."""
+    path = read_settings().lens_path
+    _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
+    if release is not None and (release,) not in {tuple(row) for row in known}:
+        raise HistoryError(
+            f"release {release}: not in the history; `locomo-assets releases` lists those that are"
+        )
+    accuracy_table(console(), path, release)
+
+
+def releases() -> None:
+    """The releases that were measured. Costs nothing."""
+    columns, rows = lens.query(
+        read_settings().lens_path,
+        "SELECT release, system, judge, question_protocol, questions, accuracy "
+        "FROM accuracy_by_release ORDER BY ALL",
+    )
+    print_table(console(), columns, rows)

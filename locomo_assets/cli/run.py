@@ -1,0 +1,111 @@
+"""`run`: the whole graph for one release, with progress.
+
+Here: options, progress on the terminal, the closing table. The order of Dagster runs is
+`pipeline.launch`.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from locomo_assets.cli.tables import accuracy_table, console
+from locomo_assets.measurement.progress import Counts
+from locomo_assets.settings import read_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(run)
+
+
+def run(
+    dataset: Annotated[
+        str | None, typer.Option(help="Path or https URL of a LoCoMo file; default: the sample.")
+    ] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Label of what is measured; default: adhoc-<UTC time>.")
+    ] = None,
+    conversations: Annotated[
+        str | None, typer.Option(help="Only these, separated by commas.")
+    ] = None,
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N questions of each conversation.")
+    ] = None,
+    adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
+    force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
+) -> None:
+    """Measure a release: ingest, ask, judge, report.
+
+    With BACKBOARD_API_KEY each turn is a paid message and each question a paid LLM answer (the
+    real data set: 5,882 and 1,540; 1,986 with --adversarial); with OPENAI_API_KEY each answer is
+    a paid judge call (about 0.001 USD with gpt-4.1). What is stored is not paid for again.
+    Without keys: nothing is called, nothing costs.
+    """
+    from locomo_assets.pipeline.launch import Launch, launch
+    from locomo_assets.pipeline.workplace import Workplace
+
+    wanted = Launch(
+        release=release or f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}",
+        dataset=dataset,
+        conversations=[c.strip() for c in conversations.split(",")] if conversations else None,
+        questions=questions,
+        adversarial=adversarial,
+        force=force,
+    )
+    workplace = Workplace(read_settings())
+    with _Terminal() as terminal:
+        workplace.progress.listeners.append(terminal)
+        launch(wanted, workplace)
+    out = console()
+    accuracy_table(out, workplace.settings.lens_path, wanted.release)
+    home = workplace.settings.home
+    out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
+    out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
+    out.print(
+        'SQL       locomo-assets sql "SELECT question, gold_answer, answer, verdict FROM '
+        f"current_judgements WHERE release = '{wanted.release}' LIMIT 5\"",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+class _Terminal:
+    """A progress display on the real stderr (Dagster redirects a step's own)."""
+
+    def __enter__(self) -> "_Terminal":
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        self._console = Console(file=self._file)
+        self._bars = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+        )
+        self._tasks = {
+            name: self._bars.add_task(name, total=None, note="")
+            for name in ("turns", "questions", "verdicts")
+        }
+        self._bars.start()
+        return self
+
+    def __call__(self, counts: Counts) -> None:
+        for name, task in self._tasks.items():
+            note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD"
+            self._bars.update(
+                task,
+                completed=getattr(counts, name),
+                total=getattr(counts, f"{name}_to_do") or None,
+                note=note if name == "verdicts" else "",
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+        self._file.close()

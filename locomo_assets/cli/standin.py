@@ -1,0 +1,47 @@
+"""`standin`: the offline Backboard and judge as a server of its own. Costs nothing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command()(standin)
+
+
+def standin(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 8765,
+    state: Annotated[Path, typer.Option(help="Its database file.")] = Path(".locomo/standin.sqlite"),
+    latency_ms: Annotated[float, typer.Option(help="Added to every turn and first chunk.")] = 0.0,
+    memory_delay_ms: Annotated[float, typer.Option(help="How long memories take to form.")] = 0.0,
+    rate_limited_share: Annotated[float, typer.Option(help="Share answered with 429.")] = 0.0,
+    server_error_share: Annotated[float, typer.Option(help="Share answered with 5xx.")] = 0.0,
+    cut_stream_share: Annotated[float, typer.Option(help="Share of streams cut short.")] = 0.0,
+    lost_answer_share: Annotated[float, typer.Option(help="Share done but not answered.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the dice.")] = 0,
+) -> None:
+    """Serve the stand-in: the same wire protocol, no key of yours, no cost."""
+    from locomo_assets.standin.server import serve
+    from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+
+    settings = StandinSettings(
+        seed=seed,
+        message_latency_ms=latency_ms,
+        first_chunk_latency_ms=latency_ms,
+        memory_delay_ms=memory_delay_ms,
+        rate_limited_share=rate_limited_share,
+        server_error_share=server_error_share,
+        cut_stream_share=cut_stream_share,
+        lost_answer_share=lost_answer_share,
+    )
+    state.parent.mkdir(parents=True, exist_ok=True)
+
+    def ready(port: int) -> None:
+        root = f"http://{host}:{port}"
+        print(f"export BACKBOARD_BASE_URL={root}/api BACKBOARD_API_KEY={DEFAULT_KEY}", flush=True)
+        print(f"export OPENAI_BASE_URL={root}/v1 OPENAI_API_KEY={DEFAULT_KEY}", flush=True)
+
+    serve(host, port, settings, state, on_ready=ready)

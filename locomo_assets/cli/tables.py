@@ -1,0 +1,51 @@
+"""Tables on a terminal. Here: layout only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from locomo_assets.reporting.accuracy import HEADINGS, by_category, by_release, cells
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal; where there is none, wide enough not to wrap."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200)
+
+
+def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows under headings; NULL is shown as such."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*("NULL" if cell is None else str(cell) for cell in row))
+    out.print(table, markup=False)
+
+
+_SHOWN = ("category", "vendor's name", "questions", "correct", "accuracy %", "95 % interval",
+          "unscored", "unanswered", "p50 ms", "p95 ms", "cost USD")  # fmt: skip
+
+
+def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:
+    """Accuracy by category and overall, series by series."""
+    parts = by_category(lens_path, release)
+    places = [HEADINGS.index(name) for name in _SHOWN]
+    for whole in by_release(lens_path, release):
+        series = (whole.release, whole.system, whole.judge, whole.question_protocol)
+        out.print(
+            f"\nrelease {whole.release} · system {whole.system} · judge {whole.judge} · "
+            f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
+            markup=False,
+            highlight=False,
+        )
+        rows = [
+            part
+            for part in parts
+            if (part.release, part.system, part.judge, part.question_protocol) == series
+            and part.dataset_sha256 == whole.dataset_sha256
+        ]
+        texts = [cells(row) for row in (*rows, whole)]
+        print_table(out, _SHOWN, [[text[place] for place in places] for text in texts])

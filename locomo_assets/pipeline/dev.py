@@ -1,0 +1,23 @@
+"""`make dev`: the Dagster UI and daemon over the local instance.
+
+Here: the one command line of `dg dev`, with an absolute DAGSTER_HOME and without telemetry.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from locomo_assets.pipeline.launch import prepare_home
+from locomo_assets.settings import read_settings
+
+
+def main() -> None:
+    """Becomes `dg dev`; further arguments go to it (`--port 3001`)."""
+    os.environ["DAGSTER_HOME"] = str(prepare_home(read_settings().home))
+    dg = Path(sys.executable).with_name("dg")
+    workspace = ["--workspace", "workspace.yaml"]
+    os.execv(dg, ["dg", "dev", *workspace, *sys.argv[1:]])  # noqa: S606  # no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

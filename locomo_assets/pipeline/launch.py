@@ -1,0 +1,131 @@
+"""The whole graph for one release from a script: the runs in their order, in this process.
+
+Here: the order of runs, and their failures as one line. Runs are recorded in the instance of
+LOCOMO_HOME, where the UI shows them.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
+from locomo_assets.pipeline.workplace import Workplace
+
+_LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
+
+
+class LaunchError(LocomoError):
+    """A run can't be started, or failed."""
+
+
+class BadRequest(LaunchError):
+    """What was asked for does not exist or can't be named so."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to measure; None: all, or the default of the settings."""
+
+    release: str
+    dataset: str | None = None
+    conversations: Sequence[str] | None = None
+    questions: int | None = None
+    adversarial: bool = False
+    force: bool = False
+
+
+def prepare_home(home: Path) -> Path:
+    """The local Dagster instance's folder, made with its `dagster.yaml`; absolute."""
+    folder = home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    packaged = Path(__file__).with_name("local_dagster.yaml").read_text()
+    target = folder / "dagster.yaml"
+    if not target.exists() or target.read_text() != packaged:
+        target.write_text(packaged)
+    return folder
+
+
+def launch(wanted: Launch, workplace: Workplace) -> None:
+    """Materializes the data set, the release's conversations, metrics and trends.
+
+    Raises:
+        BadRequest: a label or a conversation that can't be.
+        LaunchError: a run failed; its text is the failure's own line.
+    """
+    if not _LABEL.fullmatch(wanted.release):
+        raise BadRequest(
+            f"release {wanted.release!r}: a label has 1 to 100 characters, without spaces and | , "
+            "* / \\ [ ]; name it like r1 or 2026-11-23"
+        )
+    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(workplace.settings.home)))
+    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
+        known = instance.get_dynamic_partitions(CONVERSATION)
+        names = wanted.conversations or known
+        for name in names:
+            if name not in known:
+                raise BadRequest(
+                    f"conversation {name}: not in the data set, which has {', '.join(known)}"
+                )
+        instance.add_dynamic_partitions(RELEASE, [wanted.release])
+        config = {
+            "questions": wanted.questions,
+            "adversarial": wanted.adversarial,
+            "force": wanted.force,
+        }
+        failures = []
+        for first, last in ranges(instance, names):
+            tags = {
+                "dagster/asset_partition_range_start": f"{first}|{wanted.release}",
+                "dagster/asset_partition_range_end": f"{last}|{wanted.release}",
+            }
+            stages = ["ingested_memories", "answers", "judgements"]
+            try:
+                _run(job, instance, stages, config, "measured_conversation", tags=tags)
+            except LaunchError as error:
+                failures.append(str(error))
+        if failures:
+            raise LaunchError("; ".join(failures))
+        _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
+        _run(job, instance, ["accuracy_trends"])
+
+
+def _run(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    assets: Sequence[str],
+    config: dict[str, object] | None = None,
+    op: str | None = None,
+    *,
+    tags: dict[str, str] | None = None,
+    partition_key: str | None = None,
+) -> None:
+    given = {name: value for name, value in (config or {}).items() if value is not None}
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(name) for name in assets],
+        run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
+        tags=tags,
+        partition_key=partition_key,
+        raise_on_error=False,
+    )
+    if result.success:
+        return
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            failure = data.user_failure_data
+            cause = data.error.cause if data.error and data.error.cause else data.error
+            line = (failure and failure.description) or (cause and cause.message.strip())
+            raise LaunchError(f"{line}" if failure else f"{line} (Dagster run {result.run_id})")
+    raise LaunchError(f"Dagster run {result.run_id} failed; `make dev` shows its events")
