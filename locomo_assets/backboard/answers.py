@@ -1,0 +1,137 @@
+"""What asking is, and what comes of it, as frozen values.
+
+Here: the two protocols and the outcome of a question. A failure is an outcome (`unanswered`,
+with its reason), never an answer. Asking is `asking` and `published`; judging is another room.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from locomo_assets.backboard.exchange import Answered
+from locomo_assets.backboard.shapes import Memory, Message
+from locomo_assets.errors import LocomoError
+from locomo_assets.locomo.model import Question
+
+
+@dataclass(frozen=True, slots=True)
+class AskProtocol:
+    """How the questions are asked.
+
+    `published`: all in one new thread, in the data set's order, memory Auto, so that a question
+    sees the earlier ones and may write memory. `isolated`: a fresh thread for each, memory
+    Readonly, side by side.
+    """
+
+    name: Literal["published", "isolated"] = "isolated"
+    llm_provider: str | None = "google"
+    llm_model: str | None = "gemini-2.5-pro"
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.name not in ("published", "isolated"):
+            raise LocomoError(
+                f"question protocol {self.name!r} is unknown: choose `published` or `isolated`"
+            )
+
+    @property
+    def memory_mode(self) -> str:
+        """Backboard's memory mode for the questions."""
+        return "Auto" if self.name == "published" else "Readonly"
+
+    def canonical(self) -> dict[str, str | int | None]:
+        """All that shapes the answers, for hashing: equal protocols, equal dicts."""
+        return {
+            "kind": "ask",
+            "version": self.version,
+            "name": self.name,
+            "memory_mode": self.memory_mode,
+            "llm_provider": self.llm_provider,
+            "llm_model": self.llm_model,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What came of one question.
+
+    `outcome` is `answered` or `unanswered`, `reason` set for the latter. Times in ms are those
+    of the request that gave the answer, without our own queue. `read_back`: the answer was lost
+    on the way and found in its thread, so that memories, tokens and times are unknown. `asks`
+    counts how often it was asked (0: found in its thread, asked by an earlier process).
+    """
+
+    question_index: int
+    outcome: Literal["answered", "unanswered"]
+    asked_at: datetime
+    asks: int
+    reason: str | None = None
+    answer: str | None = None
+    thread_id: str | None = None
+    message_id: str | None = None
+    memory_operation_id: str | None = None
+    retrieved: tuple[Memory, ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    first_chunk_ms: float | None = None
+    latency_ms: float | None = None
+    in_flight: int | None = None
+    model_provider: str | None = None
+    model_name: str | None = None
+    read_back: bool = False
+
+
+def answered(question: Question, thread_id: str, got: Answered, asks: int) -> AnswerResult:
+    """A run's answer; one without any text is no answer, but keeps what it cost."""
+    run = got.run
+    empty = not run.text.strip()
+    return AnswerResult(
+        question_index=question.question_index,
+        outcome="unanswered" if empty else "answered",
+        reason="the run ended without any text" if empty else None,
+        answer=None if empty else run.text,
+        thread_id=thread_id,
+        message_id=run.message_id,
+        memory_operation_id=run.memory_operation_id,
+        retrieved=run.retrieved,
+        input_tokens=run.input_tokens,
+        output_tokens=run.output_tokens,
+        first_chunk_ms=got.first_chunk_ms,
+        latency_ms=got.latency_ms,
+        in_flight=got.in_flight,
+        asked_at=got.asked_at,
+        model_provider=run.model_provider,
+        model_name=run.model_name,
+        asks=asks,
+    )
+
+
+def answered_earlier(
+    question: Question, thread_id: str, message: Message, asked_at: datetime, asks: int
+) -> AnswerResult:
+    """An answer that only the thread's record tells of."""
+    return AnswerResult(
+        question_index=question.question_index,
+        outcome="answered",
+        asked_at=asked_at,
+        asks=asks,
+        answer=message.content,
+        thread_id=thread_id,
+        message_id=message.message_id,
+        memory_operation_id=message.memory_operation_id,
+        read_back=True,
+    )
+
+
+def unanswered(
+    question: Question, thread_id: str | None, reason: str, asked_at: datetime | None, asks: int
+) -> AnswerResult:
+    """No answer, and why; `asked_at` None: it was given up before it was sent, now."""
+    return AnswerResult(
+        question_index=question.question_index,
+        outcome="unanswered",
+        asked_at=asked_at or datetime.now(UTC),
+        asks=asks,
+        reason=reason,
+        thread_id=thread_id,
+    )

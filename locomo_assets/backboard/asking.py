@@ -1,0 +1,177 @@
+"""A conversation's questions to the service, and what came of each.
+
+Here: the order, or the freedom, in which questions are asked, and the isolated question. What an
+outcome is stands in `answers`, the published thread in `published`, the call itself in `wire`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from locomo_assets.backboard.answers import AnswerResult, AskProtocol, answered, unanswered
+from locomo_assets.backboard.errors import (
+    AmbiguousError,
+    BackboardError,
+    NotFoundError,
+    RunFailedError,
+)
+from locomo_assets.backboard.failures import SENSELESS
+from locomo_assets.backboard.published import PublishedThread
+from locomo_assets.backboard.tasks import first_failure
+from locomo_assets.backboard.wire import MESSAGES, BackboardClient
+from locomo_assets.locomo.model import Question
+
+
+@dataclass(frozen=True, slots=True)
+class AskProgress:
+    """How far it is, of the questions given."""
+
+    questions: int
+    questions_total: int
+    unanswered: int
+
+
+def _silent(_: AskProgress) -> None:
+    pass
+
+
+async def ask_question(
+    client: BackboardClient,
+    assistant_id: str,
+    thread_id: str | None,
+    question: Question,
+    protocol: AskProtocol,
+) -> AnswerResult:
+    """Ask one question: in `thread_id` or a new thread if published, always a new one if isolated.
+
+    A failure is `unanswered`. Raises only `KeyRefusedError`, `UnreachableError` and, for an
+    assistant that is not there, `NotFoundError`: what every further question would meet.
+    """
+    if protocol.name == "isolated":
+        return await _ask_isolated(client, assistant_id, question, protocol)
+    thread = await _thread(client, assistant_id, thread_id, protocol)
+    return await thread.ask(question)
+
+
+async def ask_all(
+    client: BackboardClient,
+    assistant_id: str,
+    questions: Sequence[Question],
+    protocol: AskProtocol,
+    *,
+    on_answer: Callable[[AnswerResult], Awaitable[None]],
+    progress: Callable[[AskProgress], None] = _silent,
+    thread_id: str | None = None,
+    asked_before: Sequence[Question] = (),
+) -> tuple[AnswerResult, ...]:
+    """Ask them all; the results stand in the order of the questions.
+
+    `on_answer` gets each result as it comes; if isolated, several at a time. To go on with a
+    published phase that was stopped, give its `thread_id` and the questions `asked_before`: a
+    first question that the thread holds already is read back, not asked. Raises what
+    `ask_question` raises, and what `on_answer` does; nothing is asked after that.
+    """
+    results: dict[int, AnswerResult] = {}
+
+    async def keep(result: AnswerResult) -> None:
+        results[result.question_index] = result
+        await on_answer(result)
+        lost = sum(one.outcome == "unanswered" for one in results.values())
+        progress(AskProgress(len(results), len(questions), lost))
+
+    if protocol.name == "isolated":
+        await _all_isolated(client, assistant_id, questions, protocol, keep)
+    elif questions:
+        thread = await _thread(client, assistant_id, thread_id, protocol)
+        await _all_published(thread, questions, asked_before if thread_id else None, keep)
+    return tuple(results[question.question_index] for question in questions)
+
+
+async def _all_isolated(
+    client: BackboardClient,
+    assistant_id: str,
+    questions: Sequence[Question],
+    protocol: AskProtocol,
+    keep: Callable[[AnswerResult], Awaitable[None]],
+) -> None:
+    async def one(question: Question) -> None:
+        await keep(await _ask_isolated(client, assistant_id, question, protocol))
+
+    running: set[asyncio.Task[None]] = set()
+    with first_failure():
+        async with asyncio.TaskGroup() as group:
+            for question in questions:
+                # The limit itself is in the client; this keeps threads from being made for
+                # questions whose turn is far off, and follows a limit that changes.
+                while len(running) >= client.limits.width(MESSAGES):
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                task = group.create_task(one(question))
+                running.add(task)
+                task.add_done_callback(running.discard)
+
+
+async def _all_published(
+    thread: PublishedThread,
+    questions: Sequence[Question],
+    asked_before: Sequence[Question] | None,
+    keep: Callable[[AnswerResult], Awaitable[None]],
+) -> None:
+    rest = list(questions)
+    if asked_before is not None:
+        earlier = await thread.answer_of_earlier_process(rest[0], asked_before)
+        if earlier is not None:
+            await keep(earlier)
+            del rest[0]
+    for question in rest:
+        await keep(await thread.ask(question))
+
+
+async def _thread(
+    client: BackboardClient, assistant_id: str, thread_id: str | None, protocol: AskProtocol
+) -> PublishedThread:
+    if thread_id is not None:
+        return PublishedThread(client, thread_id, protocol)
+    # An empty thread too many does no harm, so a creation in doubt is simply made again.
+    for ask in range(1, client.retry.asks):
+        try:
+            thread = await client.create_thread(assistant_id)
+        except AmbiguousError as error:
+            await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
+        else:
+            return PublishedThread(client, thread.thread_id, protocol, held=0)
+    thread = await client.create_thread(assistant_id)
+    return PublishedThread(client, thread.thread_id, protocol, held=0)
+
+
+async def _ask_isolated(
+    client: BackboardClient, assistant_id: str, question: Question, protocol: AskProtocol
+) -> AnswerResult:
+    """In a fresh thread, and in another one if the answer is lost: Readonly writes nothing."""
+    thread_id: str | None = None
+    asked_at: datetime | None = None
+    reason = "not asked"
+    for ask in range(1, client.retry.asks + 1):
+        thread_id = None
+        try:
+            thread_id = (await client.create_thread(assistant_id)).thread_id
+            asked_at = datetime.now(UTC)
+            got = await client.ask(
+                thread_id,
+                question.question,
+                memory=protocol.memory_mode,
+                llm_provider=protocol.llm_provider,
+                llm_model=protocol.llm_model,
+            )
+            return answered(question, thread_id, got, ask)
+        except SENSELESS:
+            raise
+        except (AmbiguousError, RunFailedError) as error:
+            reason = str(error)
+            if ask < client.retry.asks:
+                await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
+        except BackboardError as error:
+            if isinstance(error, NotFoundError) and thread_id is None:
+                raise
+            return unanswered(question, thread_id, str(error), asked_at, ask)
+    return unanswered(question, thread_id, reason, asked_at, client.retry.asks)

@@ -1,0 +1,139 @@
+"""Waiting for memory to form.
+
+Here: polling memory operations, one after its turn or many at the side, and giving up in time.
+An operation's failure is an outcome, counted and kept, not an error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+
+from locomo_assets.backboard.errors import (
+    ConnectionBrokenError,
+    NotFoundError,
+    RateLimitedError,
+    ServerFailedError,
+)
+from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
+from locomo_assets.backboard.wire import BackboardClient
+
+# The published measurement polls every 0.2 s, later every 1 s.
+_EAGER_S, _EAGER_PAUSE_S, _LATER_PAUSE_S = 2.0, 0.2, 1.0
+
+# A status that can't be had now is no news about the operation; one that is too new may be 404.
+_NO_NEWS = (RateLimitedError, ServerFailedError, ConnectionBrokenError, NotFoundError)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOperation:
+    """One that is waited for. `since` is on the `perf_counter` clock; None: an earlier process."""
+
+    memory_operation_id: str
+    turn: IngestedTurn
+    since: float | None
+
+    def ended(self, status: str, memory_ids: tuple[str, ...] = ()) -> EndedOperation:
+        """Its row, ended now."""
+        return EndedOperation(
+            memory_operation_id=self.memory_operation_id,
+            session_index=self.turn.session_index,
+            turn_index=self.turn.turn_index,
+            dia_id=self.turn.dia_id,
+            status=status,
+            memory_ids=memory_ids,
+            wait_ms=None if self.since is None else (perf_counter() - self.since) * 1000.0,
+            ended_at=datetime.now(UTC),
+        )
+
+
+class OperationWatch:
+    """The open operations of one ingestion; `on_ended` gets each once, ended or given up.
+
+    `on_ended` may be cancelled while it waits, so it must take note before it does.
+    """
+
+    def __init__(
+        self,
+        client: BackboardClient,
+        time_out_s: float,
+        on_ended: Callable[[EndedOperation], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._time_out_s = time_out_s
+        self._on_ended = on_ended
+        self._open: dict[str, OpenOperation] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add(self, operation: OpenOperation) -> None:
+        """Watch it at the side: `sweep` polls it."""
+        self._open[operation.memory_operation_id] = operation
+        self._idle.clear()
+
+    async def wait(self, operation: OpenOperation) -> None:
+        """Wait for this one, at most the time-out, polling at once and then in pauses."""
+        ended: EndedOperation | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._time_out_s):
+                begun = perf_counter()
+                while ended is None:
+                    ended = await self._look(operation)
+                    if ended is None:
+                        await asyncio.sleep(_pause(perf_counter() - begun))
+        await self._on_ended(ended or operation.ended("timed_out"))
+
+    async def sweep(self) -> None:
+        """Poll whatever is open, round after round, until cancelled."""
+        quiet_since = perf_counter()
+        while True:
+            before = len(self._open)
+            await self._look_at_all()
+            if len(self._open) < before:
+                quiet_since = perf_counter()
+            await asyncio.sleep(_pause(perf_counter() - quiet_since))
+
+    async def finish(self) -> None:
+        """Wait until `sweep` has seen all of them end, at most the time-out."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._time_out_s):
+                await self._idle.wait()
+
+    async def give_up(self) -> None:
+        """After the sweep was cancelled: one last look at each, then `timed_out`.
+
+        The last look is there because a long queue of polls is our own delay.
+        """
+        await self._look_at_all()
+        for operation in list(self._open.values()):
+            await self._end(operation, operation.ended("timed_out"))
+
+    async def _look_at_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for operation in list(self._open.values()):
+                group.create_task(self._look_and_end(operation))
+
+    async def _look_and_end(self, operation: OpenOperation) -> None:
+        ended = await self._look(operation)
+        if ended is not None:
+            await self._end(operation, ended)
+
+    async def _end(self, operation: OpenOperation, ended: EndedOperation) -> None:
+        if self._open.pop(operation.memory_operation_id, None) is None:
+            return
+        await self._on_ended(ended)
+        if not self._open:
+            self._idle.set()
+
+    async def _look(self, operation: OpenOperation) -> EndedOperation | None:
+        try:
+            seen = await self._client.memory_operation(operation.memory_operation_id)
+        except _NO_NEWS:
+            return None
+        return None if seen.state == "running" else operation.ended(seen.state, seen.memory_ids)
+
+
+def _pause(waited_s: float) -> float:
+    return _EAGER_PAUSE_S if waited_s < _EAGER_S else _LATER_PAUSE_S
