@@ -1,0 +1,39 @@
+"""What can go wrong with the history, for people.
+
+Here: the tree. ::
+
+    HistoryError
+    ├── HistoryUnreachableError   the place can't be read or written (folder, disk, bucket)
+    ├── HistoryVersionError       made by a newer version of this program
+    ├── HistoryDamagedError       a part or marker is missing, torn or changed
+    ├── HistoryRowError           rows that do not fit the schema
+    └── HistoryQueryError         SQL that is wrong, or wants more than reading
+
+The codes that raise them are `storage`, `store`, `lens` and `care`.
+"""
+
+from locomo_assets.errors import LocomoError
+
+
+class HistoryError(LocomoError):
+    """Something about the history."""
+
+
+class HistoryUnreachableError(HistoryError):
+    """The history's place can't be read or written."""
+
+
+class HistoryVersionError(HistoryError):
+    """The history was written by a newer version."""
+
+
+class HistoryDamagedError(HistoryError):
+    """What a marker promises is not what lies there."""
+
+
+class HistoryRowError(HistoryError):
+    """Rows that do not fit the schema."""
+
+
+class HistoryQueryError(HistoryError):
+    """SQL that can't be run on the lens."""

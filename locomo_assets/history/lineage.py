@@ -1,0 +1,241 @@
+"""Who made an attempt, and what it consists of: the values that markers and parts carry.
+
+Here: frozen values, their JSON, and the names of files. Reading and writing them is `store`.
+
+Names sort by time. Labels in paths are percent-encoded (`r/1` → `r%2F1`), long ones cut and
+given a hash; a missing label is `@none`, which no label can be. The exact text stands in the
+data and the marker, which alone are believed.
+"""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from locomo_assets.history.errors import HistoryDamagedError
+
+_LONGEST_LABEL = 120
+_TIME_IN_NAMES = "%Y%m%dT%H%M%S%fZ"
+_COMPACTED = ".compacted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Whose work an attempt is. `extra` is free-form JSON (a fingerprint, an assistant's id).
+
+    `release` and `conversation` are None only for `locomo_dataset` and `releases`, whose rows
+    then name their own. `system` says who was measured and is None for these two assets.
+    """
+
+    asset: str
+    run_id: str
+    release: str | None
+    conversation: str | None
+    code_version: str
+    dataset_sha256: str | None
+    system: str | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One immutable Parquet file. `sha256` and `size_bytes` are those of the file.
+
+    Both are None for a part of an unfinished attempt, which no marker vouches for yet.
+    """
+
+    path: str
+    table: str
+    rows: int
+    size_bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A committed attempt. `continued` names the unfinished attempts whose rows it took over."""
+
+    attempt_id: str
+    lineage: Lineage
+    begun_at: datetime
+    committed_at: datetime
+    parts: tuple[Part, ...]
+    continued: tuple[str, ...]
+    path: str
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """What the attempt said of itself beyond its lineage."""
+        return self.lineage.extra
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows per table."""
+        rows: dict[str, int] = {}
+        for part in self.parts:
+            rows[part.table] = rows.get(part.table, 0) + part.rows
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedAttempt:
+    """Parts without a marker: work in progress, or what a killed run left behind."""
+
+    attempt_id: str
+    lineage: Lineage
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MarkerName:
+    """What a marker's file name says, so that listing is enough to know what is new."""
+
+    committed_at: str
+    attempt_id: str
+    compacted: bool
+    path: str
+
+
+_last_begun = datetime.min.replace(tzinfo=UTC)
+_last_begun_lock = threading.Lock()
+
+
+def new_attempt_id(now: datetime) -> str:
+    """Unique everywhere, and later than every earlier one of this process."""
+    global _last_begun  # noqa: PLW0603  # one clock for the process is the point
+    with _last_begun_lock:
+        _last_begun = max(now, _last_begun + timedelta(microseconds=1))
+        return f"{_last_begun.strftime(_TIME_IN_NAMES)}-{secrets.token_hex(5)}"
+
+
+def path_label(label: str | None) -> str:
+    """A label as one component of a path."""
+    if label is None:
+        return "@none"
+    safe = quote(label, safe="")
+    if len(safe) <= _LONGEST_LABEL:
+        return safe
+    return f"{safe[:_LONGEST_LABEL]}~{hashlib.sha256(label.encode()).hexdigest()[:16]}"
+
+
+def part_folder(table: str, lineage: Lineage) -> str:
+    """`tables/<table>/release=…/conversation=…/run_id=…`"""
+    return f"{partition_folder(table, lineage)}/run_id={path_label(lineage.run_id)}"
+
+
+def partition_folder(table: str, lineage: Lineage) -> str:
+    """`tables/<table>/release=…/conversation=…`"""
+    release, conversation = path_label(lineage.release), path_label(lineage.conversation)
+    return f"tables/{table}/release={release}/conversation={conversation}"
+
+
+def marker_folder(lineage: Lineage) -> str:
+    """`attempts/asset=…/release=…/conversation=…`"""
+    release, conversation = path_label(lineage.release), path_label(lineage.conversation)
+    return (
+        f"attempts/asset={path_label(lineage.asset)}/release={release}/conversation={conversation}"
+    )
+
+
+def marker_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
+    """Where an attempt's marker lies."""
+    time = committed_at.strftime(_TIME_IN_NAMES)
+    return f"{marker_folder(lineage)}/{time}-{attempt_id}.json"
+
+
+def compacted_path(path: str) -> str:
+    """Where the marker lies that supersedes this one after compaction."""
+    return f"{path.removesuffix('.json')}{_COMPACTED}.json"
+
+
+def parse_marker_name(path: str) -> MarkerName | None:
+    """The inverse of `marker_path` and `compacted_path`; None for a foreign file."""
+    stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    compacted = stem.endswith(_COMPACTED)
+    time, dash, attempt_id = stem.removesuffix(_COMPACTED).partition("-")
+    if not (dot and dash and suffix == "json"):
+        return None
+    return MarkerName(time, attempt_id, compacted, path)
+
+
+def name_time(text: str) -> datetime:
+    """The time at the head of a name."""
+    return datetime.strptime(text, _TIME_IN_NAMES).replace(tzinfo=UTC)
+
+
+def lineage_to_json(lineage: Lineage) -> dict[str, Any]:
+    """A lineage as JSON's values."""
+    return {
+        "asset": lineage.asset,
+        "run_id": lineage.run_id,
+        "release": lineage.release,
+        "conversation": lineage.conversation,
+        "code_version": lineage.code_version,
+        "dataset_sha256": lineage.dataset_sha256,
+        "system": lineage.system,
+        "extra": dict(lineage.extra),
+    }
+
+
+def marker_to_json(marker: Marker) -> bytes:
+    """A marker's file, without its own path."""
+    value = {
+        "attempt_id": marker.attempt_id,
+        **lineage_to_json(marker.lineage),
+        "begun_at": marker.begun_at.isoformat(),
+        "committed_at": marker.committed_at.isoformat(),
+        "continued": list(marker.continued),
+        "parts": [
+            {
+                "path": part.path,
+                "table": part.table,
+                "rows": part.rows,
+                "size_bytes": part.size_bytes,
+                "sha256": part.sha256,
+            }
+            for part in marker.parts
+        ],
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def marker_from_json(path: str, data: bytes) -> Marker:
+    """Read a marker's file; `HistoryDamagedError` if it is torn or lacks something."""
+    try:
+        value = json.loads(data)
+        return Marker(
+            attempt_id=value["attempt_id"],
+            lineage=lineage_from_json(value),
+            begun_at=datetime.fromisoformat(value["begun_at"]),
+            committed_at=datetime.fromisoformat(value["committed_at"]),
+            parts=tuple(
+                Part(p["path"], p["table"], p["rows"], p["size_bytes"], p["sha256"])
+                for p in value["parts"]
+            ),
+            continued=tuple(value["continued"]),
+            path=path,
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise HistoryDamagedError(
+            f"marker {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete it "
+            "to give its attempt up"
+        ) from exc
+
+
+def lineage_from_json(value: Mapping[str, Any]) -> Lineage:
+    """The inverse of `lineage_to_json`."""
+    return Lineage(
+        asset=value["asset"],
+        run_id=value["run_id"],
+        release=value["release"],
+        conversation=value["conversation"],
+        code_version=value["code_version"],
+        dataset_sha256=value["dataset_sha256"],
+        system=value["system"],
+        extra=value["extra"],
+    )

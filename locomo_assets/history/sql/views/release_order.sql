@@ -1,0 +1,29 @@
+CREATE VIEW release_order AS
+WITH published AS (
+    SELECT
+        release,
+        arg_max(published_at, (registered_at, attempt_id)) AS published_at,
+        arg_max(source, (registered_at, attempt_id)) AS source
+    FROM releases
+    GROUP BY release
+),
+measured AS (
+    SELECT
+        release,
+        min(begun_at) AS first_measured_at,
+        max(committed_at) AS last_measured_at
+    FROM attempts
+    WHERE release IS NOT NULL AND asset <> 'releases'
+    GROUP BY release
+)
+SELECT
+    row_number() OVER (
+        ORDER BY coalesce(published_at, first_measured_at) NULLS LAST, release
+    ) AS position,
+    release,
+    published_at,
+    source,
+    first_measured_at,
+    last_measured_at
+FROM published
+FULL JOIN measured USING (release);

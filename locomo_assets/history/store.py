@@ -1,0 +1,316 @@
+"""The truth: immutable Parquet attempts under one URL, each counted from its marker on.
+
+Here: beginning, filling and committing attempts, and reading them back. Bytes and their place
+are `parts` and `storage`; SQL on all of it is `lens`; checking and tidying is `care`.
+
+Layout::
+
+    format.json                                           {schema_version, history_id}
+    tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
+    attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
+
+Nothing is ever rewritten. A part appears whole; a marker is written last, so an attempt is
+committed wholly or not at all. Writers never meet: their names are unique.
+"""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError, HistoryVersionError
+from locomo_assets.history.lineage import (
+    Lineage,
+    Marker,
+    MarkerName,
+    Part,
+    UnfinishedAttempt,
+    marker_folder,
+    marker_from_json,
+    marker_path,
+    marker_to_json,
+    name_time,
+    new_attempt_id,
+    parse_marker_name,
+    part_folder,
+    partition_folder,
+    path_label,
+)
+from locomo_assets.history.parts import decode_part, encode_rows, footer_of
+from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
+from locomo_assets.history.storage import Storage, open_storage
+
+_LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
+_WITHOUT_PARTITION = frozenset({"locomo_dataset", "releases"})
+
+
+class HistoryStore:
+    """One history. Safe to share between threads and tasks; methods block for milliseconds.
+
+    All methods raise `HistoryUnreachableError` where the place can't be read or written.
+    """
+
+    def __init__(self, storage: Storage, history_id: str) -> None:
+        self.storage = storage
+        self.history_id = history_id
+
+    @classmethod
+    def open(cls, url: str) -> "HistoryStore":
+        """Open the history at a URL, making an empty one where there is none.
+
+        `HistoryVersionError` if a newer version of this program has written it.
+        """
+        storage = open_storage(url)
+        try:
+            data = storage.get("format.json")
+        except HistoryDamagedError:
+            if storage.list("attempts"):
+                raise
+            made = {"schema_version": SCHEMA_VERSION, "history_id": secrets.token_hex(16)}
+            storage.put_new("format.json", json.dumps(made).encode())
+            data = storage.get("format.json")
+        try:
+            found = json.loads(data)
+            version, history_id = int(found["schema_version"]), str(found["history_id"])
+        except (ValueError, KeyError, TypeError) as exc:
+            raise HistoryDamagedError(
+                f"history {url}: format.json can't be read ({exc}); restore it from a copy"
+            ) from exc
+        if version > SCHEMA_VERSION:
+            raise HistoryVersionError(
+                f"history {url} has schema version {version}, this program knows "
+                f"{SCHEMA_VERSION}; upgrade locomo-assets, or set LOCOMO_HISTORY elsewhere"
+            )
+        return cls(storage, history_id)
+
+    def begin(self, lineage: Lineage) -> "Attempt":
+        """Begin an attempt. Nothing is written yet; `HistoryRowError` for a lineage amiss."""
+        if lineage.asset not in ASSET_TABLES:
+            raise HistoryRowError(
+                f"asset {lineage.asset} has no tables in the history; "
+                f"known are {', '.join(ASSET_TABLES)}"
+            )
+        if lineage.asset not in _WITHOUT_PARTITION and None in (
+            lineage.release,
+            lineage.conversation,
+        ):
+            raise HistoryRowError(
+                f"asset {lineage.asset}: an attempt needs a release and a conversation"
+            )
+        return Attempt(self.storage, lineage)
+
+    def marker_names(self, folder: str = "attempts") -> list[MarkerName]:
+        """The names of all markers, oldest first, one per attempt; no marker is read."""
+        newest: dict[str, MarkerName] = {}
+        for path in self.storage.list(folder):
+            name = parse_marker_name(path)
+            if name and (name.compacted or name.attempt_id not in newest):
+                newest[name.attempt_id] = name
+        return sorted(newest.values())
+
+    def markers(
+        self,
+        asset: str | None = None,
+        release: str | None = None,
+        conversation: str | None = None,
+    ) -> list[Marker]:
+        """Committed attempts, oldest first; None is any. `HistoryDamagedError` for a torn one."""
+        folder = "attempts"
+        for key, label in (("asset", asset), ("release", release), ("conversation", conversation)):
+            if label is None:
+                break
+            folder += f"/{key}={path_label(label)}"
+        return [
+            marker
+            for marker in self.read_markers(self.marker_names(folder))
+            if asset in (None, marker.lineage.asset)
+            and release in (None, marker.lineage.release)
+            and conversation in (None, marker.lineage.conversation)
+        ]
+
+    def read_markers(self, names: Sequence[MarkerName]) -> list[Marker]:
+        """The markers of these names, in their order."""
+        data = self.storage.get_many([name.path for name in names])
+        return [marker_from_json(name.path, data[name.path]) for name in names]
+
+    def read(
+        self,
+        table: str,
+        attempts: Sequence[Marker | UnfinishedAttempt],
+        columns: Collection[str] | None = None,
+    ) -> pa.Table:
+        """A table's rows of these attempts, in their order, every part checked by its hash.
+
+        Columns are those of `schema.TABLES`, or of `columns` in the schema's order.
+        `HistoryDamagedError` names a part that is missing, torn or changed.
+        """
+        schema = _schema(table)
+        parts = [part for attempt in attempts for part in attempt.parts if part.table == table]
+        data = self.storage.get_many([part.path for part in parts])
+        empty = pa.schema([f for f in schema if columns is None or f.name in columns]).empty_table()
+        return pa.concat_tables(
+            [empty, *(decode_part(part, data[part.path], columns) for part in parts)]
+        )
+
+    def unfinished(
+        self, asset: str, release: str | None, conversation: str | None
+    ) -> list[UnfinishedAttempt]:
+        """Attempts of one partition that have parts and no marker, oldest first.
+
+        They are in progress elsewhere, or were left by a run that ended early. Not those whose
+        rows a committed attempt has taken over (`Attempt.take_over`).
+        """
+        where = Lineage(
+            asset=asset,
+            run_id="",
+            release=release,
+            conversation=conversation,
+            code_version="",
+            dataset_sha256=None,
+            system=None,
+        )
+        # parts first: an attempt that commits in between is then seen as committed
+        paths = [
+            (table, path)
+            for table in ASSET_TABLES[asset]
+            for path in self.storage.list(partition_folder(table, where))
+            if path.endswith(".parquet")
+        ]
+        done: set[str] = set()
+        for marker in self.read_markers(self.marker_names(marker_folder(where))):
+            done |= {marker.attempt_id, *marker.continued}
+        open_paths = [(t, p) for t, p in paths if _attempt_of(p) not in done]
+        data = self.storage.get_many([path for _, path in open_paths])
+        lineages: dict[str, Lineage] = {}
+        parts: dict[str, list[Part]] = {}
+        for table, path in open_paths:
+            lineage, rows = footer_of(path, data[path])
+            if (lineage.asset, lineage.release, lineage.conversation) == (
+                asset,
+                release,
+                conversation,
+            ):
+                lineages[_attempt_of(path)] = lineage
+                parts.setdefault(_attempt_of(path), []).append(Part(path, table, rows, None, None))
+        return [UnfinishedAttempt(i, lineages[i], tuple(parts[i])) for i in sorted(parts)]
+
+
+class Attempt:
+    """One run's work on one partition of one asset, invisible until `commit` returns.
+
+    `append` may be called from several threads or tasks at once.
+    """
+
+    def __init__(self, storage: Storage, lineage: Lineage) -> None:
+        self.lineage = lineage
+        self.begun_at = datetime.now(UTC)
+        self.attempt_id = new_attempt_id(self.begun_at)
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._next_part = 0
+        self._parts: list[Part] = []
+        self._continued: list[str] = []
+        self._marker: Marker | None = None
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Publish rows as one part, durably, before returning; no rows, no part.
+
+        Rows name the table's own columns (`schema.TABLES` without the lineage); what they leave
+        out is null. `HistoryRowError` if they do not fit; then nothing is written.
+        """
+        if table not in ASSET_TABLES[self.lineage.asset]:
+            raise HistoryRowError(
+                f"asset {self.lineage.asset} does not write table {table}; "
+                f"it writes {', '.join(ASSET_TABLES[self.lineage.asset])}"
+            )
+        if not rows:
+            return
+        data = encode_rows(
+            table,
+            rows,
+            attempt_id=self.attempt_id,
+            lineage=self.lineage,
+            written_at=datetime.now(UTC),
+        )
+        with self._lock:
+            self._refuse_committed()
+            number = self._next_part
+            self._next_part += 1
+        path = f"{part_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
+        self._storage.put(path, data)
+        part = Part(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
+        with self._lock:
+            self._refuse_committed()
+            self._parts.append(part)
+
+    def take_over(self, store: HistoryStore, unfinished: UnfinishedAttempt) -> None:
+        """Append an unfinished attempt's rows as one's own, so that its work is not lost."""
+        for table in dict.fromkeys(part.table for part in unfinished.parts):
+            own = [f.name for f in TABLES[table] if f.name not in _LINEAGE_NAMES]
+            named = [n for n in ("release", "conversation") if getattr(self.lineage, n) is None]
+            self.append(table, store.read(table, [unfinished], [*own, *named]).to_pylist())
+        with self._lock:
+            self._continued.append(unfinished.attempt_id)
+
+    def commit(self, **extra: Any) -> Marker:
+        """Make the attempt count, from the moment this returns. `extra` joins the lineage's.
+
+        The time of commit is later than that of every attempt of the partition that is visible
+        by now, whatever the machines' clocks say, because the newest one counts.
+        """
+        with self._lock:
+            self._refuse_committed()
+            lineage = Lineage(
+                asset=self.lineage.asset,
+                run_id=self.lineage.run_id,
+                release=self.lineage.release,
+                conversation=self.lineage.conversation,
+                code_version=self.lineage.code_version,
+                dataset_sha256=self.lineage.dataset_sha256,
+                system=self.lineage.system,
+                extra={**self.lineage.extra, **extra},
+            )
+            committed_at = self._later_than_visible()
+            marker = Marker(
+                attempt_id=self.attempt_id,
+                lineage=lineage,
+                begun_at=self.begun_at,
+                committed_at=committed_at,
+                parts=tuple(sorted(self._parts, key=lambda part: part.path[-13:])),
+                continued=tuple(self._continued),
+                path=marker_path(lineage, committed_at, self.attempt_id),
+            )
+            try:
+                data = marker_to_json(marker)
+            except (TypeError, ValueError) as exc:
+                raise HistoryRowError(f"attempt {self.attempt_id}: extra is not JSON: {exc}") from (
+                    exc
+                )
+            self._storage.put(marker.path, data)
+            self._marker = marker
+            return marker
+
+    def _later_than_visible(self) -> datetime:
+        now = datetime.now(UTC)
+        names = map(parse_marker_name, self._storage.list(marker_folder(self.lineage)))
+        visible = [name_time(name.committed_at) for name in names if name]
+        return max([now, *(time + timedelta(microseconds=1) for time in visible)])
+
+    def _refuse_committed(self) -> None:
+        if self._marker is not None:
+            raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
+
+
+def _attempt_of(part_path: str) -> str:
+    return part_path.rpartition("/")[2].rpartition("-")[0]
+
+
+def _schema(table: str) -> pa.Schema:
+    if table not in TABLES:
+        raise HistoryRowError(f"the history has no table {table}; known are {', '.join(TABLES)}")
+    return TABLES[table]
