@@ -1,0 +1,78 @@
+"""What the stand-in's state holds, as frozen values.
+
+Here: shapes. Keeping them is `state`; how they look on the wire is `wire`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+MemoryFate = Literal["formed", "failed", "stuck"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """`fields` is what the client gave besides the name; `created_at` in epoch seconds."""
+
+    assistant_id: str
+    name: str
+    fields: Mapping[str, Any]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One conversation of an assistant."""
+
+    thread_id: str
+    assistant_id: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a thread."""
+
+    message_id: str
+    thread_id: str
+    role: str
+    content: str
+    status: str
+    metadata: Mapping[str, Any]
+    memory_operation_id: str | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was said and when (UTC). It can be seen from `visible_at` on, in epoch seconds."""
+
+    memory_id: str
+    text: str
+    said_at: datetime
+    metadata: Mapping[str, Any]
+    visible_at: float
+
+    @property
+    def content(self) -> str:
+        """The memory as clients see it: the text after its date."""
+        return f"[{self.said_at.day} {self.said_at:%B %Y}] {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A memory operation: `status` IN_PROGRESS, COMPLETED (with its memory) or ERROR."""
+
+    operation_id: str
+    status: str
+    memory_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """The memory a message is to leave: when it was said, after how long, and whether at all."""
+
+    said_at: datetime
+    delay_s: float
+    fate: MemoryFate

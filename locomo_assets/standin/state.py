@@ -1,0 +1,438 @@
+"""What the stand-in keeps: assistants, threads, messages, memories and their operations.
+
+Here: rows in SQLite, shared by any number of server processes, and the rule that a memory is
+there only once its time has come. What calls look like on the wire is `assistants` and
+`messages`; finding memories for a question is `retrieval`.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.standin.records import (
+    Assistant,
+    Memory,
+    Message,
+    NewMemory,
+    Operation,
+    Thread,
+)
+
+BUSY_TIMEOUT_S = 30.0
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE assistants (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    assistant_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    fields_json TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE INDEX assistants_by_name ON assistants (name);
+CREATE TABLE threads (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    thread_id TEXT NOT NULL UNIQUE,
+    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
+    created_at REAL NOT NULL
+);
+CREATE INDEX threads_by_assistant ON threads (assistant_id);
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
+    thread_id TEXT NOT NULL REFERENCES threads (thread_id) ON DELETE CASCADE,
+    role TEXT NOT NULL,
+    content TEXT NOT NULL,
+    status TEXT NOT NULL,
+    metadata_json TEXT NOT NULL,
+    memory_operation_id TEXT,
+    created_at REAL NOT NULL
+);
+CREATE INDEX messages_by_thread ON messages (thread_id);
+CREATE TABLE memories (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    memory_id TEXT NOT NULL UNIQUE,
+    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    said_at REAL NOT NULL,
+    metadata_json TEXT NOT NULL,
+    visible_at REAL NOT NULL
+);
+CREATE INDEX memories_by_assistant ON memories (assistant_id, visible_at);
+CREATE TABLE operations (
+    operation_id TEXT PRIMARY KEY,
+    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
+    memory_id TEXT,
+    ends_at REAL
+) WITHOUT ROWID;
+CREATE INDEX operations_by_assistant ON operations (assistant_id);
+"""
+
+
+class StandinStateError(LocomoError):
+    """The stand-in's state file can't be used."""
+
+
+class StandinState:
+    """The state in one SQLite file; safe beside other processes and between threads.
+
+    Every method is one transaction. Raises `StandinStateError` on opening a file that is not a
+    state, or one of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StandinStateError(
+                f"{path}: the stand-in's state can't be opened ({error}); give another path"
+            ) from error
+        # One connection for all threads of a process: without it, two would share a transaction.
+        self._lock = threading.RLock()
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A power cut may lose the last messages, never the file; a killed process loses none.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            version = self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StandinStateError(
+                f"{path}: the stand-in's state can't be used ({error}); delete it or give another"
+            ) from error
+        if version != _SCHEMA_VERSION:
+            self._db.close()
+            raise StandinStateError(
+                f"{path}: the stand-in's state has version {version}, this program reads "
+                f"{_SCHEMA_VERSION}; delete the file or give another path"
+            )
+
+    def close(self) -> None:
+        """Let go of the file; the object is of no use afterwards."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # assistants
+
+    def create_assistant(self, name: str, fields: Mapping[str, Any]) -> Assistant:
+        """A new assistant without memories."""
+        made = Assistant(_new_id(), name, fields, time.time())
+        with self._writing() as db:
+            _insert_assistant(db, made)
+        return made
+
+    def assistants(self, *, skip: int, limit: int, name: str | None) -> list[Assistant]:
+        """In the order they were made; `name` exact."""
+        where, arguments = ("", ()) if name is None else (" WHERE name = ?", (name,))
+        rows = self._read(
+            f"SELECT assistant_id, name, fields_json, created_at FROM assistants{where}"  # noqa: S608 - `where` is one of two constants
+            " ORDER BY seq LIMIT ? OFFSET ?",
+            (*arguments, limit, skip),
+        )
+        return [_assistant(row) for row in rows]
+
+    def assistant(self, assistant_id: str) -> Assistant | None:
+        """None where there is no such assistant."""
+        rows = self._read(
+            "SELECT assistant_id, name, fields_json, created_at FROM assistants"
+            " WHERE assistant_id = ?",
+            (assistant_id,),
+        )
+        return _assistant(rows[0]) if rows else None
+
+    def update_assistant(
+        self, assistant_id: str, name: str | None, fields: Mapping[str, Any]
+    ) -> Assistant | None:
+        """Change the given fields and leave the others; None where there is no such assistant."""
+        with self._writing():
+            old = self.assistant(assistant_id)
+            if old is None:
+                return None
+            new = Assistant(
+                assistant_id, name or old.name, {**old.fields, **fields}, old.created_at
+            )
+            self._db.execute(
+                "UPDATE assistants SET name = ?, fields_json = ? WHERE assistant_id = ?",
+                (new.name, json.dumps(new.fields), assistant_id),
+            )
+        return new
+
+    def delete_assistant(self, assistant_id: str) -> bool:
+        """Delete it with its threads, messages and memories; whether there was one."""
+        with self._writing() as db:
+            done = db.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,))
+            return done.rowcount == 1
+
+    def clone_assistant(
+        self,
+        assistant_id: str,
+        *,
+        name: str | None,
+        fields: Mapping[str, Any],
+        copy_memories: bool,
+    ) -> tuple[Assistant, int] | None:
+        """A new assistant with the memories visible now, and their number; no threads.
+
+        `fields` overrides the original's. None where there is no such assistant.
+        """
+        now = time.time()
+        with self._writing() as db:
+            old = self.assistant(assistant_id)
+            if old is None:
+                return None
+            made = Assistant(
+                _new_id(), name or f"{old.name} (copy)"[:255], {**old.fields, **fields}, now
+            )
+            _insert_assistant(db, made)
+            copied = self.memories(assistant_id, now=now) if copy_memories else []
+            db.executemany(
+                _INSERT_MEMORY, [_memory_row(m, made.assistant_id, _new_id()) for m in copied]
+            )
+        return made, len(copied)
+
+    # threads and messages
+
+    def create_thread(self, assistant_id: str) -> Thread | None:
+        """None where there is no such assistant."""
+        made = Thread(_new_id(), assistant_id, time.time())
+        try:
+            with self._writing() as db:
+                db.execute(
+                    "INSERT INTO threads (thread_id, assistant_id, created_at) VALUES (?, ?, ?)",
+                    (made.thread_id, assistant_id, made.created_at),
+                )
+        except sqlite3.IntegrityError:
+            return None
+        return made
+
+    def threads(self, assistant_id: str, *, skip: int, limit: int) -> list[Thread]:
+        """In the order they were made."""
+        rows = self._read(
+            "SELECT thread_id, assistant_id, created_at FROM threads WHERE assistant_id = ?"
+            " ORDER BY seq LIMIT ? OFFSET ?",
+            (assistant_id, limit, skip),
+        )
+        return [Thread(*row) for row in rows]
+
+    def thread(self, thread_id: str) -> Thread | None:
+        """None where there is no such thread."""
+        rows = self._read(
+            "SELECT thread_id, assistant_id, created_at FROM threads WHERE thread_id = ?",
+            (thread_id,),
+        )
+        return Thread(*rows[0]) if rows else None
+
+    def delete_thread(self, thread_id: str) -> bool:
+        """Delete it with its messages; the assistant keeps the memories. Whether there was one."""
+        with self._writing() as db:
+            done = db.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
+            return done.rowcount == 1
+
+    def messages(self, thread_id: str) -> list[Message]:
+        """In the order they were saved."""
+        rows = self._read(
+            "SELECT message_id, thread_id, role, content, status, metadata_json,"
+            " memory_operation_id, created_at FROM messages WHERE thread_id = ? ORDER BY seq",
+            (thread_id,),
+        )
+        return [
+            Message(
+                message_id=row[0],
+                thread_id=row[1],
+                role=row[2],
+                content=row[3],
+                status=row[4],
+                metadata=json.loads(row[5]),
+                memory_operation_id=row[6],
+                created_at=row[7],
+            )
+            for row in rows
+        ]
+
+    def save_message(
+        self,
+        thread: Thread,
+        *,
+        role: str,
+        content: str,
+        status: str,
+        metadata: Mapping[str, Any],
+        memory: NewMemory | None,
+    ) -> Message | None:
+        """Save one message, and start its memory operation where it is to leave a memory.
+
+        None where the thread is gone.
+        """
+        now = time.time()
+        operation_id = _new_id() if memory else None
+        message = Message(
+            _new_id(), thread.thread_id, role, content, status, metadata, operation_id, now
+        )
+        try:
+            with self._writing() as db:
+                db.execute(
+                    "INSERT INTO messages (message_id, thread_id, role, content, status,"
+                    " metadata_json, memory_operation_id, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        message.message_id,
+                        message.thread_id,
+                        role,
+                        content,
+                        status,
+                        json.dumps(metadata),
+                        operation_id,
+                        now,
+                    ),
+                )
+                if memory:
+                    _insert_operation(db, thread.assistant_id, message, memory)
+        except sqlite3.IntegrityError:
+            return None
+        return message
+
+    # memories
+
+    def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
+        """Those visible at `now` (epoch seconds), in the order they were said to the service."""
+        rows = self._read(
+            "SELECT memory_id, text, said_at, metadata_json, visible_at FROM memories"
+            " WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
+            (assistant_id, now),
+        )
+        return [
+            Memory(row[0], row[1], datetime.fromtimestamp(row[2], UTC), json.loads(row[3]), row[4])
+            for row in rows
+        ]
+
+    def memory_stats(self, assistant_id: str, *, now: float) -> tuple[int, float | None]:
+        """How many are visible at `now`, and when the last of them became so.
+
+        Memories never change and only go with their assistant, so the number names the set.
+        """
+        rows = self._read(
+            "SELECT count(*), max(visible_at) FROM memories"
+            " WHERE assistant_id = ? AND visible_at <= ?",
+            (assistant_id, now),
+        )
+        return rows[0][0], rows[0][1]
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """None where there is no such operation."""
+        rows = self._read(
+            "SELECT memory_id, ends_at FROM operations WHERE operation_id = ?", (operation_id,)
+        )
+        if not rows:
+            return None
+        memory_id, ends_at = rows[0]
+        if ends_at is None or ends_at > time.time():
+            return Operation(operation_id, "IN_PROGRESS", None)
+        return Operation(operation_id, "COMPLETED" if memory_id else "ERROR", memory_id)
+
+    # transactions
+
+    def _prepare(self) -> int:
+        with self._writing() as db:
+            version: int = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                return _SCHEMA_VERSION
+        return version
+
+    def _read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        with self._lock:
+            return self._db.execute(sql, arguments).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            # A transaction that begins by reading could not wait for another process's write.
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+_INSERT_MEMORY = (
+    "INSERT INTO memories (memory_id, assistant_id, text, said_at, metadata_json, visible_at)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _assistant(row: Sequence[Any]) -> Assistant:
+    return Assistant(row[0], row[1], json.loads(row[2]), row[3])
+
+
+def _insert_assistant(db: sqlite3.Connection, made: Assistant) -> None:
+    db.execute(
+        "INSERT INTO assistants (assistant_id, name, fields_json, created_at) VALUES (?, ?, ?, ?)",
+        (made.assistant_id, made.name, json.dumps(made.fields), made.created_at),
+    )
+
+
+def _memory_row(memory: Memory, assistant_id: str, memory_id: str) -> tuple[Any, ...]:
+    return (
+        memory_id,
+        assistant_id,
+        memory.text,
+        memory.said_at.timestamp(),
+        json.dumps(memory.metadata),
+        memory.visible_at,
+    )
+
+
+def _insert_operation(
+    db: sqlite3.Connection, assistant_id: str, message: Message, memory: NewMemory
+) -> None:
+    ends_at = message.created_at + memory.delay_s
+    memory_id = _new_id() if memory.fate == "formed" else None
+    if memory_id:
+        metadata = {
+            "thread_id": message.thread_id,
+            "message_id": message.message_id,
+            "timestamp": memory.said_at.isoformat(),
+        }
+        left = Memory(memory_id, message.content, memory.said_at, metadata, ends_at)
+        db.execute(_INSERT_MEMORY, _memory_row(left, assistant_id, memory_id))
+    db.execute(
+        "INSERT INTO operations (operation_id, assistant_id, memory_id, ends_at)"
+        " VALUES (?, ?, ?, ?)",
+        (
+            message.memory_operation_id,
+            assistant_id,
+            memory_id,
+            None if memory.fate == "stuck" else ends_at,
+        ),
+    )
