@@ -25,7 +25,11 @@ class Settings(BaseSettings):
     """Every setting, frozen. Each field's description is its line in the README's table."""
 
     model_config = SettingsConfigDict(
-        frozen=True, env_ignore_empty=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        frozen=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(
@@ -113,13 +117,7 @@ class Settings(BaseSettings):
         default=16,
         ge=1,
         validation_alias="LOCOMO_MAX_MESSAGES_IN_FLIGHT",
-        description="Turns being saved at once, over all conversations",
-    )
-    max_questions_in_flight: int = Field(
-        default=16,
-        ge=1,
-        validation_alias="LOCOMO_MAX_QUESTIONS_IN_FLIGHT",
-        description="Questions being answered at once, over all conversations",
+        description="Messages (turns and questions) under way at once, over all conversations",
     )
     max_verdicts_in_flight: int = Field(
         default=16,
@@ -163,7 +161,9 @@ def read_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{name}: {first['msg']}; see the table of settings in README.md") from None
+        raise SettingsError(
+            f"{name}: {first['msg']}; see the table of settings in README.md"
+        ) from None
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(
             "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "

@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
 def standin(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 8765,
-    state: Annotated[Path, typer.Option(help="Its database file.")] = Path(".locomo/standin.sqlite"),
+    state: Annotated[Path, typer.Option(help="Its database file.")] = Path(
+        ".locomo/standin.sqlite"
+    ),
     latency_ms: Annotated[float, typer.Option(help="Added to every turn and first chunk.")] = 0.0,
     memory_delay_ms: Annotated[float, typer.Option(help="How long memories take to form.")] = 0.0,
     rate_limited_share: Annotated[float, typer.Option(help="Share answered with 429.")] = 0.0,

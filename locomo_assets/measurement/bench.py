@@ -7,15 +7,16 @@ Here: the bundle and the rows' common lineage. How one conversation is measured 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from locomo_assets import __version__
-from locomo_assets.backboard.asking import AskProtocol
+from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.calls import CallRecord
 from locomo_assets.backboard.ingesting import IngestProtocol
 from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.store import HistoryStore, Lineage
+from locomo_assets.history.lineage import Lineage
+from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
@@ -92,17 +93,6 @@ def noted_calls() -> Iterator[list[CallRecord]]:
         _calls.reset(token)
 
 
-def call_rows(calls: list[CallRecord], prices: PriceTable, model: str) -> list[dict[str, object]]:
-    """Rows of the `calls` table; a cost the client did not know is filled in from the prices."""
-    rows = []
-    for call in calls:
-        row: dict[str, object] = asdict(call)
-        if call.cost_usd is None and call.output_tokens is not None:
-            row["cost_usd"] = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
-        rows.append(row)
-    return rows
-
-
 def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Conversation, str]:
     """The newest version of a conversation in the history, and its data set's SHA-256.
 
@@ -120,4 +110,4 @@ def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Convers
         table: store.read(table, newest).to_pylist()
         for table in ("conversations", "sessions", "turns", "questions")
     }
-    return from_rows(rows), markers[-1].dataset_sha256
+    return from_rows(rows, conversation), str(markers[-1].lineage.dataset_sha256)

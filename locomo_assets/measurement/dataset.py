@@ -3,8 +3,11 @@
 Here: that writing. Reading and validating the file is `locomo.reading`.
 """
 
+from dataclasses import replace
+
 from locomo_assets import __version__
-from locomo_assets.history.store import HistoryStore, Lineage
+from locomo_assets.history.lineage import Lineage
+from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.locomo.rows import to_rows
 
@@ -18,7 +21,7 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
     for conversation in dataset.conversations:
         name = conversation.conversation
         known = store.markers(asset="locomo_dataset", conversation=name)
-        if known and known[-1].dataset_sha256 == dataset.sha256:
+        if known and known[-1].lineage.dataset_sha256 == dataset.sha256:
             continue
         attempt = store.begin(
             Lineage(
@@ -31,7 +34,7 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
                 system=None,
             )
         )
-        for table, rows in to_rows(conversation, dataset.source).items():
+        for table, rows in to_rows(replace(dataset, conversations=(conversation,))).items():
             attempt.append(table, rows)
         attempt.commit(source=dataset.source, size_bytes=dataset.size_bytes)
         written += 1

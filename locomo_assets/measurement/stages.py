@@ -7,27 +7,36 @@ Each stage reads what the stage before it committed, so that any of them can run
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from locomo_assets.backboard.asking import AnswerResult, ask_all
-from locomo_assets.backboard.ingesting import MemoryJournal, ingest
-from locomo_assets.history.store import Marker
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.backboard.answers import AnswerResult
+from locomo_assets.backboard.asking import ask_all
+from locomo_assets.backboard.ingesting import IngestProgress, ingest
+from locomo_assets.backboard.journal import MemoryJournal
+from locomo_assets.history.lineage import Marker
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.measurement.bench import (
     Bench,
     NothingToMeasure,
     Order,
-    call_rows,
     noted_calls,
     stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
-from locomo_assets.measurement.identity import fingerprint, short
-
-Row = Mapping[str, object]
+from locomo_assets.measurement.identity import fingerprint
+from locomo_assets.measurement.rows import (
+    Numbers,
+    Row,
+    answer_numbers,
+    answer_row,
+    call_rows,
+    ingestion_numbers,
+    ingestion_tables,
+    retrieved_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class StageReport:
 
     asset: str
     attempt_id: str | None
-    numbers: dict[str, float | int | str | None] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
 
 
 def ingest_fingerprint(bench: Bench, order: Order, dataset_sha256: str) -> str:
@@ -72,6 +81,13 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
         return StageReport("ingested_memories", None, {**known.extra["numbers"], "requests": 0})
     attempt = bench.store.begin(bench.lineage("ingested_memories", order, sha256))
     name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} {order.conversation} {order.release}"
+    done = 0
+
+    def told(now: IngestProgress) -> None:
+        nonlocal done
+        bench.progress.add(turns=now.turns - done)
+        done = now.turns
+
     with noted_calls() as calls:
         result = await ingest(
             bench.client,
@@ -79,40 +95,30 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
             bench.ingest_protocol,
             assistant_name=name[:255],
             journal=MemoryJournal(),
-            progress=lambda: bench.progress.add(turns=1),
+            progress=told,
         )
-    ingestion_id = attempt.attempt_id
-    own = {"ingestion_id": ingestion_id}
-    numbers = result.numbers()
-    attempt.append(
-        "ingestions",
-        [
-            {
-                **own,
-                **numbers,
-                "fingerprint": ingest_fingerprint(bench, order, sha256),
-                "assistant_id": result.assistant_id,
-                "base_url": bench.base_url,
-                "ingest_protocol": bench.ingest_protocol.label(),
-                "llm_provider": bench.ingest_protocol.llm_provider,
-                "llm_model": bench.ingest_protocol.llm_model,
-                "started_at": result.started_at,
-                "ended_at": result.ended_at,
-            }
-        ],
-    )
-    attempt.append("ingested_turns", [{**own, **row} for row in result.turn_rows()])
-    attempt.append("memory_operations", [{**own, **row} for row in result.operation_rows()])
-    attempt.append("memories", [{**own, **row} for row in result.memory_rows()])
-    attempt.append("calls", call_rows(calls, bench.prices, bench.ingest_protocol.llm_model))
+    numbers = ingestion_numbers(conversation, result)
+    protocol = bench.ingest_protocol
+    head = {
+        **numbers,
+        "ingestion_id": attempt.attempt_id,
+        "fingerprint": ingest_fingerprint(bench, order, sha256),
+        "assistant_id": result.assistant_id,
+        "base_url": bench.base_url,
+        "ingest_protocol": f"{protocol.name}/wait-{protocol.memory_wait}",
+        "llm_provider": protocol.llm_provider,
+        "llm_model": protocol.llm_model,
+        "started_at": result.started_at,
+        "ended_at": result.ended_at,
+    }
+    attempt.append("ingestions", [head])
+    for table, rows in ingestion_tables(attempt.attempt_id, result).items():
+        attempt.append(table, rows)
+    attempt.append("calls", call_rows(calls, bench.prices, protocol.llm_model or ""))
     attempt.commit(
-        fingerprint=ingest_fingerprint(bench, order, sha256),
-        assistant_id=result.assistant_id,
-        numbers=numbers,
+        fingerprint=head["fingerprint"], assistant_id=result.assistant_id, numbers=numbers
     )
-    return StageReport(
-        "ingested_memories", attempt.attempt_id, {**numbers, "requests": len(calls)}
-    )
+    return StageReport("ingested_memories", attempt.attempt_id, {**numbers, "requests": len(calls)})
 
 
 def chosen_questions(conversation: Conversation, order: Order) -> list[Question]:
@@ -164,41 +170,44 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
             "answers", None, {"questions": len(wanted), "reused": len(wanted), "requests": 0}
         )
     attempt = bench.store.begin(bench.lineage("answers", order, sha256))
-    answers: list[AnswerResult] = []
 
     async def keep(answer: AnswerResult) -> None:
-        answers.append(answer)
         bench.progress.add(questions=1, cost_usd=_answer_cost(bench, answer) or 0.0)
 
     with noted_calls() as calls:
         assistant_id = str(ingestion.extra["assistant_id"])
-        if bench.ask_protocol.writes_memory:
-            # The protocol's questions form memories: they go to a copy, so that the ingested
-            # assistant stays what was ingested and can be asked again.
-            clone = await bench.client.clone_assistant(
-                assistant_id, name=f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
-            )
+        if bench.ask_protocol.name == "published":
+            # Its questions form memories: they go to a copy, so that the ingested assistant
+            # stays what was ingested and can be asked again.
+            name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
+            clone = await bench.client.clone_assistant(assistant_id, name)
             assistant_id = clone.assistant.assistant_id
-        await ask_all(bench.client, assistant_id, to_ask, bench.ask_protocol, keep)
-    rows, retrieved = [], []
-    for answer in answers:
-        answer_id = f"{attempt.attempt_id}/{answer.question.question_index}"
+        answers = await ask_all(
+            bench.client, assistant_id, to_ask, bench.ask_protocol, on_answer=keep
+        )
+    rows: list[Row] = []
+    retrieved: list[Row] = []
+    for question, answer in zip(to_ask, answers, strict=True):
+        answer_id = f"{attempt.attempt_id}/{question.question_index}"
         rows.append(
             {
-                **answer.row(),
+                **answer_row(answer),
                 "answer_id": answer_id,
                 "fingerprint": print_,
                 "ingestion_id": ingestion.attempt_id,
-                "question_protocol": bench.ask_protocol.label(),
+                "category": question.category,
+                "question": question.question,
+                "question_protocol": bench.ask_protocol.name,
+                "memory_mode": bench.ask_protocol.memory_mode,
                 "cost_usd": _answer_cost(bench, answer),
             }
         )
-        retrieved += [{"answer_id": answer_id, **row} for row in answer.retrieved_rows()]
+        retrieved += retrieved_rows(answer_id, question.question_index, answer.retrieved)
     attempt.append("answers", rows)
     attempt.append("retrieved_memories", retrieved)
-    attempt.append("calls", call_rows(calls, bench.prices, bench.ask_protocol.llm_model))
+    attempt.append("calls", call_rows(calls, bench.prices, bench.ask_protocol.llm_model or ""))
     attempt.commit(fingerprint=print_, ingestion_id=ingestion.attempt_id)
-    return StageReport("answers", attempt.attempt_id, _answer_numbers(rows, wanted, len(calls)))
+    return StageReport("answers", attempt.attempt_id, answer_numbers(rows, len(wanted), len(calls)))
 
 
 def _answer_cost(bench: Bench, answer: AnswerResult) -> float | None:
@@ -206,30 +215,8 @@ def _answer_cost(bench: Bench, answer: AnswerResult) -> float | None:
         return 0.0
     if answer.output_tokens is None:
         return None
-    model = answer.llm_model or bench.ask_protocol.llm_model
-    return bench.prices.cost_usd(model, answer.input_tokens or 0, answer.output_tokens)
-
-
-def _answer_numbers(
-    rows: Sequence[Row], wanted: Sequence[Question], requests: int
-) -> dict[str, float | int | str | None]:
-    latencies = sorted(float(str(r["latency_ms"])) for r in rows if r["latency_ms"] is not None)
-    costs = [r["cost_usd"] for r in rows if isinstance(r["cost_usd"], float)]
-    return {
-        "questions": len(wanted),
-        "reused": len(wanted) - len(rows),
-        "answered": sum(r["outcome"] == "answered" for r in rows),
-        "unanswered": sum(r["outcome"] != "answered" for r in rows),
-        "latency_p50_ms": _quantile(latencies, 0.5),
-        "latency_p95_ms": _quantile(latencies, 0.95),
-        "tokens": sum(int(str(r["input_tokens"] or 0)) + int(str(r["output_tokens"] or 0)) for r in rows),
-        "cost_usd": sum(costs),
-        "requests": requests,
-    }
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
+    model = answer.model_name or bench.ask_protocol.llm_model
+    return bench.prices.cost_usd(model or "", answer.input_tokens or 0, answer.output_tokens)
 
 
 async def judge_answers(bench: Bench, order: Order) -> StageReport:
@@ -254,7 +241,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
         )
     attempt = bench.store.begin(bench.lineage("judgements", order, sha256))
 
-    async def verdict(question: Question) -> dict[str, object]:
+    async def verdict(question: Question) -> dict[str, Any]:
         row = await _verdict_row(bench, question, answers[question.question_index], by_content)
         bench.progress.add(verdicts=1, cost_usd=_as_float(row["cost_usd"]))
         return {**row, "judgement_id": f"{attempt.attempt_id}/{question.question_index}"}
@@ -303,7 +290,7 @@ def _stored_verdicts(bench: Bench, order: Order) -> tuple[set[object], dict[str,
 
 async def _verdict_row(
     bench: Bench, question: Question, answer: Row, by_content: Mapping[str, Row]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     identity = bench.judge.identity
     gold = question.gold_answer or ""
     if question.category == 5:
@@ -317,7 +304,7 @@ async def _verdict_row(
             "judge": identity.digest(),
         }
     )
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "fingerprint": content,
         "answer_id": answer["answer_id"],
         "ingestion_id": answer["ingestion_id"],
@@ -342,12 +329,3 @@ async def _verdict_row(
         question.question, gold, str(answer["answer"]), question.category
     )
     return {**row, **judgement.row()}
-
-
-__all__ = [
-    "StageReport",
-    "answer_questions",
-    "ingest_conversation",
-    "judge_answers",
-    "short",
-]

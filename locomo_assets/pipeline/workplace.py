@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from locomo_assets.judging.judge import Judge
     from locomo_assets.prices import PriceTable
 
-MESSAGES = "POST /threads/{id}/messages"
-
 
 @dataclass
 class Workplace:
@@ -41,7 +39,7 @@ class Workplace:
         Raises:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
-        from locomo_assets.backboard.asking import AskProtocol
+        from locomo_assets.backboard.answers import AskProtocol
         from locomo_assets.backboard.ingesting import IngestProtocol
         from locomo_assets.prices import PriceTable
 
@@ -67,10 +65,10 @@ class Workplace:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[tuple["BackboardClient", str]]:
         from locomo_assets.backboard.limits import Limits
-        from locomo_assets.backboard.wire import BackboardClient
+        from locomo_assets.backboard.wire import MESSAGES, BackboardClient
 
         chosen = self.settings
-        widths = {MESSAGES: max(chosen.max_messages_in_flight, chosen.max_questions_in_flight)}
+        widths = {MESSAGES: chosen.max_messages_in_flight}
         common = {"limits": Limits(16, widths), "record": self._note}
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()

@@ -132,7 +132,9 @@ def trend_chart(rows: Sequence[Accuracy]) -> str:
         below = [m - (p.low_percent or m) for m, p in zip(middle, points, strict=True)]
         above = [(p.high_percent or m) - m for m, p in zip(middle, points, strict=True)]
         names = [p.release for p in points]
-        axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, label=" · ".join(key))
+        axes.errorbar(
+            names, middle, yerr=(below, above), marker="o", capsize=3, label=" · ".join(key)
+        )
     axes.set(ylim=(0, 100), ylabel="accuracy %")
     axes.tick_params(axis="x", rotation=20, labelsize=7)
     if series:

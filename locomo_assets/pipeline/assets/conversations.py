@@ -127,9 +127,7 @@ def _log_reports(
     """Materializations of what was done, where the step itself is about to fail."""
     for order, report in reports:
         context.log_event(
-            dg.AssetMaterialization(
-                report.asset, partition=_key(order), metadata=_metadata(report)
-            )
+            dg.AssetMaterialization(report.asset, partition=_key(order), metadata=_metadata(report))
         )
 
 
