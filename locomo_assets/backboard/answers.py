@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from locomo_assets.backboard.exchange import Answered
-from locomo_assets.backboard.shapes import Memory, Message
+from locomo_assets.backboard.shapes import Memory
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
 
@@ -39,6 +39,15 @@ class AskProtocol:
         """Backboard's memory mode for the questions."""
         return "Auto" if self.name == "published" else "Readonly"
 
+    @property
+    def writes_memory(self) -> bool:
+        """Whether asking may change what the assistant remembers."""
+        return self.name == "published"
+
+    def label(self) -> str:
+        """Its name in the history."""
+        return self.name
+
     def canonical(self) -> dict[str, str | int | None]:
         """All that shapes the answers, for hashing: equal protocols, equal dicts."""
         return {
@@ -61,7 +70,8 @@ class AnswerResult:
     counts how often it was asked (0: found in its thread, asked by an earlier process).
     """
 
-    question_index: int
+    question: Question
+    protocol: AskProtocol
     outcome: Literal["answered", "unanswered"]
     asked_at: datetime
     asks: int
@@ -80,13 +90,63 @@ class AnswerResult:
     model_name: str | None = None
     read_back: bool = False
 
+    @property
+    def question_index(self) -> int:
+        return self.question.question_index
 
-def answered(question: Question, thread_id: str, got: Answered, asks: int) -> AnswerResult:
+    @property
+    def llm_model(self) -> str | None:
+        """The model that served it, or the one that was asked for."""
+        return self.model_name or self.protocol.llm_model
+
+    def row(self) -> dict[str, object]:
+        """Its columns of the history's `answers` that are known here."""
+        return {
+            "question_index": self.question.question_index,
+            "category": self.question.category,
+            "question": self.question.question,
+            "question_protocol": self.protocol.label(),
+            "memory_mode": self.protocol.memory_mode,
+            "llm_provider": self.model_provider or self.protocol.llm_provider,
+            "llm_model": self.llm_model,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "answer": self.answer,
+            "thread_id": self.thread_id,
+            "message_id": self.message_id,
+            "memory_operation_id": self.memory_operation_id,
+            "retrieved": None if self.read_back else len(self.retrieved),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "first_chunk_ms": self.first_chunk_ms,
+            "latency_ms": self.latency_ms,
+            "in_flight": self.in_flight,
+            "asked_at": self.asked_at,
+        }
+
+    def retrieved_rows(self) -> list[dict[str, object]]:
+        """Its rows of the history's `retrieved_memories`, as far as known here."""
+        return [
+            {
+                "question_index": self.question.question_index,
+                "rank": rank,
+                "memory_id": memory.memory_id,
+                "memory": memory.memory,
+                "score": memory.score,
+            }
+            for rank, memory in enumerate(self.retrieved, start=1)
+        ]
+
+
+def answered(
+    question: Question, protocol: AskProtocol, thread_id: str, got: Answered, asks: int
+) -> AnswerResult:
     """A run's answer; one without any text is no answer, but keeps what it cost."""
     run = got.run
     empty = not run.text.strip()
     return AnswerResult(
-        question_index=question.question_index,
+        question=question,
+        protocol=protocol,
         outcome="unanswered" if empty else "answered",
         reason="the run ended without any text" if empty else None,
         answer=None if empty else run.text,
@@ -106,29 +166,19 @@ def answered(question: Question, thread_id: str, got: Answered, asks: int) -> An
     )
 
 
-def answered_earlier(
-    question: Question, thread_id: str, message: Message, asked_at: datetime, asks: int
-) -> AnswerResult:
-    """An answer that only the thread's record tells of."""
-    return AnswerResult(
-        question_index=question.question_index,
-        outcome="answered",
-        asked_at=asked_at,
-        asks=asks,
-        answer=message.content,
-        thread_id=thread_id,
-        message_id=message.message_id,
-        memory_operation_id=message.memory_operation_id,
-        read_back=True,
-    )
-
-
 def unanswered(
-    question: Question, thread_id: str | None, reason: str, asked_at: datetime | None, asks: int
+    question: Question,
+    protocol: AskProtocol,
+    reason: str,
+    *,
+    thread_id: str | None,
+    asked_at: datetime | None,
+    asks: int,
 ) -> AnswerResult:
     """No answer, and why; `asked_at` None: it was given up before it was sent, now."""
     return AnswerResult(
-        question_index=question.question_index,
+        question=question,
+        protocol=protocol,
         outcome="unanswered",
         asked_at=asked_at or datetime.now(UTC),
         asks=asks,

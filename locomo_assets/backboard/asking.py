@@ -22,6 +22,8 @@ from locomo_assets.backboard.tasks import first_failure
 from locomo_assets.backboard.wire import MESSAGES, BackboardClient
 from locomo_assets.locomo.model import Question
 
+__all__ = ["AnswerResult", "AskProgress", "AskProtocol", "ask_all", "ask_question"]
+
 
 @dataclass(frozen=True, slots=True)
 class AskProgress:
@@ -59,8 +61,8 @@ async def ask_all(
     assistant_id: str,
     questions: Sequence[Question],
     protocol: AskProtocol,
-    *,
     on_answer: Callable[[AnswerResult], Awaitable[None]],
+    *,
     progress: Callable[[AskProgress], None] = _silent,
     thread_id: str | None = None,
     asked_before: Sequence[Question] = (),
@@ -150,7 +152,7 @@ async def _ask_isolated(
     """In a fresh thread, and in another one if the answer is lost: Readonly writes nothing."""
     thread_id: str | None = None
     asked_at: datetime | None = None
-    reason = "not asked"
+    reason, ask = "not asked", 0
     for ask in range(1, client.retry.asks + 1):
         thread_id = None
         try:
@@ -163,7 +165,7 @@ async def _ask_isolated(
                 llm_provider=protocol.llm_provider,
                 llm_model=protocol.llm_model,
             )
-            return answered(question, thread_id, got, ask)
+            return answered(question, protocol, thread_id, got, ask)
         except SENSELESS:
             raise
         except (AmbiguousError, RunFailedError) as error:
@@ -173,5 +175,6 @@ async def _ask_isolated(
         except BackboardError as error:
             if isinstance(error, NotFoundError) and thread_id is None:
                 raise
-            return unanswered(question, thread_id, str(error), asked_at, ask)
-    return unanswered(question, thread_id, reason, asked_at, client.retry.asks)
+            reason = str(error)
+            break
+    return unanswered(question, protocol, reason, thread_id=thread_id, asked_at=asked_at, asks=ask)

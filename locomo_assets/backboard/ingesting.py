@@ -8,7 +8,7 @@ killed process is `journal`.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Literal
@@ -19,6 +19,7 @@ from locomo_assets.backboard.journal import (
     IngestedTurn,
     IngestJournal,
     IngestState,
+    MemoryJournal,
 )
 from locomo_assets.backboard.operations import OpenOperation, OperationWatch
 from locomo_assets.backboard.readback import (
@@ -34,6 +35,15 @@ from locomo_assets.backboard.turns import message_text
 from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Conversation, Session
+
+__all__ = [
+    "IngestJournal",
+    "IngestProgress",
+    "IngestProtocol",
+    "IngestionResult",
+    "MemoryJournal",
+    "ingest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,12 @@ class IngestProtocol:
             raise LocomoError(
                 f"memory wait {self.memory_wait!r} is unknown: choose `turn` or `conversation`"
             )
+
+    def label(self) -> str:
+        """Its name in the history; waiting at the side is not what was published, and says so."""
+        return (
+            self.name if self.memory_wait == "turn" else f"{self.name}, memory awaited at the end"
+        )
 
     def canonical(self) -> dict[str, str | int | float | None]:
         """All that shapes what is remembered, for hashing: equal protocols, equal dicts."""
@@ -93,6 +109,7 @@ class IngestionResult:
     """
 
     assistant_id: str
+    sessions: int
     turns: tuple[IngestedTurn, ...]
     operations: tuple[EndedOperation, ...]
     memories: tuple[Memory, ...]
@@ -104,6 +121,40 @@ class IngestionResult:
     def operations_with(self, status: str) -> int:
         """How many operations ended as `completed`, `error` or `timed_out`."""
         return sum(operation.status == status for operation in self.operations)
+
+    def numbers(self) -> dict[str, int | float]:
+        """Its counts, named as in the history's `ingestions`."""
+        return {
+            "sessions": self.sessions,
+            "turns": len(self.turns),
+            "turns_ingested": len(self.turns),
+            "operations_completed": self.operations_with("completed"),
+            "operations_failed": self.operations_with("error"),
+            "operations_timed_out": self.operations_with("timed_out"),
+            "memories": len(self.memories),
+            "duration_s": self.duration_s,
+        }
+
+    def turn_rows(self) -> list[dict[str, object]]:
+        """Its rows of the history's `ingested_turns`, as far as known here."""
+        return [{"assistant_id": self.assistant_id, **asdict(turn)} for turn in self.turns]
+
+    def operation_rows(self) -> list[dict[str, object]]:
+        """Its rows of the history's `memory_operations`, as far as known here."""
+        return [asdict(operation) for operation in self.operations]
+
+    def memory_rows(self) -> list[dict[str, object]]:
+        """Its rows of the history's `memories`, as far as known here."""
+        return [
+            {
+                "memory_id": memory.memory_id,
+                "memory": memory.memory,
+                "metadata_json": memory.metadata_json,
+                "created_at": memory.created_at,
+                "updated_at": memory.updated_at,
+            }
+            for memory in self.memories
+        ]
 
 
 def _silent(_: IngestProgress) -> None:
@@ -182,6 +233,7 @@ class _Ingestion:
         memories = await self._client.list_memories(self._assistant_id)
         return IngestionResult(
             assistant_id=self._assistant_id,
+            sessions=len(self._conversation.sessions),
             turns=tuple(self._turns),
             operations=self._operations_in_order(),
             memories=tuple(memories),

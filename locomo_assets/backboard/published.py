@@ -14,7 +14,6 @@ from locomo_assets.backboard.answers import (
     AnswerResult,
     AskProtocol,
     answered,
-    answered_earlier,
     unanswered,
 )
 from locomo_assets.backboard.errors import AmbiguousError, BackboardError, RunFailedError
@@ -60,11 +59,11 @@ class PublishedThread:
                         llm_model=self.protocol.llm_model,
                     )
                     self.held = before + 1
-                    return answered(question, self.thread_id, got, asks)
+                    return answered(question, self.protocol, self.thread_id, got, asks)
                 except RunFailedError as error:
                     # Whether the thread kept the question is read before the next one.
                     self.held = None
-                    return unanswered(question, self.thread_id, str(error), asked_at, asks)
+                    return self._unanswered(question, str(error), asked_at, asks)
                 except AmbiguousError as error:
                     self.held, reason = None, str(error)
                     kept = await said_after(self.client, self.thread_id, before, error)
@@ -76,7 +75,7 @@ class PublishedThread:
             raise
         except BackboardError as error:
             reason = str(error)
-        return unanswered(question, self.thread_id, reason or "not asked", asked_at, asks)
+        return self._unanswered(question, reason or "not asked", asked_at, asks)
 
     async def answer_of_earlier_process(
         self, question: Question, asked_before: Sequence[Question]
@@ -107,14 +106,35 @@ class PublishedThread:
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
             if reply is not None and reply.status in (None, "completed") and reply.content.strip():
-                return answered_earlier(
-                    question, self.thread_id, reply, asked_at=asked_at, asks=asks
+                return AnswerResult(
+                    question=question,
+                    protocol=self.protocol,
+                    outcome="answered",
+                    asked_at=asked_at,
+                    asks=asks,
+                    answer=reply.content,
+                    thread_id=self.thread_id,
+                    message_id=reply.message_id,
+                    memory_operation_id=reply.memory_operation_id,
+                    read_back=True,
                 )
             over = reply is not None and reply.status in ("completed", "failed", "cancelled")
             if over or perf_counter() - begun > _RUN_S:
                 why = f"{reason}; the thread holds the question and no answer"
-                return unanswered(question, self.thread_id, why, asked_at, asks)
+                return self._unanswered(question, why, asked_at, asks)
             await asyncio.sleep(_PAUSE_S)
+
+    def _unanswered(
+        self, question: Question, reason: str, asked_at: datetime | None, asks: int
+    ) -> AnswerResult:
+        return unanswered(
+            question,
+            self.protocol,
+            reason,
+            thread_id=self.thread_id,
+            asked_at=asked_at,
+            asks=asks,
+        )
 
 
 def _last_reply(messages: Sequence[Message]) -> Message | None:
