@@ -1,1 +1,1 @@
-"""One conversation's way through the history: ingest, ask, judge, commit; what is reused and why."""
+"""One conversation's way through the history: ingest, ask, judge, commit; what is reused."""

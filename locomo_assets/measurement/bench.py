@@ -26,7 +26,7 @@ from locomo_assets.prices import PriceTable
 _calls: ContextVar[list[CallRecord] | None] = ContextVar("calls", default=None)
 
 
-class NothingToMeasure(LocomoError):
+class NothingToMeasureError(LocomoError):
     """Something that must be in the history first is not there."""
 
     exit_code = 2
@@ -97,11 +97,11 @@ def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Convers
     """The newest version of a conversation in the history, and its data set's SHA-256.
 
     Raises:
-        NothingToMeasure: no data set with that conversation was materialized.
+        NothingToMeasureError: no data set with that conversation was materialized.
     """
     markers = store.markers(asset="locomo_dataset", conversation=conversation)
     if not markers:
-        raise NothingToMeasure(
+        raise NothingToMeasureError(
             f"conversation {conversation}: not in the history; materialize locomo_dataset with a "
             "data set that has it first"
         )

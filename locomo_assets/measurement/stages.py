@@ -20,7 +20,7 @@ from locomo_assets.history.lineage import Marker
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.measurement.bench import (
     Bench,
-    NothingToMeasure,
+    NothingToMeasureError,
     Order,
     noted_calls,
     stored_conversation,
@@ -148,7 +148,7 @@ def answer_fingerprint(bench: Bench, ingestion: Marker) -> str:
 def _ingestion_or_raise(bench: Bench, order: Order, sha256: str) -> Marker:
     ingestion = current_ingestion(bench, order, sha256)
     if ingestion is None:
-        raise NothingToMeasure(
+        raise NothingToMeasureError(
             f"{order.conversation} of release {order.release}: nothing is ingested under the "
             "present data set, protocol and system; materialize ingested_memories first"
         )
@@ -226,7 +226,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     answers = stored_answers(bench, order, answer_fingerprint(bench, ingestion))
     wanted = [q for q in chosen_questions(conversation, order) if q.question_index in answers]
     if not wanted:
-        raise NothingToMeasure(
+        raise NothingToMeasureError(
             f"{order.conversation} of release {order.release}: no answers under the present "
             "question protocol; materialize answers first"
         )
@@ -325,7 +325,7 @@ async def _verdict_row(
             "reused_from_judgement_id": known["judgement_id"],
             "cost_usd": 0.0,
         }
-    judgement: Judgement = await bench.judge.judge(
+    judgement = await bench.judge.judge(
         question.question, gold, str(answer["answer"]), question.category
     )
     return {**row, **judgement.row()}

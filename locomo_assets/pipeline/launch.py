@@ -24,7 +24,7 @@ class LaunchError(LocomoError):
     """A run can't be started, or failed."""
 
 
-class BadRequest(LaunchError):
+class BadRequestError(LaunchError):
     """What was asked for does not exist or can't be named so."""
 
     exit_code = 2
@@ -57,11 +57,11 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
     """Materializes the data set, the release's conversations, metrics and trends.
 
     Raises:
-        BadRequest: a label or a conversation that can't be.
+        BadRequestError: a label or a conversation that can't be.
         LaunchError: a run failed; its text is the failure's own line.
     """
     if not _LABEL.fullmatch(wanted.release):
-        raise BadRequest(
+        raise BadRequestError(
             f"release {wanted.release!r}: a label has 1 to 100 characters, without spaces and | , "
             "* / \\ [ ]; name it like r1 or 2026-11-23"
         )
@@ -73,7 +73,7 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
         names = wanted.conversations or known
         for name in names:
             if name not in known:
-                raise BadRequest(
+                raise BadRequestError(
                     f"conversation {name}: not in the data set, which has {', '.join(known)}"
                 )
         instance.add_dynamic_partitions(RELEASE, [wanted.release])

@@ -141,4 +141,5 @@ def trend_chart(rows: Sequence[Accuracy]) -> str:
         axes.legend(fontsize=7)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
-    return f"![accuracy over releases](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
+    encoded = base64.b64encode(picture.getvalue()).decode()
+    return f"![accuracy over releases](data:image/png;base64,{encoded})"

@@ -1,0 +1,77 @@
+"""The command line as a person runs it: processes, exit codes, one line an error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("locomo-assets")), *arguments]
+    given = {"PATH": os.environ["PATH"], "LOCOMO_HOME": str(home), **environment}
+    return subprocess.run(
+        command, env=given, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def _refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an error."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    done = _run(home, "run", "--release", "r1", "--questions", "6")
+    assert done.returncode == 0, done.stderr
+    assert "accuracy %" in done.stdout
+    assert "history.duckdb" in done.stdout
+    assert "make dev" in done.stdout
+    return home
+
+
+def test_sql_formats(measured: Path) -> None:
+    query = "SELECT count(*) AS verdicts FROM current_judgements WHERE release = 'r1'"
+    done = _run(measured, "sql", query, "--format", "json")
+    assert json.loads(done.stdout) == [{"verdicts": 12}]
+    assert _run(measured, "sql", query, "--format", "csv").stdout.split() == ["verdicts", "12"]
+    assert "verdicts" in _run(measured, "sql", query).stdout
+
+
+def test_sql_only_reads(measured: Path) -> None:
+    assert "only read" in _refused(_run(measured, "sql", "DELETE FROM answers"))
+    assert "no_such" in _refused(_run(measured, "sql", "SELECT * FROM no_such"))
+
+
+def test_report_and_releases(measured: Path) -> None:
+    assert "standin" in _run(measured, "report", "--release", "r1").stdout
+    assert "r1" in _run(measured, "releases").stdout
+    assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
+
+
+def test_help_names_the_cost(tmp_path: Path) -> None:
+    assert "paid" in _run(tmp_path, "run", "--help").stdout
+    for command in ("sql", "report", "releases", "standin"):
+        assert "cost" in _run(tmp_path, command, "--help").stdout.lower()
+
+
+def test_errors_are_one_line(tmp_path: Path) -> None:
+    missing = _run(tmp_path, "run", "--dataset", str(tmp_path / "none.json"))
+    assert "none.json" in _refused(missing)
+    assert "history" in _refused(_run(tmp_path / "empty", "sql", "SELECT 1"))
+    assert "conv-99" in _refused(_run(tmp_path, "run", "--conversations", "conv-99"))
+    down = _run(
+        tmp_path,
+        "run",
+        BACKBOARD_BASE_URL="http://127.0.0.1:9/api",
+        BACKBOARD_API_KEY="planted-key",
+    )
+    assert "127.0.0.1:9" in _refused(down)
+    assert "planted-key" not in down.stderr + down.stdout
