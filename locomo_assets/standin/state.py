@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,52 +31,6 @@ from locomo_assets.standin.records import (
 BUSY_TIMEOUT_S = 30.0
 
 _SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE assistants (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    assistant_id TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    fields_json TEXT NOT NULL,
-    created_at REAL NOT NULL
-);
-CREATE INDEX assistants_by_name ON assistants (name);
-CREATE TABLE threads (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    thread_id TEXT NOT NULL UNIQUE,
-    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
-    created_at REAL NOT NULL
-);
-CREATE INDEX threads_by_assistant ON threads (assistant_id);
-CREATE TABLE messages (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    message_id TEXT NOT NULL UNIQUE,
-    thread_id TEXT NOT NULL REFERENCES threads (thread_id) ON DELETE CASCADE,
-    role TEXT NOT NULL,
-    content TEXT NOT NULL,
-    status TEXT NOT NULL,
-    metadata_json TEXT NOT NULL,
-    memory_operation_id TEXT,
-    created_at REAL NOT NULL
-);
-CREATE INDEX messages_by_thread ON messages (thread_id);
-CREATE TABLE memories (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    memory_id TEXT NOT NULL UNIQUE,
-    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
-    text TEXT NOT NULL,
-    said_at REAL NOT NULL,
-    metadata_json TEXT NOT NULL,
-    visible_at REAL NOT NULL
-);
-CREATE INDEX memories_by_assistant ON memories (assistant_id, visible_at);
-CREATE TABLE operations (
-    operation_id TEXT PRIMARY KEY,
-    assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
-    memory_id TEXT,
-    ends_at REAL
-) WITHOUT ROWID;
-CREATE INDEX operations_by_assistant ON operations (assistant_id);
-"""
 
 
 class StandinStateError(LocomoError):
@@ -358,7 +313,8 @@ class StandinState:
         with self._writing() as db:
             version: int = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                for statement in _SCHEMA.split(";"):
+                schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+                for statement in schema.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
                 return _SCHEMA_VERSION

@@ -1,0 +1,163 @@
+"""The calls about assistants and threads.
+
+Here: assistants (made, listed, changed, deleted, cloned) and their threads (made, listed, read,
+deleted). Messages are `messages`, memories `memories`.
+"""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from locomo_assets.standin import wire
+from locomo_assets.standin.service import Service
+
+_TEXTS = (
+    "description",
+    "system_prompt",
+    "llm_provider",
+    "llm_model_name",
+    "embedding_provider",
+    "embedding_model_name",
+    "custom_fact_extraction_prompt",
+    "custom_update_memory_prompt",
+)
+_OTHERS = ("tools", "embedding_dims", "tok_k")
+
+
+class AssistantCalls:
+    """Handlers over one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._state = service.state
+
+    def routes(self) -> list[Route]:
+        """Paths are below the API's root."""
+        one = "/assistants/{assistant_id}"
+        return [
+            Route("/assistants", self.create, methods=["POST"]),
+            Route("/assistants", self.list, methods=["GET"]),
+            Route(one, self.get, methods=["GET"]),
+            Route(one, self.update, methods=["PUT"]),
+            Route(one, self.delete, methods=["DELETE"]),
+            Route(f"{one}/clone", self.clone, methods=["POST"]),
+            Route(f"{one}/threads", self.create_thread, methods=["POST"]),
+            Route(f"{one}/threads", self.list_threads, methods=["GET"]),
+            Route("/threads/{thread_id}", self.get_thread, methods=["GET"]),
+            Route("/threads/{thread_id}", self.delete_thread, methods=["DELETE"]),
+        ]
+
+    async def create(self, request: Request) -> JSONResponse:
+        fields = await wire.read_fields(request)
+        name = wire.text(fields, "name", largest=255)
+        if name is None:
+            raise wire.bad("name is missing")
+        made = self._state.create_assistant(name, _kept(fields))
+        await self._service.other_latency()
+        return JSONResponse(wire.assistant_json(made))
+
+    async def list(self, request: Request) -> JSONResponse:
+        skip, limit = _window(request)
+        found = self._state.assistants(
+            skip=skip, limit=limit, name=request.query_params.get("name")
+        )
+        await self._service.other_latency()
+        return JSONResponse([wire.assistant_json(one) for one in found])
+
+    async def get(self, request: Request) -> JSONResponse:
+        found = self._service.assistant(request.path_params["assistant_id"])
+        await self._service.other_latency()
+        return JSONResponse(wire.assistant_json(found))
+
+    async def update(self, request: Request) -> JSONResponse:
+        fields = await wire.read_fields(request)
+        name = wire.text(fields, "name", largest=255)
+        changed = self._state.update_assistant(
+            request.path_params["assistant_id"], name, _kept(fields)
+        )
+        if changed is None:
+            raise wire.missing("Assistant")
+        await self._service.other_latency()
+        return JSONResponse(wire.assistant_json(changed))
+
+    async def delete(self, request: Request) -> JSONResponse:
+        assistant_id = request.path_params["assistant_id"]
+        if not self._state.delete_assistant(assistant_id):
+            raise wire.missing("Assistant")
+        await self._service.other_latency()
+        return _deleted("Assistant", "assistant_id", assistant_id)
+
+    async def clone(self, request: Request) -> JSONResponse:
+        fields = await wire.read_fields(request)
+        prompt = wire.text(fields, "system_prompt")
+        wire.flag(fields, "copy_documents", True)  # there are none; a bad value is still refused
+        cloned = self._state.clone_assistant(
+            request.path_params["assistant_id"],
+            name=wire.text(fields, "name", largest=255),
+            fields={} if prompt is None else {"system_prompt": prompt},
+            copy_memories=wire.flag(fields, "copy_memories", True),
+        )
+        if cloned is None:
+            raise wire.missing("Assistant")
+        made, memories = cloned
+        await self._service.other_latency()
+        return JSONResponse(
+            {
+                "assistant": wire.assistant_json(made),
+                "documents_cloned": 0,
+                "memories_cloned": memories,
+            }
+        )
+
+    async def create_thread(self, request: Request) -> JSONResponse:
+        await wire.read_fields(request)
+        made = self._state.create_thread(request.path_params["assistant_id"])
+        if made is None:
+            raise wire.missing("Assistant")
+        await self._service.other_latency()
+        return JSONResponse(wire.thread_json(made, []))
+
+    async def list_threads(self, request: Request) -> JSONResponse:
+        skip, limit = _window(request)
+        assistant = self._service.assistant(request.path_params["assistant_id"])
+        found = self._state.threads(assistant.assistant_id, skip=skip, limit=limit)
+        shown = [wire.thread_json(one, self._state.messages(one.thread_id)) for one in found]
+        await self._service.other_latency()
+        return JSONResponse(shown)
+
+    async def get_thread(self, request: Request) -> JSONResponse:
+        thread = self._service.thread(request.path_params["thread_id"])
+        shown = wire.thread_json(thread, self._state.messages(thread.thread_id))
+        await self._service.other_latency()
+        return JSONResponse(shown)
+
+    async def delete_thread(self, request: Request) -> JSONResponse:
+        thread_id = request.path_params["thread_id"]
+        if not self._state.delete_thread(thread_id):
+            raise wire.missing("Thread")
+        await self._service.other_latency()
+        return _deleted("Thread", "thread_id", thread_id)
+
+
+def _kept(fields: wire.Fields) -> dict[str, Any]:
+    """What an assistant has besides its name; unknown fields are ignored, as the service does."""
+    given = {name: wire.text(fields, name) for name in _TEXTS if name in fields}
+    return given | {name: fields[name] for name in _OTHERS if name in fields}
+
+
+def _window(request: Request) -> tuple[int, int]:
+    params = request.query_params
+    return wire.whole(params, "skip", 0, 0, 10_000), wire.whole(params, "limit", 100, 1, 200)
+
+
+def _deleted(what: str, name: str, value: str) -> JSONResponse:
+    return JSONResponse(
+        {
+            "message": f"{what} deleted",
+            name: value,
+            "deleted_at": wire.iso(time.time()),
+        }
+    )

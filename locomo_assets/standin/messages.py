@@ -1,0 +1,303 @@
+"""The two calls that take messages: turns to be remembered, and questions to be answered.
+
+Here: reading a message, saving it, the run that answers it, and the answer as JSON or as a
+stream, with a run's faults. Retrieval is `retrieval`, the answer's text `extraction`.
+
+A POST saves its message once, before anything is answered, and a run's answer before it is told:
+whoever loses the connection finds in the thread what was done.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from locomo_assets.standin import extraction, wire
+from locomo_assets.standin.faults import ConnectionDroppedError
+from locomo_assets.standin.records import MemoryFate, Message, NewMemory, Thread
+from locomo_assets.standin.retrieval import Found
+from locomo_assets.standin.service import Service, pause
+
+PROVIDER = "standin"
+MODEL = "standin-extractive-1"
+
+MEMORIES_RETRIEVED = 10
+_WORDS_PER_CHUNK = 8
+
+_MODES = ("off", "on", "auto", "readonly")
+_FAILURE = "The run failed, as the stand-in was told to"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message as it was posted. `mode` is lower case; `said_at` None where it is not dated."""
+
+    content: str
+    stream: bool
+    mode: str
+    send_to_llm: bool
+    metadata: dict[str, Any]
+    said_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A question that was worked on; `reply` is None where the run failed."""
+
+    question: Message
+    reply: Message | None
+    found: tuple[Found, ...]
+
+    @property
+    def retrieved(self) -> list[dict[str, Any]]:
+        return [
+            {"id": hit.memory.memory_id, "memory": hit.memory.content, "score": hit.score}
+            for hit in self.found
+        ]
+
+    def usage(self) -> dict[str, Any]:
+        read = wire.tokens(self.question.content, *(hit.memory.content for hit in self.found))
+        written = wire.tokens(self.reply.content) if self.reply else 0
+        return {
+            "model_provider": PROVIDER,
+            "model_name": MODEL,
+            "input_tokens": read,
+            "output_tokens": written,
+            "total_tokens": read + written,
+        }
+
+
+class MessageCalls:
+    """Handlers over one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def routes(self) -> list[Route]:
+        """Paths are below the API's root."""
+        return [
+            Route("/threads/{thread_id}/messages", self.post_to_thread, methods=["POST"]),
+            Route("/threads/messages", self.post, methods=["POST"]),
+        ]
+
+    async def post_to_thread(self, request: Request) -> Response:
+        """The form the published benchmark uses; its answer is one flat object."""
+        fields = await wire.read_fields(request)
+        said = _said(fields)
+        thread = self._service.thread(request.path_params["thread_id"])
+        return await self._take(thread, said, flat=True)
+
+    async def post(self, request: Request) -> Response:
+        """The newer form: the thread in the body, or made on the way; answers a list."""
+        fields = await wire.read_fields(request)
+        said = _said(fields)
+        return await self._take(self._thread_of(fields), said, flat=False)
+
+    def _thread_of(self, fields: wire.Fields) -> Thread:
+        thread_id = wire.text(fields, "thread_id")
+        assistant_id = wire.text(fields, "assistant_id")
+        if thread_id is not None:
+            thread = self._service.thread(thread_id)
+            if assistant_id not in (None, thread.assistant_id):
+                raise wire.bad("thread_id is not a thread of assistant_id")
+            return thread
+        if assistant_id is None:
+            raise wire.bad("thread_id or assistant_id is missing")
+        made = self._service.state.create_thread(assistant_id)
+        if made is None:
+            raise wire.missing("Assistant")
+        return made
+
+    async def _take(self, thread: Thread, said: _Said, *, flat: bool) -> Response:
+        settings = self._service.settings
+        if not said.send_to_llm:
+            saved = self._save(thread, "user", said, remember=said.mode in ("on", "auto"))
+            await pause(settings.message_latency_ms)
+            if said.stream:
+                return _stream(_saved_event(saved))
+            answer = _flat(saved, "Message saved") if flat else _listed(saved)
+            return JSONResponse(answer)
+        run = self._run(thread, said)
+        if said.stream:
+            return _stream(self._events(run))
+        await pause(settings.first_chunk_latency_ms)
+        return JSONResponse(_answered(run) if flat else _answered_list(run))
+
+    def _run(self, thread: Thread, said: _Said) -> _Run:
+        service = self._service
+        # Looked up before the question itself can become a memory.
+        found = (
+            service.retriever.search(thread.assistant_id, said.content, MEMORIES_RETRIEVED)
+            if said.mode != "off"
+            else []
+        )
+        question = self._save(thread, "user", said, remember=said.mode in ("on", "auto"))
+        reply = None
+        if not service.dice.hit("run_failed", service.settings.run_failed_share):
+            text = extraction.answer(said.content, found, service.words)
+            reply = service.state.save_message(
+                thread,
+                role="assistant",
+                content=text,
+                status="COMPLETED",
+                metadata={},
+                memory=None,
+            )
+            if reply is None:
+                raise wire.missing("Thread")
+        return _Run(question, reply, tuple(found))
+
+    def _save(self, thread: Thread, role: str, said: _Said, *, remember: bool) -> Message:
+        memory = (
+            NewMemory(
+                said_at=said.said_at or datetime.now(UTC),
+                delay_s=self._service.settings.memory_delay_ms / 1000.0,
+                fate=self._fate(),
+            )
+            if remember
+            else None
+        )
+        saved = self._service.state.save_message(
+            thread,
+            role=role,
+            content=said.content,
+            status="COMPLETED",
+            metadata=said.metadata,
+            memory=memory,
+        )
+        if saved is None:
+            raise wire.missing("Thread")
+        return saved
+
+    def _fate(self) -> MemoryFate:
+        settings = self._service.settings
+        if settings.memory_failed_share + settings.memory_stuck_share == 0:
+            return "formed"
+        drawn = self._service.dice.draw("memory")
+        if drawn < settings.memory_failed_share:
+            return "failed"
+        if drawn < settings.memory_failed_share + settings.memory_stuck_share:
+            return "stuck"
+        return "formed"
+
+    async def _events(self, run: _Run) -> AsyncIterator[str]:
+        service = self._service
+        cut = service.dice.hit("cut_stream", service.settings.cut_stream_share)
+        broken = cut and service.dice.draw("cut_stream") < 0.5
+        yield _event("memory_retrieved", memories=run.retrieved)
+        await pause(service.settings.first_chunk_latency_ms)
+        if run.reply is None:
+            yield _event("run_failed", error=_FAILURE, run_id=run.question.message_id)
+            return
+        pieces = _pieces(run.reply.content)
+        if cut:
+            pieces = pieces[: len(pieces) // 2]
+        for number, piece in enumerate(pieces):
+            if number:
+                await pause(service.settings.chunk_latency_ms)
+            yield _event("content_streaming", content=piece)
+        if broken:
+            raise ConnectionDroppedError
+        if not cut:
+            yield _event("run_ended", **_outcome(run), **run.usage())
+
+
+def _said(fields: wire.Fields) -> _Said:
+    content = wire.text(fields, "content")
+    if not content:
+        raise wire.bad("content is missing")
+    mode = (wire.text(fields, "memory") or "off").lower()
+    pro = (wire.text(fields, "memory_pro") or "off").lower()
+    for given in (mode, pro):
+        if given not in _MODES:
+            raise wire.bad("memory must be one of off, On, Auto, Readonly")
+    given_metadata = wire.metadata(fields)
+    return _Said(
+        content=content,
+        stream=wire.flag(fields, "stream", False),
+        mode=pro if mode == "off" else mode,
+        send_to_llm=wire.flag(fields, "send_to_llm", True),
+        metadata=given_metadata,
+        said_at=wire.custom_time(given_metadata),
+    )
+
+
+def _pieces(text: str) -> list[str]:
+    """The text cut after every few words; joined it is the text again."""
+    words = text.split(" ")
+    cut = [
+        " ".join(words[start : start + _WORDS_PER_CHUNK])
+        for start in range(0, len(words), _WORDS_PER_CHUNK)
+    ]
+    return [piece if number == 0 else f" {piece}" for number, piece in enumerate(cut)]
+
+
+def _stream(events: AsyncIterator[str]) -> StreamingResponse:
+    return StreamingResponse(
+        events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
+    )
+
+
+def _event(kind: str, **fields: Any) -> str:
+    return f"data: {json.dumps({'type': kind, **fields})}\n\n"
+
+
+async def _saved_event(saved: Message) -> AsyncIterator[str]:
+    yield _event("message_saved", thread_id=saved.thread_id, **wire.message_json(saved))
+
+
+def _flat(message: Message, said: str) -> dict[str, Any]:
+    shown = wire.message_json(message)
+    return {
+        "message": said,
+        "thread_id": message.thread_id,
+        **shown,
+        "run_id": None,
+        "retrieved_memories": [],
+        "model_provider": None,
+        "model_name": None,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "total_tokens": 0,
+        "timestamp": shown["created_at"],
+    }
+
+
+def _listed(saved: Message) -> dict[str, Any]:
+    return {"messages": [_flat(saved, "Message saved")], "context_usage": {"used_tokens": 0}}
+
+
+def _outcome(run: _Run) -> dict[str, Any]:
+    """How a run ended, for `run_ended` and for the answer that is not streamed."""
+    told = run.reply or run.question
+    return {
+        "run_id": run.question.message_id,
+        "thread_id": told.thread_id,
+        "message_id": told.message_id,
+        "status": "COMPLETED" if run.reply else "FAILED",
+        "memory_operation_id": run.question.memory_operation_id,
+        "retrieved_memories": run.retrieved,
+    }
+
+
+def _answered(run: _Run) -> dict[str, Any]:
+    flat = _flat(run.reply or run.question, "Message answered" if run.reply else _FAILURE)
+    content = run.reply.content if run.reply else ""
+    return {
+        **flat,
+        **_outcome(run),
+        **run.usage(),
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def _answered_list(run: _Run) -> dict[str, Any]:
+    asked = _flat(run.question, "Message saved")
+    used = {"used_tokens": run.usage()["total_tokens"]}
+    return {"messages": [asked, _answered(run)], "context_usage": used}
