@@ -1,0 +1,1 @@
+"""Tests of the wire client and of the LoCoMo protocol over it."""
