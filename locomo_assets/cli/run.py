@@ -64,13 +64,8 @@ def run(
     home = workplace.settings.home
     out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
-    out.print(
-        'SQL       locomo-assets sql "SELECT question, gold_answer, answer, verdict FROM '
-        f"current_judgements WHERE release = '{wanted.release}' LIMIT 5\"",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
-    )
+    first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
+    out.print(f'SQL       locomo-assets sql "{first_query}"', soft_wrap=True, highlight=False)
 
 
 class _Terminal:

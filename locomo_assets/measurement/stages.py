@@ -31,11 +31,7 @@ from locomo_assets.measurement.rows import (
     Numbers,
     Row,
     answer_numbers,
-    answer_row,
     call_rows,
-    ingestion_numbers,
-    ingestion_tables,
-    retrieved_rows,
 )
 
 
@@ -97,23 +93,25 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
             journal=MemoryJournal(),
             progress=told,
         )
-    numbers = ingestion_numbers(conversation, result)
+    numbers = result.numbers()
+    own = {"ingestion_id": attempt.attempt_id}
     protocol = bench.ingest_protocol
     head = {
+        **own,
         **numbers,
-        "ingestion_id": attempt.attempt_id,
         "fingerprint": ingest_fingerprint(bench, order, sha256),
         "assistant_id": result.assistant_id,
         "base_url": bench.base_url,
-        "ingest_protocol": f"{protocol.name}/wait-{protocol.memory_wait}",
+        "ingest_protocol": protocol.label(),
         "llm_provider": protocol.llm_provider,
         "llm_model": protocol.llm_model,
         "started_at": result.started_at,
         "ended_at": result.ended_at,
     }
     attempt.append("ingestions", [head])
-    for table, rows in ingestion_tables(attempt.attempt_id, result).items():
-        attempt.append(table, rows)
+    attempt.append("ingested_turns", [{**own, **row} for row in result.turn_rows()])
+    attempt.append("memory_operations", [{**own, **row} for row in result.operation_rows()])
+    attempt.append("memories", [{**own, **row} for row in result.memory_rows()])
     attempt.append("calls", call_rows(calls, bench.prices, protocol.llm_model or ""))
     attempt.commit(
         fingerprint=head["fingerprint"], assistant_id=result.assistant_id, numbers=numbers
@@ -176,7 +174,7 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
 
     with noted_calls() as calls:
         assistant_id = str(ingestion.extra["assistant_id"])
-        if bench.ask_protocol.name == "published":
+        if bench.ask_protocol.writes_memory:
             # Its questions form memories: they go to a copy, so that the ingested assistant
             # stays what was ingested and can be asked again.
             name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
@@ -187,22 +185,18 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
         )
     rows: list[Row] = []
     retrieved: list[Row] = []
-    for question, answer in zip(to_ask, answers, strict=True):
-        answer_id = f"{attempt.attempt_id}/{question.question_index}"
+    for answer in answers:
+        answer_id = f"{attempt.attempt_id}/{answer.question_index}"
         rows.append(
             {
-                **answer_row(answer),
+                **answer.row(),
                 "answer_id": answer_id,
                 "fingerprint": print_,
                 "ingestion_id": ingestion.attempt_id,
-                "category": question.category,
-                "question": question.question,
-                "question_protocol": bench.ask_protocol.name,
-                "memory_mode": bench.ask_protocol.memory_mode,
                 "cost_usd": _answer_cost(bench, answer),
             }
         )
-        retrieved += retrieved_rows(answer_id, question.question_index, answer.retrieved)
+        retrieved += [{"answer_id": answer_id, **row} for row in answer.retrieved_rows()]
     attempt.append("answers", rows)
     attempt.append("retrieved_memories", retrieved)
     attempt.append("calls", call_rows(calls, bench.prices, bench.ask_protocol.llm_model or ""))
@@ -215,8 +209,9 @@ def _answer_cost(bench: Bench, answer: AnswerResult) -> float | None:
         return 0.0
     if answer.output_tokens is None:
         return None
-    model = answer.model_name or bench.ask_protocol.llm_model
-    return bench.prices.cost_usd(model or "", answer.input_tokens or 0, answer.output_tokens)
+    return bench.prices.cost_usd(
+        answer.llm_model or "", answer.input_tokens or 0, answer.output_tokens
+    )
 
 
 async def judge_answers(bench: Bench, order: Order) -> StageReport:
@@ -273,7 +268,7 @@ def _as_float(value: object) -> float:
     return value if isinstance(value, float) else 0.0
 
 
-def _stored_verdicts(bench: Bench, order: Order) -> tuple[set[object], dict[str, Row]]:
+def _stored_verdicts(bench: Bench, order: Order) -> tuple[set[Any], dict[str, Row]]:
     """Answer ids that today's judge has judged, and its verdicts by content.
 
     Unscored verdicts count for neither: the judge failed there, and is asked again.
@@ -284,7 +279,9 @@ def _stored_verdicts(bench: Bench, order: Order) -> tuple[set[object], dict[str,
     markers = [m for m in markers if m.extra.get("judge") == bench.judge.identity.name]
     rows = bench.store.read("judgements", markers).to_pylist()
     settled = [row for row in rows if row["verdict"] != "unscored"]
-    by_content = {row["fingerprint"]: row for row in settled if row["verdict"] != "unanswered"}
+    by_content: dict[str, Row] = {
+        row["fingerprint"]: row for row in settled if row["verdict"] != "unanswered"
+    }
     return {row["answer_id"] for row in settled}, by_content
 
 

@@ -6,7 +6,7 @@ LOCOMO_HOME, where the UI shows them.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def _run(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
     assets: Sequence[str],
-    config: dict[str, object] | None = None,
+    config: Mapping[str, object] | None = None,
     op: str | None = None,
     *,
     tags: dict[str, str] | None = None,

@@ -44,7 +44,6 @@ class Workplace:
         from locomo_assets.prices import PriceTable
 
         chosen = self.settings
-        models = {"llm_provider": chosen.llm_provider, "llm_model": chosen.llm_model}
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             client, base_url = await stack.enter_async_context(self._client())
@@ -55,8 +54,16 @@ class Workplace:
                 judge=await stack.enter_async_context(self._judge(prices)),
                 system=system,
                 base_url=base_url,
-                ingest_protocol=IngestProtocol(memory_wait=chosen.memory_wait, **models),
-                ask_protocol=AskProtocol(name=chosen.question_protocol, **models),
+                ingest_protocol=IngestProtocol(
+                    memory_wait=chosen.memory_wait,
+                    llm_provider=chosen.llm_provider,
+                    llm_model=chosen.llm_model,
+                ),
+                ask_protocol=AskProtocol(
+                    name=chosen.question_protocol,
+                    llm_provider=chosen.llm_provider,
+                    llm_model=chosen.llm_model,
+                ),
                 prices=prices,
                 run_id=run_id,
                 progress=self.progress,
@@ -68,11 +75,12 @@ class Workplace:
         from locomo_assets.backboard.wire import MESSAGES, BackboardClient
 
         chosen = self.settings
-        widths = {MESSAGES: chosen.max_messages_in_flight}
-        common = {"limits": Limits(16, widths), "record": self._note}
+        limits = Limits(16, {MESSAGES: chosen.max_messages_in_flight})
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()
-            async with BackboardClient(chosen.backboard_base_url, key, **common) as client:
+            async with BackboardClient(
+                chosen.backboard_base_url, key, limits=limits, record=self._note
+            ) as client:
                 yield client, chosen.backboard_base_url
             return
         from locomo_assets.standin.in_process import standin_transport
@@ -82,7 +90,9 @@ class Workplace:
         base_url = "http://standin.invalid/api"
         async with (
             standin_transport(chosen.standin_path) as transport,
-            BackboardClient(base_url, DEFAULT_KEY, transport=transport, **common) as client,
+            BackboardClient(
+                base_url, DEFAULT_KEY, transport=transport, limits=limits, record=self._note
+            ) as client,
         ):
             yield client, base_url
 

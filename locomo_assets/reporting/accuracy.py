@@ -125,8 +125,8 @@ def trend_chart(rows: Sequence[Accuracy]) -> str:
     series: dict[tuple[str, ...], list[Accuracy]] = {}
     for row in reversed(rows):  # oldest first
         if row.accuracy_percent is not None:
-            key = (row.system, row.question_protocol, row.judge, row.dataset_sha256[:8])
-            series.setdefault(key, []).append(row)
+            name = (row.system, row.question_protocol, row.judge, row.dataset_sha256[:8])
+            series.setdefault(name, []).append(row)
     for key, points in series.items():
         middle = [p.accuracy_percent or 0.0 for p in points]
         below = [m - (p.low_percent or m) for m, p in zip(middle, points, strict=True)]

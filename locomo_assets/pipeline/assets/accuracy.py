@@ -26,8 +26,8 @@ def _fresh_lens(workplace: Workplace) -> None:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def _numbers(row: Accuracy) -> dict[str, object]:
-    numbers = {
+def _numbers(row: Accuracy) -> dict[str, float]:
+    numbers: dict[str, float | None] = {
         "accuracy_percent": row.accuracy_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
@@ -61,7 +61,7 @@ def _numbers(row: Accuracy) -> dict[str, object]:
 )
 def accuracy_metrics(
     context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """The newest series of the release as numbers (the UI plots them), all of them as a table."""
     _fresh_lens(workplace)
     rows = by_release(workplace.settings.lens_path, context.partition_key)
@@ -97,7 +97,7 @@ def accuracy_metrics(
     description="Accuracy over the releases, each series (system, question protocol, judge, data "
     "set) by itself. Costs nothing.",
 )
-def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult:
+def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
     _fresh_lens(workplace)
     rows = by_release(workplace.settings.lens_path, None)

@@ -77,7 +77,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
-    ) -> AsyncIterator[dg.MaterializeResult]:
+    ) -> AsyncIterator[dg.MaterializeResult[None]]:
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         orders = [
             Order(release=release, conversation=conversation, **config.model_dump())
@@ -116,7 +116,7 @@ def _key(order: Order) -> str:
     return f"{order.conversation}|{order.release}"
 
 
-def _metadata(report: StageReport) -> dict[str, object]:
+def _metadata(report: StageReport) -> dict[str, float | int | str]:
     numbers = {name: value for name, value in report.numbers.items() if value is not None}
     return {**numbers, "attempt": report.attempt_id or "reused: everything was stored already"}
 

@@ -29,7 +29,7 @@ def locomo_dataset(
     context: dg.AssetExecutionContext,
     config: DatasetConfig,
     workplace: dg.ResourceParam[Workplace],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Reads and registers the data set; its SHA-256 is the data version."""
     chosen = workplace.settings
     source = config.source or chosen.dataset or str(packaged_sample())
