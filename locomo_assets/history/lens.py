@@ -45,6 +45,7 @@ DERIVED = (
     "current_answers",
     "current_judgements",
     "accuracy_cells",
+    "latency_by_release",
     "call_counts",
 )
 _VIEW_FILES = (
@@ -190,6 +191,7 @@ def _build(
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         if fresh:
             _create(connection, store.history_id)
+        connection.execute("BEGIN")
         before = _datasets(connection)
         _start_touching(connection, gone)
         for table in (*TABLES, "attempts", "call_counts") if gone else ():
@@ -202,6 +204,7 @@ def _build(
                 _insert(connection, table, new)
                 rows += new.num_rows
         _derive(connection, before, [name.attempt_id for name in added])
+        connection.execute("COMMIT")
         connection.execute("CHECKPOINT")
     return rows
 
@@ -261,11 +264,12 @@ def _derive(
             "WHERE c.release = t.release AND c.conversation = t.conversation"
         )
         connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
-    connection.execute(
-        "DELETE FROM accuracy_cells WHERE release IN (SELECT release FROM touched_partitions)"
-    )
-    for table in ("accuracy_cells", "call_counts"):
+    for table in ("accuracy_cells", "latency_by_release"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE release IN (SELECT release FROM touched_partitions)"  # noqa: S608  # our own names
+        )
         connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
+    connection.execute(f"INSERT INTO call_counts {_sql('derived/call_counts.sql')}")
 
 
 def _datasets(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -297,7 +301,8 @@ def _attempt_rows(markers: Sequence[Marker]) -> pa.Table:
 def _insert(
     connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, create: bool = False
 ) -> None:
-    connection.register("arriving", rows)
+    # many small chunks arrive slowly
+    connection.register("arriving", rows.combine_chunks())
     if create:
         connection.execute(f"CREATE TABLE {table} AS FROM arriving")
     elif rows.num_rows:

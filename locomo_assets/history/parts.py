@@ -88,7 +88,7 @@ def decode_part(
             "marker to give the attempt up"
         )
     try:
-        found = pq.ParquetFile(pa.BufferReader(data)).read()
+        found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
             f"{part.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from a "
@@ -116,6 +116,8 @@ def footer_of(path: str, data: bytes) -> tuple[Lineage, int]:
 
 def _in_schema(schema: pa.Schema, found: pa.Table, columns: Collection[str] | None) -> pa.Table:
     fields = [f for f in schema if columns is None or f.name in columns]
+    if [(f.name, f.type) for f in found.schema] == [(f.name, f.type) for f in fields]:
+        return found.replace_schema_metadata()
     known = set(found.column_names)
     return pa.Table.from_arrays(
         [

@@ -208,18 +208,20 @@ def _link_unless_there(temporary: Path, target: Path) -> None:
         target.hardlink_to(temporary)
 
 
-def _walk(folder: str, prefix: str) -> Iterator[str]:
+def _walk(folder: str, prefix: str) -> list[str]:
     """Paths of files below a folder; those that vanish meanwhile are left out."""
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        path = f"{prefix}/{entry.name}" if prefix else entry.name
-        if entry.is_dir():
-            yield from _walk(entry.path, path)
-        elif not entry.name.startswith("."):
-            yield path
+    found = []
+    waiting = [(folder, prefix)]
+    while waiting:
+        folder, prefix = waiting.pop()
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                path = f"{prefix}/{entry.name}" if prefix else entry.name
+                if entry.is_dir():
+                    waiting.append((entry.path, path))
+                elif not entry.name.startswith("."):
+                    found.append(path)
+    return found
 
 
 def _make_folders(folder: Path) -> None:

@@ -15,9 +15,11 @@ committed wholly or not at all. Writers never meet: their names are unique.
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,9 +155,9 @@ class HistoryStore:
         parts = [part for attempt in attempts for part in attempt.parts if part.table == table]
         data = self.storage.get_many([part.path for part in parts])
         empty = pa.schema([f for f in schema if columns is None or f.name in columns]).empty_table()
-        return pa.concat_tables(
-            [empty, *(decode_part(part, data[part.path], columns) for part in parts)]
-        )
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            tables = pool.map(lambda part: decode_part(part, data[part.path], columns), parts)
+            return pa.concat_tables([empty, *tables])
 
     def unfinished(
         self, asset: str, release: str | None, conversation: str | None

@@ -10,6 +10,9 @@ WITH newest AS (
             judgements.release = touched.release
             AND judgements.conversation = touched.conversation
     GROUP BY judgements.release, judgements.conversation, answer_id, judge
+),
+answers_touched AS (
+    SELECT * FROM current_answers SEMI JOIN touched_partitions USING (release, conversation)
 )
 SELECT
     j.release,
@@ -52,7 +55,7 @@ SELECT
     a.run_id AS answer_run_id
 FROM newest
 JOIN judgements AS j ON j.rowid = judgement_row
-JOIN current_answers AS a
+JOIN answers_touched AS a
     ON
         a.release = j.release
         AND a.conversation = j.conversation

@@ -1,20 +1,3 @@
-CREATE VIEW latency_by_release AS
-SELECT
-    release,
-    system,
-    question_protocol,
-    dataset_sha256,
-    count(*) AS answered,
-    quantile_cont(first_chunk_ms, 0.5) AS first_chunk_p50_ms,
-    quantile_cont(first_chunk_ms, 0.95) AS first_chunk_p95_ms,
-    quantile_cont(latency_ms, 0.5) AS latency_p50_ms,
-    quantile_cont(latency_ms, 0.95) AS latency_p95_ms,
-    max(latency_ms) AS latency_max_ms,
-    quantile_cont(in_flight, 0.5) AS in_flight_p50
-FROM current_answers
-WHERE outcome = 'answered'
-GROUP BY release, system, question_protocol, dataset_sha256;
-
 CREATE VIEW cost_by_run AS
 SELECT
     run_id,
