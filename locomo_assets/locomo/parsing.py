@@ -20,7 +20,10 @@ from locomo_assets.locomo.errors import DatasetError
 from locomo_assets.locomo.evidence import resolve_evidence
 from locomo_assets.locomo.model import Conversation, Dataset, Question, Session, Turn
 
-_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _DATE = re.compile(
     r"(\d{1,2}):(\d{2})\s*(am|pm)\s+on\s+(\d{1,2})\s+([a-z]+),?\s+(\d{4})", re.IGNORECASE | re.ASCII
 )

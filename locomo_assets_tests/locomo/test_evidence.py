@@ -1,0 +1,41 @@
+"""Evidence ids as the file writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locomo_assets.locomo.evidence import resolve_evidence
+
+TURNS = {"D1:1", "D4:4", "D4:6", "D8:6", "D9:1", "D9:17", "D11:26", "D30:5"}
+
+
+@pytest.mark.parametrize(
+    ("written", "evidence", "rest"),
+    [
+        (["D8:6", "D9:17"], ("D8:6", "D9:17"), ()),
+        (["D8:6; D9:17"], ("D8:6", "D9:17"), ()),
+        (["D9:1 D4:4 D4:6"], ("D9:1", "D4:4", "D4:6"), ()),
+        (["D30:05"], ("D30:5",), ()),
+        (["D:11:26"], ("D11:26",), ()),
+        (["D"], (), ("D",)),
+        (["D10:19"], (), ("D10:19",)),
+        (["D8:6, D10:19"], ("D8:6",), ("D10:19",)),
+        (["D8:6", "D8:6; D08:06"], ("D8:6",), ()),
+        (["D1:1x"], (), ("D1:1x",)),
+        ([], (), ()),
+    ],
+)
+def test_ids_resolve_where_they_can(
+    written: list[str], evidence: tuple[str, ...], rest: tuple[str, ...]
+) -> None:
+    assert resolve_evidence(written, TURNS) == (evidence, rest)
+
+
+def test_an_id_of_another_form_is_taken_as_it_stands() -> None:
+    assert resolve_evidence(["part one, line 3"], {"part one, line 3"})[0] == ("part one, line 3",)
+
+
+@given(st.lists(st.text(alphabet="D:0123456789;, x", max_size=12), max_size=4))
+def test_only_existing_turns_are_ever_named(written: list[str]) -> None:
+    evidence, _ = resolve_evidence(written, TURNS)
+    assert set(evidence) <= TURNS
