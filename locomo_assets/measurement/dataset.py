@@ -35,7 +35,10 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
             )
         )
         for table, rows in to_rows(replace(dataset, conversations=(conversation,))).items():
-            attempt.append(table, rows)
+            # Which conversation they are of is said once, by the attempt.
+            attempt.append(
+                table, [{k: v for k, v in row.items() if k != "conversation"} for row in rows]
+            )
         attempt.commit(source=dataset.source, size_bytes=dataset.size_bytes)
         written += 1
     return written

@@ -5,7 +5,8 @@ registered as partitions.
 import dagster as dg
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.locomo.reading import packaged_sample, read_dataset
+from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.pipeline.partitions import register_conversations
 from locomo_assets.pipeline.workplace import Workplace
@@ -32,7 +33,7 @@ def locomo_dataset(
 ) -> dg.MaterializeResult[None]:
     """Reads and registers the data set; its SHA-256 is the data version."""
     chosen = workplace.settings
-    source = config.source or chosen.dataset or str(packaged_sample())
+    source = config.source or chosen.dataset or packaged_sample()
     pinned = chosen.dataset_sha256 if source == chosen.dataset or config.source else None
     try:
         dataset = read_dataset(source, pinned)
