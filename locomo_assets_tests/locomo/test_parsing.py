@@ -67,7 +67,7 @@ def test_session_dates_are_read_as_utc(text: str, hour: int, minute: int) -> Non
     assert parse_session_date(text) == datetime(2023, 5, 8, hour, minute, tzinfo=UTC)
 
 
-@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
+@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001  # hypothesis wants naive bounds
 def test_every_minute_can_be_read(moment: datetime) -> None:
     months = "January February March April May June July August September October November December"
     half = "pm" if moment.hour >= 12 else "am"

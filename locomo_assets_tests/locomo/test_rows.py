@@ -20,7 +20,7 @@ from locomo_assets_tests.locomo.building import encoded, small_file
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 _MAYBE = st.none() | _TEXT
 _TEXTS = st.lists(_TEXT, max_size=2).map(tuple)
-_DATES = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+_DATES = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants naive bounds
 
 
 @st.composite
