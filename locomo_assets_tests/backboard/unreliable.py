@@ -1,0 +1,165 @@
+"""A wire between a client and the stand-in on which chosen requests go wrong.
+
+The stand-in draws its own faults by dice; here a test says which request fails and how.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.standin.in_process import standin_transport
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.backboard.clients import QUICK, Records
+
+LOST = "carried out, answer lost"
+VANISHED = "lost on the way, not carried out"
+UNREACHED = "no connection"
+FAILED_500 = "500, not carried out"
+DONE_502 = "carried out, then 502"
+LATE = "given up, carried out a little later"
+REFUSED_429 = "429"
+REVOKED = "sent without the key"
+CUT = "carried out, stream cut in its middle"
+FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, DONE_502, REFUSED_429)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as the wire saw it: `number` from 0, `nth` of its own endpoint from 0."""
+
+    number: int
+    nth: int
+    method: str
+    path: str
+
+    @property
+    def is_message(self) -> bool:
+        return self.method == "POST" and self.path.endswith("/messages")
+
+
+def nothing(_: Seen) -> str | None:
+    """No fault."""
+    return None
+
+
+async def peacefully(_: int) -> None:
+    """Nothing happens."""
+
+
+class UnreliableWire(httpx.AsyncBaseTransport):
+    """`fault` says what becomes of a request.
+
+    `before` and `after` get its number before it is carried out and before it is answered; they
+    may wait, or end it all.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.fault: Callable[[Seen], str | None] = nothing
+        self.before: Callable[[int], Awaitable[None]] = peacefully
+        self.after: Callable[[int], Awaitable[None]] = peacefully
+        self.requests: list[Seen] = []
+        self._late: set[asyncio.Task[httpx.Response]] = set()
+        self._count: Counter[str] = Counter()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        kind = f"{request.method} {request.url.path.rsplit('/', 1)[-1]}"
+        seen = Seen(len(self.requests), self._count[kind], request.method, request.url.path)
+        self._count[kind] += 1
+        self.requests.append(seen)
+        fault = self.fault(seen)
+        await self.before(seen.number)
+        if fault == UNREACHED:
+            raise httpx.ConnectError("unreached")
+        if fault == VANISHED:
+            raise httpx.ReadError("vanished")
+        if fault == FAILED_500:
+            return httpx.Response(500, json={"detail": "failed"})
+        if fault == REFUSED_429:
+            return httpx.Response(429, headers={"Retry-After": "0"})
+        if fault == LATE:
+            self._late.add(asyncio.create_task(self._later(request)))
+            raise httpx.ReadTimeout("late")
+        if fault == REVOKED:
+            del request.headers["X-API-Key"]
+        response = await self.inner.handle_async_request(request)
+        await self.after(seen.number)
+        if fault == LOST:
+            raise httpx.ReadError("lost")
+        if fault == DONE_502:
+            return httpx.Response(502)
+        if fault == CUT:
+            body = await response.aread()
+            return httpx.Response(200, content=body[: len(body) // 2])
+        return response
+
+    def forget(self) -> None:
+        """Count anew, without faults."""
+        self.fault, self.before, self.after = nothing, peacefully, peacefully
+        self.requests.clear()
+        self._count.clear()
+
+    async def late_ones(self) -> None:
+        await asyncio.gather(*self._late)
+
+    async def _later(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return await self.inner.handle_async_request(request)
+
+    async def record(self) -> list[list[str]]:
+        """What the server holds, past all faults: its threads with messages, oldest first."""
+        return [[text for _, text, _ in thread] for thread in await self.messages()]
+
+    async def messages(self) -> list[list[tuple[str, str, object]]]:
+        """The same with roles and metadata."""
+        base = "http://standin.invalid/api"
+        threads: list[list[tuple[str, str, object]]] = []
+        async with httpx.AsyncClient(
+            transport=self.inner, headers={"X-API-Key": DEFAULT_KEY}
+        ) as client:
+            for assistant in (await client.get(f"{base}/assistants")).json():
+                path = f"{base}/assistants/{assistant['assistant_id']}/threads"
+                for thread in (await client.get(path, params={"limit": 200})).json():
+                    whole = (await client.get(f"{base}/threads/{thread['thread_id']}")).json()
+                    messages = [
+                        (one["role"], one["content"], one["metadata_"]) for one in whole["messages"]
+                    ]
+                    if messages:
+                        threads.append(messages)
+        return threads
+
+    async def aclose(self) -> None:
+        await self.late_ones()
+
+
+@dataclass
+class Rig:
+    """A client, the wire it uses, and its records."""
+
+    client: BackboardClient
+    wire: UnreliableWire
+    records: Records
+
+
+@asynccontextmanager
+async def rig(
+    folder: Path, settings: StandinSettings | None = None, **more: object
+) -> AsyncIterator[Rig]:
+    """A client on an unreliable wire to a stand-in of its own."""
+    records = Records()
+    async with standin_transport(folder / "standin.sqlite", settings) as inner:
+        wire = UnreliableWire(inner)
+        options: dict[str, object] = {"retry": QUICK, "record": records, **more}
+        async with BackboardClient(
+            "http://standin.invalid/api",
+            DEFAULT_KEY,
+            transport=wire,
+            **options,  # type: ignore[arg-type]  # a test may replace any of the options
+        ) as client:
+            yield Rig(client, wire, records)
