@@ -33,3 +33,12 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, LocomoError) else 1)
+    except Exception as error:
+        if os.environ.get("LOCOMO_TRACEBACK"):
+            raise
+        text = " ".join(str(error).split())[:300]
+        print(
+            f"error: {type(error).__name__}: {text} (not foreseen; LOCOMO_TRACEBACK=1 shows where)",
+            file=sys.stderr,
+        )
+        sys.exit(70)

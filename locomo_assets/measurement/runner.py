@@ -4,11 +4,12 @@ Here: the stages in their order, per conversation, and who is told of each. Stag
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.releases import register_release
 from locomo_assets.measurement.stages import (
     StageReport,
     answer_questions,
@@ -16,7 +17,9 @@ from locomo_assets.measurement.stages import (
     judge_answers,
 )
 
-STAGES = {
+Stage = Callable[[Bench, Order], Awaitable[StageReport]]
+
+STAGES: dict[str, Stage] = {
     "ingested_memories": ingest_conversation,
     "answers": answer_questions,
     "judgements": judge_answers,
@@ -56,5 +59,7 @@ async def measure(
             on_report(order, report)
         return None
 
+    for release in sorted({order.release for order in orders}):
+        register_release(bench.store, release, bench.run_id)
     results = await asyncio.gather(*(one(order) for order in orders))
     return [failed for failed in results if failed is not None]

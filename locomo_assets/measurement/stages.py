@@ -126,9 +126,7 @@ def chosen_questions(conversation: Conversation, order: Order) -> list[Question]
 
 
 def stored_answers(bench: Bench, order: Order, answer_fingerprint: str) -> dict[int, Row]:
-    """Question index → its newest stored answer under a fingerprint; an answer that exists
-    outweighs a later failure to get one.
-    """
+    """Question index → the newest stored row under a fingerprint, answered or not."""
     markers = bench.store.markers(
         asset="answers", release=order.release, conversation=order.conversation
     )

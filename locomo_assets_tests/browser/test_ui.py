@@ -61,7 +61,7 @@ def test_metrics_show_the_accuracy(url: str, page: Page) -> None:
     expect(page.get_by_text("accuracy_percent").first).to_be_visible(timeout=SLOW_MS)
 
 
-def test_backfill_launched_by_hand_measures_the_release(url: str, page: Page) -> None:
+def test_backfill_launched_by_hand_is_measured_and_followed(url: str, page: Page) -> None:
     add = {
         "query": "mutation ($name: String!, $key: String!, $where: RepositorySelector!) {"
         " addDynamicPartition(partitionsDefName: $name, partitionKey: $key,"
@@ -115,6 +115,21 @@ def _verdicts_materialized(url: str) -> set[str]:
         }
         if len(found) == 4:
             break
+        time.sleep(2)
+    return found
+
+
+def _metrics_materialized(url: str) -> list[str]:
+    """Releases with metrics, once the automation has made those of r2."""
+    query = {
+        "query": '{ assetNodes(assetKeys: [{path: ["accuracy_metrics"]}]) {'
+        " assetPartitionStatuses { ... on DefaultPartitionStatuses { materializedPartitions } } } }"
+    }
+    until = time.monotonic() + 180
+    found: list[str] = []
+    while "r2" not in found and time.monotonic() < until:
+        nodes = httpx.post(f"{url}/graphql", json=query, timeout=30).json()["data"]["assetNodes"]
+        found = nodes[0]["assetPartitionStatuses"]["materializedPartitions"]
         time.sleep(2)
     return found
 

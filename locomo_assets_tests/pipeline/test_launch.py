@@ -7,6 +7,9 @@ import pytest
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
+from locomo_assets.measurement import runner
+from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
 from locomo_assets.pipeline.workplace import Workplace
@@ -100,16 +103,14 @@ def test_published_protocol_asks_a_copy(
 def test_one_conversation_fails_alone(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from locomo_assets.measurement import runner
-
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: object, order: runner.Order) -> object:
+    async def fails(bench: Bench, order: Order) -> StageReport:
         if order.conversation == "sample-1":
             raise LocomoError("the service lost sample-1")
-        return await whole(bench, order)  # type: ignore[arg-type]  # the real stage
+        return await whole(bench, order)
 
-    monkeypatch.setitem(runner.STAGES, "answers", fails)  # type: ignore[arg-type]  # a stage
+    monkeypatch.setitem(runner.STAGES, "answers", fails)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at answers"):
         launch(Launch(release="r1"), workplace)
     with dg.DagsterInstance.get() as instance:

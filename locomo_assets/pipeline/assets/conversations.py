@@ -119,6 +119,8 @@ def _key(order: Order) -> str:
 
 def _metadata(report: StageReport) -> dict[str, float | int | str]:
     numbers = {name: value for name, value in report.numbers.items() if value is not None}
+    rows = {"ingested_memories": "turns", "answers": "questions", "judgements": "verdicts"}
+    numbers["dagster/partition_row_count"] = numbers[rows[report.asset]]
     return {**numbers, "attempt": report.attempt_id or "reused: everything was stored already"}
 
 
