@@ -235,26 +235,29 @@ def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) 
 
 
 def _derive(
-    connection: duckdb.DuckDBPyConnection, datasets_before: set[str], added: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    datasets_before: set[tuple[str, str]],
+    added: Sequence[str],
 ) -> None:
     """Work out anew the current rows of what was added, removed, or has another data set."""
     connection.execute("INSERT INTO touched_attempts SELECT unnest($1::VARCHAR[])", [list(added)])
     connection.execute(
         "INSERT INTO changed FROM attempts SEMI JOIN touched_attempts USING (attempt_id)"
     )
-    changed_datasets = sorted(datasets_before ^ _datasets(connection))
+    for sha256, conversation in datasets_before ^ _datasets(connection):
+        connection.execute(
+            "INSERT INTO touched_partitions SELECT DISTINCT release, conversation FROM answers "
+            "WHERE dataset_sha256 = $1 AND conversation = $2",
+            [sha256, conversation],
+        )
     connection.execute(
         "INSERT INTO touched_partitions "
-        "SELECT release, conversation FROM changed WHERE asset IN ('answers', 'judgements') "
-        "UNION SELECT release, conversation FROM answers WHERE list_contains($1, dataset_sha256)",
-        [changed_datasets],
+        "SELECT DISTINCT release, conversation FROM changed "
+        "WHERE asset IN ('answers', 'judgements')"
     )
-    touched_questions = (
-        changed_datasets
-        or connection.execute(
-            "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
-        ).fetchone()
-    )
+    touched_questions = connection.execute(
+        "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
+    ).fetchone()
     if touched_questions:
         connection.execute("DELETE FROM current_questions")
         connection.execute(f"INSERT INTO current_questions {_sql('derived/current_questions.sql')}")
@@ -272,9 +275,9 @@ def _derive(
     connection.execute(f"INSERT INTO call_counts {_sql('derived/call_counts.sql')}")
 
 
-def _datasets(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    found = connection.execute("SELECT DISTINCT dataset_sha256 FROM questions").fetchall()
-    return {sha256 for (sha256,) in found}
+def _datasets(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    found = connection.execute("SELECT DISTINCT dataset_sha256, conversation FROM questions")
+    return {(sha256, conversation) for sha256, conversation in found.fetchall()}
 
 
 def _attempt_rows(markers: Sequence[Marker]) -> pa.Table:

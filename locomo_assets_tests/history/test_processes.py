@@ -1,0 +1,105 @@
+"""Several processes at once, and processes killed at any moment: nothing acknowledged is lost."""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.writing import PART_ROWS
+
+WRITERS = 10
+COMMITS = 4
+READERS = 3
+KILLS = 6
+
+
+def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "locomo_assets_tests.history.writing", url, writer, str(commits)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def torn_attempts(path: Path) -> list[tuple[object, ...]]:
+    """Attempts of which the lens does not hold just the rows they were committed with."""
+    return query(
+        path,
+        "SELECT attempt_id, row_count, count(answers.attempt_id) FROM attempts "
+        "LEFT JOIN answers USING (attempt_id) GROUP BY attempt_id, row_count "
+        f"HAVING count(answers.attempt_id) <> {2 * PART_ROWS} OR row_count <> {3 * PART_ROWS}",
+    )[1]
+
+
+def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Path) -> None:
+    url = (tmp_path / "history").as_uri()
+    path = tmp_path / "history.duckdb"
+    refresh(HistoryStore.open(url), path)
+    done = threading.Event()
+    failures: list[Exception] = []
+    counts: list[list[int]] = [[] for _ in range(READERS)]
+
+    def read(seen: list[int]) -> None:
+        while not done.is_set():
+            try:
+                assert torn_attempts(path) == []
+                seen.append(query(path, "SELECT count(*) FROM attempts")[1][0][0])
+            except Exception as exc:
+                failures.append(exc)
+
+    readers = [threading.Thread(target=read, args=(seen,)) for seen in counts]
+    writers = [start_writer(url, str(number), COMMITS) for number in range(WRITERS)]
+    try:
+        for reader in readers:
+            reader.start()
+        while any(writer.poll() is None for writer in writers):
+            refresh(HistoryStore.open(url), path)
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+        acknowledged = {
+            line.strip() for writer in writers for line in writer.communicate()[0].splitlines()
+        }
+    report = refresh(HistoryStore.open(url), path)
+    assert failures == []
+    assert all(writer.returncode == 0 for writer in writers)
+    assert len(acknowledged) == report.attempts == WRITERS * COMMITS
+    assert torn_attempts(path) == []
+    assert all(seen == sorted(seen) and seen for seen in counts)
+
+
+def test_killed_at_random_points_nothing_acknowledged_is_lost_and_nothing_else_visible(
+    tmp_path: Path,
+) -> None:
+    dice = random.Random(7)
+    url = (tmp_path / "history").as_uri()
+    path = tmp_path / "history.duckdb"
+    store = HistoryStore.open(url)
+    acknowledged: set[str] = set()
+    for number in range(KILLS):
+        writer = start_writer(url, str(number), 10_000)
+        assert writer.stdout is not None
+        acknowledged.add(writer.stdout.readline().strip())
+        time.sleep(dice.uniform(0, 0.05))
+        writer.kill()
+        lines = writer.communicate()[0].splitlines(keepends=True)
+        acknowledged |= {line.strip() for line in lines if line.endswith("\n")}
+    committed = {marker.attempt_id for marker in store.markers()}
+    assert acknowledged <= committed
+    # a kill between a commit and its acknowledgement leaves at most one more per process
+    assert len(committed - acknowledged) <= KILLS
+    assert refresh(store, path).attempts == len(committed)
+    assert torn_attempts(path) == []
+    unfinished = [
+        attempt.attempt_id
+        for release in ("r0", "r1", "r2")
+        for attempt in store.unfinished("answers", release, "conv-1")
+    ]
+    assert committed.isdisjoint(unfinished)
+    assert len(unfinished) <= KILLS

@@ -1,0 +1,49 @@
+"""`docs/sql.md`: every example runs and finds something, and every view has one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.making import (
+    call,
+    commit,
+    commit_answers,
+    commit_dataset,
+    commit_verdicts,
+    lineage,
+)
+
+TEXT = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
+EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two releases that differ, with an error and costs."""
+    folder = tmp_path_factory.mktemp("docs")
+    store = HistoryStore.open(folder.as_uri())
+    commit_dataset(store)
+    for release, verdict in (("r1", "correct"), ("r2", "wrong")):
+        commit_answers(store, lineage("answers", release), mark=release)
+        verdicts = ["wrong", *[verdict] * 9]
+        commit_verdicts(store, lineage("judgements", release), verdicts, mark=release)
+    commit(store, lineage("answers"), {"calls": [call(99, status=500)]})
+    return refresh(store, folder / "history.duckdb").path
+
+
+@pytest.mark.parametrize("sql", EXAMPLES)
+def test_example_runs_and_finds_something(lens_path: Path, sql: str) -> None:
+    columns, rows = query(lens_path, sql)
+    assert columns
+    assert rows
+
+
+def test_every_table_and_view_is_documented(lens_path: Path) -> None:
+    _, names = query(
+        lens_path, "SELECT DISTINCT table_name FROM information_schema.columns ORDER BY ALL"
+    )
+    inner = {"lens_meta", "touched_partitions", "touched_attempts"}
+    assert {name for (name,) in names if f"`{name}`" not in TEXT} == inner
