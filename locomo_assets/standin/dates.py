@@ -32,7 +32,7 @@ _NUMBERS = {
 }  # fmt: skip
 
 _DAY = r"(?:" + "|".join(f"{name}|{name[:3]}s?|thurs?" for name in _WEEKDAYS) + r")"
-_MONTH = r"(?:" + "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + r")"
+_MONTH = r"(?:" + "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + r"|sept)"
 _NUMBER = r"(?:\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")"
 
 

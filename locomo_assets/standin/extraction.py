@@ -24,11 +24,17 @@ _SENTENCES_SAID = 3
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
+    """One sentence of a memory's `whole` text. `fit` to the question: more is better."""
+
     text: str
+    whole: str
     speaker: str
     said_on: date
     fit: float
-    about_time: str | None
+
+    def about_time(self) -> str | None:
+        """When it says that something happens, or else what is around it says."""
+        return dates.resolve(self.text, self.said_on) or dates.resolve(self.whole, self.said_on)
 
 
 def answer(question: str, found: Sequence[Found], words: Words) -> str:
@@ -37,9 +43,11 @@ def answer(question: str, found: Sequence[Found], words: Words) -> str:
     `found` is best first. Without any it says that it does not know.
     """
     asked = frozenset(words.of(question))
-    sentences = [
-        sentence for hit in found[:_MEMORIES_READ] for sentence in _sentences(hit, asked, words)
-    ]
+    said = [_sentences(hit, asked, words) for hit in found]
+    # A question tells little about its own answer, though it is made of the same words.
+    stated = [[one for one in memory if not one.text.endswith("?")] for memory in said]
+    told = [memory for memory in stated if memory] or said
+    sentences = [sentence for memory in told[:_MEMORIES_READ] for sentence in memory]
     if not sentences:
         return UNKNOWN
     if _ABOUT_TIME.search(question):
@@ -49,9 +57,10 @@ def answer(question: str, found: Sequence[Found], words: Words) -> str:
 
 
 def _when(sentences: Sequence[_Sentence]) -> str:
-    best = max(sentences, key=lambda s: s.fit * (1.25 if s.about_time else 1.0))
-    said = best.about_time or dates.long_date(best.said_on)
-    return f"{said[0].upper()}{said[1:]}: {best.speaker}{best.text}"
+    dated = [(sentence, sentence.about_time()) for sentence in sentences]
+    best, said = max(dated, key=lambda one: one[0].fit * (1.25 if one[1] else 1.0))
+    told = said or dates.long_date(best.said_on)
+    return f"{told[0].upper()}{told[1:]}: {best.speaker}{best.text}"
 
 
 def _sentences(hit: Found, asked: frozenset[str], words: Words) -> list[_Sentence]:
@@ -60,14 +69,9 @@ def _sentences(hit: Found, asked: frozenset[str], words: Words) -> list[_Sentenc
         speaker, text = "", hit.memory.text
     said_on = hit.memory.said_at.date()
     parts = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
-    whole = dates.resolve(text, said_on)
+    prefix = f"{speaker}: " if speaker else ""
     sentences = []
     for part in parts:
         shared = len(asked.intersection(words.of(f"{speaker} {part}")))
-        # A question tells little about its own answer.
-        fit = hit.score * (1 + shared) * (0.5 if part.endswith("?") else 1.0)
-        prefix = f"{speaker}: " if speaker else ""
-        sentences.append(
-            _Sentence(part, prefix, said_on, fit, dates.resolve(part, said_on) or whole)
-        )
+        sentences.append(_Sentence(part, text, prefix, said_on, hit.score * (1 + shared)))
     return sentences

@@ -86,12 +86,15 @@ def running_standin(settings: StandinSettings, state_path: Path) -> Iterator[Bas
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    where = f"{host}:{port}"
+    if not 0 <= port <= 65535:
+        raise StandinServerError(f"the stand-in can't listen on {where}: ports end at 65535")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise StandinServerError(
-            f"the stand-in can't listen on {host}:{port} ({error}): give another address or port"
+            f"the stand-in can't listen on {where} ({error}): give another address or port"
         ) from None
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from filelock import FileLock
+
 from locomo_assets.errors import LocomoError
 from locomo_assets.standin.records import (
     Assistant,
@@ -57,12 +59,14 @@ class StandinState:
         # One connection for all threads of a process: without it, two would share a transaction.
         self._lock = threading.RLock()
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
+            # SQLite does not wait for its turn to change the journal mode, so we do.
+            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S):
+                self._db.execute("PRAGMA journal_mode = WAL")
+                version = self._prepare()
             # A power cut may lose the last messages, never the file; a killed process loses none.
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
-            version = self._prepare()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             self._db.close()
             raise StandinStateError(
                 f"{path}: the stand-in's state can't be used ({error}); delete it or give another"

@@ -1,0 +1,22 @@
+"""One stand-in without faults on a real socket for all tests of a module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from locomo_assets.standin.server import BaseUrls, running_standin
+from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.standin.talking import Talk, talking_to
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseUrls]:
+    path = tmp_path_factory.mktemp("standin") / "state.sqlite"
+    with running_standin(StandinSettings(), path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def talk(urls: BaseUrls) -> Iterator[Talk]:
+    with talking_to(urls) as client:
+        yield client

@@ -1,0 +1,34 @@
+"""The knobs refuse what can't be, in one line that names the knob."""
+
+from typing import Any
+
+import pytest
+
+from locomo_assets.standin.settings import StandinSettings, StandinSettingsError
+
+
+@pytest.mark.parametrize(
+    ("knobs", "named"),
+    [
+        ({"keys": ()}, "keys"),
+        ({"keys": ("",)}, "keys"),
+        ({"cut_stream_share": 1.5}, "cut_stream_share"),
+        ({"lost_answer_share": -0.1}, "lost_answer_share"),
+        ({"rate_limited_share": float("nan")}, "rate_limited_share"),
+        ({"memory_delay_ms": -1.0}, "memory_delay_ms"),
+        ({"chunk_latency_ms": float("inf")}, "chunk_latency_ms"),
+        ({"retry_after_s": -1}, "retry_after_s"),
+        ({"memory_failed_share": 0.6, "memory_stuck_share": 0.6}, "memory_failed_share"),
+        ({"max_in_flight": 0}, "max_in_flight"),
+        ({"requests_per_second": 0.0}, "requests_per_second"),
+    ],
+)
+def test_what_cannot_be_is_refused(knobs: dict[str, Any], named: str) -> None:
+    with pytest.raises(StandinSettingsError) as raised:
+        StandinSettings(**knobs)
+    assert named in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_limits_themselves_are_allowed() -> None:
+    StandinSettings(cut_stream_share=1.0, lost_answer_share=0.0, retry_after_s=0, max_in_flight=1)
