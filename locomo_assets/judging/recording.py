@@ -1,0 +1,92 @@
+"""An HTTP client that reports each request it makes.
+
+Here: the `openai` package's client with one method widened, so that its own retries are seen one
+by one. What is asked, and what a failure means, is `llm`.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from locomo_assets.backboard.calls import CallRecord, Record
+
+_MODEL_PATH = re.compile(r"/models/.+$")
+
+
+class RecordingClient(httpx2.AsyncClient):
+    """Reports every attempt of the `openai` client to `record`, failed and repeated ones too.
+
+    `cost_usd` turns input and output tokens into money; it may be set later.
+    """
+
+    cost_usd: Callable[[int, int], float | None]
+
+    def __init__(self, base_url: str, record: Record, timeout: httpx2.Timeout) -> None:
+        super().__init__(
+            timeout=timeout,
+            # The judge bounds what is in flight; waiting in the pool would count as latency.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+        self._base_path = httpx2.URL(base_url).path.rstrip("/")
+        self._record = record
+        self._in_flight: Counter[str] = Counter()
+        self.cost_usd = lambda _input_tokens, _output_tokens: None
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        """As httpx2's, and then a `CallRecord`."""
+        path = request.url.path.removeprefix(self._base_path)
+        endpoint = f"{request.method} {_MODEL_PATH.sub('/models/{model}', path)}"
+        self._in_flight[endpoint] += 1
+        in_flight = self._in_flight[endpoint]
+        started_at, start = datetime.now(UTC), perf_counter()
+        response: httpx2.Response | None = None
+        error: str | None = None
+        try:
+            response = await super().send(request, **how)
+            if response.is_error:
+                error = f"HTTP {response.status_code}"
+            return response
+        except asyncio.CancelledError:
+            error = "cancelled"
+            raise
+        except Exception as failure:
+            error = type(failure).__name__
+            raise
+        finally:
+            self._in_flight[endpoint] -= 1
+            tokens = (None, None) if response is None else _tokens(response)
+            known = tokens[0] is not None and tokens[1] is not None
+            self._record(
+                CallRecord(
+                    call_id=uuid4().hex,
+                    service="judge",
+                    endpoint=endpoint,
+                    status=None if response is None else response.status_code,
+                    error=error,
+                    attempt=int(request.headers.get("x-stainless-retry-count", "0")) + 1,
+                    latency_ms=(perf_counter() - start) * 1000.0,
+                    in_flight=in_flight,
+                    input_tokens=tokens[0],
+                    output_tokens=tokens[1],
+                    cost_usd=self.cost_usd(tokens[0] or 0, tokens[1] or 0) if known else None,
+                    started_at=started_at,
+                    request_id=None if response is None else response.headers.get("x-request-id"),
+                )
+            )
+
+
+def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
+    """Input and output tokens of a whole answer, None where it does not say."""
+    try:
+        usage = response.json()["usage"]
+        counted = (usage["prompt_tokens"], usage["completion_tokens"])
+    except (ValueError, LookupError, TypeError, RecursionError, httpx2.StreamError):
+        return None, None
+    return counted if all(type(count) is int for count in counted) else (None, None)

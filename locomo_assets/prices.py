@@ -1,0 +1,85 @@
+"""What tokens cost.
+
+Here: a dated table, read from TOML, and the one multiplication. Who counts tokens, and in which
+row a cost stands, is decided elsewhere.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from locomo_assets.errors import LocomoError
+
+PACKAGED = Path(__file__).with_name("prices.toml")
+
+_FREE = ("lexical", "standin")
+
+
+class PriceError(LocomoError):
+    """A price table cannot be used."""
+
+    exit_code = 2
+
+
+_Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class _Price(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    input: _Usd
+    output: _Usd
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    as_of: date
+    usd_per_million_tokens: dict[str, _Price]
+
+
+@dataclass(frozen=True)
+class PriceTable:
+    """Model → (input, output) in USD per million tokens, as of a day."""
+
+    as_of: date
+    usd_per_million_tokens: dict[str, tuple[float, float]]
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> "PriceTable":
+        """The table at `path`, or the packaged one. Raises PriceError, naming file and fault."""
+        path = path or PACKAGED
+        try:
+            file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise PriceError(
+                f"price table {path}: {place}: {first['msg']}; write it like the packaged "
+                "prices.toml"
+            ) from None
+        except OSError as error:
+            raise PriceError(
+                f"price table {path}: cannot be read ({error.strerror}); check LOCOMO_PRICES"
+            ) from None
+        except ValueError as error:
+            raise PriceError(
+                f"price table {path}: is not TOML ({' '.join(str(error).split())}); write it like "
+                "the packaged prices.toml"
+            ) from None
+        prices = file.usd_per_million_tokens
+        return cls(file.as_of, {model: (p.input, p.output) for model, p in prices.items()})
+
+    def cost_usd(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """The cost of a call; None where the model has no price (a guess would look like a bill).
+
+        The stand-in and the lexical judge cost nothing.
+        """
+        if model.startswith(_FREE):
+            return 0.0
+        price = self.usd_per_million_tokens.get(model)
+        if price is None:
+            return None
+        return (input_tokens * price[0] + output_tokens * price[1]) / 1_000_000
