@@ -7,7 +7,7 @@ from pathlib import Path
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.browser.serving import chromium_page, dagster_ui
+from locomo_assets_tests.browser.serving import GRAPH, chromium_page, dagster_ui
 
 
 def main() -> None:
@@ -19,12 +19,9 @@ def main() -> None:
         for release in ("r1", "r2", "r3"):
             launch(Launch(release=release), Workplace(read_settings()))
         with dagster_ui(home) as url, chromium_page(1500, 820) as page:
-            page.goto(f"{url}/asset-groups?expanded=locomo_assets")
+            page.goto(f"{url}{GRAPH}")
             page.wait_for_timeout(4000)
             page.screenshot(path=Path(__file__).with_name("first-look.png"))
-            page.goto(f"{url}/assets/accuracy_trends")
-            page.wait_for_timeout(4000)
-            page.screenshot(path=Path(__file__).with_name("trend.png"))
 
 
 if __name__ == "__main__":

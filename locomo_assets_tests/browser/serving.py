@@ -19,6 +19,9 @@ from playwright.sync_api import Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium")
+GRAPH = "/asset-groups?expanded=" + ",".join(
+    f"global@global:{group}" for group in ("dataset", "measurement", "results")
+)
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
           "--disable-background-networking", "--disable-component-update",
           "--disable-sync"]  # fmt: skip

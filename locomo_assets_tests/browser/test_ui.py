@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ from playwright.sync_api import Page, expect
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page, dagster_ui
+from locomo_assets_tests.browser.serving import CHROMIUM, GRAPH, chromium_page, dagster_ui
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,13 +39,9 @@ def page() -> Iterator[Page]:
 
 
 def test_graph_shows_every_asset(url: str, page: Page) -> None:
-    page.goto(f"{url}/asset-groups")
-    expand = page.get_by_text("Expand all", exact=False)
-    assets = ["locomo_dataset", "ingested_memories", "answers", "judgements", "accuracy_metrics"]
-    page.wait_for_timeout(2000)
-    if expand.count():
-        expand.first.click()
-    for name in assets:
+    page.goto(f"{url}{GRAPH}")
+    for name in ("locomo_dataset", "ingested_memories", "answers", "judgements", "accuracy_metrics",
+                 "accuracy_trends"):  # fmt: skip
         expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=SLOW_MS)
 
 
@@ -77,15 +72,15 @@ def test_backfill_launched_by_hand_is_measured_and_followed(url: str, page: Page
     }
     answer = httpx.post(f"{url}/graphql", json=add).json()
     assert answer["data"]["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess"
-    page.goto(f"{url}/asset-groups/~ingested_memories,answers,judgements")
     page.goto(f"{url}/locations/locomo_assets/asset-groups/measurement/lineage")
     page.get_by_role("button", name=re.compile("Materialize", re.IGNORECASE)).first.click(
         timeout=SLOW_MS
     )
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible(timeout=SLOW_MS)
+    for dimension in (0, 1):
+        dialog.get_by_role("button", name="All", exact=True).nth(dimension).click(timeout=SLOW_MS)
     launch_button = dialog.get_by_role("button", name=re.compile("Launch backfill"))
-    expect(launch_button).to_be_visible(timeout=SLOW_MS)
+    expect(launch_button).to_be_enabled(timeout=SLOW_MS)
     launch_button.click()
     assert _verdicts_materialized(url) == {
         "sample-1|r1",
@@ -134,8 +129,9 @@ def _metrics_materialized(url: str) -> list[str]:
     return found
 
 
-def test_picture_is_worth_looking_at(url: str, page: Page, tmp_path: Path) -> None:
+def test_trend_shows_a_chart(url: str, page: Page) -> None:
     page.goto(f"{url}/assets/accuracy_trends")
-    expect(page.locator("img[alt='accuracy over releases']").first).to_be_visible(timeout=SLOW_MS)
-    page.screenshot(path=tmp_path / "trend.png")
-    assert (tmp_path / "trend.png").stat().st_size > 10_000
+    page.get_by_text("[Show Markdown]").first.click(timeout=SLOW_MS)
+    chart = page.locator("img[alt='accuracy over releases']").first
+    expect(chart).to_be_visible(timeout=SLOW_MS)
+    assert chart.evaluate("image => image.naturalWidth") > 300
