@@ -120,7 +120,9 @@ class ObjectStorage:
         self._url = url.rstrip("/")
         with _told(self._url, "reached", remote=True):
             # other machines write too, so a listing is never kept
-            self._fs, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+            self._fs, root = fsspec.core.url_to_fs(
+                self._url, use_listings_cache=False, skip_instance_cache=True
+            )
         self._root: str = root.rstrip("/")
 
     @property
@@ -175,7 +177,10 @@ def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False)
         yield
     except FileNotFoundError as exc:
         if path is None:
-            raise HistoryUnreachableError(f"history {url}: does not exist ({exc})") from exc
+            raise HistoryUnreachableError(
+                f"history {url} can't be {verb}: {_one_line(exc)}; make that place, or set "
+                "LOCOMO_HISTORY elsewhere"
+            ) from exc
         raise HistoryDamagedError(
             f"history {url}: {path} is missing; restore it, or see `locomo-assets history check`"
         ) from exc

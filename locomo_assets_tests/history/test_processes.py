@@ -12,9 +12,9 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.writing import PART_ROWS
 
 WRITERS = 10
-COMMITS = 4
+COMMITS = 3
 READERS = 3
-KILLS = 6
+KILLS = 4
 
 
 def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
@@ -51,6 +51,7 @@ def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Pat
                 seen.append(query(path, "SELECT count(*) FROM attempts")[1][0][0])
             except Exception as exc:
                 failures.append(exc)
+            time.sleep(0.02)
 
     readers = [threading.Thread(target=read, args=(seen,)) for seen in counts]
     writers = [start_writer(url, str(number), COMMITS) for number in range(WRITERS)]
@@ -59,6 +60,7 @@ def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Pat
             reader.start()
         while any(writer.poll() is None for writer in writers):
             refresh(HistoryStore.open(url), path)
+            time.sleep(0.05)
     finally:
         done.set()
         for reader in readers:
