@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard import operations
 from locomo_assets.backboard.errors import (
     AmbiguousError,
     KeyRefusedError,
@@ -35,6 +34,7 @@ from locomo_assets_tests.backboard.unreliable import (
     REVOKED,
     VANISHED,
     Rig,
+    Seen,
     peacefully,
     rig,
 )
@@ -110,10 +110,7 @@ async def test_a_conversation_is_told(tmp_path: Path, protocol: IngestProtocol) 
     assert len(result.turn_rows()) == len(result.operation_rows()) == TURNS
 
 
-async def test_a_turn_waits_for_the_memory_of_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(operations, "_EAGER_PAUSE_S", 0.01)
+async def test_a_turn_waits_for_the_memory_of_the_one_before(tmp_path: Path) -> None:
     async with rig(tmp_path, StandinSettings(memory_delay_ms=20)) as it:
         result = await ingested(it, BY_TURN)
         sent = [turn.sent_at for turn in result.turns]
@@ -163,6 +160,23 @@ async def test_a_lost_answer_is_looked_for_before_sending_again(tmp_path: Path, 
     assert sent == TURNS + (0 if carried_out else 1)
     assert result.turns_read_back == (1 if carried_out else 0)
     check_rows(result)
+
+
+@pytest.mark.parametrize("fault", [LOST, VANISHED, FAILED_500, DONE_502])
+async def test_a_lost_assistant_or_thread_is_looked_for_before_making_another(
+    tmp_path: Path, fault: str
+) -> None:
+    async with rig(tmp_path) as it:
+
+        def first_of_each(seen: Seen) -> str | None:
+            makes = seen.path.endswith(("/assistants", "/threads"))
+            return fault if seen.method == "POST" and makes and seen.nth == 0 else None
+
+        it.wire.fault = first_of_each
+        result = await ingested(it)
+        assert len(await it.client.list_assistants()) == 1
+        assert len(await it.client.list_threads(result.assistant_id)) == len(TEXTS)
+        assert await it.wire.record() == TEXTS
 
 
 async def test_a_turn_saved_late_and_twice_is_found_out(tmp_path: Path) -> None:

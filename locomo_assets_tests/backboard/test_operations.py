@@ -1,0 +1,98 @@
+"""Polling: at once, eagerly, then seldom; a status that can't be had is no news."""
+
+import asyncio
+from collections.abc import Iterator
+from time import perf_counter
+
+import httpx
+import pytest
+
+from locomo_assets.backboard import operations
+from locomo_assets.backboard.errors import KeyRefusedError
+from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
+from locomo_assets.backboard.operations import OpenOperation, OperationWatch
+from locomo_assets_tests.backboard.clients import quick_client
+
+TURN = IngestedTurn(1, 0, "D1:1", "t1", "m1", "op1", None, 1.0)
+RUNNING = httpx.Response(200, json={"status": "IN_PROGRESS"})
+DONE = httpx.Response(200, json={"status": "COMPLETED", "memory_ids": ["a"]})
+
+
+async def waited(answers: Iterator[httpx.Response], time_out_s: float = 1.0) -> EndedOperation:
+    ended: list[EndedOperation] = []
+
+    async def keep(operation: EndedOperation) -> None:
+        ended.append(operation)
+
+    transport = httpx.MockTransport(lambda _: next(answers))
+    async with quick_client("http://standin.invalid/api", transport=transport) as client:
+        watch = OperationWatch(client, time_out_s, keep)
+        await watch.wait(OpenOperation("op1", TURN, perf_counter()))
+    (operation,) = ended
+    return operation
+
+
+def forever(answer: httpx.Response) -> Iterator[httpx.Response]:
+    while True:
+        yield answer
+
+
+async def test_an_operation_that_is_done_is_not_waited_for() -> None:
+    start = perf_counter()
+    operation = await waited(iter([DONE]))
+    assert (operation.status, operation.memory_ids) == ("completed", ("a",))
+    assert perf_counter() - start < 0.2
+
+
+@pytest.mark.parametrize("status", [404, 429, 500])
+async def test_a_status_that_cannot_be_had_is_no_news(status: int) -> None:
+    trouble = [httpx.Response(status)] * 6
+    operation = await waited(iter([RUNNING, *trouble, RUNNING, DONE]))
+    assert operation.status == "completed"
+
+
+@pytest.mark.parametrize("answer", [RUNNING, httpx.Response(404), httpx.Response(500)])
+async def test_one_that_does_not_end_is_given_up_in_time(answer: httpx.Response) -> None:
+    start = perf_counter()
+    operation = await waited(forever(answer), time_out_s=0.1)
+    assert operation.status == "timed_out"
+    assert 0.1 <= perf_counter() - start < 0.5
+    assert operation.wait_ms is not None
+    assert operation.wait_ms >= 100.0
+
+
+async def test_a_refused_key_is_raised() -> None:
+    with pytest.raises(KeyRefusedError):
+        await waited(forever(httpx.Response(401)))
+
+
+async def test_at_the_side_each_gets_a_last_look() -> None:
+    """The time-out is over before the sweep begins: what has ended meanwhile still counts."""
+    ended: list[EndedOperation] = []
+
+    async def keep(operation: EndedOperation) -> None:
+        await asyncio.sleep(0)
+        ended.append(operation)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return RUNNING if request.url.path.endswith("op2") else DONE
+
+    transport = httpx.MockTransport(answer)
+    async with quick_client("http://standin.invalid/api", transport=transport) as client:
+        watch = OperationWatch(client, 0.0, keep)
+        for name in ("op1", "op2", "op3"):
+            watch.add(OpenOperation(name, TURN, None))
+        await watch.finish()
+        await watch.give_up()
+    assert {one.memory_operation_id: one.status for one in ended} == {
+        "op1": "completed",
+        "op2": "timed_out",
+        "op3": "completed",
+    }
+    assert len(ended) == 3
+
+
+def test_pauses_are_those_of_the_published_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    pauses = [operations._pause(waited_s) for waited_s in (0.0, 1.9, 2.1, 9.0)]
+    assert pauses == [0.2, 0.2, 1.0, 1.0]
