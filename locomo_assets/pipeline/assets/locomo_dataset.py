@@ -37,7 +37,7 @@ def locomo_dataset(
     pinned = chosen.dataset_sha256 if source == chosen.dataset or config.source else None
     try:
         dataset = read_dataset(source, pinned)
-        written = store_dataset(workplace.store(), dataset, context.run_id)
+        written = store_dataset(workplace.store(), dataset, context.run.run_id)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     names = [conversation.conversation for conversation in dataset.conversations]
