@@ -58,7 +58,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A committed attempt. `continued` names the unfinished attempts whose rows it took over."""
+    """A committed attempt. `continued` names the unfinished attempts whose rows it took over.
+
+    `compacted_at` is set in the marker that supersedes the first one after compaction.
+    """
 
     attempt_id: str
     lineage: Lineage
@@ -67,6 +70,7 @@ class Marker:
     parts: tuple[Part, ...]
     continued: tuple[str, ...]
     path: str
+    compacted_at: datetime | None = None
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -113,6 +117,11 @@ def new_attempt_id(now: datetime) -> str:
         return f"{_last_begun.strftime(_TIME_IN_NAMES)}-{secrets.token_hex(5)}"
 
 
+def attempt_of(part_path: str) -> str:
+    """The attempt a part's file name names."""
+    return part_path.rpartition("/")[2].rpartition("-")[0]
+
+
 def path_label(label: str | None) -> str:
     """A label as one component of a path."""
     if label is None:
@@ -153,6 +162,11 @@ def compacted_path(path: str) -> str:
     return f"{path.removesuffix('.json')}{_COMPACTED}.json"
 
 
+def first_path(path: str) -> str:
+    """The inverse of `compacted_path`; a first marker's path stays."""
+    return path.removesuffix(".json").removesuffix(_COMPACTED) + ".json"
+
+
 def parse_marker_name(path: str) -> MarkerName | None:
     """The inverse of `marker_path` and `compacted_path`; None for a foreign file."""
     stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
@@ -190,6 +204,7 @@ def marker_to_json(marker: Marker) -> bytes:
         "begun_at": marker.begun_at.isoformat(),
         "committed_at": marker.committed_at.isoformat(),
         "continued": list(marker.continued),
+        "compacted_at": marker.compacted_at and marker.compacted_at.isoformat(),
         "parts": [
             {
                 "path": part.path,
@@ -219,6 +234,7 @@ def marker_from_json(path: str, data: bytes) -> Marker:
             ),
             continued=tuple(value["continued"]),
             path=path,
+            compacted_at=value["compacted_at"] and datetime.fromisoformat(value["compacted_at"]),
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise HistoryDamagedError(

@@ -32,6 +32,7 @@ from locomo_assets.history.lineage import (
     MarkerName,
     Part,
     UnfinishedAttempt,
+    attempt_of,
     marker_folder,
     marker_from_json,
     marker_path,
@@ -186,7 +187,7 @@ class HistoryStore:
         done: set[str] = set()
         for marker in self.read_markers(self.marker_names(marker_folder(where))):
             done |= {marker.attempt_id, *marker.continued}
-        open_paths = [(t, p) for t, p in paths if _attempt_of(p) not in done]
+        open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
         data = self.storage.get_many([path for _, path in open_paths])
         lineages: dict[str, Lineage] = {}
         parts: dict[str, list[Part]] = {}
@@ -197,8 +198,8 @@ class HistoryStore:
                 release,
                 conversation,
             ):
-                lineages[_attempt_of(path)] = lineage
-                parts.setdefault(_attempt_of(path), []).append(Part(path, table, rows, None, None))
+                lineages[attempt_of(path)] = lineage
+                parts.setdefault(attempt_of(path), []).append(Part(path, table, rows, None, None))
         return [UnfinishedAttempt(i, lineages[i], tuple(parts[i])) for i in sorted(parts)]
 
 
@@ -306,10 +307,6 @@ class Attempt:
     def _refuse_committed(self) -> None:
         if self._marker is not None:
             raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
-
-
-def _attempt_of(part_path: str) -> str:
-    return part_path.rpartition("/")[2].rpartition("-")[0]
 
 
 def _schema(table: str) -> pa.Schema:
