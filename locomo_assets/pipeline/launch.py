@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline.build import build_defs
@@ -54,12 +55,25 @@ def prepare_home(home: Path) -> Path:
 
 
 def launch(wanted: Launch, workplace: Workplace) -> None:
-    """Materializes the data set, the release's conversations, metrics and trends.
+    """Measures a release, in this process; see `_launch` for the order.
 
     Raises:
         BadRequestError: a label or a conversation that can't be.
-        LaunchError: a run failed; its text is the failure's own line.
+        LaunchError: a run failed (its text is the failure's own line), or the Dagster instance
+            can't be used.
     """
+    try:
+        _launch(wanted, workplace)
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or type(error).__name__
+        raise LaunchError(
+            f"Dagster instance in {workplace.settings.home}: {cause}; make room on the disk, make "
+            "it writable, or choose another LOCOMO_HOME"
+        ) from error
+
+
+def _launch(wanted: Launch, workplace: Workplace) -> None:
+    """Materializes the data set, the release's conversations, metrics and trends."""
     if not _LABEL.fullmatch(wanted.release):
         raise BadRequestError(
             f"release {wanted.release!r}: a label has 1 to 100 characters, without spaces and | , "

@@ -91,7 +91,7 @@ def test_published_protocol_asks_a_copy(
     place = Workplace(read_settings())
     launch(Launch(release="r1", conversations=["sample-1"], questions=3), place)
     [(threads, modes)] = _count(
-        place, "SELECT count(DISTINCT thread_id), max(memory_mode) FROM current_answers"
+        place, "SELECT count(DISTINCT thread_id), max(memory_mode) FROM answers"
     )
     assert (threads, modes) == (1, "Auto")
     [(clones,)] = _count(
