@@ -51,13 +51,23 @@ class Memory:
     memory_id: str
     text: str
     said_at: datetime
-    metadata: Mapping[str, Any]
+    thread_id: str
+    message_id: str
     visible_at: float
 
     @property
     def content(self) -> str:
         """The memory as clients see it: the text after its date."""
         return f"[{self.said_at.day} {self.said_at:%B %Y}] {self.text}"
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Where and when it was said."""
+        return {
+            "thread_id": self.thread_id,
+            "message_id": self.message_id,
+            "timestamp": self.said_at.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

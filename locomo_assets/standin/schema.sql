@@ -32,7 +32,8 @@ CREATE TABLE memories (
     assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
     text TEXT NOT NULL,
     said_at REAL NOT NULL,
-    metadata_json TEXT NOT NULL,
+    thread_id TEXT NOT NULL, -- where it was said, the thread may be gone
+    message_id TEXT NOT NULL,
     visible_at REAL NOT NULL
 );
 CREATE INDEX memories_by_assistant ON memories (assistant_id, visible_at);

@@ -42,8 +42,8 @@ class StandinStateError(LocomoError):
 class StandinState:
     """The state in one SQLite file; safe beside other processes and between threads.
 
-    Every method is one transaction. Raises `StandinStateError` on opening a file that is not a
-    state, or one of another version.
+    Every method is one transaction. Opening and every method raise `StandinStateError` where the
+    file can't be used: no state, one of another version, damaged, locked, a full disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,19 +58,23 @@ class StandinState:
             ) from error
         # One connection for all threads of a process: without it, two would share a transaction.
         self._lock = threading.RLock()
+        self._path = path
         try:
             # SQLite does not wait for its turn to change the journal mode, so we do.
-            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S):
+            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S), self._explained():
                 self._db.execute("PRAGMA journal_mode = WAL")
                 version = self._prepare()
-            # A power cut may lose the last messages, never the file; a killed process loses none.
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-        except (OSError, sqlite3.Error) as error:
+                # A power cut may lose the last messages, never the file; a kill loses none.
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+        except OSError as error:
             self._db.close()
             raise StandinStateError(
-                f"{path}: the stand-in's state can't be used ({error}); delete it or give another"
+                f"{path}.lock: the stand-in's state can't be locked ({error}); give another path"
             ) from error
+        except StandinStateError:
+            self._db.close()
+            raise
         if version != _SCHEMA_VERSION:
             self._db.close()
             raise StandinStateError(
@@ -278,12 +282,12 @@ class StandinState:
     def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
         """Those visible at `now` (epoch seconds), in the order they were said to the service."""
         rows = self._read(
-            "SELECT memory_id, text, said_at, metadata_json, visible_at FROM memories"
+            "SELECT memory_id, text, said_at, thread_id, message_id, visible_at FROM memories"
             " WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
             (assistant_id, now),
         )
         return [
-            Memory(row[0], row[1], datetime.fromtimestamp(row[2], UTC), json.loads(row[3]), row[4])
+            Memory(row[0], row[1], datetime.fromtimestamp(row[2], UTC), row[3], row[4], row[5])
             for row in rows
         ]
 
@@ -325,25 +329,40 @@ class StandinState:
         return version
 
     def _read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
-        with self._lock:
+        with self._lock, self._explained():
             return self._db.execute(sql, arguments).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._explained():
             # A transaction that begins by reading could not wait for another process's write.
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A full disk, for one, has already undone it.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise StandinStateError(
+                f"{self._path}: the stand-in's state can't be used ({error}); "
+                "make room, delete it, or give another path"
+            ) from error
 
 
 _INSERT_MEMORY = (
-    "INSERT INTO memories (memory_id, assistant_id, text, said_at, metadata_json, visible_at)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO memories"
+    " (memory_id, assistant_id, text, said_at, thread_id, message_id, visible_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -368,7 +387,8 @@ def _memory_row(memory: Memory, assistant_id: str, memory_id: str) -> tuple[Any,
         assistant_id,
         memory.text,
         memory.said_at.timestamp(),
-        json.dumps(memory.metadata),
+        memory.thread_id,
+        memory.message_id,
         memory.visible_at,
     )
 
@@ -379,12 +399,14 @@ def _insert_operation(
     ends_at = message.created_at + memory.delay_s
     memory_id = _new_id() if memory.fate == "formed" else None
     if memory_id:
-        metadata = {
-            "thread_id": message.thread_id,
-            "message_id": message.message_id,
-            "timestamp": memory.said_at.isoformat(),
-        }
-        left = Memory(memory_id, message.content, memory.said_at, metadata, ends_at)
+        left = Memory(
+            memory_id=memory_id,
+            text=message.content,
+            said_at=memory.said_at,
+            thread_id=message.thread_id,
+            message_id=message.message_id,
+            visible_at=ends_at,
+        )
         db.execute(_INSERT_MEMORY, _memory_row(left, assistant_id, memory_id))
     db.execute(
         "INSERT INTO operations (operation_id, assistant_id, memory_id, ends_at)"

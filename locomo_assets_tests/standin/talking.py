@@ -80,7 +80,9 @@ def events(stream: bytes) -> list[dict[str, Any]]:
 
 @contextmanager
 def talking_to(urls: BaseUrls) -> Iterator[Talk]:
-    with httpx.Client(base_url=urls.backboard, headers={"X-API-Key": DEFAULT_KEY}) as http:
+    headers = {"X-API-Key": DEFAULT_KEY}
+    # Nothing is encrypted here; reading the machine's certificates would take longer than a test.
+    with httpx.Client(base_url=urls.backboard, headers=headers, verify=False) as http:
         yield Talk(http)
 
 

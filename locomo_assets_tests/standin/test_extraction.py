@@ -14,7 +14,7 @@ WORDS = Words()
 def found(*texts: str, day: int = 8) -> list[Found]:
     said_at = datetime(2023, 5, day, tzinfo=UTC)
     return [
-        Found(Memory(str(number), text, said_at, {}, 0.0), 3.0 / (number + 1))
+        Found(Memory(str(number), text, said_at, "thread", "message", 0.0), 3.0 / (number + 1))
         for number, text in enumerate(texts)
     ]
 

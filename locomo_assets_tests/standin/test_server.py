@@ -65,7 +65,7 @@ def test_two_processes_share_one_state(tmp_path: Path) -> None:
         thread_id = other.thread(assistant_id)
 
         def tell(talk: Talk, name: str) -> None:
-            for number in range(100):
+            for number in range(60):
                 talk.turn(thread_id, f"{name}: fact {number}")
 
         tellers = [
@@ -81,8 +81,8 @@ def test_two_processes_share_one_state(tmp_path: Path) -> None:
         assert said == other.contents(thread_id)
         for name in ("Ada", "Bob"):
             mine = [content for content in said if content.startswith(name)]
-            assert mine == [f"{name}: fact {number}" for number in range(100)]
-        assert len(said) == 200
+            assert mine == [f"{name}: fact {number}" for number in range(60)]
+        assert len(said) == 120
         found = one.post(f"/assistants/{assistant_id}/memories/search", query="Bob", limit=50)
         assert found["total_count"] == 50
         saved = other.turn(thread_id, "Bob: I like opera")

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -195,3 +196,48 @@ def test_files_it_cannot_use_are_named(tmp_path: Path) -> None:
             StandinState(path)
         assert str(path) in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_a_state_that_breaks_while_it_is_open_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with StandinState(path) as state:
+        thread = thread_of(state)
+        database = sqlite3.connect(path)
+        database.execute("DROP TABLE messages")
+        database.close()
+        for use in (lambda: state.messages(thread.thread_id), lambda: say(state, thread, "x")):
+            with pytest.raises(StandinStateError, match="no such table") as raised:
+                use()
+            assert str(path) in str(raised.value)
+        # What still works goes on: no transaction was left open.
+        assert state.thread(thread.thread_id) == thread
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with StandinState(path) as state:
+        thread = thread_of(state)
+
+        def fill() -> None:
+            for _ in range(200):
+                say(state, thread, "Ada: x" * 500)
+
+        with limited(state), pytest.raises(StandinStateError, match="full"):
+            fill()
+        messages = state.messages(thread.thread_id)
+        memories = state.memories(thread.assistant_id, now=time.time())
+        assert [m.message_id for m in messages] == [m.message_id for m in memories]
+        say(state, thread, "Ada: there is room again")
+        assert len(state.messages(thread.thread_id)) == len(messages) + 1
+
+
+@contextmanager
+def limited(state: StandinState) -> Iterator[None]:
+    """SQLite's own stand-in for a full disk: no more pages than a few beyond today's."""
+    database = state._db
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages + 10}")
+    try:
+        yield
+    finally:
+        database.execute("PRAGMA max_page_count = 1000000")
