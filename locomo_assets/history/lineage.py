@@ -223,6 +223,7 @@ def marker_from_json(path: str, data: bytes) -> Marker:
     """Read a marker's file; `HistoryDamagedError` if it is torn or lacks something."""
     try:
         value = json.loads(data)
+        compacted_at = value.get("compacted_at")
         return Marker(
             attempt_id=value["attempt_id"],
             lineage=lineage_from_json(value),
@@ -234,9 +235,9 @@ def marker_from_json(path: str, data: bytes) -> Marker:
             ),
             continued=tuple(value["continued"]),
             path=path,
-            compacted_at=value["compacted_at"] and datetime.fromisoformat(value["compacted_at"]),
+            compacted_at=datetime.fromisoformat(compacted_at) if compacted_at else None,
         )
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise HistoryDamagedError(
             f"marker {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete it "
             "to give its attempt up"
