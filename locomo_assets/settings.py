@@ -28,7 +28,6 @@ class Settings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         extra="ignore",
-        populate_by_name=True,
         hide_input_in_errors=True,
     )
 
@@ -149,7 +148,7 @@ class Settings(BaseSettings):
         return self.home / "standin" / "state.sqlite"
 
 
-def read_settings(**overrides: object) -> Settings:
+def read_settings() -> Settings:
     """The settings of this process.
 
     Raises:
@@ -157,7 +156,7 @@ def read_settings(**overrides: object) -> Settings:
             be a key).
     """
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+        settings = Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
