@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from locomo_assets.standin.records import MemoryFate, NewMemory, Thread
 from locomo_assets.standin.state import StandinState, StandinStateError
@@ -137,27 +138,21 @@ def test_threads_of_one_process_share_it(state: StandinState) -> None:
     assert [c for c in contents if c[0] == "A"] == [f"A{n}" for n in range(50)]
 
 
-def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+def test_opening_waits_for_whoever_is_opening(tmp_path: Path) -> None:
+    """SQLite fails at once where two change a new file's journal mode together."""
     path = tmp_path / "state.sqlite"
-    barrier = threading.Barrier(8)
-    failures: list[Exception] = []
+    opened = threading.Event()
 
-    def open_and_write() -> None:
-        barrier.wait()
-        try:
-            with StandinState(path) as opened:
-                opened.create_assistant("a", {})
-        except StandinStateError as error:
-            failures.append(error)
+    def open_it() -> None:
+        with StandinState(path):
+            opened.set()
 
-    openers = [threading.Thread(target=open_and_write) for _ in range(8)]
-    for opener in openers:
+    opener = threading.Thread(target=open_it)
+    with FileLock(f"{path}.lock"):
         opener.start()
-    for opener in openers:
-        opener.join()
-    assert failures == []
-    with StandinState(path) as opened:
-        assert len(opened.assistants(skip=0, limit=100, name="a")) == 8
+        assert not opened.wait(0.2)
+    assert opened.wait(10)
+    opener.join()
 
 
 def test_it_is_a_wal_file_with_the_promised_schema(tmp_path: Path) -> None:
