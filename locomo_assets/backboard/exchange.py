@@ -22,6 +22,7 @@ from locomo_assets.backboard import failures
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.errors import BackboardError, KeyRefusedError, PermanentError
 from locomo_assets.backboard.failures import Call
+from locomo_assets.backboard.lanes import Lanes
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import RetrySettings
 from locomo_assets.backboard.sse import SseDecoder
@@ -55,6 +56,7 @@ class Sent:
     """One attempt, as it went. Times in ms begin when our own limit let it go."""
 
     in_flight: int
+    limit_s: float
     sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     start: float = field(default_factory=perf_counter)
     status: int | None = None
@@ -89,7 +91,7 @@ class _KeyHeader(httpx.Auth):
 
 
 class Exchange:
-    """Sends calls over one pool of kept connections. An async context manager."""
+    """Sends calls over kept connections. An async context manager."""
 
     def __init__(
         self,
@@ -108,35 +110,34 @@ class Exchange:
         self._timeouts = timeouts
         self._retry = retry
         self._record = record
-        self._phases = httpx.Timeout(
-            connect=timeouts.connect_s,
-            read=timeouts.read_s,
-            write=timeouts.write_s,
-            pool=timeouts.pool_s,
-        )
-        self._stream_phases = httpx.Timeout(
-            connect=timeouts.connect_s,
-            read=timeouts.stream_read_s,
-            write=timeouts.write_s,
-            pool=timeouts.pool_s,
-        )
-        self._http = httpx.AsyncClient(
-            auth=_KeyHeader(self._key),
-            transport=transport,
-            timeout=self._phases,
-            # `Limits` bounds the requests; waiting in the pool as well would count as latency.
-            limits=httpx.Limits(
-                max_connections=None, max_keepalive_connections=64, keepalive_expiry=_KEEP_ALIVE_S
-            ),
-            follow_redirects=False,
-        )
+        phases = {
+            "connect": timeouts.connect_s,
+            "write": timeouts.write_s,
+            "pool": timeouts.pool_s,
+        }
+        self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
+        self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
+        # Made once, because it takes longer than a request.
+        trust = httpx.create_ssl_context() if transport is None else True
+
+        def make() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                auth=_KeyHeader(self._key),
+                transport=transport,
+                verify=trust,
+                limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
+                follow_redirects=False,
+            )
+
+        self._lanes = Lanes(make)
+        self._builder = make()
 
     async def __aenter__(self) -> "Exchange":
-        await self._http.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._http.aclose()
+        await self._lanes.aclose()
+        await self._builder.aclose()
 
     async def json(
         self, call: Call, *, attempts: int | None = None
@@ -190,7 +191,7 @@ class Exchange:
         phases: httpx.Timeout,
         attempts: int | None,
     ) -> T:
-        request = self._http.build_request(
+        request = self._builder.build_request(
             call.method,
             self.base_url + call.path,
             params=call.params,
@@ -216,10 +217,11 @@ class Exchange:
         number: int,
     ) -> T:
         async with self._limits.slot(call.endpoint) as in_flight:
-            sent = Sent(in_flight)
+            sent = Sent(in_flight, limit_s)
             error: str | None = None
             try:
-                return await self._send(call, request, take, limit_s, sent)
+                with self._lanes.lane() as http:
+                    return await self._send(http, call, request, take, sent)
             except BaseException as failure:
                 error = type(failure).__name__
                 if isinstance(failure, BackboardError):
@@ -230,15 +232,15 @@ class Exchange:
 
     async def _send(
         self,
+        http: httpx.AsyncClient,
         call: Call,
         request: httpx.Request,
         take: Callable[[httpx.Response, Sent], Awaitable[T]],
-        limit_s: float,
         sent: Sent,
     ) -> T:
         try:
-            async with asyncio.timeout(limit_s):
-                response = await self._http.send(request, stream=True)
+            async with asyncio.timeout(sent.limit_s):
+                response = await http.send(request, stream=True)
                 try:
                     sent.status = response.status_code
                     sent.request_id = response.headers.get("x-request-id")
@@ -249,7 +251,7 @@ class Exchange:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise failures.overdue(call, self.base_url, limit_s) from error
+            raise failures.overdue(call, self.base_url, sent.limit_s) from error
         except failures.LOST as error:
             raise failures.lost(call, self.base_url, error) from error
 

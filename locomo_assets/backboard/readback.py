@@ -96,7 +96,7 @@ async def found_on_server(
     threads = dict(state.threads)
     recovered: list[IngestedTurn] = []
     incomplete: Session | None = None
-    for session in conversation.sessions:
+    for session in (one for one in conversation.sessions if one.turns):
         confirmed = sum(turn.session_index == session.session_index for turn in state.turns)
         thread_id, messages = await _thread_of(client, session, threads, holding)
         if thread_id is None:
@@ -150,9 +150,8 @@ async def _thread_of(
     known = threads.get(session.session_index)
     if known is not None:
         return known, said(await client.get_thread(known))
-    if session.turns:
-        first = message_text(session.turns[0])
-        for index, (_, messages) in enumerate(holding):
-            if same_text(messages[0].content, first):
-                return holding.pop(index)
+    first = message_text(session.turns[0])
+    for index, (_, messages) in enumerate(holding):
+        if same_text(messages[0].content, first):
+            return holding.pop(index)
     return None, ()

@@ -25,6 +25,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
+    """The owner of threads and memories."""
+
     assistant_id: str
     name: str | None
     created_at: datetime | None
@@ -92,6 +94,8 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryStats:
+    """Counts, without the memories."""
+
     total_memories: int | None
     last_updated: datetime | None
 

@@ -36,7 +36,7 @@ def _forget(_: CallRecord) -> None:
 
 
 class BackboardClient:
-    """The service at `base_url`; an async context manager around one pool of connections.
+    """The service at `base_url`; an async context manager around its connections.
 
     `record` gets every attempt at every request. `limits` may be shared between clients of one
     event loop. Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
@@ -70,6 +70,7 @@ class BackboardClient:
 
     @property
     def base_url(self) -> str:
+        """As it was given, without a slash at its end."""
         return self._exchange.base_url
 
     async def __aenter__(self) -> Self:
@@ -112,6 +113,7 @@ class BackboardClient:
         return [one for one in found if name is None or one.name == name]
 
     async def get_assistant(self, assistant_id: str) -> shapes.Assistant:
+        """Raises `NotFoundError` where there is none."""
         call = _on_assistant("GET", "", assistant_id, True)
         return shapes.assistant(await self._json(call), call.endpoint)
 
@@ -224,6 +226,7 @@ class BackboardClient:
         return list(shapes.memories(fields.get("memories")))
 
     async def memory_stats(self, assistant_id: str) -> shapes.MemoryStats:
+        """How many memories there are."""
         call = _on_assistant("GET", "/memories/stats", assistant_id, True)
         return shapes.memory_stats(await self._json(call), call.endpoint)
 

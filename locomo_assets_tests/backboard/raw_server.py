@@ -25,6 +25,7 @@ class RawServer:
     script: list[Say]
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    connections: int = 0
 
     @property
     def paths(self) -> list[str]:
@@ -65,6 +66,7 @@ async def raw_server(*script: Say) -> AsyncIterator[RawServer]:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        served.connections += 1
         try:
             while await _serve_one(served, reader, writer):
                 pass

@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from locomo_assets.backboard import published
 from locomo_assets.backboard.asking import (
     AnswerResult,
     AskProgress,
@@ -242,10 +241,8 @@ async def test_a_published_question_that_never_came_is_put_again(tmp_path: Path)
 
 
 async def test_a_published_run_that_failed_after_a_lost_answer_is_unanswered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(published, "_RUN_S", 0.05)
-    monkeypatch.setattr(published, "_PAUSE_S", 0.01)
     async with rig(tmp_path, StandinSettings(run_failed_share=1.0)) as it:
         assistant_id = await told(it)
         it.wire.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None

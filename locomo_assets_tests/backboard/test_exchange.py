@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from locomo_assets.backboard import exchange
 from locomo_assets.backboard.errors import (
     AmbiguousError,
     BackboardError,
@@ -280,16 +281,32 @@ async def test_an_answer_that_is_not_json(
 
 
 async def test_connections_are_kept() -> None:
-    connections: set[object] = set()
-    async with (
-        raw_server(stream({"type": "content_streaming", "content": "x"}, ENDED)) as server,
-        quick_client(server.base_url) as client,
-    ):
-        for _ in range(5):
-            await ask(client)
-            pool: Any = client._exchange._http._transport
-            connections.update(pool._pool.connections)
-    assert len(connections) == 1
+    events = stream({"type": "content_streaming", "content": "x"}, ENDED)
+    faults = [events, SAVED, THREAD, answer(404), answer(500), events, THREAD]
+    async with raw_server(*faults) as server, quick_client(server.base_url) as client:
+        for call in (ask, save, read):
+            await call(client)
+        with pytest.raises(NotFoundError):
+            await read(client)
+        with pytest.raises(AmbiguousError):
+            await save(client)
+        await ask(client)
+        assert server.connections == 1
+        await asyncio.gather(*(read(client) for _ in range(4)))
+        assert server.connections == 4
+        await asyncio.gather(*(read(client) for _ in range(4)))
+        assert server.connections == 4
+
+
+async def test_a_connection_that_was_idle_too_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchange, "_KEEP_ALIVE_S", 0.05)
+    async with raw_server(SAVED) as server, quick_client(server.base_url) as client:
+        await save(client)
+        await asyncio.sleep(0.1)
+        await save(client)
+    assert server.connections == 2
 
 
 async def test_a_cancelled_call_is_recorded_and_gives_its_place_back() -> None:

@@ -1,0 +1,69 @@
+"""The room as a whole, over real sockets, against a server that throttles, fails and cuts."""
+
+from pathlib import Path
+
+from locomo_assets.backboard.asking import AnswerResult, AskProtocol, ask_all
+from locomo_assets.backboard.ingesting import IngestProtocol, MemoryJournal, ingest
+from locomo_assets.backboard.readback import said
+from locomo_assets.backboard.retrying import RetrySettings
+from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.backboard.clients import Records
+from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
+
+FAULTS = StandinSettings(
+    seed=4,
+    rate_limited_share=0.1,
+    retry_after_s=0,
+    server_error_share=0.05,
+    lost_answer_share=0.1,
+    cut_stream_share=0.3,
+    run_failed_share=0.1,
+    memory_delay_ms=5,
+    memory_failed_share=0.1,
+)
+RETRY = RetrySettings(attempts=12, asks=12, base_s=0.005, longest_s=0.05, read_back_s=(0.02,))
+
+
+async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
+    records, kept = Records(), list[AnswerResult]()
+
+    async def keep(result: AnswerResult) -> None:
+        kept.append(result)
+
+    with running_standin(FAULTS, tmp_path / "standin.sqlite") as urls:
+        async with BackboardClient(
+            urls.backboard, DEFAULT_KEY, retry=RETRY, record=records
+        ) as client:
+            assert (await client.probe()).system == "standin"
+            told = await ingest(
+                client,
+                CONVERSATION,
+                IngestProtocol(memory_wait="conversation"),
+                assistant_name="LoCoMo Test Assistant 1",
+                journal=MemoryJournal(),
+            )
+            threads = dict.fromkeys(turn.thread_id for turn in told.turns)
+            record = [
+                [message.content for message in said(await client.get_thread(thread_id))]
+                for thread_id in threads
+            ]
+            for protocol in (AskProtocol(name="isolated"), AskProtocol(name="published")):
+                await ask_all(client, told.assistant_id, CONVERSATION.questions, protocol, keep)
+    assert record == TEXTS
+    assert told.operations_with("completed") + told.operations_with("error") == len(
+        [turn for turn in told.turns if turn.memory_operation_id]
+    )
+    isolated, published = kept[:5], kept[5:]
+    assert [one.outcome for one in isolated] == ["answered"] * 5
+    assert all(
+        one.outcome == "answered"
+        or "run_failed" in (one.reason or "")
+        or "no answer" in (one.reason or "")
+        for one in published
+    )
+    by_question = {one.question_index: one.answer for one in isolated}
+    assert by_question[0] == by_question[3]
+    assert {record.error for record in records.all} > {None}
+    assert all(record.latency_ms > 0 for record in records.all)
