@@ -156,3 +156,15 @@ def test_ranges_cover_just_what_is_wanted() -> None:
         instance.add_dynamic_partitions(CONVERSATION, ["a", "b", "c", "d"])
         assert ranges(instance, ["a", "b", "d"]) == [("a", "b"), ("d", "d")]
         assert ranges(instance, ["c"]) == [("c", "c")]
+
+
+@pytest.mark.real_data
+def test_a_real_conversation(workplace: Workplace, real_dataset: Path) -> None:
+    launch(Launch(release="r1", dataset=str(real_dataset), conversations=["conv-30"]), workplace)
+    assert _count(
+        workplace,
+        "SELECT (SELECT count(*) FROM turns), (SELECT count(*) FROM questions), "
+        "(SELECT count(*) FROM ingested_turns), (SELECT count(*) FROM current_judgements)",
+    ) == [(5882, 1986, 369, 81)]
+    categories = "SELECT category, count(*) FROM questions GROUP BY ALL ORDER BY ALL"
+    assert _count(workplace, categories) == [(1, 282), (2, 321), (3, 96), (4, 841), (5, 446)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.browser.serving import GRAPH, chromium_page, dagster_ui
+from locomo_assets_tests.browser.serving import GRAPH, REPOSITORY, chromium_page, dagster_ui
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         with dagster_ui(home) as url, chromium_page(1500, 820) as page:
             page.goto(f"{url}{GRAPH}")
             page.wait_for_timeout(4000)
-            page.screenshot(path=Path(__file__).with_name("first-look.png"))
+            page.screenshot(path=REPOSITORY / "docs" / "first-look.png")
 
 
 if __name__ == "__main__":
