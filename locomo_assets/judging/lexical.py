@@ -10,7 +10,7 @@ dates in gold answers were taken from all):
 
     conversations   agreement   Cohen's kappa   balanced accuracy
     odd (tuned)     0.90        0.58            0.88
-    even            0.90        0.56            0.87
+    even            0.90        0.57            0.87
 
 With answers to other questions of the same conversation and category, 9 % pass.
 """
@@ -33,6 +33,8 @@ _ABSTAINS = re.compile(
     (?: mention | specif | state | provid | contain | includ | detail | avail | known\b | know\b
       | record | clear\b | inform | memor | indicat | evidence | disclos | reveal | given\b | name
       | confirm | sure\b | answer )
+    | \b no \s+ (?: \w+ \s+ ){1,3} (?: is | are | was | were | has\ been ) \s+
+      (?: mentioned | specified | stated | provided | given | recorded | known )
     | \b(?: unable\ to | cannot\ (?: determine | answer | find | say | know ) | can't\ (?: determine
       | answer | find | say | tell ) | unknown | unclear | undisclosed | limited\ information
       | (?: don't | doesn't | do\ not | does\ not )\ have )\b""",
