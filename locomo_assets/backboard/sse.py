@@ -63,10 +63,9 @@ class SseDecoder:
         self._chars += len(text)
         *whole, rest = _LINE_END.split(text)
         events: list[SseEvent] = []
-        for line in whole:
-            if self._line:
-                line = "".join((*self._line, line))  # noqa: PLW2901 - the line, now whole
-                self._line.clear()
+        for end_of_line in whole:
+            line = "".join((*self._line, end_of_line)) if self._line else end_of_line
+            self._line.clear()
             event = self._take(line)
             if event is not None:
                 events.append(event)
