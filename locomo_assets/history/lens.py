@@ -72,6 +72,7 @@ _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
 _ATTEMPTS_AT_ONCE = 200
+LENS_NAME = "history.duckdb"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -103,6 +104,17 @@ def refresh(store: HistoryStore, lens_path: Path) -> LensReport:
 def rebuild(store: HistoryStore, lens_path: Path) -> LensReport:
     """Make the lens from nothing; otherwise like `refresh`."""
     return _publish(store, lens_path, from_nothing=True)
+
+
+def publish(store: HistoryStore, lens_path: Path, *, from_nothing: bool = False) -> LensReport:
+    """Refresh or rebuild the lens; where the history is remote, put it beside the history too.
+
+    Several machines may: each makes the same lens of the same attempts, and the last one stays.
+    """
+    report = _publish(store, lens_path, from_nothing=from_nothing)
+    if not store.storage.url.startswith("file:"):
+        store.storage.put(LENS_NAME, lens_path.read_bytes())
+    return report
 
 
 def open_read_only(lens_path: Path) -> duckdb.DuckDBPyConnection:

@@ -24,9 +24,10 @@ def build_defs(
     from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
     from locomo_assets.pipeline.assets.conversations import conversation_assets
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
+    from locomo_assets.pipeline.assets.results_history import results_history
 
     place = workplace or Workplace(settings or read_settings())
-    results = [accuracy_metrics, accuracy_trends]
+    results = [results_history, accuracy_metrics, accuracy_trends]
     return dg.Definitions(
         assets=[
             locomo_dataset,
@@ -38,7 +39,7 @@ def build_defs(
             dg.AutomationConditionSensorDefinition(
                 "results_automation",
                 target=dg.AssetSelection.assets(*results),
-                # On from the start, unlike whatever costs money: these two only read.
+                # On from the start, unlike whatever costs money: these only read.
                 default_status=dg.DefaultSensorStatus.RUNNING,
             )
         ],

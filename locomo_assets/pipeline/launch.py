@@ -109,6 +109,7 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
                 failures.append(str(error))
         if failures:
             raise LaunchError("; ".join(failures))
+        _run(job, instance, ["results_history"])
         _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
         _run(job, instance, ["accuracy_trends"])
 

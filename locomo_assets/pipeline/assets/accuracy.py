@@ -8,6 +8,7 @@ import dagster as dg
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
+from locomo_assets.pipeline.lineage import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.reporting.accuracy import (
@@ -82,6 +83,7 @@ def accuracy_metrics(
             "by_category": dg.MetadataValue.md(markdown_table(categories)),
             "series": dg.MetadataValue.md(markdown_table(rows)),
             "history": dg.MetadataValue.path(str(workplace.settings.lens_path)),
+            "rows": rows_sql("accuracy_by_category", {"release": context.partition_key}),
         }
     )
 

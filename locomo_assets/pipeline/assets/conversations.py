@@ -7,26 +7,27 @@ others' results. What a stage does is `measurement.stages`.
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.schema import TABLES
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.measurement.runner import STAGES, measure
 from locomo_assets.measurement.stages import StageReport
+from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.pipeline.workplace import Workplace
 
 OBSERVE_EVERY_S = 10.0
 
 _SPECS = (
-    ("ingested_memories", "locomo_dataset", "ingestions", "Each turn of a conversation, in order, "
+    ("ingested_memories", "locomo_dataset", "Each turn of a conversation, in order, "
      "in the memory of a new assistant. Costs one message a turn."),
-    ("answers", "ingested_memories", "answers", "Each question, answered by the assistant. Costs "
+    ("answers", "ingested_memories", "Each question, answered by the assistant. Costs "
      "one LLM answer a question."),
-    ("judgements", "answers", "judgements", "Each answer's verdict by the judge. Costs one judge "
+    ("judgements", "answers", "Each answer's verdict by the judge. Costs one judge "
      "call a question; the lexical judge costs nothing."),
 )  # fmt: skip
 
@@ -40,12 +41,6 @@ class MeasureConfig(dg.Config):
     """Ask category 5 too (446 more paid questions on the real data set)."""
     force: bool = False
     """Ask again what is stored already: pays the whole cost again."""
-
-
-def _table_schema(table: str) -> dg.TableSchema:
-    return dg.TableSchema(
-        columns=[dg.TableColumn(field.name, str(field.type)) for field in TABLES[table]]
-    )
 
 
 def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
@@ -62,9 +57,12 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
                 skippable=True,
                 kinds={"parquet"},
                 owners=["team:evaluation"],
-                metadata={"dagster/column_schema": _table_schema(table)},
+                metadata={
+                    "dagster/column_schema": table_schema(name),
+                    "dagster/column_lineage": column_lineage(name),
+                },
             )
-            for name, upstream, table, description in _SPECS
+            for name, upstream, description in _SPECS
         ],
         can_subset=True,
         group_name="measurement",
@@ -105,7 +103,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             )
         for order, report in reports:
             context.add_asset_metadata(
-                _metadata(report), asset_key=report.asset, partition_key=_key(order)
+                _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
             )
         for name in wanted:
             yield dg.MaterializeResult(asset_key=name)
@@ -117,11 +115,16 @@ def _key(order: Order) -> str:
     return f"{order.conversation}|{order.release}"
 
 
-def _metadata(report: StageReport) -> dict[str, float | int | str]:
+def _metadata(order: Order, report: StageReport) -> dict[str, Any]:
     numbers = {name: value for name, value in report.numbers.items() if value is not None}
     rows = {"ingested_memories": "turns", "answers": "questions", "judgements": "verdicts"}
-    numbers["dagster/partition_row_count"] = numbers[rows[report.asset]]
-    return {**numbers, "attempt": report.attempt_id or "reused: everything was stored already"}
+    where = {"release": order.release, "conversation": order.conversation}
+    return {
+        **numbers,
+        "attempt": report.attempt_id or "reused: everything was stored already",
+        "dagster/partition_row_count": numbers[rows[report.asset]],
+        "rows": rows_sql(TABLE_OF[report.asset], where),
+    }
 
 
 def _log_reports(
@@ -130,7 +133,9 @@ def _log_reports(
     """Materializations of what was done, where the step itself is about to fail."""
     for order, report in reports:
         context.log_event(
-            dg.AssetMaterialization(report.asset, partition=_key(order), metadata=_metadata(report))
+            dg.AssetMaterialization(
+                report.asset, partition=_key(order), metadata=_metadata(order, report)
+            )
         )
 
 

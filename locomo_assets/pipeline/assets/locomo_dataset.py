@@ -8,6 +8,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.reading import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.measurement.dataset import store_dataset
+from locomo_assets.pipeline.lineage import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
 from locomo_assets.pipeline.workplace import Workplace
 
@@ -23,6 +24,7 @@ class DatasetConfig(dg.Config):
     group_name="dataset",
     kinds={"json", "parquet"},
     owners=["team:evaluation"],
+    metadata={"dagster/column_schema": table_schema("locomo_dataset")},
     description="The LoCoMo file: conversations, sessions, turns and questions, validated and "
     "written to the history. Registers the conversations as partitions. Costs nothing.",
 )
@@ -57,6 +59,7 @@ def locomo_dataset(
             **categories,
             "conversations_written": written,
             "dagster/row_count": len(questions),
+            "rows": rows_sql("questions", {"dataset_sha256": dataset.sha256}),
         },
         data_version=dg.DataVersion(dataset.sha256),
     )
