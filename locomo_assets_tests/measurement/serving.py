@@ -8,9 +8,9 @@ from locomo_assets.standin.settings import StandinSettings
 
 FAULTY = StandinSettings(
     seed=7,
-    message_latency_ms=25.0,
-    first_chunk_latency_ms=400.0,
-    verdict_latency_ms=200.0,
+    message_latency_ms=10.0,
+    first_chunk_latency_ms=250.0,
+    verdict_latency_ms=50.0,
     memory_delay_ms=50.0,
     memory_failed_share=0.03,
     rate_limited_share=0.05,

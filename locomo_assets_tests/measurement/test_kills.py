@@ -62,7 +62,7 @@ class Place:
 
     def finish(self) -> None:
         with self.running() as process:
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
 
     def count(self, sql: str) -> int:
@@ -107,36 +107,40 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def _until(
     true: Callable[[], bool], process: "subprocess.Popen[str] | subprocess.Popen[bytes]"
 ) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while not true():
         assert process.poll() is None, "the process ended before it came so far"
         assert time.monotonic() < deadline, "the process did not come so far in time"
         time.sleep(0.01)
 
 
-def test_killed_runs_are_gone_on_with(place: Place) -> None:
-    dice = random.Random()
-    in_turns = sorted(dice.sample(range(1, TURNS), 2))
-    in_questions = TURNS + dice.randrange(1, QUESTIONS)
-    for point in (*in_turns, in_questions):
-        with place.running() as process:
-            place.until_told(point, process)
-            process.kill()
+def test_killed_and_interrupted_runs_are_gone_on_with(place: Place) -> None:
+    """One test, because each run starts a Dagster of its own for some seconds."""
+    # Each time other points, so that in the long run all are tried; they stand in a failure.
+    killed_at, interrupted_at = sorted(random.sample(range(1, TURNS), 2))
+    killed_again_at = TURNS + random.randrange(1, QUESTIONS)
+
+    with place.running() as process:
+        place.until_told(killed_at, process)
+        process.kill()
+    with place.running() as process:
+        place.until_told(interrupted_at, process)
+        told = place.record.count()
+        _interrupt(process)
+        # One turn of each conversation may have been under way.
+        assert place.record.count() <= told + 2 * len(DATASET.conversations)
+    with place.running() as process:
+        place.until_told(killed_again_at, process)
+        process.kill()
     place.finish()
     place.assert_whole()
 
 
-def test_interrupt_stops_soon_and_is_gone_on_with(place: Place) -> None:
-    with place.running() as process:
-        place.until_told(TURNS // 2, process)
-        told = place.record.count()
-        process.send_signal(signal.SIGINT)
-        begun = time.monotonic()
-        _, errors = process.communicate(timeout=30)
-        assert time.monotonic() - begun < 5
+def _interrupt(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
     assert process.returncode == 130
     assert errors.splitlines()[-1].endswith("the same command with the same --release goes on")
     assert "Traceback" not in errors
-    assert place.record.count() < told + 10
-    place.finish()
-    place.assert_whole()
