@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     history: str | None = Field(
         default=None,
         validation_alias="LOCOMO_HISTORY",
-        description="URL of the history (`file:///…`); default: `history` in LOCOMO_HOME",
+        description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
     )
     dataset: str | None = Field(
         default=None,

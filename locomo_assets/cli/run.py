@@ -64,8 +64,9 @@ def run(
     home = workplace.settings.home
     out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
+    command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
-    out.print(f'SQL       locomo-assets sql "{first_query}"', soft_wrap=True, highlight=False)
+    out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
 
 
 class _Terminal:
