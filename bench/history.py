@@ -37,6 +37,7 @@ QUERIES = {
 
 def _commit(store: HistoryStore, dice: random.Random, release: str, conversation: str) -> None:
     now = datetime.now(UTC)
+    call = {"endpoint": "POST /bench", "status": 200, "cost_usd": 0.001, "started_at": now}
     for asset in ("answers", "judgements"):
         attempt = store.begin(
             Lineage(
@@ -74,6 +75,7 @@ def _commit(store: HistoryStore, dice: random.Random, release: str, conversation
                 identity = {"judgement_id": f"j/{release}/{conversation}/{index}"}
                 rows.append(common | judged | identity)
         attempt.append(asset, rows)
+        attempt.append("calls", [{"service": asset, **call} for _ in range(QUESTIONS)])
         attempt.commit()
 
 
