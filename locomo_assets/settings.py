@@ -116,13 +116,14 @@ class Settings(BaseSettings):
         default=16,
         ge=1,
         validation_alias="LOCOMO_MAX_MESSAGES_IN_FLIGHT",
-        description="Messages (turns and questions) under way at once, over all conversations",
+        description="Messages (turns and questions) under way at once, over all conversations, "
+        "at most: it starts at 4, grows while answers come, shrinks at each 429 episode",
     )
     max_verdicts_in_flight: int = Field(
         default=16,
         ge=1,
         validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
-        description="Verdicts being given at once, over all conversations",
+        description="Verdicts being given at once, over all conversations, at most; likewise",
     )
 
     @field_validator("home", mode="after")

@@ -20,7 +20,12 @@ import httpx
 
 from locomo_assets.backboard import failures
 from locomo_assets.backboard.calls import CallRecord, Record
-from locomo_assets.backboard.errors import BackboardError, KeyRefusedError, PermanentError
+from locomo_assets.backboard.errors import (
+    BackboardError,
+    KeyRefusedError,
+    PermanentError,
+    RateLimitedError,
+)
 from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.lanes import Lanes
 from locomo_assets.backboard.limits import Limits
@@ -221,9 +226,13 @@ class Exchange:
             error: str | None = None
             try:
                 with self._lanes.lane() as http:
-                    return await self._send(http, call, request, take, sent)
+                    answer = await self._send(http, call, request, take, sent)
+                self._limits.went_well(call.endpoint, in_flight)
+                return answer
             except BaseException as failure:
                 error = type(failure).__name__
+                if isinstance(failure, RateLimitedError):
+                    self._throttled(call, sent, failure.retry_after_s)
                 if isinstance(failure, BackboardError):
                     failure.args = (self._clean(str(failure)),)
                 raise
@@ -254,6 +263,11 @@ class Exchange:
             raise failures.overdue(call, self.base_url, sent.limit_s) from error
         except failures.LOST as error:
             raise failures.lost(call, self.base_url, error) from error
+
+    def _throttled(self, call: Call, sent: Sent, retry_after_s: float | None) -> None:
+        longest_s = self._retry.longest_retry_after_s
+        pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
+        self._limits.throttled(call.endpoint, sent.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return text.replace(self._key, "***")

@@ -16,9 +16,13 @@ from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.calls import CallRecord
+    from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
     from locomo_assets.prices import PriceTable
+
+# Requests at once for endpoints without a setting of their own: they cost nothing.
+_LARGEST_WIDTH = 16
 
 
 @dataclass
@@ -46,12 +50,13 @@ class Workplace:
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
-            client, base_url = await stack.enter_async_context(self._client())
+            limits = self._limits()
+            client, base_url = await stack.enter_async_context(self.client(limits))
             system = (await client.probe()).system
             yield Bench(
                 store=self.store(),
                 client=client,
-                judge=await stack.enter_async_context(self._judge(prices)),
+                judge=await stack.enter_async_context(self._judge(prices, limits)),
                 system=system,
                 base_url=base_url,
                 ingest_protocol=IngestProtocol(
@@ -69,13 +74,28 @@ class Workplace:
                 progress=self.progress,
             )
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[tuple["BackboardClient", str]]:
+    def _limits(self) -> "Limits":
         from locomo_assets.backboard.limits import Limits
-        from locomo_assets.backboard.wire import MESSAGES, BackboardClient
+        from locomo_assets.backboard.wire import MESSAGES
+        from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
-        limits = Limits(16, {MESSAGES: chosen.max_messages_in_flight})
+        return Limits(
+            _LARGEST_WIDTH,
+            {
+                MESSAGES: chosen.max_messages_in_flight,
+                COMPLETIONS: chosen.max_verdicts_in_flight,
+            },
+        )
+
+    @asynccontextmanager
+    async def client(
+        self, limits: "Limits | None" = None
+    ) -> AsyncIterator[tuple["BackboardClient", str]]:
+        """The service that the settings name, and its base URL."""
+        from locomo_assets.backboard.wire import BackboardClient
+
+        chosen = self.settings
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()
             async with BackboardClient(
@@ -97,7 +117,7 @@ class Workplace:
             yield client, base_url
 
     @asynccontextmanager
-    async def _judge(self, prices: "PriceTable") -> AsyncIterator["Judge"]:
+    async def _judge(self, prices: "PriceTable", limits: "Limits") -> AsyncIterator["Judge"]:
         chosen = self.settings
         if chosen.openai_api_key is None:
             from locomo_assets.judging.lexical import LexicalJudge
@@ -113,7 +133,7 @@ class Workplace:
             prompt=chosen.judge_prompt,
             prices=prices,
             record=self._note,
-            max_in_flight=chosen.max_verdicts_in_flight,
+            limits=limits,
         ) as judge:
             yield judge
 
