@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         description="Verdicts being given at once, over all conversations, at most; likewise",
     )
 
+    keep_assistants_days: int = Field(
+        default=30,
+        ge=0,
+        validation_alias="LOCOMO_KEEP_ASSISTANTS_DAYS",
+        description="How old what runs left at the memory service must be for `remote delete` to "
+        "remove it, where neither --older-than nor --release is given",
+    )
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
