@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         description="Verdicts being given at once, over all conversations, at most; likewise",
     )
 
+    max_cost_usd: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_MAX_COST_USD",
+        description="The most USD that what a run measures may have cost, earlier runs of the same "
+        "conversations and release included; it stops before a call would pass it",
+    )
     keep_assistants_days: int = Field(
         default=30,
         ge=0,

@@ -19,6 +19,7 @@ from uuid import uuid4
 import httpx
 
 from locomo_assets.backboard import failures
+from locomo_assets.backboard.budget import ANSWER, Budget, place_in
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.errors import (
     BackboardError,
@@ -108,6 +109,7 @@ class Exchange:
         timeouts: Timeouts,
         retry: RetrySettings,
         record: Record,
+        budget: Budget | None = None,
     ) -> None:
         self.base_url = _checked_url(base_url)
         self._key = _checked_key(api_key)
@@ -115,6 +117,7 @@ class Exchange:
         self._timeouts = timeouts
         self._retry = retry
         self._record = record
+        self._budget = budget
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -221,12 +224,16 @@ class Exchange:
         limit_s: float,
         number: int,
     ) -> T:
-        async with self._limits.slot(call.endpoint) as in_flight:
+        async with (
+            self._limits.slot(call.endpoint) as in_flight,
+            place_in(self._budget, ANSWER if call.asks_model else None) as told,
+        ):
             sent = Sent(in_flight, limit_s)
             error: str | None = None
             try:
                 with self._lanes.lane() as http:
                     answer = await self._send(http, call, request, take, sent)
+                told(sent.input_tokens, sent.output_tokens)
                 self._limits.went_well(call.endpoint, in_flight)
                 return answer
             except BaseException as failure:

@@ -16,6 +16,7 @@ import httpx2
 import openai
 from pydantic import BaseModel, ValidationError
 
+from locomo_assets.backboard.budget import VERDICT, Budget, place_in
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.judging.errors import JudgeError
@@ -69,13 +70,16 @@ class LLMJudge:
         identity: JudgeIdentity,
         prompt: Prompt,
         prices: PriceTable,
+        *,
         limits: Limits,
+        budget: Budget | None,
     ) -> None:
         self._client = client
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
         self._limits = limits
+        self._budget = budget
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -93,6 +97,7 @@ class LLMJudge:
         prices: PriceTable,
         record: Record | None = None,
         limits: Limits | None = None,
+        budget: Budget | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
     ) -> AsyncIterator["LLMJudge"]:
@@ -120,13 +125,16 @@ class LLMJudge:
         ) as client:
             system = await _probed_system(client, url.host, model)
             identity = _identity(system, model, chosen)
-            judge = cls(client, identity, chosen, prices, limits)
+            judge = cls(client, identity, chosen, prices, limits=limits, budget=budget)
             http.cost_usd = judge._cost_usd
             yield judge
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """See `judge.Judge`; the category changes nothing here."""
-        async with self._limits.slot(COMPLETIONS):
+        async with (
+            self._limits.slot(COMPLETIONS),
+            place_in(self._budget, VERDICT) as told,
+        ):
             start = perf_counter()
             reply, usage = await self._ask(
                 self._prompt.fill(
@@ -134,6 +142,7 @@ class LLMJudge:
                 )
             )
             latency_ms = (perf_counter() - start) * 1000.0
+            told(usage.prompt_tokens, usage.completion_tokens)
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Judgement(
             verdict=reply.verdict,

@@ -87,7 +87,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         run_metadata: dict[str, dg.MetadataValue] = {}
         workplace.progress.listeners.append(_Observer(context, wanted[-1]))
         try:
-            async with workplace.bench(context.run.run_id) as bench:
+            async with workplace.bench(context.run.run_id, orders) as bench:
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
