@@ -9,12 +9,9 @@ first marker can still read its parts. Pruning removes the marker first: an atte
 wholly or not at all.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import pyarrow as pa
 
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.lens import open_read_only, refresh
@@ -29,8 +26,8 @@ from locomo_assets.history.lineage import (
     name_time,
     part_folder,
 )
-from locomo_assets.history.parts import decode_part, encode_table
-from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.parts import decode_part
+from locomo_assets.history.store import HistoryStore, merged_part
 
 SUPERSEDED_KEPT = timedelta(days=1)
 
@@ -184,12 +181,8 @@ def _merge(store: HistoryStore, marker: Marker, table: str) -> Part:
     parts = [part for part in marker.parts if part.table == table]
     if len(parts) == 1:
         return parts[0]
-    data = store.storage.get_many([part.path for part in parts])
-    rows = pa.concat_tables([decode_part(p, data[p.path], as_written=True) for p in parts])
-    merged = encode_table(rows)
     path = f"{part_folder(table, marker.lineage)}/{marker.attempt_id}-compacted.parquet"
-    store.storage.put(path, merged)
-    return Part(path, table, rows.num_rows, len(merged), hashlib.sha256(merged).hexdigest())
+    return merged_part(store.storage, parts, path)
 
 
 def _remove_superseded(store: HistoryStore, now: datetime, *, dry_run: bool) -> int:

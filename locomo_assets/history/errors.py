@@ -7,9 +7,11 @@ Here: the tree. ::
     ├── HistoryVersionError       made by a newer version of this program
     ├── HistoryDamagedError       a part or marker is missing, torn or changed
     ├── HistoryRowError           rows that do not fit the schema
-    └── HistoryQueryError         SQL that is wrong, or wants more than reading
+    ├── HistoryQueryError         SQL that is wrong, or wants more than reading
+    ├── LeaseTakenError           another run is at work on the partition
+    └── LeaseLostError            another run took the partition over from this one
 
-The codes that raise them are `storage`, `store`, `lens` and `care`.
+The codes that raise them are `storage`, `store`, `lens`, `care` and `lease`.
 """
 
 from locomo_assets.errors import LocomoError
@@ -37,3 +39,11 @@ class HistoryRowError(HistoryError):
 
 class HistoryQueryError(HistoryError):
     """SQL that can't be run on the lens."""
+
+
+class LeaseTakenError(HistoryError):
+    """Another run is at work on the partition."""
+
+
+class LeaseLostError(HistoryError):
+    """Another run took the partition over from this one."""

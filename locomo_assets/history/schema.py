@@ -204,6 +204,16 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("started_at", _TIME),
         ("request_id", _STR),
     ),
+    # what an ingestion must remember beside its turns and operations to go on after a kill
+    "ingest_journal": (
+        ("ingestion_id", _STR),
+        ("event", _STR),  # begun (by each process anew), assistant_created, thread_created
+        ("assistant_name", _STR),
+        ("assistant_id", _STR),
+        ("session_index", _I32),
+        ("thread_id", _STR),
+        ("noted_at", _TIME),
+    ),
 }
 
 TABLES: dict[str, pa.Schema] = {
@@ -220,6 +230,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "memory_operations",
         "memories",
         "calls",
+        "ingest_journal",
     ),
     "answers": ("answers", "retrieved_memories", "calls"),
     "judgements": ("judgements", "calls"),

@@ -20,12 +20,18 @@ import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError, HistoryVersionError
+from locomo_assets.history.errors import (
+    HistoryDamagedError,
+    HistoryRowError,
+    HistoryUnreachableError,
+    HistoryVersionError,
+)
 from locomo_assets.history.lineage import (
     Lineage,
     Marker,
@@ -44,7 +50,7 @@ from locomo_assets.history.lineage import (
     partition_folder,
     path_label,
 )
-from locomo_assets.history.parts import decode_part, encode_rows, footer_of
+from locomo_assets.history.parts import decode_part, encode_rows, encode_table, footer_of
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
 from locomo_assets.history.storage import Storage, open_storage
 
@@ -217,6 +223,7 @@ class Attempt:
         self._lock = threading.Lock()
         self._next_part = 0
         self._parts: list[Part] = []
+        self._replaced: list[str] = []
         self._continued: list[str] = []
         self._marker: Marker | None = None
 
@@ -240,11 +247,7 @@ class Attempt:
             lineage=self.lineage,
             written_at=datetime.now(UTC),
         )
-        with self._lock:
-            self._refuse_committed()
-            number = self._next_part
-            self._next_part += 1
-        path = f"{part_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
+        path = self._new_path(table)
         self._storage.put(path, data)
         part = Part(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
         with self._lock:
@@ -259,6 +262,22 @@ class Attempt:
             self.append(table, store.read(table, [unfinished], [*own, *named]).to_pylist())
         with self._lock:
             self._continued.append(unfinished.attempt_id)
+
+    def merge(self) -> None:
+        """Publish one part per table in place of the many, which `commit` then removes.
+
+        For an attempt that was saved in small parts while it was at work, by whoever appends to
+        it, once that is over.
+        """
+        with self._lock:
+            small = list(self._parts)
+        for table in dict.fromkeys(part.table for part in small):
+            parts = [part for part in small if part.table == table]
+            if len(parts) > 1:
+                whole = merged_part(self._storage, parts, self._new_path(table))
+                with self._lock:
+                    self._parts = [part for part in self._parts if part not in parts] + [whole]
+                    self._replaced += [part.path for part in parts]
 
     def commit(self, **extra: Any) -> Marker:
         """Make the attempt count, from the moment this returns. `extra` joins the lineage's.
@@ -296,7 +315,17 @@ class Attempt:
                 )
             self._storage.put(marker.path, data)
             self._marker = marker
+            # Committed is committed: what can't be removed now is litter, not a failure.
+            with suppress(HistoryUnreachableError):
+                self._storage.delete(self._replaced)
             return marker
+
+    def _new_path(self, table: str) -> str:
+        with self._lock:
+            self._refuse_committed()
+            number = self._next_part
+            self._next_part += 1
+        return f"{part_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
 
     def _later_than_visible(self) -> datetime:
         now = datetime.now(UTC)
@@ -307,6 +336,17 @@ class Attempt:
     def _refuse_committed(self) -> None:
         if self._marker is not None:
             raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
+
+
+def merged_part(storage: Storage, parts: Sequence[Part], path: str) -> Part:
+    """Publish the rows of several parts of a table as one, in their order and as written."""
+    data = storage.get_many([part.path for part in parts])
+    rows = pa.concat_tables([decode_part(p, data[p.path], as_written=True) for p in parts])
+    merged = encode_table(rows)
+    storage.put(path, merged)
+    return Part(
+        path, parts[0].table, rows.num_rows, len(merged), hashlib.sha256(merged).hexdigest()
+    )
 
 
 def _schema(table: str) -> pa.Schema:

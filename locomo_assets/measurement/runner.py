@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.ingesting import ingest_conversation
+from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.releases import register_release
-from locomo_assets.measurement.stages import (
-    StageReport,
-    answer_questions,
-    ingest_conversation,
-    judge_answers,
-)
+from locomo_assets.measurement.stages import StageReport
 
 Stage = Callable[[Bench, Order], Awaitable[StageReport]]
 

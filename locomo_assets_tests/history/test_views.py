@@ -74,13 +74,15 @@ def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(world: W
     ]
 
 
-def test_within_an_attempt_the_latest_answer_counts(world: World) -> None:
+def test_within_an_attempt_the_first_complete_answer_counts(world: World) -> None:
     rows = [
-        answer(0, "second", asked_at=ASKED_AT + timedelta(seconds=1)),
-        answer(0, "first", asked_at=ASKED_AT),
+        answer(0, "late", asked_at=ASKED_AT + timedelta(seconds=2)),
+        answer(0, "early", asked_at=ASKED_AT + timedelta(seconds=1)),
+        answer(0, "failed", asked_at=ASKED_AT, outcome="unanswered", answer=None),
     ]
     commit(world.store, lineage("answers"), {"answers": rows})
-    assert world.rows("SELECT answer_id FROM current_answers") == [("second-0",)]
+    assert world.rows("SELECT answer_id FROM current_answers") == [("early-0",)]
+    assert world.rows("SELECT count(*) FROM answers") == [(3,)]
 
 
 def test_keys_keep_data_sets_releases_systems_and_protocols_apart(world: World) -> None:

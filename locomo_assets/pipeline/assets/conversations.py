@@ -14,8 +14,9 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, measure
+from locomo_assets.measurement.runner import STAGES, Failed, measure
 from locomo_assets.measurement.stages import StageReport
+from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.pipeline.workplace import Workplace
@@ -73,7 +74,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         ),
     )
     # Dagster 1.13 takes no annotation here for a generator of several assets' results.
-    async def measured_conversation(  # type: ignore[no-untyped-def]
+    def measured_conversation(  # type: ignore[no-untyped-def]
         context: dg.AssetExecutionContext,
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
@@ -86,13 +87,18 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         reports: list[tuple[Order, StageReport]] = []
         run_metadata: dict[str, dg.MetadataValue] = {}
         workplace.progress.listeners.append(_Observer(context, wanted[-1]))
-        try:
+
+        async def work() -> list[Failed]:
             async with workplace.bench(context.run.run_id, orders) as bench:
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
                 changes = limits_table(bench.client.limits.history)
                 run_metadata["request_limits"] = dg.MetadataValue.md(changes)
+                return failures
+
+        try:
+            failures = run_interruptibly(work())
         except (LocomoError, OSError) as error:
             _log_reports(context, reports)
             raise dg.Failure(str(error), allow_retries=False) from error

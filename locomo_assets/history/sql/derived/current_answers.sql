@@ -1,8 +1,9 @@
 -- The newest committed attempt that holds the question for its key: data set, release,
--- conversation, question, system, question protocol. Within one attempt the latest answer.
+-- conversation, question, system, question protocol. Within one attempt the first
+-- complete answer; the others are superseded.
 WITH newest AS (
     SELECT
-        arg_max(answers.rowid, (committed_at, attempt_id, asked_at, answer_id)) AS answer_row,
+        arg_max(answers.rowid, (committed_at, attempt_id, outcome = 'answered', -epoch_us(asked_at), answer_id)) AS answer_row,
         max(committed_at) AS committed_at
     FROM answers
     JOIN attempts USING (attempt_id)

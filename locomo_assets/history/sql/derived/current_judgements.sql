@@ -1,7 +1,8 @@
--- For each current answer and each judge the newest committed verdict on just that answer.
+-- For each current answer and each judge the newest committed verdict on just that answer. Within
+-- one attempt the first that is scored; the others are superseded.
 WITH newest AS (
     SELECT
-        arg_max(judgements.rowid, (committed_at, attempt_id, judged_at, judgement_id))
+        arg_max(judgements.rowid, (committed_at, attempt_id, verdict <> 'unscored', -epoch_us(judged_at), judgement_id))
             AS judgement_row
     FROM judgements
     JOIN attempts USING (attempt_id)

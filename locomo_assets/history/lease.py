@@ -1,0 +1,171 @@
+"""Who is at work on a partition, so that two runs never pay for the same.
+
+Here: taking, renewing and releasing a lease, as small objects beside the attempts. Renewing in
+time and stopping the work when a lease is lost is `measurement.leasing`.
+
+A lease is `leases/asset=…/release=…/conversation=…/<generation>.json`; the highest generation
+counts. It is created only where it does not exist, so of several that want the next generation
+one gets it. The highest is never deleted, only marked as released: a run that woke up late
+must find that it lost. Expiry goes by the machines' clocks, so they may differ by less than the
+lease's time. A holder on this machine whose process is gone is not waited for.
+"""
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from locomo_assets.history.errors import HistoryDamagedError, LeaseLostError, LeaseTakenError
+from locomo_assets.history.lineage import Lineage, marker_folder
+from locomo_assets.history.storage import Storage
+
+LASTS_S = 60.0
+_LOOKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease. `token` is this holding's alone.
+
+    `machine` names the set of processes that `process` is one of; None where that is not known.
+    """
+
+    run_id: str
+    host: str
+    machine: str | None
+    process: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease as it was written last."""
+
+    path: str
+    holder: Holder
+    expires_at: datetime
+    released: bool = False
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether somebody else may take the next one."""
+        return self.released or now >= self.expires_at or _is_gone(self.holder)
+
+
+def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lease:
+    """Take the lease of a lineage's asset and partition for its run.
+
+    `LeaseTakenError` says who has it and until when.
+    """
+    folder = "leases" + marker_folder(lineage).removeprefix("attempts")
+    holder = Holder(
+        run_id=lineage.run_id,
+        host=socket.gethostname(),
+        machine=_machine(),
+        process=_process(os.getpid()) or str(os.getpid()),
+        token=secrets.token_hex(8),
+    )
+    for _ in range(_LOOKS):
+        older = storage.list(folder)
+        try:
+            if older and not (last := _read(storage, older[-1])).is_over(datetime.now(UTC)):
+                raise LeaseTakenError(_taken(lineage, last))
+            generation = int(Path(older[-1]).stem) + 1 if older else 1
+            lease = Lease(f"{folder}/{generation:08d}.json", holder, _until(lasts_s))
+            storage.put_new(lease.path, _to_json(lease))
+            got = _read(storage, lease.path)
+        except HistoryDamagedError:
+            # Whoever took the next one has tidied this one away: look again.
+            continue
+        if got.holder != holder:
+            raise LeaseTakenError(_taken(lineage, got))
+        storage.delete(older)
+        return lease
+    raise LeaseTakenError(
+        f"{_what(lineage)}: its lease in {folder} can't be read; if no run is at work on it, "
+        "delete that folder"
+    )
+
+
+def renew(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> Lease:
+    """Hold the lease for longer; `LeaseLostError` if somebody has taken the next one."""
+    newest = storage.list(lease.path.rpartition("/")[0])
+    if newest and newest[-1] > lease.path:
+        other = _read(storage, newest[-1])
+        raise LeaseLostError(
+            f"run {lease.holder.run_id} was out of reach for too long and run "
+            f"{other.holder.run_id} on {other.holder.host} took its partition over; "
+            "what was done until then is kept"
+        )
+    renewed = replace(lease, expires_at=_until(lasts_s))
+    storage.put(lease.path, _to_json(renewed))
+    return renewed
+
+
+def release(storage: Storage, lease: Lease) -> None:
+    """Let the next one in."""
+    storage.put(lease.path, _to_json(replace(lease, released=True)))
+
+
+def _until(lasts_s: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=lasts_s)
+
+
+def _what(lineage: Lineage) -> str:
+    return f"{lineage.asset} of {lineage.conversation}, release {lineage.release}"
+
+
+def _taken(lineage: Lineage, lease: Lease) -> str:
+    return (
+        f"{_what(lineage)}: run {lease.holder.run_id} on {lease.holder.host} is at work on it "
+        f"(its lease lasts until {lease.expires_at:%Y-%m-%d %H:%M:%S} UTC and is renewed while it "
+        "lives); wait for that run or stop it"
+    )
+
+
+def _to_json(lease: Lease) -> bytes:
+    value = {
+        "holder": asdict(lease.holder),
+        "expires_at": lease.expires_at.isoformat(),
+        "released": lease.released,
+    }
+    return json.dumps(value, indent=1).encode()
+
+
+def _read(storage: Storage, path: str) -> Lease:
+    try:
+        value = json.loads(storage.get(path))
+        expires_at = datetime.fromisoformat(value["expires_at"])
+        return Lease(path, Holder(**value["holder"]), expires_at, value["released"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise HistoryDamagedError(f"lease {path} can't be read; delete it") from exc
+
+
+def _machine() -> str | None:
+    """This boot of this machine, and its process numbers' namespace; None where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
+def _process(pid: int) -> str | None:
+    """A process by number and start, which tells it from a later one of its number.
+
+    None if there is none, or one that is dead and not yet buried.
+    """
+    try:
+        # The name in parentheses may hold anything, so count from behind it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
+
+
+def _is_gone(holder: Holder) -> bool:
+    if holder.machine is None or holder.machine != _machine():
+        return False
+    return _process(int(holder.process.partition("@")[0])) != holder.process

@@ -1,0 +1,186 @@
+"""The stage that asks a conversation's questions, or goes on asking them.
+
+Here: what is reused, gone on with and written. The asking itself is `backboard.asking`.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from locomo_assets.backboard.answers import AnswerResult
+from locomo_assets.backboard.asking import ask_all
+from locomo_assets.backboard.errors import AmbiguousError, NotFoundError
+from locomo_assets.history.lineage import Marker, UnfinishedAttempt
+from locomo_assets.locomo.model import Conversation, Question
+from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_conversation
+from locomo_assets.measurement.leasing import leased
+from locomo_assets.measurement.resuming import finish, left_behind, resumable
+from locomo_assets.measurement.rows import Row, answer_numbers
+from locomo_assets.measurement.saving import Saver, saving
+from locomo_assets.measurement.stages import (
+    StageReport,
+    answer_fingerprint,
+    chosen_questions,
+    counted_answers,
+    ingestion_or_raise,
+    stored_answers,
+)
+
+_ASSET = "answers"
+_TABLES = ("retrieved_memories", "answers")
+"""In the order in which they are saved: an answer never before what it rests on."""
+
+
+async def answer_questions(bench: Bench, order: Order) -> StageReport:
+    """Asks what has no stored answer yet, and commits the answers as one attempt.
+
+    Answers that a killed run saved are gone on with; which of two answers counts is said at
+    `stages.counted_answers`. `LeaseTakenError` if another run is at it.
+    """
+    conversation, sha256 = stored_conversation(bench.store, order.conversation)
+    ingestion = ingestion_or_raise(bench, order, sha256)
+    wanted = chosen_questions(conversation, order)
+    print_ = answer_fingerprint(bench, ingestion)
+    lineage = bench.lineage(_ASSET, order, sha256)
+    bench.progress.add(questions_to_do=len(wanted))
+    if _without_answer(bench, order, print_, wanted):
+        async with leased(bench.store.storage, lineage):
+            # Whoever held the lease until now may have asked them.
+            missing = _without_answer(bench, order, print_, wanted)
+            if missing:
+                bench.progress.add(questions=len(wanted) - len(missing))
+                left = left_behind(bench.store, _ASSET, order, print_)
+                phase = _Phase(bench, order, sha256, conversation, print_, ingestion)
+                return await phase.run(missing, left, wanted=len(wanted))
+    bench.progress.add(questions=len(wanted))
+    return StageReport(
+        _ASSET, None, {"questions": len(wanted), "reused": len(wanted), "requests": 0}
+    )
+
+
+def _without_answer(
+    bench: Bench, order: Order, print_: str, wanted: Sequence[Question]
+) -> list[Question]:
+    stored = {} if order.force else stored_answers(bench, order, print_)
+    kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
+    return [question for question in wanted if question.question_index not in kept]
+
+
+@dataclass(frozen=True)
+class _Phase:
+    bench: Bench
+    order: Order
+    sha256: str
+    conversation: Conversation
+    fingerprint: str
+    ingestion: Marker
+
+    async def run(
+        self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
+    ) -> StageReport:
+        bench, protocol = self.bench, self.bench.ask_protocol
+        earlier = bench.store.read("answers", left).to_pylist()
+        # In the published protocol a question is put to its thread once, whatever came of it.
+        done = {
+            index
+            for index, row in counted_answers(earlier).items()
+            if row["outcome"] == "answered" or protocol.writes_memory
+        }
+        to_ask = [question for question in missing if question.question_index not in done]
+        bench.progress.add(questions=len(missing) - len(to_ask))
+        lineage = bench.lineage(_ASSET, self.order, self.sha256)
+        attempt = bench.store.begin(resumable(lineage, self.order, self.fingerprint))
+        rows: list[Row] = []
+
+        async def keep(answer: AnswerResult) -> None:
+            answer_id = f"{attempt.attempt_id}/{answer.question_index}"
+            row = {
+                **answer.row(),
+                "answer_id": answer_id,
+                "fingerprint": self.fingerprint,
+                "ingestion_id": self.ingestion.extra["ingestion_id"],
+                "cost_usd": _cost(bench, answer),
+            }
+            rows.append(row)
+            retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
+            saver.add("retrieved_memories", *retrieved)
+            saver.add("answers", row)
+            if protocol.writes_memory:
+                # Only one question can be read back from the thread by whoever goes on.
+                await saver.save()
+            bench.progress.add(questions=1, cost_usd=row["cost_usd"] or 0.0)
+
+        with noted_calls() as calls:
+            model = protocol.llm_model or ""
+            saver = Saver(attempt, _TABLES, calls=calls, prices=bench.prices, model=model)
+            async with saving(saver):
+                if to_ask and protocol.writes_memory:
+                    await self._ask_a_copy(to_ask, earlier, keep)
+                elif to_ask:
+                    assistant_id = str(self.ingestion.extra["assistant_id"])
+                    await ask_all(bench.client, assistant_id, to_ask, protocol, on_answer=keep)
+        finish(attempt, bench.store, left, ingestion_id=self.ingestion.extra["ingestion_id"])
+        counting = list(counted_answers([*earlier, *rows]).values())
+        numbers = answer_numbers(counting, wanted, len(calls))
+        return StageReport(
+            _ASSET,
+            attempt.attempt_id,
+            {**numbers, "answers_of_killed_runs": len(missing) - len(to_ask)},
+        )
+
+    async def _ask_a_copy(
+        self,
+        to_ask: Sequence[Question],
+        earlier: Sequence[Row],
+        keep: Callable[[AnswerResult], Awaitable[None]],
+    ) -> None:
+        """Questions that form memories go to a copy, so that the ingested assistant stays as is.
+
+        Goes on in the thread of the killed run that asked last, if it is still there.
+        """
+        client = self.bench.client
+        thread_id: str | None = None
+        if earlier:
+            thread_id = max(earlier, key=lambda row: row["asked_at"])["thread_id"]
+            try:
+                await client.get_thread(str(thread_id))
+            except NotFoundError:
+                thread_id = None
+        asked = {row["question_index"] for row in earlier if row["thread_id"] == thread_id}
+        copy_id = "" if thread_id else await self._copy()
+        await ask_all(
+            client,
+            copy_id,
+            to_ask,
+            self.bench.ask_protocol,
+            on_answer=keep,
+            thread_id=thread_id,
+            asked_before=[q for q in self.conversation.questions if q.question_index in asked],
+        )
+
+    async def _copy(self) -> str:
+        client = self.bench.client
+        name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
+        doubt: AmbiguousError | None = None
+        for ask in range(1, client.retry.asks + 1):
+            try:
+                assistant_id = str(self.ingestion.extra["assistant_id"])
+                return (await client.clone_assistant(assistant_id, name)).assistant.assistant_id
+            except AmbiguousError as error:
+                doubt = error
+                await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
+                found = await client.list_assistants(name=name)
+                if found:
+                    return found[0].assistant_id
+        raise doubt or AssertionError("at least one attempt is made")
+
+
+def _cost(bench: Bench, answer: AnswerResult) -> float | None:
+    if bench.system == "standin":
+        return 0.0
+    if answer.output_tokens is None:
+        return None
+    return bench.prices.cost_usd(
+        answer.llm_model or "", answer.input_tokens or 0, answer.output_tokens
+    )
