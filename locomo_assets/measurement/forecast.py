@@ -45,14 +45,16 @@ class Item:
     source: str
 
 
-def measured_answers(store: HistoryStore, system: str, model: str) -> Usage:
-    """The average answered question of this system and model, else the assumed one."""
+def measured_answers(store: HistoryStore, system: str, model: str | None) -> Usage:
+    """The average answered question of this system and model (None: any; a service may answer
+    with a version of it, `model-001`), else the assumed one.
+    """
     markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
     columns = ("outcome", "llm_model", "latency_ms", "input_tokens", "output_tokens")
     rows = [
         row
         for row in store.read("answers", markers, columns).to_pylist()
-        if row["outcome"] == "answered" and row["llm_model"] in (model, None)
+        if row["outcome"] == "answered" and (row["llm_model"] or "").startswith(model or "")
     ]
     return _average(rows, ASSUMED_ANSWER, "answers")
 
