@@ -43,7 +43,7 @@ def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]
         store, system, IngestProtocol(memory_wait=chosen.memory_wait).label()
     )
     items = [
-        forecast.ingestion(conversations, turns),
+        forecast.ingestion(conversations, turns, free=system == "standin"),
         forecast.questions(
             counts,
             # The stand-in answers as itself, whatever model is asked for.
