@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console
+from locomo_assets.cli.tables import accuracy_table, console, forecast_table
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.settings import read_settings
 
@@ -36,6 +36,9 @@ def run(
     ] = None,
     adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
     force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call.")
+    ] = False,
 ) -> None:
     """Measure a release: ingest, ask, judge, report.
 
@@ -56,6 +59,11 @@ def run(
         force=force,
     )
     workplace = Workplace(read_settings())
+    if dry_run:
+        from locomo_assets.pipeline.dry_run import forecast_launch
+
+        forecast_table(console(), forecast_launch(wanted, workplace))
+        return
     with _Terminal() as terminal:
         workplace.progress.listeners.append(terminal)
         launch(wanted, workplace)

@@ -45,14 +45,16 @@ class Item:
     source: str
 
 
-def measured_answers(store: HistoryStore, system: str, model: str) -> Usage:
-    """The average answered question of this system and model, else the assumed one."""
+def measured_answers(store: HistoryStore, system: str, model: str | None) -> Usage:
+    """The average answered question of this system and model (None: any; a service may answer
+    with a version of it, `model-001`), else the assumed one.
+    """
     markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
     columns = ("outcome", "llm_model", "latency_ms", "input_tokens", "output_tokens")
     rows = [
         row
         for row in store.read("answers", markers, columns).to_pylist()
-        if row["outcome"] == "answered" and row["llm_model"] in (model, None)
+        if row["outcome"] == "answered" and (row["llm_model"] or "").startswith(model or "")
     ]
     return _average(rows, ASSUMED_ANSWER, "answers")
 
@@ -97,7 +99,7 @@ def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str)
     )
 
 
-def ingestion(conversations: Sequence[Conversation], turn: Usage) -> Item:
+def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool) -> Item:
     """Conversations go side by side, their turns in order: the longest one sets the time.
 
     Calls are an assistant, a thread a session, a message and one look at its operation a turn.
@@ -106,7 +108,7 @@ def ingestion(conversations: Sequence[Conversation], turn: Usage) -> Item:
     sessions = sum(len(one.sessions) for one in conversations)
     calls = len(turns) + sessions + 2 * sum(turns)
     minutes = max(turns, default=0) * turn.seconds / 60.0
-    return Item("turns", calls, 0.0, 0.0, None, minutes, turn.source)
+    return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
 
 
 def questions(
