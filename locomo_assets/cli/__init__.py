@@ -33,12 +33,6 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, LocomoError) else 1)
-    except KeyboardInterrupt:
-        print(
-            "stopped; what was done is saved: the same command with the same --release goes on",
-            file=sys.stderr,
-        )
-        sys.exit(130)
     except Exception as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise

@@ -25,6 +25,12 @@ class LaunchError(LocomoError):
     """A run can't be started, or failed."""
 
 
+class StoppedError(LaunchError):
+    """A signal stopped the run."""
+
+    exit_code = 130
+
+
 class BadRequestError(LaunchError):
     """What was asked for does not exist or can't be named so."""
 
@@ -105,6 +111,8 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
             stages = ["ingested_memories", "answers", "judgements"]
             try:
                 _run(job, instance, stages, config, "measured_conversation", tags=tags)
+            except StoppedError:
+                raise
             except LaunchError as error:
                 failures.append(str(error))
         if failures:
@@ -139,6 +147,11 @@ def _run(
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
+            if data.error and data.error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+                raise StoppedError(
+                    f"Dagster run {result.run_id} was stopped; what it did is saved, and the same "
+                    "command with the same --release goes on"
+                )
             failure = data.user_failure_data
             cause = data.error.cause if data.error and data.error.cause else data.error
             line = (failure and failure.description) or (cause and cause.message.strip())

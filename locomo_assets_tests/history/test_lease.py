@@ -1,0 +1,115 @@
+"""Leases in a folder, among threads and processes."""
+
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.history import lease as leases
+from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
+from locomo_assets.history.lease import Lease, release, renew, take
+from locomo_assets.history.storage import LocalStorage
+from locomo_assets_tests.history.making import lineage
+
+MINE, OTHER = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path)
+
+
+def test_second_is_told_who_has_it_and_until_when(storage: LocalStorage) -> None:
+    mine = take(storage, MINE)
+    with pytest.raises(LeaseTakenError) as caught:
+        take(storage, OTHER)
+    for told in ("answers of conv-1, release r1", "run mine", f"{mine.expires_at:%H:%M:%S} UTC"):
+        assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    take(storage, replace(OTHER, conversation="conv-2"))
+    take(storage, replace(OTHER, asset="judgements"))
+    take(storage, replace(OTHER, release="r2"))
+
+
+def test_released_lease_is_taken_and_leaves_one_object(storage: LocalStorage) -> None:
+    for _ in range(3):
+        release(storage, take(storage, MINE))
+    take(storage, OTHER)
+    assert len(storage.list("leases")) == 1
+
+
+def test_expired_lease_is_taken_over_and_its_holder_finds_out(storage: LocalStorage) -> None:
+    slow = take(storage, MINE, lasts_s=0.0)
+    other = take(storage, OTHER)
+    with pytest.raises(LeaseLostError, match="run other"):
+        renew(storage, slow)
+    release(storage, slow)
+    with pytest.raises(LeaseTakenError, match="run other"):
+        take(storage, MINE)
+    assert renew(storage, other).expires_at > other.expires_at
+
+
+def test_renewal_keeps_it_from_expiring(storage: LocalStorage) -> None:
+    renew(storage, take(storage, MINE, lasts_s=0.0))
+    with pytest.raises(LeaseTakenError, match="run mine"):
+        take(storage, OTHER)
+
+
+def test_one_of_many_gets_it(storage: LocalStorage) -> None:
+    take(storage, MINE, lasts_s=0.0)
+    got: list[Lease] = []
+    barrier = threading.Barrier(8)
+
+    def run(number: int) -> None:
+        barrier.wait()
+        with suppress(LeaseTakenError):
+            got.append(take(storage, replace(OTHER, run_id=f"run-{number}")))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    assert renew(storage, got[0]).holder == got[0].holder
+
+
+TAKING = """
+import sys, time
+from pathlib import Path
+from locomo_assets.history.lease import take
+from locomo_assets.history.storage import LocalStorage
+from locomo_assets_tests.history.making import lineage
+take(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
+print("taken", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told apart through /proc only")
+def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "taken\n"
+        with pytest.raises(LeaseTakenError, match="run killed"):
+            take(storage, MINE)
+        process.kill()
+        process.stdout.read()
+        take(storage, MINE)
+
+
+def test_process_of_another_machine_is_waited_for(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(leases, "_machine", lambda: "another boot")
+        elsewhere.setattr(leases, "_process", lambda _: "4194305@1")
+        take(storage, MINE)
+    with pytest.raises(LeaseTakenError, match="run mine"):
+        take(storage, OTHER)

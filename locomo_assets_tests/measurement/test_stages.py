@@ -1,0 +1,239 @@
+"""Stages beside each other and after each other, on a real stand-in in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.ingesting import IngestProtocol
+from locomo_assets.backboard.limits import Limits
+from locomo_assets.backboard.retrying import RetrySettings
+from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
+from locomo_assets.history.lease import take
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging.judge import Judgement
+from locomo_assets.judging.lexical import LexicalJudge
+from locomo_assets.measurement.asking import answer_questions
+from locomo_assets.measurement.bench import Bench, Order, note_call
+from locomo_assets.measurement.dataset import store_dataset
+from locomo_assets.measurement.ingesting import ingest_conversation
+from locomo_assets.measurement.judging import judge_answers
+from locomo_assets.measurement.leasing import leased
+from locomo_assets.measurement.progress import Counts
+from locomo_assets.measurement.stages import StageReport
+from locomo_assets.prices import PriceTable
+from locomo_assets.standin.server import BaseUrls, running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.history.making import lineage
+from locomo_assets_tests.measurement.world import DATASET, Record, assert_told_once
+
+SAMPLE = DATASET.conversations[0]
+ORDER = Order(release="r1", conversation=SAMPLE.conversation)
+QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
+WIDTH = 4
+
+
+@pytest.fixture
+def urls(tmp_path: Path) -> Iterator[BaseUrls]:
+    slow = StandinSettings(first_chunk_latency_ms=20.0, message_latency_ms=5.0)
+    with running_standin(slow, tmp_path / "served.sqlite") as served:
+        yield served
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return Record(tmp_path / "served.sqlite")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HistoryStore:
+    store = HistoryStore.open((tmp_path / "history").as_uri())
+    store_dataset(store, DATASET, "run-0")
+    return store
+
+
+@asynccontextmanager
+async def at_bench(
+    store: HistoryStore, urls: BaseUrls, run_id: str, protocol: str = "isolated"
+) -> AsyncIterator[Bench]:
+    async with BackboardClient(
+        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
+    ) as client:
+        yield Bench(
+            store=store,
+            client=client,
+            judge=LexicalJudge(),
+            system="standin",
+            base_url=urls.backboard,
+            ingest_protocol=IngestProtocol(memory_wait="conversation"),
+            ask_protocol=AskProtocol(name="published" if protocol == "published" else "isolated"),
+            prices=PriceTable.read(None),
+            run_id=run_id,
+        )
+
+
+async def come_to(bench: Bench, **counts: int) -> None:
+    """Until the progress has come so far."""
+    ((name, number),) = counts.items()
+    there = asyncio.Event()
+
+    def look(now: Counts) -> None:
+        if getattr(now, name) >= number:
+            there.set()
+
+    bench.progress.listeners.append(look)
+    await asyncio.wait_for(there.wait(), 30)
+
+
+async def cancelled_when(work: "asyncio.Task[StageReport]", bench: Bench, **counts: int) -> None:
+    """Stop the work as a signal does, once the progress has come so far."""
+    await come_to(bench, **counts)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+
+
+async def test_two_runs_at_once_ingest_once(
+    store: HistoryStore, urls: BaseUrls, record: Record
+) -> None:
+    async with at_bench(store, urls, "one") as one, at_bench(store, urls, "two") as two:
+        first = asyncio.create_task(ingest_conversation(one, ORDER))
+        await come_to(one, turns=3)
+        with pytest.raises(LeaseTakenError, match=r"run one on .* until .* UTC"):
+            await ingest_conversation(two, ORDER)
+        report = await first
+        assert report.attempt_id is not None
+        again = await ingest_conversation(two, ORDER)
+        assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
+    assert_told_once(record, SAMPLE)
+
+
+async def test_stopped_ingestion_goes_on_with_the_same_assistant(
+    store: HistoryStore, urls: BaseUrls, record: Record
+) -> None:
+    for run_id, turns in (("one", 5), ("two", 20)):
+        async with at_bench(store, urls, run_id) as bench:
+            work = asyncio.create_task(ingest_conversation(bench, ORDER))
+            await cancelled_when(work, bench, turns=turns)
+    assert len(store.unfinished("ingested_memories", "r1", ORDER.conversation)) == 2
+    async with at_bench(store, urls, "three") as bench:
+        report = await ingest_conversation(bench, ORDER)
+    assert int(str(report.numbers["turns_of_killed_runs"])) >= 20
+    assert_told_once(record, SAMPLE)
+    (marker,) = store.markers(asset="ingested_memories")
+    assert len(marker.continued) == 2
+    rows = store.read("ingested_turns", [marker]).to_pylist()
+    assert sorted(row["dia_id"] for row in rows) == sorted(t.dia_id for t in SAMPLE.turns)
+    assert {row["ingestion_id"] for row in rows} == {marker.extra["ingestion_id"]}
+    events = store.read("ingest_journal", [marker]).to_pylist()
+    assert [row["event"] for row in events].count("begun") == 3
+    assert [row["event"] for row in events].count("assistant_created") == 1
+    assert store.unfinished("ingested_memories", "r1", ORDER.conversation) == []
+
+
+async def test_ingestion_whose_assistant_was_deleted_begins_anew(
+    store: HistoryStore, urls: BaseUrls, record: Record
+) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        work = asyncio.create_task(ingest_conversation(bench, ORDER))
+        await cancelled_when(work, bench, turns=5)
+        (assistant,) = await bench.client.list_assistants()
+        await bench.client.delete_assistant(assistant.assistant_id)
+        report = await ingest_conversation(bench, ORDER)
+    assert report.numbers["turns_of_killed_runs"] == 0
+    assert_told_once(record, SAMPLE)
+
+
+async def test_stopped_asking_repeats_at_most_what_was_in_flight(
+    store: HistoryStore, urls: BaseUrls, record: Record
+) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        await ingest_conversation(bench, ORDER)
+        work = asyncio.create_task(answer_questions(bench, ORDER))
+        await cancelled_when(work, bench, questions=6)
+    async with at_bench(store, urls, "two") as bench:
+        report = await answer_questions(bench, ORDER)
+    assert report.numbers["answered"] == QUESTIONS
+    assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
+    assert record.count("user") - len(SAMPLE.turns) <= QUESTIONS + WIDTH
+    (marker,) = store.markers(asset="answers")
+    rows = store.read("answers", [marker]).to_pylist()
+    assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
+    assert len([part for part in marker.parts if part.table == "answers"]) == 1
+
+
+async def test_stopped_published_asking_goes_on_in_its_thread(
+    store: HistoryStore, urls: BaseUrls, record: Record
+) -> None:
+    async with at_bench(store, urls, "one", "published") as bench:
+        await ingest_conversation(bench, ORDER)
+        work = asyncio.create_task(answer_questions(bench, ORDER))
+        await cancelled_when(work, bench, questions=6)
+    async with at_bench(store, urls, "two", "published") as bench:
+        report = await answer_questions(bench, ORDER)
+        clones = [
+            a for a in await bench.client.list_assistants() if (a.name or "").endswith(" clone")
+        ]
+    assert report.numbers["answered"] == QUESTIONS
+    assert len(clones) == 1
+    (marker,) = store.markers(asset="answers")
+    rows = store.read("answers", [marker]).to_pylist()
+    assert len({row["thread_id"] for row in rows}) == 1
+    assert record.count("user") == len(SAMPLE.turns) + QUESTIONS
+
+
+class _SlowJudge(LexicalJudge):
+    asked = 0
+
+    async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
+        type(self).asked += 1
+        if type(self).asked > 10:
+            await asyncio.sleep(60)
+        return await super().judge(question, gold_answer, answer, category)
+
+
+async def test_stopped_judging_keeps_its_verdicts(store: HistoryStore, urls: BaseUrls) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        await ingest_conversation(bench, ORDER)
+        await answer_questions(bench, ORDER)
+        bench.judge = _SlowJudge()
+        work = asyncio.create_task(judge_answers(bench, ORDER))
+        await cancelled_when(work, bench, verdicts=10)
+    async with at_bench(store, urls, "two") as bench:
+        report = await judge_answers(bench, ORDER)
+    assert report.numbers["verdicts_of_killed_runs"] == 10
+    rows = store.read("judgements", store.markers(asset="judgements")).to_pylist()
+    assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
+
+
+async def test_forced_run_does_not_go_on_with_an_ordinary_one(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        await ingest_conversation(bench, ORDER)
+        work = asyncio.create_task(answer_questions(bench, ORDER))
+        await cancelled_when(work, bench, questions=6)
+    forced = Order(release="r1", conversation=SAMPLE.conversation, force=True)
+    async with at_bench(store, urls, "two") as bench:
+        report = await answer_questions(bench, forced)
+    assert report.numbers["answers_of_killed_runs"] == 0
+
+
+async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
+    mine, other = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
+
+    async def work() -> None:
+        async with leased(store.storage, mine, lasts_s=0.2):
+            (path,) = store.storage.list("leases")
+            held = store.storage.get(path)
+            # As if this process had slept past its time.
+            store.storage.put(path, held.replace(b'"released": false', b'"released": true'))
+            take(store.storage, other)
+            await asyncio.sleep(30)
+
+    with pytest.raises(LeaseLostError, match="run other"):
+        await work()
