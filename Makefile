@@ -3,12 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test check dev lock screenshot
+.PHONY: run test test-kills check dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
 test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+test-kills: .venv/test  ## A hundred killed writers of the history
+	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100
 
 check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     history: str | None = Field(
         default=None,
         validation_alias="LOCOMO_HISTORY",
-        description="URL of the history (`file:///…`); default: `history` in LOCOMO_HOME",
+        description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
     )
     dataset: str | None = Field(
         default=None,
@@ -116,13 +116,30 @@ class Settings(BaseSettings):
         default=16,
         ge=1,
         validation_alias="LOCOMO_MAX_MESSAGES_IN_FLIGHT",
-        description="Messages (turns and questions) under way at once, over all conversations",
+        description="Messages (turns and questions) under way at once, over all conversations, "
+        "at most: it starts at 4, grows while answers come, shrinks at each 429 episode",
     )
     max_verdicts_in_flight: int = Field(
         default=16,
         ge=1,
         validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
-        description="Verdicts being given at once, over all conversations",
+        description="Verdicts being given at once, over all conversations, at most; likewise",
+    )
+
+    max_cost_usd: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_MAX_COST_USD",
+        description="The most USD that what a run measures may have cost, earlier runs of the same "
+        "conversations and release included; it stops before a call would pass it",
+    )
+    keep_assistants_days: int = Field(
+        default=30,
+        ge=0,
+        validation_alias="LOCOMO_KEEP_ASSISTANTS_DAYS",
+        description="How old what runs left at the memory service must be for `remote delete` to "
+        "remove it, where neither --older-than nor --release is given",
     )
 
     @field_validator("home", mode="after")

@@ -19,8 +19,14 @@ from uuid import uuid4
 import httpx
 
 from locomo_assets.backboard import failures
+from locomo_assets.backboard.budget import ANSWER, Budget, place_in
 from locomo_assets.backboard.calls import CallRecord, Record
-from locomo_assets.backboard.errors import BackboardError, KeyRefusedError, PermanentError
+from locomo_assets.backboard.errors import (
+    BackboardError,
+    KeyRefusedError,
+    PermanentError,
+    RateLimitedError,
+)
 from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.lanes import Lanes
 from locomo_assets.backboard.limits import Limits
@@ -103,6 +109,7 @@ class Exchange:
         timeouts: Timeouts,
         retry: RetrySettings,
         record: Record,
+        budget: Budget | None = None,
     ) -> None:
         self.base_url = _checked_url(base_url)
         self._key = _checked_key(api_key)
@@ -110,6 +117,7 @@ class Exchange:
         self._timeouts = timeouts
         self._retry = retry
         self._record = record
+        self._budget = budget
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -216,14 +224,22 @@ class Exchange:
         limit_s: float,
         number: int,
     ) -> T:
-        async with self._limits.slot(call.endpoint) as in_flight:
+        async with (
+            self._limits.slot(call.endpoint) as in_flight,
+            place_in(self._budget, ANSWER if call.asks_model else None) as told,
+        ):
             sent = Sent(in_flight, limit_s)
             error: str | None = None
             try:
                 with self._lanes.lane() as http:
-                    return await self._send(http, call, request, take, sent)
+                    answer = await self._send(http, call, request, take, sent)
+                told(sent.input_tokens, sent.output_tokens)
+                self._limits.went_well(call.endpoint, in_flight)
+                return answer
             except BaseException as failure:
                 error = type(failure).__name__
+                if isinstance(failure, RateLimitedError):
+                    self._throttled(call, sent, failure.retry_after_s)
                 if isinstance(failure, BackboardError):
                     failure.args = (self._clean(str(failure)),)
                 raise
@@ -254,6 +270,11 @@ class Exchange:
             raise failures.overdue(call, self.base_url, sent.limit_s) from error
         except failures.LOST as error:
             raise failures.lost(call, self.base_url, error) from error
+
+    def _throttled(self, call: Call, sent: Sent, retry_after_s: float | None) -> None:
+        longest_s = self._retry.longest_retry_after_s
+        pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
+        self._limits.throttled(call.endpoint, sent.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return text.replace(self._key, "***")

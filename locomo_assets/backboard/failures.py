@@ -50,6 +50,11 @@ class Call:
     def endpoint(self) -> str:
         return f"{self.method} {self.template}"
 
+    @property
+    def asks_model(self) -> bool:
+        """Whether a model answers, which is what tokens are paid for."""
+        return (self.form or {}).get("send_to_llm") == "true"
+
 
 def lost(call: Call, base_url: str, error: Exception) -> BackboardError:
     """For an exception of the transport: not sendable, not sent, or sent and the answer lost."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from locomo_assets.backboard import shapes
+from locomo_assets.backboard.budget import Budget
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.errors import NotFoundError
 from locomo_assets.backboard.exchange import Answered, Exchange, Timeouts
@@ -39,7 +40,8 @@ class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
     `record` gets every attempt at every request. `limits` may be shared between clients of one
-    event loop. Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
+    event loop; `budget` is asked before each question. Raises `KeyRefusedError` or
+    `PermanentError` at once for a key or URL that can't be.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class BackboardClient:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         record: Record = _forget,
+        budget: Budget | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.retry = retry or RetrySettings()
@@ -63,6 +66,7 @@ class BackboardClient:
             timeouts=timeouts or Timeouts(),
             retry=self.retry,
             record=record,
+            budget=budget,
         )
 
     def __repr__(self) -> str:

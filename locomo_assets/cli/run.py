@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console
+from locomo_assets.cli.tables import accuracy_table, console, forecast_table
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.settings import read_settings
 
@@ -36,6 +36,9 @@ def run(
     ] = None,
     adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
     force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call.")
+    ] = False,
 ) -> None:
     """Measure a release: ingest, ask, judge, report.
 
@@ -56,6 +59,11 @@ def run(
         force=force,
     )
     workplace = Workplace(read_settings())
+    if dry_run:
+        from locomo_assets.pipeline.dry_run import forecast_launch
+
+        forecast_table(console(), forecast_launch(wanted, workplace))
+        return
     with _Terminal() as terminal:
         workplace.progress.listeners.append(terminal)
         launch(wanted, workplace)
@@ -64,8 +72,9 @@ def run(
     home = workplace.settings.home
     out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
+    command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
-    out.print(f'SQL       locomo-assets sql "{first_query}"', soft_wrap=True, highlight=False)
+    out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
 
 
 class _Terminal:

@@ -23,6 +23,11 @@ def standin(
     server_error_share: Annotated[float, typer.Option(help="Share answered with 5xx.")] = 0.0,
     cut_stream_share: Annotated[float, typer.Option(help="Share of streams cut short.")] = 0.0,
     lost_answer_share: Annotated[float, typer.Option(help="Share done but not answered.")] = 0.0,
+    run_failed_share: Annotated[float, typer.Option(help="Share of runs that fail.")] = 0.0,
+    memory_failed_share: Annotated[float, typer.Option(help="Memories that fail.")] = 0.0,
+    memory_stuck_share: Annotated[float, typer.Option(help="Memories that never form.")] = 0.0,
+    max_in_flight: Annotated[int | None, typer.Option(help="More at once: 429.")] = None,
+    requests_per_second: Annotated[float | None, typer.Option(help="More: 429.")] = None,
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 0,
 ) -> None:
     """Serve the stand-in: the same wire protocol, no key of yours, no cost."""
@@ -38,6 +43,11 @@ def standin(
         server_error_share=server_error_share,
         cut_stream_share=cut_stream_share,
         lost_answer_share=lost_answer_share,
+        run_failed_share=run_failed_share,
+        memory_failed_share=memory_failed_share,
+        memory_stuck_share=memory_stuck_share,
+        max_in_flight=max_in_flight,
+        requests_per_second=requests_per_second,
     )
     state.parent.mkdir(parents=True, exist_ok=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from locomo_assets.measurement.forecast import Item
 from locomo_assets.reporting.accuracy import HEADINGS, by_category, by_release, cells
 
 
@@ -49,3 +50,26 @@ def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:
         ]
         texts = [cells(row) for row in (*rows, whole)]
         print_table(out, _SHOWN, [[text[place] for place in places] for text in texts])
+
+
+def forecast_table(out: Console, items: Sequence[Item]) -> None:
+    """A launch's forecast, line by line, and its sum."""
+    rows = [
+        (
+            one.kind,
+            one.calls,
+            round(one.input_tokens),
+            round(one.output_tokens),
+            "no price" if one.cost_usd is None else f"{one.cost_usd:.2f}",
+            f"{one.minutes:.1f}",
+            one.source,
+        )
+        for one in items
+    ]
+    known = sum(one.cost_usd or 0.0 for one in items)
+    sums = (sum(one.calls for one in items), round(sum(one.input_tokens for one in items)),
+            round(sum(one.output_tokens for one in items)), f"{known:.2f}",
+            f"{sum(one.minutes for one in items):.1f}")  # fmt: skip
+    headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
+    print_table(out, headings, [*rows, ("all", *sums, "USD of what has a price")])
+    out.print("A forecast: no call was made. What is stored already comes off.", highlight=False)

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from locomo_assets.judging.verdict import Verdict
 
+COMPLETIONS = "POST /chat/completions"
+"""The endpoint that verdicts come from, as `Limits` and `CallRecord` name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeIdentity:

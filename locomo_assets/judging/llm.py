@@ -8,7 +8,6 @@ tokens, a JSON object. Retries are the `openai` package's own (408, 409, 429, 5x
 connections; bounded; Retry-After obeyed).
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -17,9 +16,11 @@ import httpx2
 import openai
 from pydantic import BaseModel, ValidationError
 
+from locomo_assets.backboard.budget import VERDICT, Budget, place_in
 from locomo_assets.backboard.calls import CallRecord, Record
+from locomo_assets.backboard.limits import Limits
 from locomo_assets.judging.errors import JudgeError
-from locomo_assets.judging.judge import JudgeIdentity, Judgement
+from locomo_assets.judging.judge import COMPLETIONS, JudgeIdentity, Judgement
 from locomo_assets.judging.prompt import Prompt, read_prompt
 from locomo_assets.judging.recording import RecordingClient
 from locomo_assets.judging.verdict import Reply, Verdict, parse_reply
@@ -69,13 +70,16 @@ class LLMJudge:
         identity: JudgeIdentity,
         prompt: Prompt,
         prices: PriceTable,
-        max_in_flight: int,
+        *,
+        limits: Limits,
+        budget: Budget | None,
     ) -> None:
         self._client = client
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
-        self._places = asyncio.Semaphore(max_in_flight)
+        self._limits = limits
+        self._budget = budget
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -92,7 +96,8 @@ class LLMJudge:
         prompt: str = "generous",
         prices: PriceTable,
         record: Record | None = None,
-        max_in_flight: int = 16,
+        limits: Limits | None = None,
+        budget: Budget | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
     ) -> AsyncIterator["LLMJudge"]:
@@ -108,21 +113,28 @@ class LLMJudge:
         chosen = read_prompt(prompt)
         url = _checked_url(base_url or OPENAI_URL)
         key = _checked_key(api_key)
+        limits = limits or Limits()
         http = RecordingClient(
-            str(url), record or _ignore, httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
+            str(url),
+            record or _ignore,
+            limits,
+            httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
         )
         async with openai.AsyncOpenAI(
             api_key=key, base_url=str(url), max_retries=max_retries, http_client=http
         ) as client:
             system = await _probed_system(client, url.host, model)
             identity = _identity(system, model, chosen)
-            judge = cls(client, identity, chosen, prices, max_in_flight)
+            judge = cls(client, identity, chosen, prices, limits=limits, budget=budget)
             http.cost_usd = judge._cost_usd
             yield judge
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """See `judge.Judge`; the category changes nothing here."""
-        async with self._places:
+        async with (
+            self._limits.slot(COMPLETIONS),
+            place_in(self._budget, VERDICT) as told,
+        ):
             start = perf_counter()
             reply, usage = await self._ask(
                 self._prompt.fill(
@@ -130,6 +142,7 @@ class LLMJudge:
                 )
             )
             latency_ms = (perf_counter() - start) * 1000.0
+            told(usage.prompt_tokens, usage.completion_tokens)
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Judgement(
             verdict=reply.verdict,

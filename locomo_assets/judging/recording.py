@@ -16,19 +16,27 @@ from uuid import uuid4
 import httpx2
 
 from locomo_assets.backboard.calls import CallRecord, Record
+from locomo_assets.backboard.limits import Limits
+from locomo_assets.backboard.retrying import parse_retry_after
+
+# What the `openai` package itself waits at most when told to.
+_LONGEST_PAUSE_S = 60.0
 
 _MODEL_PATH = re.compile(r"/models/.+$")
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Reports every attempt of the `openai` client to `record`, failed and repeated ones too.
+    """Reports every attempt of the `openai` client to `record`, failed and repeated ones too, and
+    to `limits` whether it went well.
 
     `cost_usd` turns input and output tokens into money; it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]
 
-    def __init__(self, base_url: str, record: Record, timeout: httpx2.Timeout) -> None:
+    def __init__(
+        self, base_url: str, record: Record, limits: Limits, timeout: httpx2.Timeout
+    ) -> None:
         super().__init__(
             timeout=timeout,
             # The judge bounds what is in flight; waiting in the pool would count as latency.
@@ -36,6 +44,7 @@ class RecordingClient(httpx2.AsyncClient):
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
         self._record = record
+        self._limits = limits
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
@@ -50,6 +59,11 @@ class RecordingClient(httpx2.AsyncClient):
         error: str | None = None
         try:
             response = await super().send(request, **how)
+            if response.is_success:
+                self._limits.went_well(endpoint, in_flight)
+            elif response.status_code == 429:
+                after_s = parse_retry_after(response.headers.get("retry-after"))
+                self._limits.throttled(endpoint, start, after_s and min(after_s, _LONGEST_PAUSE_S))
             if response.is_error:
                 error = f"HTTP {response.status_code}"
             return response

@@ -12,8 +12,3 @@ def fingerprint(parts: Mapping[str, object]) -> str:
     """SHA-256, in hexadecimal, of the parts as canonical JSON (order of keys does not matter)."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def short(digest: str) -> str:
-    """The first twelve characters: enough to tell rows apart, short enough for a table."""
-    return digest[:12]

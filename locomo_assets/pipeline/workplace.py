@@ -4,21 +4,37 @@ Here: the choices (a key present: the real service; none: the stand-in in this p
 lexical judge). What is done with them is `measurement`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.measurement.bench import Bench, note_call
+from locomo_assets.measurement.bench import Bench, Order, note_call
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from locomo_assets.backboard.budget import Budget
     from locomo_assets.backboard.calls import CallRecord
+    from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
     from locomo_assets.prices import PriceTable
+
+FREE_SYSTEMS = ("standin", "lexical")
+"""Those that never cost anything, whatever model they name."""
+
+# Requests at once for endpoints without a setting of their own: they cost nothing.
+_LARGEST_WIDTH = 16
+
+
+class UnpricedError(LocomoError):
+    """A cost limit is set, and a model has no price."""
+
+    exit_code = 2
 
 
 @dataclass
@@ -33,8 +49,8 @@ class Workplace:
         return HistoryStore.open(self.settings.history_url)
 
     @asynccontextmanager
-    async def bench(self, run_id: str) -> AsyncIterator[Bench]:
-        """Everything a run needs; closes what it opened.
+    async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
+        """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
 
         Raises:
             LocomoError: a key is refused, a server is down, the history can't be used.
@@ -46,12 +62,18 @@ class Workplace:
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
-            client, base_url = await stack.enter_async_context(self._client())
+            limits = self._limits()
+            store = self.store()
+            budget = self._budget(store, orders)
+            client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
+            judge = await stack.enter_async_context(self._judge(prices, limits, budget))
+            if budget is not None:
+                self._price(budget, prices, system, judge)
             yield Bench(
-                store=self.store(),
+                store=store,
                 client=client,
-                judge=await stack.enter_async_context(self._judge(prices)),
+                judge=judge,
                 system=system,
                 base_url=base_url,
                 ingest_protocol=IngestProtocol(
@@ -69,17 +91,61 @@ class Workplace:
                 progress=self.progress,
             )
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[tuple["BackboardClient", str]]:
+    def _limits(self) -> "Limits":
         from locomo_assets.backboard.limits import Limits
-        from locomo_assets.backboard.wire import MESSAGES, BackboardClient
+        from locomo_assets.backboard.wire import MESSAGES
+        from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
-        limits = Limits(16, {MESSAGES: chosen.max_messages_in_flight})
+        return Limits(
+            _LARGEST_WIDTH,
+            {
+                MESSAGES: chosen.max_messages_in_flight,
+                COMPLETIONS: chosen.max_verdicts_in_flight,
+            },
+        )
+
+    def _budget(self, store: HistoryStore, orders: Sequence[Order]) -> "Budget | None":
+        from locomo_assets.backboard.budget import Budget
+        from locomo_assets.measurement.spending import spent_usd
+
+        if self.settings.max_cost_usd is None:
+            return None
+        partitions = {(order.release, order.conversation) for order in orders}
+        return Budget(self.settings.max_cost_usd, spent_usd(store, sorted(partitions)))
+
+    def _price(self, budget: "Budget", prices: "PriceTable", system: str, judge: "Judge") -> None:
+        from locomo_assets.backboard.budget import ANSWER, VERDICT
+        from locomo_assets.measurement.forecast import ASSUMED_ANSWER, ASSUMED_VERDICT
+
+        identity = judge.identity
+        paid = (
+            (ANSWER, system, self.settings.llm_model, ASSUMED_ANSWER),
+            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT),
+        )
+        for kind, who, model, one in paid:
+            if who in FREE_SYSTEMS:
+                continue
+            expected = prices.cost_usd(model, round(one.input_tokens), round(one.output_tokens))
+            if expected is None:
+                raise UnpricedError(
+                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no price; add it to a table "
+                    "of your own (LOCOMO_PRICES), or unset the limit"
+                )
+            budget.price(kind, partial(prices.cost_usd, model), expected)
+
+    @asynccontextmanager
+    async def client(
+        self, limits: "Limits | None" = None, budget: "Budget | None" = None
+    ) -> AsyncIterator[tuple["BackboardClient", str]]:
+        """The service that the settings name, and its base URL."""
+        from locomo_assets.backboard.wire import BackboardClient
+
+        chosen = self.settings
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()
             async with BackboardClient(
-                chosen.backboard_base_url, key, limits=limits, record=self._note
+                chosen.backboard_base_url, key, limits=limits, record=self._note, budget=budget
             ) as client:
                 yield client, chosen.backboard_base_url
             return
@@ -91,13 +157,20 @@ class Workplace:
         async with (
             standin_transport(chosen.standin_path) as transport,
             BackboardClient(
-                base_url, DEFAULT_KEY, transport=transport, limits=limits, record=self._note
+                base_url,
+                DEFAULT_KEY,
+                transport=transport,
+                limits=limits,
+                record=self._note,
+                budget=budget,
             ) as client,
         ):
             yield client, base_url
 
     @asynccontextmanager
-    async def _judge(self, prices: "PriceTable") -> AsyncIterator["Judge"]:
+    async def _judge(
+        self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
+    ) -> AsyncIterator["Judge"]:
         chosen = self.settings
         if chosen.openai_api_key is None:
             from locomo_assets.judging.lexical import LexicalJudge
@@ -113,7 +186,8 @@ class Workplace:
             prompt=chosen.judge_prompt,
             prices=prices,
             record=self._note,
-            max_in_flight=chosen.max_verdicts_in_flight,
+            limits=limits,
+            budget=budget,
         ) as judge:
             yield judge
 

@@ -41,22 +41,22 @@ class Accuracy:
 
 
 _SQL = Path(__file__).with_name("accuracy.sql")
-_SQL_CATEGORY = Path(__file__).with_name("accuracy_by_category.sql")
 
 
 def by_release(lens_path: Path, release: str | None) -> list[Accuracy]:
     """The series of one release (or of all), newest verdicts first."""
-    return _read(_SQL, lens_path, release)
+    return _read(lens_path, release, overall=True)
 
 
 def by_category(lens_path: Path, release: str | None) -> list[Accuracy]:
     """The same, a row per category."""
-    return _read(_SQL_CATEGORY, lens_path, release)
+    return _read(lens_path, release, overall=False)
 
 
-def _read(sql: Path, lens_path: Path, release: str | None) -> list[Accuracy]:
+def _read(lens_path: Path, release: str | None, *, overall: bool) -> list[Accuracy]:
+    given = {"release": release, "overall": overall}
     with lens.open_read_only(lens_path) as connection:
-        rows = connection.execute(sql.read_text(), {"release": release}).fetchall()
+        rows = connection.execute(_SQL.read_text(), given).fetchall()
     return [Accuracy(*row) for row in rows]
 
 

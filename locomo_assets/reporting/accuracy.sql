@@ -1,12 +1,29 @@
--- The series of a release (or, with NULL, of all releases), newest first: one row each.
+-- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
+-- else a row per series and category. The series with the newest verdicts comes first.
+WITH lines AS (
+    SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
+    FROM accuracy_by_release
+    UNION ALL BY NAME
+    SELECT
+        *,
+        false AS overall,
+        category || ' ' || official_name AS shown,
+        vendor_name AS vendor_shown
+    FROM accuracy_by_category
+),
+newest AS (
+    SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
+    FROM current_judgements
+    GROUP BY ALL
+)
 SELECT
     release,
     coalesce(system, 'unknown') AS system,
     coalesce(judge, 'not judged') AS judge,
     question_protocol,
     dataset_sha256,
-    'all scored' AS category,
-    'overall' AS vendor_category,
+    shown,
+    vendor_shown,
     questions,
     scored,
     correct,
@@ -22,11 +39,7 @@ SELECT
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
     END AS cost_usd
-FROM accuracy_by_release
-LEFT JOIN (
-    SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
-    FROM current_judgements
-    GROUP BY ALL
-) AS newest USING (release, system, question_protocol, dataset_sha256, judge)
-WHERE $release IS NULL OR release = $release
-ORDER BY newest.judged_at DESC NULLS LAST
+FROM lines
+LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
+WHERE overall = $overall AND ($release IS NULL OR release = $release)
+ORDER BY judged_at DESC NULLS LAST, release, system, judge, question_protocol, category

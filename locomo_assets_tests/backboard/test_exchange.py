@@ -246,7 +246,7 @@ async def test_retry_after_is_obeyed_and_capped() -> None:
 
 
 async def test_a_waiting_retry_holds_no_place() -> None:
-    asked = answer(429, headers=[("Retry-After", "0.3")])
+    asked = answer(503, headers=[("Retry-After", "0.3")])
     async with (
         raw_server(asked, THREAD) as server,
         quick_client(server.base_url, limits=Limits(1)) as client,

@@ -1,16 +1,28 @@
-"""Limits: never more than the width at once, in order, and changed while in use."""
+"""Limits: never more than the width at once, in order; a width that follows the service."""
 
 import asyncio
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 
+from locomo_assets.backboard.errors import ServerFailedError
 from locomo_assets.backboard.limits import Limits
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.backboard.clients import KEY, Records, quick_client
+
+LIST = "GET /assistants"
 
 
 async def hold(limits: Limits, endpoint: str, seen: list[int], until: asyncio.Event) -> None:
     async with limits.slot(endpoint) as in_flight:
         seen.append(in_flight)
         await until.wait()
+
+
+def widths(limits: Limits, endpoint: str) -> list[tuple[int, str]]:
+    return [(change.width, change.why) for change in limits.history if change.endpoint == endpoint]
 
 
 async def test_no_more_than_the_width_at_once() -> None:
@@ -29,17 +41,17 @@ async def test_no_more_than_the_width_at_once() -> None:
 
 
 async def test_a_wider_limit_lets_the_waiting_in_and_a_narrower_one_holds_them() -> None:
-    limits, seen, until = Limits(8, {"A": 1}), list[int](), asyncio.Event()
+    limits, seen, until = Limits(8, start=1), list[int](), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for _ in range(6):
             group.create_task(hold(limits, "A", seen, until))
         await asyncio.sleep(0.01)
         assert len(seen) == 1
-        limits.set_width("A", 4)
+        limits.went_well("A", 1)
         await asyncio.sleep(0.01)
-        assert len(seen) == 4
-        limits.set_width("A", 2)
-        assert limits.width("A") == 2
+        assert len(seen) == 2
+        limits.throttled("A", perf_counter(), None)
+        assert limits.width("A") == 1
         until.set()
     assert len(seen) == 6
 
@@ -57,8 +69,79 @@ async def test_a_cancelled_waiter_leaves_no_gap() -> None:
 
 
 @pytest.mark.parametrize("width", [0, -1])
-async def test_a_limit_that_lets_nothing_through_is_refused(width: int) -> None:
+def test_a_limit_that_lets_nothing_through_is_refused(width: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Limits(width)
+    with pytest.raises(ValueError, match="the limit of A"):
+        Limits(8, {"A": width})
     with pytest.raises(ValueError, match="at least 1"):
-        Limits().set_width("A", width)
+        Limits(start=width)
+
+
+async def test_one_more_a_round_of_answers_up_to_the_largest() -> None:
+    limits = Limits(8, {"A": 6})
+    for _ in range(4 + 5 - 1):
+        limits.went_well("A", limits.width("A"))
+    assert limits.width("A") == 5
+    for _ in range(100):
+        limits.went_well("A", limits.width("A"))
+    assert widths(limits, "A") == [(4, "start"), (5, "grew"), (6, "grew")]
+    assert limits.width("B") == 4
+
+
+async def test_a_width_that_is_not_used_does_not_grow() -> None:
+    limits = Limits(16)
+    for _ in range(100):
+        limits.went_well("A", 2)
+    assert limits.width("A") == 4
+
+
+async def test_an_episode_shrinks_once_and_the_next_again() -> None:
+    limits = Limits(20, start=20)
+    sent_at = perf_counter()
+    for _ in range(7):
+        limits.throttled("A", sent_at, None)
+    assert limits.width("A") == 16
+    limits.throttled("A", perf_counter(), None)
+    assert widths(limits, "A") == [(20, "start"), (16, "429"), (12, "429")]
+    for _ in range(20):
+        limits.throttled("A", perf_counter(), None)
+    assert limits.width("A") == 1
+
+
+async def test_nobody_starts_before_retry_after_and_other_endpoints_go_on() -> None:
+    limits, seen, until = Limits(8), list[int](), asyncio.Event()
+    until.set()
+    limits.throttled("A", perf_counter(), 0.15)
+    begun = perf_counter()
+    await hold(limits, "B", seen, until)
+    assert perf_counter() - begun < 0.1
+    await hold(limits, "A", seen, until)
+    assert perf_counter() - begun >= 0.14
+
+
+async def test_the_client_finds_the_width_that_the_service_takes(tmp_path: Path) -> None:
+    records, limits = Records(), Limits(16)
+    strict = StandinSettings(keys=(KEY,), max_in_flight=6, other_latency_ms=5.0, retry_after_s=0)
+    with running_standin(strict, tmp_path / "state.sqlite") as urls:
+        async with (
+            quick_client(urls.backboard, limits=limits, record=records) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(200):
+                group.create_task(client.list_assistants())
+    refused = records.errors().count("RateLimitedError")
+    episodes = [width for width, why in widths(limits, LIST) if why == "429"]
+    assert 1 <= len(episodes) <= refused < 60
+    assert max(width for width, _ in widths(limits, LIST)) <= 10
+
+
+async def test_a_server_error_narrows_nothing(tmp_path: Path) -> None:
+    limits = Limits(8)
+    with running_standin(
+        StandinSettings(keys=(KEY,), server_error_share=1.0), tmp_path / "s.sqlite"
+    ) as urls:
+        async with quick_client(urls.backboard, limits=limits) as client:
+            with pytest.raises(ServerFailedError):
+                await client.list_assistants()
+    assert widths(limits, LIST) == [(4, "start")]

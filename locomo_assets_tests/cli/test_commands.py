@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,21 @@ def test_report_and_releases(measured: Path) -> None:
     assert "standin" in _run(measured, "report", "--release", "r1").stdout
     assert "r1" in _run(measured, "releases").stdout
     assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
+
+
+def test_history_is_cared_for(measured: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(measured, copy)
+    assert "brought up to date" in _run(copy, "history", "refresh").stdout
+    assert "made from nothing" in _run(copy, "history", "rebuild").stdout
+    assert "0 damaged" in _run(copy, "history", "check").stdout
+    assert "would merge" in _run(copy, "history", "compact", "--dry-run").stdout
+    assert "0 attempts" in _run(copy, "history", "prune", "--keep-days", "1").stdout
+    part = next((copy / "history" / "tables" / "answers").rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[::-1])
+    done = _run(copy, "history", "check")
+    assert part.name in done.stdout
+    assert "1 faults" in _refused(done)
 
 
 def test_help_names_the_cost(tmp_path: Path) -> None:

@@ -4,56 +4,22 @@ import http.server
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import s3fs
-from moto.server import ThreadedMotoServer
 
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.making import answer, commit_answers, lineage
+from locomo_assets_tests.history.test_processes import ten_writers_three_readers
 
 COUNT = "SELECT count(*) FROM answers"
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Credentials of nobody, so that no real ones are looked for."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "nobody",
-        "AWS_SECRET_ACCESS_KEY": "planted-secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-    }.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def url(endpoint: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """A bucket of the test's own."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    bucket = tmp_path.name.replace("_", "-").lower()
-    s3fs.S3FileSystem(endpoint_url=endpoint, skip_instance_cache=True).mkdir(bucket)
-    return f"s3://{bucket}/some/history"
-
-
-def test_attempts_and_lens_as_on_a_disk(url: str, tmp_path: Path) -> None:
-    store = HistoryStore.open(url)
-    assert HistoryStore.open(url).history_id == store.history_id
+def test_attempts_and_lens_as_on_a_disk(s3_url: str, tmp_path: Path) -> None:
+    store = HistoryStore.open(s3_url)
+    assert HistoryStore.open(s3_url).history_id == store.history_id
     odd = lineage("answers", "r/1 ä|x", "c/../d")
     killed = store.begin(odd)
     killed.append("answers", [answer(0)])
@@ -61,18 +27,18 @@ def test_attempts_and_lens_as_on_a_disk(url: str, tmp_path: Path) -> None:
     attempt = store.begin(odd)
     attempt.take_over(store, unfinished)
     marker = attempt.commit()
-    assert HistoryStore.open(url).markers() == [marker]
+    assert HistoryStore.open(s3_url).markers() == [marker]
     assert store.read("answers", [marker]).num_rows == 1
     assert store.unfinished("answers", "r/1 ä|x", "c/../d") == []
     path = tmp_path / "history.duckdb"
     assert refresh(store, path).attempts == 1
     commit_answers(store, lineage("answers", "r2"))
-    assert refresh(HistoryStore.open(url), path).attempts_added == 1
+    assert refresh(HistoryStore.open(s3_url), path).attempts_added == 1
     assert query(path, COUNT)[1] == [(11,)]
 
 
-def test_damage_in_the_bucket_leaves_the_lens(url: str, tmp_path: Path) -> None:
-    store = HistoryStore.open(url)
+def test_damage_in_the_bucket_leaves_the_lens(s3_url: str, tmp_path: Path) -> None:
+    store = HistoryStore.open(s3_url)
     path = tmp_path / "history.duckdb"
     commit_answers(store, lineage("answers", "r1"))
     refresh(store, path)
@@ -87,9 +53,9 @@ def test_damage_in_the_bucket_leaves_the_lens(url: str, tmp_path: Path) -> None:
     assert query(path, COUNT)[1] == [(10,)]
 
 
-def test_two_machines_with_one_url(url: str, tmp_path: Path) -> None:
-    store = HistoryStore.open(url)
-    command = [sys.executable, "-m", "locomo_assets_tests.history.writing", url]
+def test_two_machines_with_one_url(s3_url: str, tmp_path: Path) -> None:
+    store = HistoryStore.open(s3_url)
+    command = [sys.executable, "-m", "locomo_assets_tests.history.writing", s3_url]
     writers = [
         subprocess.Popen(
             [*command, name, "5"], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
@@ -105,7 +71,11 @@ def test_two_machines_with_one_url(url: str, tmp_path: Path) -> None:
         assert query(path, COUNT)[1] == [(100,)]
 
 
-def test_a_bucket_that_is_not_there_is_named(url: str) -> None:
+def test_ten_writers_and_three_readers_on_s3(s3_url: str, tmp_path: Path) -> None:
+    ten_writers_three_readers(s3_url, tmp_path / "history.duckdb")
+
+
+def test_a_bucket_that_is_not_there_is_named(s3_url: str) -> None:
     with pytest.raises(HistoryUnreachableError, match="s3://no-such-bucket/history") as caught:
         HistoryStore.open("s3://no-such-bucket/history")
     assert "\n" not in str(caught.value)
@@ -130,7 +100,7 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize(("status", "told"), [(403, "Forbidden"), (503, "503|Unavailable")])
 def test_refusals_are_told_in_one_line_without_the_key(
-    status: int, told: str, credentials: None, monkeypatch: pytest.MonkeyPatch
+    status: int, told: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = type("Handler", (Refusing,), {"status": status})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -148,9 +118,7 @@ def test_refusals_are_told_in_one_line_without_the_key(
     assert "planted-secret" not in str(caught.value)
 
 
-def test_an_endpoint_that_is_down_is_named(
-    credentials: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_that_is_down_is_named(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(HistoryUnreachableError, match=r"127\.0\.0\.1:1") as caught:
         HistoryStore.open("s3://bucket/history")

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.writing import PART_ROWS
@@ -14,7 +16,12 @@ from locomo_assets_tests.history.writing import PART_ROWS
 WRITERS = 10
 COMMITS = 3
 READERS = 3
-KILLS = 4
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    """How often a writer is killed: few in the suite, 100 with `make test-kills`."""
+    return int(pytestconfig.getoption("kills"))
 
 
 def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
@@ -37,8 +44,11 @@ def torn_attempts(path: Path) -> list[tuple[object, ...]]:
 
 
 def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Path) -> None:
-    url = (tmp_path / "history").as_uri()
-    path = tmp_path / "history.duckdb"
+    ten_writers_three_readers((tmp_path / "history").as_uri(), tmp_path / "history.duckdb")
+
+
+def ten_writers_three_readers(url: str, path: Path) -> None:
+    """Commits from ten processes, queries and refreshes meanwhile: all whole, none lost."""
     refresh(HistoryStore.open(url), path)
     done = threading.Event()
     failures: list[Exception] = []
@@ -77,14 +87,14 @@ def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Pat
 
 
 def test_killed_at_random_points_nothing_acknowledged_is_lost_and_nothing_else_visible(
-    tmp_path: Path,
+    tmp_path: Path, kills: int
 ) -> None:
     dice = random.Random(7)
     url = (tmp_path / "history").as_uri()
     path = tmp_path / "history.duckdb"
     store = HistoryStore.open(url)
     acknowledged: set[str] = set()
-    for number in range(KILLS):
+    for number in range(kills):
         writer = start_writer(url, str(number), 10_000)
         assert writer.stdout is not None
         acknowledged.add(writer.stdout.readline().strip())
@@ -95,7 +105,7 @@ def test_killed_at_random_points_nothing_acknowledged_is_lost_and_nothing_else_v
     committed = {marker.attempt_id for marker in store.markers()}
     assert acknowledged <= committed
     # a kill between a commit and its acknowledgement leaves at most one more per process
-    assert len(committed - acknowledged) <= KILLS
+    assert len(committed - acknowledged) <= kills
     assert refresh(store, path).attempts == len(committed)
     assert torn_attempts(path) == []
     unfinished = [
@@ -104,4 +114,4 @@ def test_killed_at_random_points_nothing_acknowledged_is_lost_and_nothing_else_v
         for attempt in store.unfinished("answers", release, "conv-1")
     ]
     assert committed.isdisjoint(unfinished)
-    assert len(unfinished) <= KILLS
+    assert len(unfinished) <= kills

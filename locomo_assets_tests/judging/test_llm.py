@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.backboard.calls import CallRecord
+from locomo_assets.backboard.limits import Limits
 from locomo_assets.history.schema import TABLES
 from locomo_assets.judging import llm
 from locomo_assets.judging.errors import JudgeError
@@ -155,11 +156,21 @@ async def test_no_more_are_in_flight_than_allowed(server: ScriptedServer) -> Non
     slow.delay_s = 0.05
     server.verdicts = [slow]
     calls: list[CallRecord] = []
-    async with connected(server.base_url, max_in_flight=3, record=calls.append) as judge:
+    async with connected(server.base_url, limits=Limits(3), record=calls.append) as judge:
         judgements = await asyncio.gather(*(judge.judge(*CASE) for _ in range(12)))
     assert {judgement.verdict for judgement in judgements} == {Verdict.CORRECT}
     assert server.most_at_once == 3
     assert max(call.in_flight for call in calls) == 3
+
+
+async def test_a_429_narrows_the_judge_once_an_episode(server: ScriptedServer) -> None:
+    server.verdicts = [Answer(status=429, headers={"retry-after": "0.05"}), completion()]
+    limits = Limits(16)
+    async with connected(server.base_url, limits=limits) as judge:
+        judgement = await judge.judge(*CASE)
+    assert judgement.verdict is Verdict.CORRECT
+    changes = [(change.width, change.why) for change in limits.history]
+    assert [change for change in changes if change[1] == "429"] == [(3, "429")]
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -5,6 +5,7 @@ stand-in, healthy and faulty.
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from locomo_assets.history import lens
@@ -45,6 +46,13 @@ def test_real_clients_measure_a_served_standin() -> None:
     )
     assert turns == distinct
     assert failed > 0
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("answers"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    told = str(event.asset_materialization.metadata["request_limits"].value)
+    assert "| POST /chat/completions | 4 | start |" in told
+    assert "| 429 |" in told
 
 
 @pytest.mark.usefixtures("served")

@@ -20,6 +20,7 @@ from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.reporting.limits import limits_table
 
 OBSERVE_EVERY_S = 10.0
 
@@ -84,13 +85,17 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             for conversation, release in map(split, context.partition_keys)
         ]
         reports: list[tuple[Order, StageReport]] = []
+        run_metadata: dict[str, dg.MetadataValue] = {}
         workplace.progress.listeners.append(_Observer(context, wanted[-1]))
 
         async def work() -> list[Failed]:
-            async with workplace.bench(context.run.run_id) as bench:
-                return await measure(
+            async with workplace.bench(context.run.run_id, orders) as bench:
+                failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
+                changes = limits_table(bench.client.limits.history)
+                run_metadata["request_limits"] = dg.MetadataValue.md(changes)
+                return failures
 
         try:
             failures = run_interruptibly(work())
@@ -104,6 +109,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
             raise dg.Failure(
                 f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
+                metadata=run_metadata,
                 allow_retries=False,
             )
         for order, report in reports:
@@ -111,7 +117,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
                 _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
             )
         for name in wanted:
-            yield dg.MaterializeResult(asset_key=name)
+            yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
 
     return measured_conversation
 

@@ -1,0 +1,114 @@
+"""`remote …`: what runs left behind at the memory service, shown and removed. Free of cost.
+
+Here: options, the table, the question. Which assistants are ours is `backboard.remote`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locomo_assets.cli.tables import console, print_table
+from locomo_assets.settings import read_settings
+
+if TYPE_CHECKING:
+    from locomo_assets.backboard.remote import OwnAssistant
+    from locomo_assets.pipeline.workplace import Workplace
+
+remote = typer.Typer(
+    no_args_is_help=True,
+    help="Show and delete the assistants that runs made at the memory service. Costs nothing.",
+)
+
+OlderThan = Annotated[
+    int | None, typer.Option(min=0, metavar="DAYS", help="Only those made so many days ago.")
+]
+Release = Annotated[
+    str | None,
+    typer.Option(help="Only those of this release (clones carry no release: never among them)."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(remote, name="remote")
+
+
+def _workplace() -> "Workplace":
+    from locomo_assets.pipeline.workplace import Workplace
+
+    return Workplace(read_settings())
+
+
+async def _found(
+    place: "Workplace", older_than: int | None, release: str | None
+) -> tuple[list["OwnAssistant"], str]:
+    from locomo_assets.backboard.remote import chosen, list_own
+
+    async with place.client() as (client, base_url):
+        own = await list_own(client)
+    age = None if older_than is None else timedelta(days=older_than)
+    return chosen(own, datetime.now(UTC), older_than=age, release=release), base_url
+
+
+async def _deleted(place: "Workplace", assistants: Sequence["OwnAssistant"]) -> int:
+    from locomo_assets.backboard.remote import delete_own
+
+    gone: list[str] = []
+
+    def told(one: "OwnAssistant") -> None:
+        gone.append(one.assistant_id)
+        print(f"deleted {one.name} ({one.assistant_id})", flush=True)
+
+    async with place.client() as (client, _):
+        await delete_own(client, assistants, told)
+    return len(gone)
+
+
+def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
+    rows = [
+        (
+            one.created_at and f"{one.created_at:%Y-%m-%d %H:%M}",
+            one.release,
+            one.conversation,
+            one.name,
+            one.assistant_id,
+        )
+        for one in assistants
+    ]
+    if rows:
+        headings = ("made (UTC)", "release", "conversation", "name", "assistant")
+        print_table(console(), headings, rows)
+    print(f"{len(rows)} assistants of ours at {base_url}")
+
+
+@remote.command("list")
+def list_assistants(older_than: OlderThan = None, release: Release = None) -> None:
+    """The assistants that runs made and left there. Costs nothing."""
+    _show(*asyncio.run(_found(_workplace(), older_than, release)))
+
+
+@remote.command("delete")
+def delete_assistants(
+    older_than: OlderThan = None,
+    release: Release = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete them, for good, with their memories and threads; asks first. Costs nothing.
+
+    Without --older-than and --release: those older than LOCOMO_KEEP_ASSISTANTS_DAYS. Assistants
+    that runs did not make are never touched. What was measured stays in the history, but a
+    release whose assistant is gone can only be asked more after a new ingestion (run --force).
+    """
+    place = _workplace()
+    if older_than is None and release is None:
+        older_than = place.settings.keep_assistants_days
+    found, base_url = asyncio.run(_found(place, older_than, release))
+    _show(found, base_url)
+    if not found:
+        return
+    if not yes:
+        typer.confirm(f"Delete these {len(found)} assistants for good?", abort=True)
+    print(f"{asyncio.run(_deleted(place, found))} deleted")

@@ -1,0 +1,134 @@
+"""What a measurement will take: calls, tokens, USD and minutes, before any is made.
+
+Here: the sums, over a data set's counts and what one turn, answer and verdict take: measured by
+earlier runs of the same kind where the history has them, else assumed. Nothing is reused in a
+forecast: what is stored already comes off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.prices import PriceTable
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one of a kind takes on average; `source` says whether that is measured or assumed."""
+
+    seconds: float
+    input_tokens: float
+    output_tokens: float
+    source: str
+
+
+ASSUMED = "assumed"
+
+# Rough, for a first run alone: a turn waits for its memory, an answer carries the memories that
+# were retrieved, a verdict the judge's prompt.
+ASSUMED_TURN = Usage(2.0, 0.0, 0.0, ASSUMED)
+ASSUMED_ANSWER = Usage(8.0, 4000.0, 600.0, ASSUMED)
+ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line: `cost_usd` is None where the model has no price, or the service tells no tokens."""
+
+    kind: str
+    calls: int
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float | None
+    minutes: float
+    source: str
+
+
+def measured_answers(store: HistoryStore, system: str, model: str | None) -> Usage:
+    """The average answered question of this system and model (None: any; a service may answer
+    with a version of it, `model-001`), else the assumed one.
+    """
+    markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
+    columns = ("outcome", "llm_model", "latency_ms", "input_tokens", "output_tokens")
+    rows = [
+        row
+        for row in store.read("answers", markers, columns).to_pylist()
+        if row["outcome"] == "answered" and (row["llm_model"] or "").startswith(model or "")
+    ]
+    return _average(rows, ASSUMED_ANSWER, "answers")
+
+
+def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
+    """The average paid verdict of this judge's system and model, else the assumed one."""
+    columns = ("judge_system", "judge_model", "latency_ms", "input_tokens", "output_tokens")
+    rows = [
+        row
+        for row in store.read("judgements", store.markers(asset="judgements"), columns).to_pylist()
+        if (row["judge_system"], row["judge_model"]) == (system, model)
+    ]
+    return _average(rows, ASSUMED_VERDICT, "verdicts")
+
+
+def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Usage:
+    """The average turn, its share of the waiting included, else the assumed one."""
+    markers = [m for m in store.markers(asset="ingested_memories") if m.lineage.system == system]
+    columns = ("ingest_protocol", "turns_ingested", "duration_s")
+    rows = [
+        row
+        for row in store.read("ingestions", markers, columns).to_pylist()
+        if row["ingest_protocol"] == ingest_protocol and row["duration_s"] is not None
+    ]
+    turns = sum(row["turns_ingested"] or 0 for row in rows)
+    if turns == 0:
+        return ASSUMED_TURN
+    seconds = sum(row["duration_s"] for row in rows) / turns
+    return Usage(seconds, 0.0, 0.0, f"measured, {turns:,} turns")
+
+
+def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:
+    known = [row for row in rows if None not in (row["input_tokens"], row["output_tokens"])]
+    timed = [row for row in rows if row["latency_ms"] is not None]
+    if not known or not timed:
+        return assumed
+    return Usage(
+        sum(row["latency_ms"] or 0.0 for row in timed) / len(timed) / 1000.0,
+        sum(row["input_tokens"] or 0.0 for row in known) / len(known),
+        sum(row["output_tokens"] or 0.0 for row in known) / len(known),
+        f"measured, {len(known):,} {what}",
+    )
+
+
+def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool) -> Item:
+    """Conversations go side by side, their turns in order: the longest one sets the time.
+
+    Calls are an assistant, a thread a session, a message and one look at its operation a turn.
+    """
+    turns = [len(one.turns) for one in conversations]
+    sessions = sum(len(one.sessions) for one in conversations)
+    calls = len(turns) + sessions + 2 * sum(turns)
+    minutes = max(turns, default=0) * turn.seconds / 60.0
+    return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
+
+
+def questions(
+    counts: Sequence[int], answer: Usage, prices: PriceTable, model: str, *, free: bool, width: int
+) -> Item:
+    """`counts`: questions of each conversation. `width` of all at once; 1 each in one thread."""
+    asked = sum(counts)
+    in_order = width == 1
+    rounds = max(counts, default=0) if in_order else asked / width
+    tokens = (asked * answer.input_tokens, asked * answer.output_tokens)
+    cost = 0.0 if free else prices.cost_usd(model, round(tokens[0]), round(tokens[1]))
+    calls = asked + (len(counts) if in_order else asked)
+    return Item("questions", calls, *tokens, cost, rounds * answer.seconds / 60.0, answer.source)
+
+
+def verdicts(
+    count: int, verdict: Usage, prices: PriceTable, model: str, *, free: bool, width: int
+) -> Item:
+    """One call a question, `width` at once."""
+    tokens = (count * verdict.input_tokens, count * verdict.output_tokens)
+    cost = 0.0 if free else prices.cost_usd(model, round(tokens[0]), round(tokens[1]))
+    minutes = count / width * verdict.seconds / 60.0
+    return Item("verdicts", count, *tokens, cost, minutes, verdict.source)

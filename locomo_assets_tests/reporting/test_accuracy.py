@@ -1,0 +1,53 @@
+"""Rows as people read them: tables and the chart."""
+
+import base64
+from dataclasses import replace
+
+from locomo_assets.reporting.accuracy import HEADINGS, Accuracy, cells, markdown_table, trend_chart
+
+ROW = Accuracy(
+    release="r1",
+    system="standin",
+    judge="a|judge",
+    question_protocol="isolated",
+    dataset_sha256="0123456789abcdef",
+    category="all scored",
+    vendor_category="overall",
+    questions=10,
+    scored=8,
+    correct=6,
+    unscored=1,
+    unanswered=1,
+    accuracy_percent=75.0,
+    low_percent=40.93,
+    high_percent=92.85,
+    latency_p50_ms=12.3,
+    latency_p95_ms=45.6,
+    tokens=100,
+    cost_usd=0.0,
+)
+
+
+def test_cells_stand_under_their_headings() -> None:
+    shown = dict(zip(HEADINGS, cells(ROW), strict=True))
+    assert shown["accuracy %"] == "75.00"
+    assert shown["95 % interval"] == "40.9 – 92.8"
+    assert shown["cost USD"] == "0.0000"
+
+
+def test_what_is_unknown_is_a_dash_not_a_zero() -> None:
+    unknown = replace(ROW, accuracy_percent=None, cost_usd=None, latency_p50_ms=None)
+    shown = dict(zip(HEADINGS, cells(unknown), strict=True))
+    assert (shown["accuracy %"], shown["cost USD"], shown["p50 ms"]) == ("–", "–", "–")
+
+
+def test_markdown_keeps_its_columns() -> None:
+    lines = markdown_table([ROW]).splitlines()
+    assert len(lines) == 3
+    assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
+
+
+def test_chart_is_a_png_and_nothing_scored_is_no_point() -> None:
+    for rows in ([], [replace(ROW, accuracy_percent=None)], [ROW, replace(ROW, release="r0")]):
+        encoded = trend_chart(rows).partition("base64,")[2].removesuffix(")")
+        assert base64.b64decode(encoded).startswith(b"\x89PNG")
