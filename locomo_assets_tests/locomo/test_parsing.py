@@ -1,7 +1,6 @@
 """The file format: what is read, and which one line each fault ends with."""
 
 import copy
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -235,11 +234,9 @@ def test_the_packaged_sample_has_what_it_should_show() -> None:
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL_FILE.exists(), reason="../shared/data is not on this machine")
-def test_the_real_file_is_read_whole_and_fast() -> None:
+def test_the_real_file_is_read_whole() -> None:
     data = REAL_FILE.read_bytes()
-    begin = time.perf_counter()
     dataset = parse_dataset(data, "locomo10.json")
-    took_s = time.perf_counter() - begin
     turns = [turn for c in dataset.conversations for turn in c.turns]
     questions = [q for c in dataset.conversations for q in c.questions]
     assert (dataset.sha256, dataset.size_bytes) == (REAL_SHA256, 2_805_274)
@@ -257,4 +254,3 @@ def test_the_real_file_is_read_whole_and_fast() -> None:
     ]
     assert sum(q.category < 5 and not q.evidence_as_written for q in questions) == 4
     assert sum(q.gold_answer is None for q in questions) == 444
-    assert took_s < 0.5
