@@ -1,7 +1,7 @@
 """What runs left behind at the service: which assistants are ours, and their removal.
 
 Here: telling ours from others by name, choosing among them, deleting. The names are given by
-`measurement.stages`; asking a person first is `cli.remote`.
+`measurement.ingesting`; asking a person first is `cli.remote`.
 """
 
 import re

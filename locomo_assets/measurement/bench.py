@@ -1,7 +1,7 @@
 """The workplace of a run: everything a measurement needs, put together once.
 
 Here: the bundle and the rows' common lineage. How one conversation is measured with it is
-`stages`; who builds it from settings is `pipeline.workplace`.
+`runner`; who builds it from settings is `pipeline.workplace`.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Counts and requests of an attempt, as its metadata and rows have them.
 
 Here: sums over rows. The rows themselves are the services' (`backboard`, `judging`); which are
-written when is `stages`.
+written when is `ingesting`, `asking` and `judging`.
 """
 
 from collections.abc import Mapping, Sequence

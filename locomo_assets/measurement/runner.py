@@ -1,6 +1,7 @@
 """Many conversations side by side; one that fails fails alone.
 
-Here: the stages in their order, per conversation, and who is told of each. Stages are `stages`.
+Here: the stages in their order, per conversation, and who is told of each. The stages are
+`ingesting`, `asking` and `judging`.
 """
 
 import asyncio

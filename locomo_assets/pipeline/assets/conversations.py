@@ -2,7 +2,8 @@
 
 Here: the step, its launch options and what it reports. One step, because each conversation goes
 its own way through the three stages: the slow ones hold up nobody, and one that fails leaves the
-others' results. What a stage does is `measurement.stages`.
+others' results. What a stage does is `measurement.ingesting`,
+`measurement.asking` and `measurement.judging`.
 """
 
 import time
@@ -73,8 +74,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             dg.BackfillPolicy.single_run() if single else dg.BackfillPolicy.multi_run(1)
         ),
     )
-    # Dagster 1.13 takes no annotation here for a generator of several assets' results.
-    def measured_conversation(  # type: ignore[no-untyped-def]
+    def measured_conversation(  # type: ignore[no-untyped-def]  # Dagster 1.13 takes none for these
         context: dg.AssetExecutionContext,
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
