@@ -51,12 +51,12 @@ class Kill:
 class Place:
     """A home, the environment of runs in it, and the record of the stand-in they measure."""
 
-    def __init__(self, home: Path, port: int, dataset: Dataset) -> None:
+    def __init__(self, home: Path, port: int, dataset: Dataset, history: str | None) -> None:
         root = f"http://127.0.0.1:{port}"
         self.home = home
         self.dataset = dataset
         self.record = Record(home / "served.sqlite")
-        self.lens_path = home / "history" / "history.duckdb"
+        self.lens_path = (home if history else home / "history") / "history.duckdb"
         self.turns = sum(len(one.turns) for one in dataset.conversations)
         self.questions = sum(
             q.category != 5 for one in dataset.conversations for q in one.questions
@@ -69,6 +69,7 @@ class Place:
             "BACKBOARD_API_KEY": DEFAULT_KEY,
             "OPENAI_BASE_URL": f"{root}/v1",
             "OPENAI_API_KEY": DEFAULT_KEY,
+            **({"LOCOMO_HISTORY": history} if history else {}),
         }
 
     @contextmanager
@@ -169,8 +170,8 @@ class Place:
 
 
 @contextmanager
-def served(home: Path, dataset: Dataset) -> Iterator[Place]:
-    """A place whose stand-in serves until the end."""
+def served(home: Path, dataset: Dataset, history: str | None = None) -> Iterator[Place]:
+    """A place whose stand-in serves until the end; `history` is its URL where it is not at home."""
     port_file = home / "port"
     with subprocess.Popen(
         [
@@ -181,7 +182,7 @@ def served(home: Path, dataset: Dataset) -> Iterator[Place]:
     ) as server:
         try:
             until(port_file.exists, server)
-            yield Place(home, int(port_file.read_text()), dataset)
+            yield Place(home, int(port_file.read_text()), dataset, history)
         finally:
             server.kill()
 
