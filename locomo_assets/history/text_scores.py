@@ -3,7 +3,7 @@
 Here: from columns to scores and back. What the scores are is `locomo.scoring`.
 """
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +11,10 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from locomo_assets.locomo.scoring import abstention, exact_match, token_f1
 
-_Column: TypeAlias = "pa.Array[Any]"
+if TYPE_CHECKING:
+    _Column = pa.Array[Any]
+else:  # generic in the stubs alone, and DuckDB looks at the annotations
+    _Column = pa.Array
 _SCORES = pa.struct(
     [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
 )
