@@ -120,11 +120,11 @@ class Workplace:
         """The dearest that the first answers may be: with the longest conversation in them."""
         from locomo_assets.measurement.forecast import ASSUMED_ANSWER, assumed_answer
 
-        if self.settings.question_protocol != "full-context":
-            return ASSUMED_ANSWER
-        names = sorted({order.conversation for order in orders})
-        told = [stored_conversation(store, name)[0] for name in names]
-        each = [assumed_answer(self.settings.question_protocol, one) for one in told]
+        each = [
+            assumed_answer(self.settings.question_protocol, stored_conversation(store, name)[0])
+            for name in sorted({order.conversation for order in orders})
+            if store.markers(asset="locomo_dataset", conversation=name)
+        ]
         return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
 
     def _price(
