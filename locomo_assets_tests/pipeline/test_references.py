@@ -47,6 +47,7 @@ def test_ingestion_is_skipped_and_the_measured_series_stays_the_first(
         assert event.asset_materialization is not None
         shown = event.asset_materialization.metadata
         assert shown["question_protocol"].value == "isolated"
+        assert {"f1_percent", "recall_at_10_percent", "mrr"} <= shown.keys()
     _, rows = lens.query(
         place().settings.lens_path,
         "SELECT no_memory_questions, full_context_questions, accuracy - no_memory_accuracy, "
