@@ -1,35 +1,28 @@
 """The floor and the ceiling: asked without ingesting, on the stand-in, exactly once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.answers import AskProtocol, ProtocolName
+from locomo_assets.backboard.answers import ProtocolName
 from locomo_assets.backboard.context import with_conversation
-from locomo_assets.backboard.ingesting import IngestProtocol
-from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.remote import list_own
-from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
-from locomo_assets.measurement.bench import Bench, Order, note_call
+from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
-from locomo_assets.measurement.progress import Counts
-from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import BaseUrls, running_standin
-from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.measurement.benches import WIDTH, at_bench, cancelled_when
 from locomo_assets_tests.measurement.world import DATASET, Record
 
 SAMPLE = DATASET.conversations[0]
 ORDER = Order(release="r1", conversation=SAMPLE.conversation)
 ASKED = [question for question in SAMPLE.questions if question.category != 5]
-WIDTH = 4
 
 
 @pytest.fixture
@@ -47,26 +40,6 @@ def store(tmp_path: Path) -> HistoryStore:
     return store
 
 
-@asynccontextmanager
-async def at_bench(
-    store: HistoryStore, urls: BaseUrls, protocol: ProtocolName
-) -> AsyncIterator[Bench]:
-    async with BackboardClient(
-        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call
-    ) as client:
-        yield Bench(
-            store=store,
-            client=client,
-            judge=LexicalJudge(),
-            system="standin",
-            base_url=urls.backboard,
-            ingest_protocol=IngestProtocol(memory_wait="conversation"),
-            ask_protocol=AskProtocol(name=protocol),
-            prices=PriceTable.read(None),
-            run_id="run-1",
-        )
-
-
 async def measured(bench: Bench) -> int:
     """Right answers, after all three stages."""
     for stage in (ingest_conversation, answer_questions):
@@ -82,7 +55,7 @@ async def test_no_memory_is_below_and_full_context_near_the_measured(
     right: dict[str, int] = {}
     names: tuple[ProtocolName, ...] = ("isolated", "no-memory", "full-context")
     for name in names:
-        async with at_bench(store, urls, name) as bench:
+        async with at_bench(store, urls, "run-1", name) as bench:
             right[name] = await measured(bench)
     # The stand-in remembers every turn as it was said, so that reading them anew tells no more.
     assert 3 * right["no-memory"] < right["isolated"] == right["full-context"]
@@ -93,7 +66,7 @@ async def test_nothing_is_ingested_and_only_the_questions_are_sent(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path, protocol: ProtocolName
 ) -> None:
     in_full = with_conversation(SAMPLE)
-    async with at_bench(store, urls, protocol) as bench:
+    async with at_bench(store, urls, "run-1", protocol) as bench:
         skipped = await ingest_conversation(bench, ORDER)
         assert (skipped.numbers["turns"], skipped.attempt_id) == (0, None)
         assert protocol in str(skipped.skipped)
@@ -118,20 +91,10 @@ async def test_a_stopped_one_goes_on_with_its_assistant_and_is_not_asked_again(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path
 ) -> None:
     record = Record(tmp_path / "served.sqlite")
-    async with at_bench(store, urls, "full-context") as bench:
-        there = asyncio.Event()
-
-        def look(now: Counts) -> None:
-            if now.questions >= 6:
-                there.set()
-
-        bench.progress.listeners.append(look)
+    async with at_bench(store, urls, "run-1", "full-context") as bench:
         work = asyncio.create_task(answer_questions(bench, ORDER))
-        await asyncio.wait_for(there.wait(), 30)
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-    async with at_bench(store, urls, "full-context") as bench:
+        await cancelled_when(work, bench, questions=6)
+    async with at_bench(store, urls, "run-1", "full-context") as bench:
         report = await answer_questions(bench, ORDER)
         assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
         assert report.numbers["answered"] == len(ASKED)
@@ -147,8 +110,9 @@ async def test_releases_and_protocols_have_answers_of_their_own(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path
 ) -> None:
     other = Order(release="r2", conversation=SAMPLE.conversation, questions=2)
-    for protocol in ("no-memory", "full-context"):
-        async with at_bench(store, urls, protocol) as bench:
+    protocols: tuple[ProtocolName, ...] = ("no-memory", "full-context")
+    for protocol in protocols:
+        async with at_bench(store, urls, "run-1", protocol) as bench:
             for order in (Order("r1", SAMPLE.conversation, questions=2), other):
                 report = await answer_questions(bench, order)
                 assert report.numbers["answered"] == 2
