@@ -2,6 +2,9 @@
 
 Here: rules over phrases, no model. Category 5 asks about what never happened (mostly what the other
 speaker did); its trap is the answer that the false premise suggests. Right is to decline.
+
+Measured on the stand-in, which quotes and never declines: of its 446 answers 5 are taken for
+declining, because the speakers it quotes say themselves that they do not have or know something.
 """
 
 import re
