@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.history.lineage import Marker
 from locomo_assets.locomo.model import Question
 from locomo_assets.measurement.bench import (
     Bench,
@@ -17,6 +16,7 @@ from locomo_assets.measurement.bench import (
     stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
+from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, first_complete, left_behind, resumable
@@ -24,9 +24,7 @@ from locomo_assets.measurement.rows import Row
 from locomo_assets.measurement.saving import Saver, saving
 from locomo_assets.measurement.stages import (
     StageReport,
-    answer_fingerprint,
     chosen_questions,
-    ingestion_or_raise,
     stored_answers,
 )
 
@@ -40,8 +38,8 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     attempt the first that is scored counts. `LeaseTakenError` if another run is at it.
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
-    ingestion = ingestion_or_raise(bench, order, sha256)
-    answers = stored_answers(bench, order, answer_fingerprint(bench, ingestion))
+    ground = ground_or_raise(bench, order, sha256)
+    answers = stored_answers(bench, order, ground.answers)
     wanted = [q for q in chosen_questions(conversation, order) if q.question_index in answers]
     if not wanted:
         raise NothingToMeasureError(
@@ -61,7 +59,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
                 return await _judge(
                     bench,
                     order,
-                    ingestion=ingestion,
+                    ground=ground,
                     answers=answers,
                     missing=missing,
                     stored=stored,
@@ -77,19 +75,19 @@ async def _judge(
     bench: Bench,
     order: Order,
     *,
-    ingestion: Marker,
+    ground: Ground,
     answers: Mapping[int, Row],
     missing: Sequence[Question],
     stored: Sequence[Row],
     wanted: int,
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = fingerprint({"ingestion": ingestion.attempt_id, "judge": identity.digest()})
+    print_ = fingerprint({"ingestion": ground.basis, "judge": identity.digest()})
     left = left_behind(bench.store, _ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
     to_judge = _without_verdict(missing, answers, _settled(earlier))
     bench.progress.add(verdicts=len(missing) - len(to_judge))
-    lineage = bench.lineage(_ASSET, order, str(ingestion.lineage.dataset_sha256))
+    lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
     by_content = {
         row["fingerprint"]: row
@@ -111,13 +109,7 @@ async def _judge(
         )
         async with saving(saver):
             await gather_limited(verdict, to_judge)
-    finish(
-        attempt,
-        bench.store,
-        left,
-        judge=identity.name,
-        ingestion_id=ingestion.extra["ingestion_id"],
-    )
+    finish(attempt, bench.store, left, judge=identity.name, ingestion_id=ground.ingestion_id)
     judged = {answers[question.question_index]["answer_id"] for question in missing}
     counting = first_complete(
         sorted([*earlier, *rows], key=lambda row: row["judged_at"]),

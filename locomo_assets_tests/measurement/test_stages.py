@@ -1,40 +1,31 @@
 """Stages beside each other and after each other, on a real stand-in in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.answers import AskProtocol
-from locomo_assets.backboard.ingesting import IngestProtocol
-from locomo_assets.backboard.limits import Limits
-from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import take
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
-from locomo_assets.measurement.bench import Bench, Order, note_call
+from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.leasing import leased
-from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.stages import StageReport
-from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import BaseUrls, running_standin
-from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.history.making import lineage
+from locomo_assets_tests.measurement.benches import WIDTH, at_bench, cancelled_when, come_to
 from locomo_assets_tests.measurement.world import DATASET, Record, assert_told_once
 
 SAMPLE = DATASET.conversations[0]
 ORDER = Order(release="r1", conversation=SAMPLE.conversation)
 QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
-WIDTH = 4
 
 
 @pytest.fixture
@@ -54,47 +45,6 @@ def store(tmp_path: Path) -> HistoryStore:
     store = HistoryStore.open((tmp_path / "history").as_uri())
     store_dataset(store, DATASET, "run-0")
     return store
-
-
-@asynccontextmanager
-async def at_bench(
-    store: HistoryStore, urls: BaseUrls, run_id: str, protocol: str = "isolated"
-) -> AsyncIterator[Bench]:
-    async with BackboardClient(
-        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
-    ) as client:
-        yield Bench(
-            store=store,
-            client=client,
-            judge=LexicalJudge(),
-            system="standin",
-            base_url=urls.backboard,
-            ingest_protocol=IngestProtocol(memory_wait="conversation"),
-            ask_protocol=AskProtocol(name="published" if protocol == "published" else "isolated"),
-            prices=PriceTable.read(None),
-            run_id=run_id,
-        )
-
-
-async def come_to(bench: Bench, **counts: int) -> None:
-    """Until the progress has come so far."""
-    ((name, number),) = counts.items()
-    there = asyncio.Event()
-
-    def look(now: Counts) -> None:
-        if getattr(now, name) >= number:
-            there.set()
-
-    bench.progress.listeners.append(look)
-    await asyncio.wait_for(there.wait(), 30)
-
-
-async def cancelled_when(work: "asyncio.Task[StageReport]", bench: Bench, **counts: int) -> None:
-    """Stop the work as a signal does, once the progress has come so far."""
-    await come_to(bench, **counts)
-    work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
 
 
 async def test_two_runs_at_once_ingest_once(

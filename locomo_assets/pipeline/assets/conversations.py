@@ -112,12 +112,15 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
                 metadata=run_metadata,
                 allow_retries=False,
             )
+        skipped = _log_skipped(context, reports)
         for order, report in reports:
-            context.add_asset_metadata(
-                _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
-            )
+            if report.skipped is None:
+                context.add_asset_metadata(
+                    _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
+                )
         for name in wanted:
-            yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
+            if name not in skipped:
+                yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
 
     return measured_conversation
 
@@ -142,12 +145,28 @@ def _log_reports(
     context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
 ) -> None:
     """Materializations of what was done, where the step itself is about to fail."""
+    _log_skipped(context, reports)
     for order, report in reports:
+        if report.skipped is not None:
+            continue
         context.log_event(
             dg.AssetMaterialization(
                 report.asset, partition=_key(order), metadata=_metadata(order, report)
             )
         )
+
+
+def _log_skipped(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> set[str]:
+    """Observations of what there was no need to make, and why; the assets' names."""
+    skipped = [(order, report) for order, report in reports if report.skipped is not None]
+    for order, report in skipped:
+        metadata = {**report.numbers, "skipped": report.skipped}
+        context.log_event(
+            dg.AssetObservation(report.asset, partition=_key(order), metadata=metadata)
+        )
+    return {report.asset for _, report in skipped}
 
 
 class _Observer:
