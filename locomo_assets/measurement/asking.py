@@ -168,7 +168,11 @@ class _Phase:
 
     async def _copy(self) -> str:
         client, assistant_id = self.bench.client, await self._assistant()
-        name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
+        order = self.order
+        name = (
+            f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} "
+            f"{order.conversation} {order.release} clone"
+        )
 
         async def clone() -> str:
             return (await client.clone_assistant(assistant_id, name)).assistant.assistant_id

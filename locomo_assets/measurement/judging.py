@@ -20,6 +20,7 @@ from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, first_complete, left_behind, resumable
+from locomo_assets.measurement.reusing import COPIED, is_by, verdicts_by_content
 from locomo_assets.measurement.rows import Row
 from locomo_assets.measurement.saving import Saver, saving
 from locomo_assets.measurement.stages import (
@@ -89,11 +90,7 @@ async def _judge(
     bench.progress.add(verdicts=len(missing) - len(to_judge))
     lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
-    by_content = {
-        row["fingerprint"]: row
-        for row in [*stored, *_settled(earlier)]
-        if row["verdict"] != "unanswered"
-    }
+    by_content = verdicts_by_content(bench, order, [*stored, *_settled(earlier)])
     rows: list[Row] = []
 
     async def verdict(question: Question) -> None:
@@ -109,7 +106,14 @@ async def _judge(
         )
         async with saving(saver):
             await gather_limited(verdict, to_judge)
-    finish(attempt, bench.store, left, judge=identity.name, ingestion_id=ground.ingestion_id)
+    finish(
+        attempt,
+        bench.store,
+        left,
+        judge=identity.name,
+        judge_digest=identity.digest(),
+        ingestion_id=ground.ingestion_id,
+    )
     judged = {answers[question.question_index]["answer_id"] for question in missing}
     counting = first_complete(
         sorted([*earlier, *rows], key=lambda row: row["judged_at"]),
@@ -160,7 +164,7 @@ def _stored_verdicts(bench: Bench, order: Order) -> list[Row]:
     markers = bench.store.markers(
         asset=_ASSET, release=order.release, conversation=order.conversation
     )
-    markers = [m for m in markers if m.extra.get("judge") == bench.judge.identity.name]
+    markers = [marker for marker in markers if is_by(marker, bench.judge.identity)]
     return _settled(bench.store.read("judgements", markers).to_pylist())
 
 
@@ -194,10 +198,9 @@ async def _verdict_row(
         return {**row, "verdict": "unanswered", "reason": answer["reason"], "cost_usd": 0.0}
     known = by_content.get(content)
     if known is not None:
-        copied = ("verdict", "reasoning", "reason", "agreement")
         return {
             **row,
-            **{name: known[name] for name in copied},
+            **{name: known[name] for name in COPIED},
             "reused_from_judgement_id": known["judgement_id"],
             "cost_usd": 0.0,
         }

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.backboard.remote import list_own
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import take
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Order
@@ -126,7 +127,9 @@ async def test_stopped_published_asking_goes_on_in_its_thread(
     async with at_bench(store, urls, "two", "published") as bench:
         report = await answer_questions(bench, ORDER)
         clones = [
-            a for a in await bench.client.list_assistants() if (a.name or "").endswith(" clone")
+            own
+            for own in await list_own(bench.client)
+            if own.name.endswith(" clone") and own.release == "r1"
         ]
     assert report.numbers["answered"] == QUESTIONS
     assert len(clones) == 1
@@ -187,3 +190,59 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
 
     with pytest.raises(LeaseLostError, match="run other"):
         await work()
+
+
+class _PaidJudge(LexicalJudge):
+    """The lexical rules under a judge's name whose verdicts would be paid for."""
+
+    def __init__(self, parameters: dict[str, object] | None = None) -> None:
+        super().__init__()
+        self.asked = 0
+        self._identity = JudgeIdentity(
+            name="paid/generous@1", system="openai", model="paid", parameters=parameters or {}
+        )
+
+    @property
+    def identity(self) -> JudgeIdentity:
+        return self._identity
+
+    async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
+        self.asked += 1
+        return await super().judge(question, gold_answer, answer, category)
+
+
+async def _verdicts_paid(
+    store: HistoryStore, urls: BaseUrls, order: Order, judge: _PaidJudge
+) -> int:
+    async with at_bench(store, urls, f"run-{order.release}") as bench:
+        bench.judge = judge
+        await ingest_conversation(bench, Order(order.release, order.conversation))
+        await answer_questions(bench, Order(order.release, order.conversation))
+        judge.asked = 0
+        report = await judge_answers(bench, order)
+    assert report.numbers["verdicts"] == QUESTIONS
+    return judge.asked
+
+
+async def test_equal_words_are_judged_once_over_releases(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    r2 = Order("r2", SAMPLE.conversation)
+    paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
+    assert paid > 0
+    # The stand-in answers both releases alike.
+    assert await _verdicts_paid(store, urls, r2, _PaidJudge()) == 0
+    markers = store.markers(asset="judgements", release="r2")
+    rows = store.read("judgements", markers).to_pylist()
+    assert len(rows) == QUESTIONS
+    assert all(row["reused_from_judgement_id"] for row in rows)
+    again = Order("r2", SAMPLE.conversation, force=True)
+    assert await _verdicts_paid(store, urls, again, _PaidJudge()) == paid
+
+
+async def test_judge_with_other_parameters_is_another_judge(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
+    assert await _verdicts_paid(store, urls, ORDER, _PaidJudge({"temperature": 1.0})) == paid
+    assert await _verdicts_paid(store, urls, ORDER, _PaidJudge()) == 0

@@ -38,7 +38,8 @@ class Record:
     def told(self, conversation: str) -> list[list[str]]:
         """For each assistant of a conversation: what it was told and asked, in order."""
         assistants = self._rows(
-            "SELECT assistant_id FROM assistants WHERE name LIKE ? ORDER BY seq",
+            "SELECT assistant_id FROM assistants WHERE name LIKE ? AND name NOT LIKE '% clone' "
+            "ORDER BY seq",
             f"LoCoMo Test Assistant % {conversation} %",
         )
         said = (

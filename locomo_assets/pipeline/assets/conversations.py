@@ -15,7 +15,7 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure
+from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
@@ -106,9 +106,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             workplace.progress.listeners.pop()
         if failures:
             _log_reports(context, reports)
-            lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
             raise dg.Failure(
-                f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
+                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}",
                 metadata=run_metadata,
                 allow_retries=False,
             )
