@@ -12,8 +12,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
+from typing import TypeVar
 
 from locomo_assets.statistics.intervals import ALPHA
+
+
+Question = TypeVar("Question", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class NoiseFloor:
     why_none: str | None
 
 
-def noise_floor(repeats: Sequence[Mapping[Hashable, bool]], compared: int) -> NoiseFloor:
+def noise_floor(repeats: Sequence[Mapping[Question, bool]], compared: int) -> NoiseFloor:
     """The floor for a comparison of `compared` questions.
 
     `repeats` hold correct or wrong by question, newest first; one may lack questions that
@@ -56,7 +60,7 @@ def noise_floor(repeats: Sequence[Mapping[Hashable, bool]], compared: int) -> No
     flip_rate = sum(a != b for pair in seen for a, b in pair) / sum(len(pair) for pair in seen)
     largest = max(abs(sum(a - b for a, b in pair)) / len(pair) for pair in seen)
     by_flips = float(norm.ppf(1 - ALPHA / 2)) * sqrt(flip_rate / compared)
-    times: dict[Hashable, int] = {}
+    times: dict[Question, int] = {}
     for repeat in repeats:
         for key in repeat:
             times[key] = times.get(key, 0) + 1

@@ -35,13 +35,16 @@ class Paired:
     `gains` are questions wrong in A and correct in B, `losses` the reverse. `interval` and
     `clustered_p` come from `standard_error`, which is clustered by conversation; all three are
     None where `why_none` says why. `minimal_detectable_difference` is the true difference that
-    such a comparison would call in 80 of 100 tries. Without questions everything is None.
+    such a comparison would call in 80 of 100 tries. `deciding_test` says which of the two p-values
+    has the say, and `deciding_p` repeats it; None where neither can. Without questions all is None.
     """
 
     questions: int
     conversations: int
     correct_a: int
     correct_b: int
+    accuracy_a: float | None
+    accuracy_b: float | None
     gains: int
     losses: int
     difference: float | None
@@ -50,31 +53,9 @@ class Paired:
     clustered_p: float | None
     minimal_detectable_difference: float | None
     mcnemar_p: float | None
+    deciding_test: str | None
+    deciding_p: float | None
     why_none: str | None
-
-    @property
-    def accuracy_a(self) -> float | None:
-        """A's accuracy on these questions."""
-        return self.correct_a / self.questions if self.questions else None
-
-    @property
-    def accuracy_b(self) -> float | None:
-        """B's accuracy on these questions."""
-        return self.correct_b / self.questions if self.questions else None
-
-    @property
-    def deciding_test(self) -> str | None:
-        """Which test has the say: `CLUSTERED`, `MCNEMAR`, or None where none can."""
-        if self.clustered_p is not None:
-            return CLUSTERED
-        return MCNEMAR if self.difference and self.conversations > 1 else None
-
-    @property
-    def deciding_p(self) -> float | None:
-        """Its p-value."""
-        return {CLUSTERED: self.clustered_p, MCNEMAR: self.mcnemar_p, None: None}[
-            self.deciding_test
-        ]
 
 
 def compare_pairs(pairs: Sequence[Pair]) -> Paired:
@@ -91,11 +72,18 @@ def compare_pairs(pairs: Sequence[Pair]) -> Paired:
         p = float(2 * t.sf(abs(difference) / error, freedom))
         # Bloom 1995: the smallest true difference whose test has the power
         detectable = float(t.ppf(1 - ALPHA / 2, freedom) + t.ppf(POWER, freedom)) * error
+    mcnemar_p = _mcnemar_p(gains, losses) if pairs else None
+    # Conversations that all changed alike leave the clustered test nothing to go by.
+    alike = p is None and bool(difference) and changes.clusters > 1
+    correct_a = sum(pair.correct_a for pair in pairs)
+    correct_b = sum(pair.correct_b for pair in pairs)
     return Paired(
         questions=len(pairs),
         conversations=changes.clusters,
-        correct_a=sum(pair.correct_a for pair in pairs),
-        correct_b=sum(pair.correct_b for pair in pairs),
+        correct_a=correct_a,
+        correct_b=correct_b,
+        accuracy_a=correct_a / len(pairs) if pairs else None,
+        accuracy_b=correct_b / len(pairs) if pairs else None,
         gains=gains,
         losses=losses,
         difference=difference,
@@ -103,7 +91,9 @@ def compare_pairs(pairs: Sequence[Pair]) -> Paired:
         interval=changes.interval,
         clustered_p=p,
         minimal_detectable_difference=detectable,
-        mcnemar_p=_mcnemar_p(gains, losses) if pairs else None,
+        mcnemar_p=mcnemar_p,
+        deciding_test=CLUSTERED if p is not None else MCNEMAR if alike else None,
+        deciding_p=mcnemar_p if alike else p,
         why_none=_why_none(changes.why_none, difference, gains + losses),
     )
 

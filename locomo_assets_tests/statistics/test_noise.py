@@ -11,6 +11,9 @@ from locomo_assets.statistics.words import Word, verdict
 from locomo_assets_tests.statistics.test_paired import pairs_of
 
 
+NEVER = noise_floor(list[dict[int, bool]](), 1)
+
+
 def test_two_repeats_by_hand() -> None:
     newest = {"q1": True, "q2": True, "q3": False, "q4": True, "only here": True}
     older = {"q1": True, "q2": False, "q3": False, "q4": False}
@@ -32,18 +35,21 @@ def test_flips_that_cancel_out_still_make_a_floor() -> None:
 
 
 def test_measured_once_has_no_floor() -> None:
-    for repeats in ([], [{"q": True}], [{"q": True}, {"other": False}], [{}, {}]):
+    histories: list[list[dict[str, bool]]] = [
+        [], [{"q": True}], [{"q": True}, {"other": False}], [{}, {}]
+    ]  # fmt: skip
+    for repeats in histories:
         found = noise_floor(repeats, compared=10)
         assert found.floor is None
         assert "measured once" in str(found.why_none)
-    assert common_floor([noise_floor([], 1)]) is None
+    assert common_floor([NEVER]) is None
 
 
 def test_the_larger_floor_counts_and_either_sign_is_above_it() -> None:
     steady = noise_floor([{1: True, 2: True}, {1: True, 2: True}], compared=2)
     shaky = noise_floor([{1: True, 2: True}, {1: False, 2: True}], compared=2)
     assert steady.floor == 0.0
-    assert common_floor([steady, shaky, noise_floor([], 1)]) == shaky.floor
+    assert common_floor([steady, shaky, NEVER]) == shaky.floor
     assert exceeds(-0.2, 0.1) is True
     assert exceeds(0.1, 0.1) is False
     assert exceeds(0.1, None) is None
