@@ -1,4 +1,4 @@
--- The flips of two series, in the order of `comparison.Flip`'s fields.
+-- The flips of two series; the columns are the fields of `flips.Flip`.
 SELECT
     conversation,
     question_index,

@@ -1,7 +1,8 @@
 """Two releases compared: what the lens holds of both, and what `statistics` makes of it.
 
-Here: reading the pairs, the repeats and the flips of two series. Which series is `series`'; what
-the numbers mean is `statistics`'; how people see them is `comparison_text`'s.
+Here: reading the pairs and repeats of two series. Which series is `series`'; the questions that
+changed are `flips`'; what the numbers mean is `statistics`'; their layout is the command line's
+and the pages'.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ import duckdb
 from locomo_assets.history import lens
 from locomo_assets.locomo.categories import ADVERSARIAL, OFFICIAL_NAMES, VENDOR_NAMES
 from locomo_assets.reporting.errors import NotComparableError
+from locomo_assets.reporting.flips import Flip, read_flips
 from locomo_assets.reporting.series import Series, choose_series
 from locomo_assets.statistics.noise import NoiseFloor, common_floor, exceeds, noise_floor
 from locomo_assets.statistics.paired import Pair, Paired, compare_pairs, holm
@@ -71,48 +73,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn that a question's evidence points at; speaker and text None where it is not stored."""
-
-    dia_id: str
-    speaker: str | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A memory retrieved for an answer, by rank from 1; `dia_ids` are the turns it came from."""
-
-    rank: int
-    memory_id: str | None
-    memory: str | None
-    score: float | None
-    dia_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A question whose verdict changed: `gained` is wrong in A and correct in B, `lost` the reverse.
-
-    `retrieved_a` and `retrieved_b` are by rank.
-    """
-
-    conversation: str
-    question_index: int
-    category: int
-    flip: str
-    question: str
-    gold_answer: str | None
-    answer_a: str | None
-    answer_b: str | None
-    reasoning_a: str | None
-    reasoning_b: str | None
-    evidence: tuple[Turn, ...]
-    retrieved_a: tuple[Memory, ...]
-    retrieved_b: tuple[Memory, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """B against A. `overall` is over categories 1–4; `categories` has 5 only where both have it.
 
@@ -166,7 +126,7 @@ def compare(
             and (correct_b := _SCORED.get(questions_b[key]["verdict"])) is not None
         }
         repeats_a, repeats_b = _Repeats(connection, first), _Repeats(connection, second)
-        flips = _flips(connection, first, second)
+        flips = read_flips(connection, first, second)
     overall, categories = _parts(pairs, repeats_a, repeats_b)
     return Comparison(
         a=side_a,
@@ -183,14 +143,7 @@ def compare(
 def _questions(
     connection: duckdb.DuckDBPyConnection, series: Series
 ) -> dict[Key, Mapping[str, Any]]:
-    given = {
-        "release": series.release,
-        "system": series.system,
-        "question_protocol": series.question_protocol,
-        "judge": series.judge,
-        "dataset_sha256": series.dataset_sha256,
-    }
-    found = connection.execute((_HERE / "compared_questions.sql").read_text(), given)
+    found = connection.execute((_HERE / "compared_questions.sql").read_text(), series.parameters())
     names = [column[0] for column in found.description or ()]
     rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
     return {(row["conversation"], row["question_index"]): row for row in rows}
@@ -290,14 +243,9 @@ class _Repeats:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, series: Series) -> None:
         self._release = series.release
-        given = {
-            "release": series.release,
-            "system": series.system,
-            "question_protocol": series.question_protocol,
-            "judge": series.judge,
-            "dataset_sha256": series.dataset_sha256,
-        }
-        rows = connection.execute((_HERE / "compared_repeats.sql").read_text(), given).fetchall()
+        rows = connection.execute(
+            (_HERE / "compared_repeats.sql").read_text(), series.parameters()
+        ).fetchall()
         self._by_repeat: dict[int, dict[Key, bool]] = {}
         memories: dict[Key, list[str | None]] = {}
         for conversation, index, repeat, correct, ingestion_id in rows:
@@ -346,29 +294,3 @@ def _parts(
         replace(one, p_holm=p, verdict=verdict(one.paired, one.noise.floor, p_adjusted=p))
         for one, p in zip(parts, adjusted, strict=True)
     )
-
-
-def _flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
-    given = {
-        "a": first.release,
-        "b": second.release,
-        "judge": first.judge,
-        "question_protocol": first.question_protocol,
-        "system_a": first.system,
-        "system_b": second.system,
-        "dataset_a": first.dataset_sha256,
-        "dataset_b": second.dataset_sha256,
-    }
-    rows = connection.execute((_HERE / "compared_flips.sql").read_text(), given).fetchall()
-    return [
-        Flip(
-            *row[:-3],
-            tuple(Turn(**turn) for turn in row[-3]),
-            *(tuple(_memory(one) for one in memories) for memories in row[-2:]),
-        )
-        for row in rows
-    ]
-
-
-def _memory(row: Mapping[str, Any]) -> Memory:
-    return Memory(**{**row, "dia_ids": tuple(row["dia_ids"] or ())})

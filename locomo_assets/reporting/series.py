@@ -32,6 +32,16 @@ class Series:
     dataset_sha256: str
     judged_at: datetime
 
+    def parameters(self) -> dict[str, str]:
+        """What picks its rows in SQL."""
+        return {
+            "release": self.release,
+            "system": self.system,
+            "question_protocol": self.question_protocol,
+            "judge": self.judge,
+            "dataset_sha256": self.dataset_sha256,
+        }
+
 
 Pairing = tuple[Series, Series]
 
@@ -101,7 +111,7 @@ def choose_series(
     return chosen, _said(chosen, pairings)
 
 
-def _rank(pairing: Pairing) -> tuple[bool, bool, datetime, list[tuple[str, ...]]]:
+def _rank(pairing: Pairing) -> tuple[bool, bool, datetime, list[tuple[str, str, str, str]]]:
     x, y = pairing
     names = sorted(
         (one.judge, one.question_protocol, one.system, one.dataset_sha256) for one in pairing

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from locomo_assets.statistics.intervals import ALPHA
 
-
 Question = TypeVar("Question", bound=Hashable)
 
 

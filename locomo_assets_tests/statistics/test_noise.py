@@ -10,7 +10,6 @@ from locomo_assets.statistics.paired import MCNEMAR, compare_pairs
 from locomo_assets.statistics.words import Word, verdict
 from locomo_assets_tests.statistics.test_paired import pairs_of
 
-
 NEVER = noise_floor(list[dict[int, bool]](), 1)
 
 

@@ -85,7 +85,9 @@ def test_what_can_not_be_had_says_why(
         assert found.why_none is None
     else:
         assert why in str(found.why_none)
-        assert found.standard_error is found.interval is found.clustered_p is None
+        assert found.standard_error is None
+        assert found.interval is None
+        assert found.clustered_p is None
         assert found.minimal_detectable_difference is None
     if test is None:
         assert verdict(found, None).word == Word.CANNOT_TELL
