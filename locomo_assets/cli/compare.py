@@ -90,6 +90,12 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     out.print(_numbers(found))
     out.print()
     out.print(_categories(found))
+    out.print(
+        Text(
+            f"A is {a}, B is {b}; +, −: gained, lost; interval and Holm p (adjusted for the number of "
+            "categories): clustered"
+        )
+    )
     for note in found.notes:
         out.print(Text(f"note: {note}"))
     if flips:
@@ -99,8 +105,8 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     if len(found.flips) > flips:
         out.print(
             Text(
-                f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions shown, "
-                f"lost ones first; all: --flips {len(found.flips)}, --format json, or SQL "
+                f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions of all "
+                f"categories shown, lost ones first; all: --flips {len(found.flips)}, --format json, or SQL "
                 f"FROM flip_details('{a}', '{b}')"
             )
         )
@@ -130,7 +136,7 @@ def _numbers(found: Comparison) -> Table:
     _row(
         grid,
         "changed",
-        f"{paired.gains} gained, {paired.losses} lost; exact McNemar p = {_p(paired.mcnemar_p)} "
+        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {_equal(paired.mcnemar_p)} "
         "(takes questions as independent)",
     )
     if paired.minimal_detectable_difference is not None:
@@ -162,8 +168,9 @@ def _difference(found: Comparison) -> str:
     if paired.standard_error is None:
         return f"{text}, without an interval: {paired.why_none}"
     return (
-        f"{text}, 95 % interval {_interval(paired.interval)}, p = {_p(paired.clustered_p)}; "
-        f"standard error {paired.standard_error * 100:.2f}, clustered by conversation ({CORRECTION})"
+        f"{text}, 95 % interval {_interval(paired.interval)}, {_equal(paired.clustered_p)}; "
+        f"standard error {paired.standard_error * 100:.2f}, clustered by conversation "
+        f"({CORRECTION})"
     )
 
 
@@ -247,3 +254,8 @@ def _interval(interval: Interval | None) -> str:
 
 def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def _equal(value: float | None) -> str:
+    text = _p(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

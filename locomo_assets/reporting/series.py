@@ -4,8 +4,8 @@ Here: the choice, and its refusal. Reading the chosen two is `comparison`.
 
 A release can have been measured on several data sets and judged by several judges. Judge and
 question protocol must be the same on both sides, always; the data set too unless only the
-questions both have are asked for. Systems may differ. Of several choices the first counts with the
-same data set, then with the same system, then with the newest verdict.
+questions both have are asked for. Systems may differ. Of several choices the first counts that
+measures memory, then one with the same data set, the same system, the newest verdict.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,8 @@ from locomo_assets.reporting.errors import NotComparableError, UnknownReleaseErr
 
 _SQL = Path(__file__).with_name("series.sql")
 _NAMED = 20
+_REFERENCES = ("no-memory", "full-context")
+"""Question protocols that memory is compared with, and that count only where asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,19 @@ def choose_series(
     return chosen, _said(chosen, pairings)
 
 
-def _rank(pairing: Pairing) -> tuple[bool, bool, datetime, list[tuple[str, str, str, str]]]:
+def _rank(pairing: Pairing) -> tuple[bool, bool, bool, datetime, list[tuple[str, str, str, str]]]:
     x, y = pairing
     names = sorted(
         (one.judge, one.question_protocol, one.system, one.dataset_sha256) for one in pairing
     )
     newest = max(x.judged_at, y.judged_at)
-    return x.dataset_sha256 == y.dataset_sha256, x.system == y.system, newest, names
+    return (
+        x.question_protocol not in _REFERENCES,
+        x.dataset_sha256 == y.dataset_sha256,
+        x.system == y.system,
+        newest,
+        names,
+    )
 
 
 def _kept(

@@ -60,9 +60,7 @@ def verdict(paired: Paired, floor: float | None, *, p_adjusted: float | None = N
 
 
 def _within_chance(paired: Paired, p: float, *, adjusted: bool) -> str:
-    text = (
-        f"chance explains the difference ({_test(paired)}{'Holm ' if adjusted else ''}p = {p:.2f}"
-    )
+    text = f"chance may explain the difference ({_test(paired)}{'Holm ' if adjusted else ''}p = {p:.2f}"
     if paired.minimal_detectable_difference is None:
         return text + ")"
     least = paired.minimal_detectable_difference
