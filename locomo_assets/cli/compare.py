@@ -90,12 +90,7 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     out.print(_numbers(found))
     out.print()
     out.print(_categories(found))
-    out.print(
-        Text(
-            f"A is {a}, B is {b}; +, −: gained, lost; interval and Holm p (adjusted for the number of "
-            "categories): clustered"
-        )
-    )
+    out.print(Text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
     for note in found.notes:
         out.print(Text(f"note: {note}"))
     if flips:
@@ -106,8 +101,8 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
         out.print(
             Text(
                 f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions of all "
-                f"categories shown, lost ones first; all: --flips {len(found.flips)}, --format json, or SQL "
-                f"FROM flip_details('{a}', '{b}')"
+                f"categories shown, lost ones first; all: --flips {len(found.flips)}, "
+                f"--format json, or SQL FROM flip_details('{a}', '{b}')"
             )
         )
 

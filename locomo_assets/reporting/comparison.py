@@ -232,7 +232,7 @@ def _side_notes(*sides: Side) -> list[str]:
                 f"left out: {side.not_scored} questions without a verdict in {side.release} "
                 "(unanswered, unscored or not judged)"
             )
-    standins = [side.release for side in sides if side.system == "standin"]
+    standins = sorted(side.release for side in sides if side.system == "standin")
     if standins:
         notes.append(f"{' and '.join(standins)}: the packaged stand-in, no real service")
     return notes

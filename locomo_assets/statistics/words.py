@@ -60,10 +60,11 @@ def verdict(paired: Paired, floor: float | None, *, p_adjusted: float | None = N
 
 
 def _within_chance(paired: Paired, p: float, *, adjusted: bool) -> str:
-    text = f"chance may explain the difference ({_test(paired)}{'Holm ' if adjusted else ''}p = {p:.2f}"
-    if paired.minimal_detectable_difference is None:
-        return text + ")"
+    name = "Holm p" if adjusted else "p"
+    text = f"chance may explain the difference ({_test(paired)}{name} = {p:.2f}"
     least = paired.minimal_detectable_difference
+    if least is None:
+        return text + ")"
     if least > 1:
         return text + "; so few conversations could show no difference at all)"
     return text + f"; one below {_points(least)} would often go unseen)"
