@@ -85,8 +85,12 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
 
 def svg(figure: "Figure", title: str) -> str:
     """The figure as one `<svg>` element with a title, in the page's colours and at any width."""
+    import matplotlib as mpl
+
     text = io.StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    # Text as text, which can be read, searched and coloured.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "locomo"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawn = text.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = drawn.replace(_TEXT, "currentColor").replace(_LINE, "var(--line)")
@@ -113,8 +117,6 @@ def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
 
     with mpl.rc_context(
         {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "locomo",
             "font.family": "sans-serif",
             "font.size": 9,
             "text.color": _TEXT,

@@ -14,6 +14,8 @@ from locomo_assets.reporting.page.html import write_page
 from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page
 from locomo_assets_tests.reporting.page.measured import measure_two_releases
 
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 
@@ -32,6 +34,8 @@ def target(lens_path: Path) -> Path:
 @pytest.fixture
 def page(request: pytest.FixtureRequest, target: Path) -> Iterator[Page]:
     """The report, opened at a width and in a colour scheme, with no network to be had."""
+    width: int
+    scheme: Scheme
     width, scheme = getattr(request, "param", (1440, "light"))
     asked: list[str] = []
 
@@ -84,9 +88,6 @@ def test_failed_writing_leaves_nothing(lens_path: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"):
         write_page(lens_path, tmp_path)
     assert list(tmp_path.parent.glob(f"{tmp_path.name}.*")) == []
-
-
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @in_a_browser
