@@ -18,6 +18,7 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
 
@@ -111,9 +112,11 @@ def accuracy_metrics(
 def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
     _fresh_lens(workplace)
-    rows = by_release(workplace.settings.lens_path, None)
+    path = workplace.settings.lens_path
+    rows = by_release(path, None)
     return dg.MaterializeResult(
         metadata={
+            **{name: dg.MetadataValue.md(chart) for name, chart in trend_pictures(path).items()},
             "releases": len({row.release for row in rows}),
             "trend": dg.MetadataValue.md(trend_chart(rows)),
             "table": dg.MetadataValue.md(markdown_table(rows)),

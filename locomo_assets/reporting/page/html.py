@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from locomo_assets.reporting.errors import UnknownReleaseError
 from locomo_assets.reporting.page import charts
 from locomo_assets.reporting.page.content import Content, read_content
 from locomo_assets.statistics.intervals import CORRECTION
@@ -29,6 +30,19 @@ def write_page(lens_path: Path, target: Path, release: str | None = None) -> Con
     finally:
         half.unlink(missing_ok=True)
     return content
+
+
+def trend_pictures(lens_path: Path) -> dict[str, str]:
+    """The newest release's series over time, as Markdown pictures by name; none without verdicts."""
+    try:
+        content = read_content(lens_path)
+    except UnknownReleaseError:
+        return {}
+    return {
+        "categories": charts.png(charts.categories(content.category_trends), "by category"),
+        "latency": charts.png(charts.latency(content.trend), "latency"),
+        "cost": charts.png(charts.cost(content.trend), "cost"),
+    }
 
 
 def render(content: Content) -> str:

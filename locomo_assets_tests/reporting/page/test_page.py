@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from locomo_assets.history import lens
 from locomo_assets.reporting.errors import UnknownReleaseError
 from locomo_assets.reporting.page.content import read_content
-from locomo_assets.reporting.page.html import write_page
+from locomo_assets.reporting.page.html import trend_pictures, write_page
 from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page
 from locomo_assets_tests.reporting.page.measured import measure_two_releases
 
@@ -82,6 +82,12 @@ def test_first_release_is_not_compared_and_unknown_one_is_refused(lens_path: Pat
     assert "first release" in str(first.not_compared)
     with pytest.raises(UnknownReleaseError, match="release r9: no verdicts"):
         read_content(lens_path, "r9")
+
+
+def test_trend_in_the_ui_shows_categories_latency_and_cost(lens_path: Path) -> None:
+    pictures = trend_pictures(lens_path)
+    assert list(pictures) == ["categories", "latency", "cost"]
+    assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
 
 
 def test_failed_writing_leaves_nothing(lens_path: Path, tmp_path: Path) -> None:
