@@ -33,7 +33,7 @@ def write_page(lens_path: Path, target: Path, release: str | None = None) -> Con
 
 
 def trend_pictures(lens_path: Path) -> dict[str, str]:
-    """The newest release's series over time, as Markdown pictures by name; none without verdicts."""
+    """The newest release's series over time, as Markdown pictures; none without verdicts."""
     try:
         content = read_content(lens_path)
     except UnknownReleaseError:
