@@ -7,6 +7,7 @@ it a killed run stays "started" for ever, and two of them keep every later run i
 import json
 import os
 import signal
+from collections.abc import Callable
 from typing import NamedTuple
 
 import dagster as dg
@@ -58,7 +59,8 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         worker = _worker(run) if run and not run.is_finished else None
         if run is None or worker is None or GRPC_INFO_TAG in run.tags:
-            return bool(super().terminate(run_id))
+            dagsters: Callable[[str], bool] = super().terminate
+            return dagsters(run_id)
         self._instance.report_run_canceling(run)
         if worker.is_gone():
             self._instance.report_run_canceled(run)
