@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
 from locomo_assets.pipeline.workplace import Workplace
 
@@ -138,7 +139,7 @@ def _run(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags=tags,
+        tags={**process_tag(), **(tags or {})},
         partition_key=partition_key,
         raise_on_error=False,
     )

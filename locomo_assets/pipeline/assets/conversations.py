@@ -18,6 +18,7 @@ from locomo_assets.measurement.progress import Counts
 from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.interrupting import run_interruptibly
+from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.pipeline.workplace import Workplace
@@ -79,6 +80,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
     ):
+        context.instance.add_run_tags(context.run_id, process_tag())
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         orders = [
             Order(release=release, conversation=conversation, **config.model_dump())
