@@ -17,6 +17,7 @@ class Accuracy:
     """One line of accuracy: a series, for a release or one category of it.
 
     `accuracy_percent` is None where nothing was scored; `cost_usd` where a price is unknown.
+    `imported`: measured elsewhere, and read from files.
     """
 
     release: str
@@ -38,6 +39,7 @@ class Accuracy:
     latency_p95_ms: float | None
     tokens: int | None
     cost_usd: float | None
+    imported: bool = False
 
 
 _SQL = Path(__file__).with_name("accuracy.sql")

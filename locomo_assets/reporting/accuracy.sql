@@ -38,7 +38,8 @@ SELECT
     CASE
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
-    END AS cost_usd
+    END AS cost_usd,
+    release IN (SELECT release FROM imported_files) AS imported
 FROM lines
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)

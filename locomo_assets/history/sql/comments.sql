@@ -3,7 +3,7 @@ COMMENT ON TABLE conversations IS 'Conversations of every data set materialized'
 COMMENT ON TABLE sessions IS 'Sessions of the conversations, with their dates read as UTC';
 COMMENT ON TABLE turns IS 'Turns as said, with image queries and captions';
 COMMENT ON TABLE questions IS 'Questions with gold answers and evidence, resolved where it can be';
-COMMENT ON TABLE releases IS 'Releases registered, by a person or a release feed';
+COMMENT ON TABLE releases IS 'Releases registered: by a person, by a release feed, or by an import';
 COMMENT ON TABLE ingestions IS 'One row per ingestion of a conversation: counts, times, assistant';
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
 COMMENT ON TABLE ingest_journal IS 'How each ingestion began and went on: assistant, threads, resumptions';
@@ -12,6 +12,7 @@ COMMENT ON TABLE memories IS 'What the service remembered after ingestion';
 COMMENT ON TABLE answers IS 'Every answer of every attempt; current_answers has those that count';
 COMMENT ON TABLE retrieved_memories IS 'The memories the service reported for each answer, by rank from 1';
 COMMENT ON TABLE judgements IS 'Every verdict of every attempt; current_judgements has those that count';
+COMMENT ON TABLE imported_files IS 'The files that imported releases came from, with their hashes';
 COMMENT ON TABLE calls IS 'Every HTTP request: endpoint, status, latency, tokens, cost';
 COMMENT ON TABLE current_questions IS 'Questions of each data set file, once';
 COMMENT ON TABLE current_answers IS 'The answer that counts: the newest committed attempt''s, per data set, release, conversation, question, system and question protocol';
@@ -33,4 +34,6 @@ COMMENT ON TABLE latency_by_release IS 'Answer latency percentiles, to the first
 COMMENT ON VIEW cost_by_run IS 'What each run''s requests cost; calls_of_unknown_cost had tokens and no price, and are not in the sum';
 COMMENT ON VIEW cost_by_month IS 'What requests cost per month (UTC), system and service';
 COMMENT ON VIEW errors_by_endpoint IS 'Failed requests per release, endpoint and kind of failure, beside all requests there';
-COMMENT ON VIEW lineage IS 'From a verdict back: answer, retrieved memories, the turns they came from, ingestion, data set file, with run ids';
+COMMENT ON VIEW lineage IS 'From a verdict back: answer, retrieved memories, the turns they came from, ingestion, data set file, with run ids; or, where imported, to the file';
+COMMENT ON VIEW imported_results IS 'Answers and verdicts that were measured elsewhere, each with the file it came from and its hash';
+COMMENT ON VIEW published_results IS 'Accuracy of the imported releases, overall (category null) and by category under both taxonomies, with system, answering model and judge: reference lines';
