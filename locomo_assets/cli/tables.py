@@ -39,7 +39,8 @@ def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:
         imported = " (imported)" if whole.imported else ""
         out.print(
             f"\nrelease {whole.release}{imported} · system {whole.system} · "
-            f"judge {whole.judge} · questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
+            f"judge {whole.judge} · questions {whole.question_protocol} · "
+            f"data set {whole.dataset_sha256[:12]}",
             markup=False,
             highlight=False,
         )

@@ -139,7 +139,8 @@ def _verdict(line: _Line, where: str) -> ImportedVerdict:
         raise ImportRefusedError(
             f"{where}: an answer has either `verdict` or `verdicts`; nothing was imported"
         )
-    votes = [Verdict(vote) for vote in line.verdicts or [line.verdict] if vote]
+    stated = line.verdicts if line.verdict is None else [line.verdict]
+    votes = [Verdict(vote) for vote in stated or ()]
     verdict, agreement = majority(votes)
     if verdict is Verdict.UNSCORED:
         reason = line.reason or ("the votes are tied" if len(votes) > 1 else "unscored in the file")

@@ -8,11 +8,13 @@ import pytest
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.making import (
+    answer,
     call,
     commit,
     commit_answers,
     commit_dataset,
     commit_verdicts,
+    judgement,
     lineage,
 )
 
@@ -22,7 +24,7 @@ EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 
 @pytest.fixture(scope="module")
 def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two releases that differ, with an error and costs."""
+    """Two releases that differ, with an error and costs, and an imported one."""
     folder = tmp_path_factory.mktemp("docs")
     store = HistoryStore.open(folder.as_uri())
     commit_dataset(store)
@@ -31,6 +33,13 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         verdicts = ["wrong", *[verdict] * 9]
         commit_verdicts(store, lineage("judgements", release), verdicts, mark=release)
     commit(store, lineage("answers"), {"calls": [call(99, status=500)]})
+    imported = lineage("imported_results", "vendor", conversation=None)
+    rows = {
+        "imported_files": [{"file": "results.jsonl", "file_sha256": "f" * 64, "format": "jsonl"}],
+        "answers": [answer(i, "v", conversation="conv-1", asked_at=None) for i in range(5)],
+        "judgements": [judgement(i, "wrong", "v", conversation="conv-1") for i in range(5)],
+    }
+    commit(store, imported, rows)
     return refresh(store, folder / "history.duckdb").path
 
 
