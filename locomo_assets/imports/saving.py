@@ -30,11 +30,13 @@ def save_import(
 
     None where just these files are there already. A further import of other files under the same
     release supersedes the one before it. Raises:
-        BadLabelError: the release can't be called so.
+        BadLabelError: the release, the system or the protocol can't be called so.
         ImportRefusedError: the release was measured here, or has a question that the new files
             lack, so that its number would be made of both.
     """
     check_label(release)
+    check_label(results.system, "system")
+    check_label(results.question_protocol, "question protocol")
     if any(store.markers(asset=asset, release=release) for asset in _MEASURED):
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"

@@ -34,6 +34,8 @@ def read_model(model: type[M], text: str, where: str) -> M:
     """One JSON object as a model. Raises ImportRefusedError, which begins with `where`."""
     try:
         content = json.loads(text, object_pairs_hook=_without_repeats)
+        if "\\u" in text:
+            json.dumps(content, ensure_ascii=False).encode()
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -44,6 +46,11 @@ def read_model(model: type[M], text: str, where: str) -> M:
         at = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"sign {error.pos}"
         raise ImportRefusedError(
             f"{where}: is not JSON ({error.msg} at {at}); nothing was imported"
+        ) from None
+    except UnicodeEncodeError:
+        raise ImportRefusedError(
+            f"{where}: a text holds half a character (\\ud800 to \\udfff alone), which can't be "
+            "stored; nothing was imported"
         ) from None
     except (ValueError, RecursionError) as error:
         cause = str(error) if isinstance(error, _RepeatedFieldError) else "it is nested too deeply"

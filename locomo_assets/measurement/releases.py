@@ -19,7 +19,7 @@ _LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
 
 
 class BadLabelError(LocomoError):
-    """A release can't be called so."""
+    """A release, or who or what was measured, can't be called so."""
 
     exit_code = 2
 
@@ -30,11 +30,11 @@ class ReleaseTakenError(LocomoError):
     exit_code = 2
 
 
-def check_label(release: str) -> None:
+def check_label(label: str, kind: str = "release") -> None:
     """Raises BadLabelError for a label that the UI or the command line could not take back."""
-    if not _LABEL.fullmatch(release):
+    if not _LABEL.fullmatch(label):
         raise BadLabelError(
-            f"release {release!r}: a label has 1 to 100 characters, without spaces and | , "
+            f"{kind} {label!r:.120}: a label has 1 to 100 characters, without spaces and | , "
             "* / \\ [ ]; name it like r1 or 2026-11-23"
         )
 

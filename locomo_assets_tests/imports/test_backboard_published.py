@@ -39,7 +39,7 @@ def test_answers_and_verdicts_are_those_of_the_files() -> None:
     for answer in results.answers:
         assert answer.answer == f"answer {answer.question.question_index}"
         assert (answer.llm_provider, answer.llm_model) == ("google", "gemini-2.5-pro")
-        assert answer.retrieved is answer.latency_ms is answer.input_tokens is None
+        assert (answer.retrieved, answer.latency_ms, answer.input_tokens) == (None, None, None)
         (verdict,) = answer.verdicts
         expected = Verdict.WRONG if answer.question.category == 2 else Verdict.CORRECT
         assert (verdict.verdict, verdict.reasoning) == (expected, "so it is")
@@ -111,7 +111,7 @@ def test_sums_that_do_not_fit_are_refused(change: dict[str, Any], said: str) -> 
 def test_a_section_that_counts_otherwise_is_refused() -> None:
     file = summed("sample-1", responses_of("sample-1"))
     file["by_type"]["open_domain"]["correct_count"] -= 1
-    with pytest.raises(ImportRefusedError, match="by_type.open_domain: correct_count is"):
+    with pytest.raises(ImportRefusedError, match=r"by_type\.open_domain: correct_count is"):
         parse_published([("one.json", encoded(file))], SAMPLE)
     file = summed("sample-1", responses_of("sample-1"))
     file["by_type"]["open_domain"]["responses"][0] = {
@@ -126,7 +126,9 @@ def test_each_conversation_has_one_file() -> None:
     one, two = published()
     with pytest.raises(ImportRefusedError, match="conversation sample-2: no file holds it"):
         parse_published([one], SAMPLE)
-    with pytest.raises(ImportRefusedError, match="again.json: conversation sample-1 stands in loc"):
+    with pytest.raises(
+        ImportRefusedError, match=r"again\.json: .* stands in locomo_con"
+    ):
         parse_published([one, ("again.json", one[1]), two], SAMPLE)
 
 
