@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console, print_table
+from locomo_assets.cli.tables import accuracy_table, console, print_table, scores_table
 from locomo_assets.history import lens
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.settings import read_settings
@@ -49,7 +49,7 @@ def sql(
 def report(
     release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
 ) -> None:
-    """Accuracy by category, of one release or of all. Costs nothing."""
+    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing."""
     path = read_settings().lens_path
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
     if release is not None and (release,) not in {tuple(row) for row in known}:
@@ -57,6 +57,7 @@ def report(
             f"release {release}: not in the history; `locomo-assets releases` lists those that are"
         )
     accuracy_table(console(), path, release)
+    scores_table(console(), path, release)
 
 
 def releases() -> None:

@@ -6,8 +6,9 @@ forecast: what is stored already comes off.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from locomo_assets.backboard.context import conversation_text
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import PriceTable
@@ -30,6 +31,9 @@ ASSUMED = "assumed"
 ASSUMED_TURN = Usage(2.0, 0.0, 0.0, ASSUMED)
 ASSUMED_ANSWER = Usage(8.0, 4000.0, 600.0, ASSUMED)
 ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
+ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
+NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
+_CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,55 @@ class Item:
     source: str
 
 
-def measured_answers(store: HistoryStore, system: str, model: str | None) -> Usage:
-    """The average answered question of this system and model (None: any; a service may answer
-    with a version of it, `model-001`), else the assumed one.
+def assumed_answer(question_protocol: str, conversation: Conversation) -> Usage:
+    """What a question to this conversation takes before any was measured."""
+    if question_protocol == "no-memory":
+        return ASSUMED_WITHOUT_MEMORY
+    if question_protocol == "full-context":
+        read = len(conversation_text(conversation)) / _CHARACTERS_A_TOKEN
+        return replace(
+            ASSUMED_WITHOUT_MEMORY,
+            input_tokens=read + ASSUMED_WITHOUT_MEMORY.input_tokens,
+            source="assumed, by the length of the text",
+        )
+    return ASSUMED_ANSWER
+
+
+def assumed_answers(
+    question_protocol: str, conversations: Sequence[Conversation], counts: Sequence[int]
+) -> Usage:
+    """The average of `assumed_answer` over so many questions of each conversation."""
+    each = [assumed_answer(question_protocol, one) for one in conversations]
+    asked = sum(counts)
+    if asked == 0:
+        return ASSUMED_ANSWER
+    read = sum(one.input_tokens * count for one, count in zip(each, counts, strict=True))
+    return replace(each[0], input_tokens=read / asked)
+
+
+def measured_answers(
+    store: HistoryStore, system: str, model: str | None, question_protocol: str, assumed: Usage
+) -> Usage:
+    """The average answered question of this system, protocol and model (None: any; a service may
+    answer with a version of it, `model-001`), else the assumed one.
     """
     markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
-    columns = ("outcome", "llm_model", "latency_ms", "input_tokens", "output_tokens")
+    columns = (
+        "outcome",
+        "question_protocol",
+        "llm_model",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+    )
     rows = [
         row
         for row in store.read("answers", markers, columns).to_pylist()
-        if row["outcome"] == "answered" and (row["llm_model"] or "").startswith(model or "")
+        if row["outcome"] == "answered"
+        and row["question_protocol"] == question_protocol
+        and (row["llm_model"] or "").startswith(model or "")
     ]
-    return _average(rows, ASSUMED_ANSWER, "answers")
+    return _average(rows, assumed, "answers")
 
 
 def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:

@@ -6,6 +6,7 @@ from the service itself, so a key is taken for Backboard's.
 
 from urllib.parse import urlsplit
 
+from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.ingesting import IngestProtocol
 from locomo_assets.locomo.reading import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
@@ -42,13 +43,22 @@ def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]
     turns = forecast.measured_turns(
         store, system, IngestProtocol(memory_wait=chosen.memory_wait).label()
     )
+    protocol = AskProtocol(name=chosen.question_protocol)
     items = [
-        forecast.ingestion(conversations, turns, free=system == "standin"),
+        forecast.ingestion(
+            conversations if protocol.needs_ingestion else [],
+            turns if protocol.needs_ingestion else forecast.NOTHING_INGESTED,
+            free=system == "standin" or not protocol.needs_ingestion,
+        ),
         forecast.questions(
             counts,
             # The stand-in answers as itself, whatever model is asked for.
             forecast.measured_answers(
-                store, system, None if system == "standin" else chosen.llm_model
+                store,
+                system,
+                None if system == "standin" else chosen.llm_model,
+                protocol.label(),
+                forecast.assumed_answers(protocol.name, conversations, counts),
             ),
             prices,
             chosen.llm_model,

@@ -1,5 +1,6 @@
 -- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
--- else a row per series and category. The series with the newest verdicts comes first.
+-- else a row per series and category. The series with the newest verdicts comes first,
+-- the references (no-memory, full-context) last.
 WITH lines AS (
     SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
@@ -43,4 +44,7 @@ SELECT
 FROM lines
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
-ORDER BY judged_at DESC NULLS LAST, release, system, judge, question_protocol, category
+ORDER BY
+    -- references stand beside what is measured, not in its place
+    question_protocol IN ('no-memory', 'full-context'), judged_at DESC NULLS LAST,
+    release, system, judge, question_protocol, category

@@ -126,9 +126,7 @@ def test_each_conversation_has_one_file() -> None:
     one, two = published()
     with pytest.raises(ImportRefusedError, match="conversation sample-2: no file holds it"):
         parse_published([one], SAMPLE)
-    with pytest.raises(
-        ImportRefusedError, match=r"again\.json: .* stands in locomo_con"
-    ):
+    with pytest.raises(ImportRefusedError, match=r"again\.json: .* stands in locomo_con"):
         parse_published([one, ("again.json", one[1]), two], SAMPLE)
 
 

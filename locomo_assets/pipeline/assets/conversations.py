@@ -15,7 +15,7 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure
+from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
@@ -106,18 +106,20 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             workplace.progress.listeners.pop()
         if failures:
             _log_reports(context, reports)
-            lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
             raise dg.Failure(
-                f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
+                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}",
                 metadata=run_metadata,
                 allow_retries=False,
             )
+        skipped = _log_skipped(context, reports)
         for order, report in reports:
-            context.add_asset_metadata(
-                _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
-            )
+            if report.skipped is None:
+                context.add_asset_metadata(
+                    _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
+                )
         for name in wanted:
-            yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
+            if name not in skipped:
+                yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
 
     return measured_conversation
 
@@ -142,12 +144,28 @@ def _log_reports(
     context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
 ) -> None:
     """Materializations of what was done, where the step itself is about to fail."""
+    _log_skipped(context, reports)
     for order, report in reports:
+        if report.skipped is not None:
+            continue
         context.log_event(
             dg.AssetMaterialization(
                 report.asset, partition=_key(order), metadata=_metadata(order, report)
             )
         )
+
+
+def _log_skipped(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> set[str]:
+    """Observations of what there was no need to make, and why; the assets' names."""
+    skipped = [(order, report) for order, report in reports if report.skipped is not None]
+    for order, report in skipped:
+        metadata = {**report.numbers, "skipped": report.skipped}
+        context.log_event(
+            dg.AssetObservation(report.asset, partition=_key(order), metadata=metadata)
+        )
+    return {report.asset for _, report in skipped}
 
 
 class _Observer:
