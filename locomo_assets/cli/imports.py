@@ -51,7 +51,7 @@ def backboard_published(
         raise ImportRefusedError(
             f"{folder}: holds no {FILES}; give the folder of Backboard's published files"
         )
-    files = [(path.name, path.read_bytes()) for path in paths]
+    files = [(path.name, _read(path)) for path in paths]
     read = _dataset(settings, dataset)
     _save(settings, read, parse_published(files, read), release)
 
@@ -70,10 +70,21 @@ def jsonl(
     from locomo_assets.imports.jsonl import parse_jsonl
 
     settings = read_settings()
-    data = file.read_bytes()
+    data = _read(file)
     read = _dataset(settings, dataset)
     results = parse_jsonl(file.name, data, read, system=system, question_protocol=protocol)
     _save(settings, read, results, release)
+
+
+def _read(path: Path) -> bytes:
+    from locomo_assets.imports.results import ImportRefusedError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImportRefusedError(
+            f"{path}: can't be read ({error.strerror}); give the file's path"
+        ) from None
 
 
 def _dataset(settings: Settings, source: str | None) -> "Dataset":
