@@ -28,7 +28,8 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
 
 
 _SHOWN = ("category", "vendor's name", "questions", "correct", "scored", "accuracy %",
-          "95 % interval", "unscored", "unanswered", "p50 ms", "p95 ms", "cost USD")  # fmt: skip
+          "95 % interval", "clustered SE", "unscored", "unanswered", "p50 ms", "p95 ms",
+          "cost USD")  # fmt: skip
 
 
 def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:

@@ -1,6 +1,7 @@
 """Accuracy as people read it: rows from the lens, as tables and a small chart.
 
-Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'.
+Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'; the
+clustered standard error, which SQL has no quantiles for, is `statistics.intervals`'.
 """
 
 import base64
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locomo_assets.history import lens
+from locomo_assets.statistics.intervals import Cluster, clustered_mean
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Accuracy:
 
     `accuracy_percent` is None where nothing was scored; `cost_usd` where a price is unknown.
     `imported`: measured elsewhere, and read from files.
+    `low_percent` and `high_percent` are Wilson's, `clustered_…` of the standard error clustered by
+    conversation, and None with less than two conversations, or all alike.
     """
 
     release: str
@@ -40,6 +44,9 @@ class Accuracy:
     tokens: int | None
     cost_usd: float | None
     imported: bool = False
+    clustered_se_percent: float | None = None
+    clustered_low_percent: float | None = None
+    clustered_high_percent: float | None = None
 
 
 _SQL = Path(__file__).with_name("accuracy.sql")
@@ -59,7 +66,15 @@ def _read(lens_path: Path, release: str | None, *, overall: bool) -> list[Accura
     given = {"release": release, "overall": overall}
     with lens.open_read_only(lens_path) as connection:
         rows = connection.execute(_SQL.read_text(), given).fetchall()
-    return [Accuracy(*row) for row in rows]
+    return [Accuracy(*row, *_clustered(by_conversation)) for *row, by_conversation in rows]
+
+
+def _clustered(by_conversation: Sequence[tuple[int, int]] | None) -> tuple[float | None, ...]:
+    """Standard error and bounds, in percent, of each conversation's scored and correct."""
+    found = clustered_mean([Cluster(*counts) for counts in by_conversation or ()])
+    if found.standard_error is None or found.interval is None:
+        return None, None, None
+    return tuple(round(100 * value, 2) for value in (found.standard_error, *found.interval))
 
 
 HEADINGS = (
@@ -71,6 +86,7 @@ HEADINGS = (
     "scored",
     "accuracy %",
     "95 % interval",
+    "clustered SE",
     "unscored",
     "unanswered",
     "p50 ms",
@@ -93,6 +109,7 @@ def cells(row: Accuracy) -> tuple[str, ...]:
         str(row.scored),
         _fixed(row.accuracy_percent, 2),
         f"{_fixed(row.low_percent, 1)} – {_fixed(row.high_percent, 1)}",
+        _fixed(row.clustered_se_percent, 2),
         str(row.unscored),
         str(row.unanswered),
         _fixed(row.latency_p50_ms, 0),

@@ -2,15 +2,30 @@
 -- else a row per series and category. The series with the newest verdicts comes first,
 -- the references (no-memory, full-context) last.
 WITH lines AS (
-    SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
+    SELECT *, 0 AS place, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
     UNION ALL BY NAME
     SELECT
         *,
+        category AS place,
         false AS overall,
         category || ' ' || official_name AS shown,
         vendor_name AS vendor_shown
     FROM accuracy_by_category
+),
+-- what the clustered standard error is worked out from
+conversations AS (
+    SELECT
+        release,
+        system,
+        question_protocol,
+        dataset_sha256,
+        judge,
+        coalesce(category, 0) AS place,
+        list([scored, correct] ORDER BY conversation) AS by_conversation
+    FROM accuracy_cells
+    WHERE conversation IS NOT NULL AND (category IS NOT NULL OR counts_in_score)
+    GROUP BY ALL
 ),
 newest AS (
     SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
@@ -35,13 +50,16 @@ SELECT
     round(100 * accuracy_high, 2) AS high_percent,
     round(latency_p50_ms, 1) AS latency_p50_ms,
     round(latency_p95_ms, 1) AS latency_p95_ms,
-    coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS tokens,
+    coalesce(input_tokens + output_tokens, input_tokens, output_tokens) AS tokens,
     CASE
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
     END AS cost_usd,
-    release IN (SELECT release FROM imported_files) AS imported
+    release IN (SELECT release FROM imported_files) AS imported,
+    by_conversation
 FROM lines
+LEFT JOIN conversations
+    USING (release, system, question_protocol, dataset_sha256, judge, place)
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY

@@ -18,6 +18,7 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
 
@@ -37,6 +38,9 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         "accuracy_percent": row.accuracy_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
+        "accuracy_clustered_se_percent": row.clustered_se_percent,
+        "accuracy_clustered_low_percent": row.clustered_low_percent,
+        "accuracy_clustered_high_percent": row.clustered_high_percent,
         "questions": row.questions,
         "scored": row.scored,
         "correct": row.correct,
@@ -108,9 +112,11 @@ def accuracy_metrics(
 def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
     _fresh_lens(workplace)
-    rows = by_release(workplace.settings.lens_path, None)
+    path = workplace.settings.lens_path
+    rows = by_release(path, None)
     return dg.MaterializeResult(
         metadata={
+            **{name: dg.MetadataValue.md(chart) for name, chart in trend_pictures(path).items()},
             "releases": len({row.release for row in rows}),
             "trend": dg.MetadataValue.md(trend_chart(rows)),
             "table": dg.MetadataValue.md(markdown_table(rows)),
