@@ -75,10 +75,10 @@ def report(
 
 
 def releases() -> None:
-    """The releases that were measured. Costs nothing."""
+    """The releases that were measured or imported. Costs nothing."""
     columns, rows = lens.query(
         read_settings().lens_path,
-        "SELECT release, system, judge, question_protocol, questions, accuracy "
-        "FROM accuracy_by_release ORDER BY ALL",
+        "SELECT release, system, judge, question_protocol, questions, accuracy, source "
+        "FROM accuracy_by_release LEFT JOIN release_order USING (release) ORDER BY ALL",
     )
     print_table(console(), columns, rows)

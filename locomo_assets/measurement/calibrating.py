@@ -85,5 +85,7 @@ async def _judge(bench: Bench, lineage: Lineage, left: Sequence[UnfinishedAttemp
     with noted_calls() as calls:
         saver = Saver(attempt, [_TABLE], calls=calls, prices=bench.prices, model=identity.model)
         async with saving(saver):
-            await gather_limited(verdict, [c for c in canaries.canaries if c.canary_id not in judged])
+            await gather_limited(
+                verdict, [c for c in canaries.canaries if c.canary_id not in judged]
+            )
     finish(attempt, bench.store, left, judge=identity.name, judge_digest=identity.digest())

@@ -19,6 +19,7 @@ class Accuracy:
     """One line of accuracy: a series, for a release or one category of it.
 
     `accuracy_percent` is None where nothing was scored; `cost_usd` where a price is unknown.
+    `imported`: measured elsewhere, and read from files.
     `low_percent` and `high_percent` are Wilson's, `clustered_…` of the standard error clustered by
     conversation, and None with less than two conversations, or all alike.
     """
@@ -42,6 +43,7 @@ class Accuracy:
     latency_p95_ms: float | None
     tokens: int | None
     cost_usd: float | None
+    imported: bool = False
     clustered_se_percent: float | None = None
     clustered_low_percent: float | None = None
     clustered_high_percent: float | None = None

@@ -18,6 +18,7 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.canaries import canary_numbers
 from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
@@ -86,6 +87,9 @@ def accuracy_metrics(
         metadata={
             **_numbers(rows[0]),
             **metadata_numbers(workplace.settings.lens_path, _series(rows[0])),
+            **canary_numbers(
+                workplace.settings.lens_path, rows[0].release, rows[0].system, rows[0].judge
+            ),
             "system": rows[0].system,
             "judge": rows[0].judge,
             "question_protocol": rows[0].question_protocol,
