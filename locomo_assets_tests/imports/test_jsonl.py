@@ -136,6 +136,7 @@ def test_lines_that_contradict_each_other_are_refused() -> None:
         (b"\n{", "a.jsonl, line 2: is not JSON"),
         (b"[1]\n", "a.jsonl, line 1: .*dictionary"),
         (b'{"judge": 1, "judge": 1}', "line 1: judge: the field stands there more than once"),
+        (b"9" * 5000, "line 1: Exceeds the limit"),
         (b"{}\xff", "a.jsonl: byte 2 is not UTF-8"),
     ],
 )
