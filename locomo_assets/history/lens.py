@@ -250,21 +250,11 @@ def _create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
     connection.execute(_sql("comments.sql"))
 
 
-# An import is one attempt over many conversations, which its rows alone name.
-_TOUCHED_BY_IMPORTS = """
-INSERT INTO touched_partitions
-SELECT DISTINCT answers.release, answers.conversation
-FROM answers
-JOIN changed USING (attempt_id)
-WHERE changed.asset = 'imported_results'
-"""
-
-
 def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
     connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
     connection.execute("CREATE TEMP TABLE gone AS SELECT unnest($1::VARCHAR[])", [list(gone)])
     connection.execute("CREATE TEMP TABLE changed AS FROM attempts WHERE attempt_id IN (FROM gone)")
-    connection.execute(_TOUCHED_BY_IMPORTS)
+    connection.execute(_sql("touched_by_imports.sql"))
 
 
 def _derive(
@@ -288,7 +278,7 @@ def _derive(
         "SELECT DISTINCT release, conversation FROM changed "
         "WHERE asset IN ('ingested_memories', 'answers', 'judgements')"
     )
-    connection.execute(_TOUCHED_BY_IMPORTS)
+    connection.execute(_sql("touched_by_imports.sql"))
     touched_questions = connection.execute(
         "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
     ).fetchone()

@@ -18,6 +18,7 @@ from locomo_assets.imports.results import (
 )
 from locomo_assets.imports.strict import StrictModel, decoded, read_model
 from locomo_assets.judging.verdict import Verdict
+from locomo_assets.judging.votes import majority
 from locomo_assets.locomo.model import Dataset, Question
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -143,7 +144,7 @@ def _verdict(line: _Line, where: str) -> ImportedVerdict:
     votes = [Verdict(vote) for vote in stated or ()]
     verdict, agreement = majority(votes)
     if verdict is Verdict.UNSCORED:
-        reason = line.reason or ("the votes are tied" if len(votes) > 1 else "unscored in the file")
+        reason = line.reason or ("no majority" if len(votes) > 1 else "unscored in the file")
         return ImportedVerdict(judge, verdict, line.reasoning, reason, len(votes))
     if line.reason is not None:
         raise ImportRefusedError(
@@ -151,18 +152,6 @@ def _verdict(line: _Line, where: str) -> ImportedVerdict:
             "`reasoning`"
         )
     return ImportedVerdict(judge, verdict, line.reasoning, None, len(votes), agreement)
-
-
-def majority(votes: list[Verdict]) -> tuple[Verdict, float | None]:
-    """The verdict most of the scored votes gave, and the share of all votes that gave it.
-
-    Unscored, None where they are tied, or none is scored.
-    """
-    correct, wrong = votes.count(Verdict.CORRECT), votes.count(Verdict.WRONG)
-    if correct == wrong:
-        return Verdict.UNSCORED, None
-    winner = Verdict.CORRECT if correct > wrong else Verdict.WRONG
-    return winner, max(correct, wrong) / len(votes)
 
 
 def _answer(

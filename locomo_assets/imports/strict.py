@@ -53,12 +53,8 @@ def read_model(model: type[M], text: str, where: str) -> M:
             "stored; nothing was imported"
         ) from None
     except (ValueError, RecursionError) as error:
-        cause = str(error) if isinstance(error, _RepeatedFieldError) else "it is nested too deeply"
+        cause = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
-
-
-class _RepeatedFieldError(ValueError):
-    pass
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -66,5 +62,5 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _RepeatedFieldError(f"{twice}: the field stands there more than once")
+        raise ValueError(f"{twice}: the field stands there more than once")
     return found

@@ -155,6 +155,8 @@ def test_changed_files_supersede_in_the_lens_that_is_there(world: World) -> None
     assert world.rows(counts) == [(SCORED, SCORED)]
     world.publish(lambda _: False)
     assert world.rows(counts) == [(SCORED, 0)]
+    # A correction is no second measurement, of which there would be noise.
+    assert world.rows("SELECT repeat, correct FROM accuracy_by_repeat") == [(1, 0)]
     world.publish()
     assert world.rows(counts) == [(SCORED, SCORED)]
     # What was superseded may go; what counts stays.
