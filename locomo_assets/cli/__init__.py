@@ -22,20 +22,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
-<<<<<<< HEAD
-    from locomo_assets.cli import (
-        care,
-        compare,
-        history,
-        imports,
-        judges,
-        remote,
-        run,
-        standin,
-    )
-=======
     from locomo_assets.cli import care, compare, history, imports, judges, remote, run, standin
->>>>>>> imports
 
     for module in (run, history, compare, judges, imports, care, remote, standin):
         module.register(app)
