@@ -72,7 +72,7 @@ def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
         judged = forecast.verdicts(
-            sum(counts),
+            sum(counts) * chosen.judge_votes,
             forecast.measured_verdicts(store, str(judge), chosen.judge_model),
             prices,
             chosen.judge_model,

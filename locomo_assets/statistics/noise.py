@@ -5,7 +5,9 @@ Here: repeats of one release, judged by the same judge. Which answers are repeat
 Two numbers bound the floor from below, and the larger is taken: the largest difference in accuracy
 that two repeats showed, and the difference that 95 of 100 pairs of repeats stay within if each
 question flips by itself at the rate that was seen. The first sees what moves a whole run (a bad
-day of the service) but little of it with few repeats; the second is well measured with two.
+day of the service) but little of it with few repeats, and counts only where the two repeats share
+at least half as many questions as are compared, for few questions differ by much; the second is
+well measured with two.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -57,7 +59,8 @@ def noise_floor(repeats: Sequence[Mapping[Question, bool]], compared: int) -> No
             len(repeats), 0, (), None, None, None, "measured once: its noise is not known"
         )
     flip_rate = sum(a != b for pair in seen for a, b in pair) / sum(len(pair) for pair in seen)
-    largest = max(abs(sum(a - b for a, b in pair)) / len(pair) for pair in seen)
+    differences = [(len(pair), abs(sum(a - b for a, b in pair)) / len(pair)) for pair in seen]
+    broad = [difference for shared, difference in differences if 2 * shared >= compared]
     by_flips = float(norm.ppf(1 - ALPHA / 2)) * sqrt(flip_rate / compared)
     times: dict[Question, int] = {}
     for repeat in repeats:
@@ -70,8 +73,8 @@ def noise_floor(repeats: Sequence[Mapping[Question, bool]], compared: int) -> No
         questions=len(repeated),
         accuracies=tuple(sum(share) / len(share) for share in shares if share),
         flip_rate=flip_rate,
-        largest_difference=largest,
-        floor=max(largest, by_flips),
+        largest_difference=max(difference for _, difference in differences),
+        floor=max([by_flips, *broad]),
         why_none=None,
     )
 

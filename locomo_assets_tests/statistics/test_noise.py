@@ -21,7 +21,16 @@ def test_two_repeats_by_hand() -> None:
     assert found.accuracies == (0.75, 0.25)
     assert found.flip_rate == 0.5
     assert found.largest_difference == 0.5
-    assert found.floor == 0.5  # seen: more than 1.96 · sqrt(0.5 / 400)
+    # so few questions say how often one flips, not how far a run of 400 moves
+    assert found.floor == pytest.approx(1.959964 * sqrt(0.5 / 400))
+
+
+def test_what_moves_a_whole_run_counts_where_the_repeats_are_broad() -> None:
+    newest = dict.fromkeys(range(100), True)
+    older = {number: number >= 30 for number in range(100)}
+    by_flips = 1.959964 * sqrt(0.3 / 200)
+    assert noise_floor([newest, older], compared=200).floor == pytest.approx(0.3)
+    assert noise_floor([newest, older], compared=201).floor == pytest.approx(by_flips, rel=0.01)
 
 
 def test_flips_that_cancel_out_still_make_a_floor() -> None:
