@@ -80,7 +80,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
     ):
-        context.instance.add_run_tags(context.run_id, process_tag())
+        context.instance.add_run_tags(context.run.run_id, process_tag())
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         orders = [
             Order(release=release, conversation=conversation, **config.model_dump())
