@@ -11,6 +11,7 @@ import typer
 from locomo_assets.cli.tables import accuracy_table, console, print_table
 from locomo_assets.history import lens
 from locomo_assets.history.errors import HistoryError
+from locomo_assets.reporting.accuracy import HEADINGS, by_release, cells, invalid_line
 from locomo_assets.settings import read_settings
 
 
@@ -50,20 +51,25 @@ def report(
     release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
 ) -> None:
     """Accuracy by category, of one release or of all. Costs nothing."""
-    path = read_settings().lens_path
+    settings = read_settings()
+    path = settings.lens_path
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
     if release is not None and (release,) not in {tuple(row) for row in known}:
         raise HistoryError(
             f"release {release}: not in the history; `locomo-assets releases` lists those that are"
         )
-    accuracy_table(console(), path, release)
+    limit = settings.max_error_percent
+    out = console()
+    for row in accuracy_table(out, path, release, max_error_percent=limit):
+        if not row.valid:
+            out.print(f"\n{invalid_line(row, limit)}", soft_wrap=True, highlight=False)
 
 
 def releases() -> None:
     """The releases that were measured. Costs nothing."""
-    columns, rows = lens.query(
-        read_settings().lens_path,
-        "SELECT release, system, judge, question_protocol, questions, accuracy "
-        "FROM accuracy_by_release ORDER BY ALL",
-    )
-    print_table(console(), columns, rows)
+    settings = read_settings()
+    rows = by_release(settings.lens_path, None, max_error_percent=settings.max_error_percent)
+    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
+    places = [HEADINGS.index(name) for name in shown]
+    texts = [cells(row) for row in sorted(rows, key=lambda row: row.release)]
+    print_table(console(), shown, [[text[place] for place in places] for text in texts])

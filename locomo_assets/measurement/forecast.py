@@ -102,11 +102,12 @@ def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str)
 def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool) -> Item:
     """Conversations go side by side, their turns in order: the longest one sets the time.
 
-    Calls are an assistant, a thread a session, a message and one look at its operation a turn.
+    Calls are an assistant, a thread a session and one look at it in the end, a message and one
+    look at its operation a turn.
     """
     turns = [len(one.turns) for one in conversations]
     sessions = sum(len(one.sessions) for one in conversations)
-    calls = len(turns) + sessions + 2 * sum(turns)
+    calls = len(turns) + 2 * sessions + 2 * sum(turns)
     minutes = max(turns, default=0) * turn.seconds / 60.0
     return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
 

@@ -1,5 +1,7 @@
 -- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
 -- else a row per series and category. The series with the newest verdicts comes first.
+-- A number is valid where errors took at most $max_error_percent of its own questions, and of its
+-- whole series: what failed in one category casts doubt on the rest of that release.
 WITH lines AS (
     SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
@@ -10,6 +12,14 @@ WITH lines AS (
         category || ' ' || official_name AS shown,
         vendor_name AS vendor_shown
     FROM accuracy_by_category
+),
+lines_and_errors AS (
+    SELECT
+        *,
+        max(error_share) FILTER (overall) OVER (
+            PARTITION BY release, system, question_protocol, dataset_sha256, judge
+        ) AS series_error_share
+    FROM lines
 ),
 newest AS (
     SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
@@ -29,6 +39,9 @@ SELECT
     correct,
     unscored,
     unanswered,
+    not_judged,
+    round(100 * error_share, 2) AS error_percent,
+    100 * greatest(error_share, coalesce(series_error_share, 0)) <= $max_error_percent AS valid,
     round(100 * accuracy, 2) AS accuracy_percent,
     round(100 * accuracy_low, 2) AS low_percent,
     round(100 * accuracy_high, 2) AS high_percent,
@@ -39,7 +52,7 @@ SELECT
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
     END AS cost_usd
-FROM lines
+FROM lines_and_errors
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY judged_at DESC NULLS LAST, release, system, judge, question_protocol, category

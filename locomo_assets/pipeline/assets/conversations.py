@@ -17,6 +17,7 @@ from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.measurement.runner import STAGES, Failed, measure
 from locomo_assets.measurement.stages import StageReport
+from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
@@ -67,6 +68,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             )
             for name, upstream, description in _SPECS
         ],
+        check_specs=checks.CONVERSATION,
         can_subset=True,
         group_name="measurement",
         partitions_def=grid,
@@ -106,6 +108,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             workplace.progress.listeners.pop()
         if failures:
             _log_reports(context, reports)
+            for failed in failures:
+                checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
             lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
             raise dg.Failure(
                 f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
@@ -118,6 +122,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             )
         for name in wanted:
             yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
+        _log_checks(context, reports)
 
     return measured_conversation
 
@@ -148,6 +153,15 @@ def _log_reports(
                 report.asset, partition=_key(order), metadata=_metadata(order, report)
             )
         )
+    _log_checks(context, reports)
+
+
+def _log_checks(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> None:
+    """After the materializations, so that each check is of the newest one."""
+    for order, report in reports:
+        checks.log_stage(context, report.asset, _key(order), report.numbers)
 
 
 class _Observer:
