@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills check dev lock screenshot
+.PHONY: run test test-kills chaos check dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
@@ -12,6 +12,10 @@ test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
 
 test-kills: .venv/test  ## A hundred killed writers of the history
 	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100
+
+LOCOMO10 ?= ../shared/data/locomo10.json
+chaos: .venv/test  ## Twenty killed runs over the whole of LOCOMO10, against a faulty stand-in
+	$(BIN)/python -m locomo_assets_tests.chaos $(LOCOMO10)
 
 check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff check .

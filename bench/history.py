@@ -1,8 +1,9 @@
 """Trend queries over many runs: `python bench/history.py --runs 1000`.
 
 Makes a synthetic history in a throw-away folder (the store's own attempts, ten conversations of
-154 questions a run), publishes the lens, and times each query: median of seven, warm. The same
-group-by on one bare DuckDB table of the verdicts stands beside them.
+154 questions a run, answers of 40 words, ten memories retrieved for each and traced to turns),
+publishes the lens, and times each query: median of seven, warm. The same group-by on one bare
+DuckDB table of the verdicts stands beside them.
 """
 
 import argparse
@@ -17,10 +18,13 @@ import duckdb
 
 from locomo_assets.history import lens
 from locomo_assets.history.lineage import Lineage
-from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.store import Attempt, HistoryStore
 
 QUESTIONS = 154
 CONVERSATIONS = 10
+ANSWER_WORDS = 40
+RETRIEVED = 10
+VOCABULARY = [f"word{number}" for number in range(5000)]
 QUERIES = {
     "accuracy by release × category": (
         "SELECT release, category, accuracy FROM accuracy_by_category"
@@ -28,6 +32,7 @@ QUERIES = {
     "accuracy_trend": "SELECT * FROM accuracy_trend WHERE category IS NULL",
     "flips of two releases": "SELECT * FROM flips('r0', 'r1')",
     "cost by month": "SELECT * FROM cost_by_month",
+    "scores by release": "SELECT * FROM scores_by_release",
     "group-by on all current verdicts": (
         "SELECT release, category, avg((verdict = 'correct')::INT) FROM current_judgements "
         "GROUP BY ALL"
@@ -35,21 +40,51 @@ QUERIES = {
 }
 
 
+def _begin(store: HistoryStore, asset: str, release: str | None, conversation: str) -> Attempt:
+    return store.begin(
+        Lineage(
+            asset=asset,
+            run_id=f"run-{release}",
+            release=release,
+            conversation=conversation,
+            code_version="bench",
+            dataset_sha256="bench",
+            system="synthetic",
+        )
+    )
+
+
+def _commit_questions(store: HistoryStore, dice: random.Random, conversation: str) -> None:
+    attempt = _begin(store, "locomo_dataset", None, conversation)
+    questions = [
+        {
+            "question_index": index,
+            "category": 1 + index % 4,
+            "question": f"question {index}",
+            "gold_answer": " ".join(dice.choices(VOCABULARY, k=5)),
+            "evidence": [f"D1:{index}"],
+        }
+        for index in range(QUESTIONS)
+    ]
+    attempt.append("questions", questions)
+    attempt.commit()
+
+
 def _commit(store: HistoryStore, dice: random.Random, release: str, conversation: str) -> None:
     now = datetime.now(UTC)
     call = {"endpoint": "POST /bench", "status": 200, "cost_usd": 0.001, "started_at": now}
+    ingestion_id = f"{release}/{conversation}"
+    ingested = _begin(store, "ingested_memories", release, conversation)
+    ingested.append(
+        "memory_operations",
+        [
+            {"ingestion_id": ingestion_id, "dia_id": f"D1:{turn}", "memory_ids": [f"m{turn}"]}
+            for turn in range(QUESTIONS)
+        ],
+    )
+    ingested.commit()
     for asset in ("answers", "judgements"):
-        attempt = store.begin(
-            Lineage(
-                asset=asset,
-                run_id=f"run-{release}",
-                release=release,
-                conversation=conversation,
-                code_version="bench",
-                dataset_sha256="bench",
-                system="synthetic",
-            )
-        )
+        attempt = _begin(store, asset, release, conversation)
         rows: list[dict[str, object]] = []
         for index in range(QUESTIONS):
             common: dict[str, object] = {
@@ -64,7 +99,10 @@ def _commit(store: HistoryStore, dice: random.Random, release: str, conversation
                     | {
                         "outcome": "answered",
                         "question": f"question {index}",
-                        "answer": f"answer {dice.random()}",
+                        "answer": " ".join(dice.choices(VOCABULARY, k=ANSWER_WORDS)),
+                        "ingestion_id": ingestion_id,
+                        "memory_mode": "Readonly",
+                        "retrieved": RETRIEVED,
                         "latency_ms": dice.uniform(50, 900),
                         "asked_at": now,
                     }
@@ -75,6 +113,13 @@ def _commit(store: HistoryStore, dice: random.Random, release: str, conversation
                 identity = {"judgement_id": f"j/{release}/{conversation}/{index}"}
                 rows.append(common | judged | identity)
         attempt.append(asset, rows)
+        if asset == "answers":
+            retrieved = [
+                {"answer_id": row["answer_id"], "rank": rank, "memory_id": f"m{memory}"}
+                for row in rows
+                for rank, memory in enumerate(dice.sample(range(QUESTIONS), RETRIEVED), start=1)
+            ]
+            attempt.append("retrieved_memories", retrieved)
         attempt.append("calls", [{"service": asset, **call} for _ in range(QUESTIONS)])
         attempt.commit()
 
@@ -97,6 +142,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = HistoryStore.open((Path(folder) / "history").as_uri())
         start = time.perf_counter()
+        for conversation in range(CONVERSATIONS):
+            _commit_questions(store, dice, f"conv-{conversation}")
         for run in range(runs):
             for conversation in range(CONVERSATIONS):
                 _commit(store, dice, f"r{run}", f"conv-{conversation}")

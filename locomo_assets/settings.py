@@ -71,11 +71,13 @@ class Settings(BaseSettings):
         validation_alias="OPENAI_BASE_URL",
         description="Where an OpenAI-compatible judge answers; default: OpenAI",
     )
-    question_protocol: Literal["isolated", "published"] = Field(
+    question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",
         validation_alias="LOCOMO_QUESTION_PROTOCOL",
         description="`isolated`: a fresh thread a question, memory Readonly, concurrent; "
-        "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant",
+        "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant; "
+        "`no-memory`, `full-context`: nothing ingested, memory off, the question alone or (costs "
+        "about 23,000 tokens a question) with the whole conversation",
     )
     memory_wait: Literal["turn", "conversation"] = Field(
         default="turn",

@@ -1,6 +1,6 @@
 """What asking is, and what comes of it, as frozen values.
 
-Here: the two protocols and the outcome of a question. A failure is an outcome (`unanswered`,
+Here: the protocols and the outcome of a question. A failure is an outcome (`unanswered`,
 with its reason), never an answer. Asking is `asking` and `published`; judging is another room.
 """
 
@@ -13,31 +13,41 @@ from locomo_assets.backboard.shapes import Memory
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
 
+ProtocolName = Literal["isolated", "published", "no-memory", "full-context"]
+
 
 @dataclass(frozen=True, slots=True)
 class AskProtocol:
     """How the questions are asked.
 
     `published`: all in one new thread, in the data set's order, memory Auto, so that a question
-    sees the earlier ones and may write memory. `isolated`: a fresh thread for each, memory
-    Readonly, side by side.
+    sees the earlier ones and may write memory. The others: a fresh thread for each, side by side.
+    `isolated`: memory Readonly. `no-memory` and `full-context`: memory off, on an assistant that
+    was told nothing; the question alone, or the whole conversation with it. These two are the
+    floor and the ceiling that a memory is seen between.
     """
 
-    name: Literal["published", "isolated"] = "isolated"
+    name: ProtocolName = "isolated"
     llm_provider: str | None = "google"
     llm_model: str | None = "gemini-2.5-pro"
     version: int = 1
 
     def __post_init__(self) -> None:
-        if self.name not in ("published", "isolated"):
+        if self.name not in _MEMORY_MODES:
             raise LocomoError(
-                f"question protocol {self.name!r} is unknown: choose `published` or `isolated`"
+                f"question protocol {self.name!r} is unknown: choose one of "
+                + ", ".join(_MEMORY_MODES)
             )
 
     @property
     def memory_mode(self) -> str:
         """Backboard's memory mode for the questions."""
-        return "Auto" if self.name == "published" else "Readonly"
+        return _MEMORY_MODES[self.name]
+
+    @property
+    def needs_ingestion(self) -> bool:
+        """Whether it asks an assistant that was told the conversation before."""
+        return self.memory_mode != "off"
 
     @property
     def writes_memory(self) -> bool:
@@ -58,6 +68,14 @@ class AskProtocol:
             "llm_provider": self.llm_provider,
             "llm_model": self.llm_model,
         }
+
+
+_MEMORY_MODES: dict[str, str] = {
+    "isolated": "Readonly",
+    "published": "Auto",
+    "no-memory": "off",
+    "full-context": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def _silent(_: AskProgress) -> None:
     pass
 
 
+def alone(question: Question) -> str:
+    """The question's own text, as its message."""
+    return question.question
+
+
 async def ask_question(
     client: BackboardClient,
     assistant_id: str,
@@ -50,8 +55,8 @@ async def ask_question(
     A failure is `unanswered`. Raises only `KeyRefusedError`, `UnreachableError` and, for an
     assistant that is not there, `NotFoundError`: what every further question would meet.
     """
-    if protocol.name == "isolated":
-        return await _ask_isolated(client, assistant_id, question, protocol)
+    if not protocol.writes_memory:
+        return await _ask_isolated(client, assistant_id, question, protocol, alone)
     thread = await _thread(client, assistant_id, thread_id, protocol)
     return await thread.ask(question)
 
@@ -64,12 +69,14 @@ async def ask_all(
     on_answer: Callable[[AnswerResult], Awaitable[None]],
     *,
     progress: Callable[[AskProgress], None] = _silent,
+    message: Callable[[Question], str] = alone,
     thread_id: str | None = None,
     asked_before: Sequence[Question] = (),
 ) -> tuple[AnswerResult, ...]:
     """Ask them all; the results stand in the order of the questions.
 
-    `on_answer` gets each result as it comes; if isolated, several at a time. To go on with a
+    `on_answer` gets each result as it comes; if isolated, several at a time, and `message` says
+    what is sent for a question. To go on with a
     published phase that was stopped, give its `thread_id` and the questions `asked_before`: a
     first question that the thread holds already is read back, not asked. Raises what
     `ask_question` raises, and what `on_answer` does; nothing is asked after that.
@@ -82,8 +89,8 @@ async def ask_all(
         lost = sum(one.outcome == "unanswered" for one in results.values())
         progress(AskProgress(len(results), len(questions), lost))
 
-    if protocol.name == "isolated":
-        await _all_isolated(client, assistant_id, questions, protocol, keep)
+    if not protocol.writes_memory:
+        await _all_isolated(client, assistant_id, questions, protocol, message=message, keep=keep)
     elif questions:
         thread = await _thread(client, assistant_id, thread_id, protocol)
         await _all_published(thread, questions, asked_before if thread_id else None, keep)
@@ -95,10 +102,12 @@ async def _all_isolated(
     assistant_id: str,
     questions: Sequence[Question],
     protocol: AskProtocol,
+    *,
+    message: Callable[[Question], str],
     keep: Callable[[AnswerResult], Awaitable[None]],
 ) -> None:
     async def one(question: Question) -> None:
-        await keep(await _ask_isolated(client, assistant_id, question, protocol))
+        await keep(await _ask_isolated(client, assistant_id, question, protocol, message))
 
     running: set[asyncio.Task[None]] = set()
     with first_failure():
@@ -147,9 +156,13 @@ async def _thread(
 
 
 async def _ask_isolated(
-    client: BackboardClient, assistant_id: str, question: Question, protocol: AskProtocol
+    client: BackboardClient,
+    assistant_id: str,
+    question: Question,
+    protocol: AskProtocol,
+    message: Callable[[Question], str],
 ) -> AnswerResult:
-    """In a fresh thread, and in another one if the answer is lost: Readonly writes nothing."""
+    """In a fresh thread, and in another one if the answer is lost: no memory is written."""
     thread_id: str | None = None
     asked_at: datetime | None = None
     reason, ask = "not asked", 0
@@ -160,7 +173,7 @@ async def _ask_isolated(
             asked_at = datetime.now(UTC)
             got = await client.ask(
                 thread_id,
-                question.question,
+                message(question),
                 memory=protocol.memory_mode,
                 llm_provider=protocol.llm_provider,
                 llm_model=protocol.llm_model,

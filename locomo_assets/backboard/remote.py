@@ -16,13 +16,13 @@ from locomo_assets.backboard.wire import BackboardClient
 # The published script's own assistants are called by the first four words alone: not ours.
 _OURS = re.compile(
     r"LoCoMo Test Assistant [0-9a-f]{8} "
-    r"(?:clone|(?P<conversation>[\w.-]+) (?P<release>[^\s|,*/\\\[\]]+))"
+    r"(?:clone|(?P<conversation>[\w.-]+) (?P<release>[^\s|,*/\\\[\]]+)(?: clone)?)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAssistant:
-    """One that a run made. A clone's name tells neither conversation nor release: both None.
+    """One that a run made. Clones by version 0.1.0 tell neither conversation nor release: None.
 
     `created_at` is None where the service does not say.
     """
@@ -55,7 +55,7 @@ def chosen(
     older_than: timedelta | None = None,
     release: str | None = None,
 ) -> list[OwnAssistant]:
-    """Those of a release (clones belong to none), made longer ago than `older_than`.
+    """Those of a release, made longer ago than `older_than`.
 
     One whose age is not known is never older. Oldest first.
     """

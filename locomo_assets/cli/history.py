@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console, print_table
+from locomo_assets.cli.tables import accuracy_table, console, print_table, scores_table
 from locomo_assets.history import lens
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.reporting.accuracy import HEADINGS, by_release, cells, invalid_line
@@ -50,7 +50,7 @@ def sql(
 def report(
     release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
 ) -> None:
-    """Accuracy by category, of one release or of all. Costs nothing."""
+    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing."""
     settings = read_settings()
     path = settings.lens_path
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
@@ -60,7 +60,9 @@ def report(
         )
     limit = settings.max_error_percent
     out = console()
-    for row in accuracy_table(out, path, release, max_error_percent=limit):
+    series = accuracy_table(out, path, release, max_error_percent=limit)
+    scores_table(out, path, release)
+    for row in series:
         if not row.valid:
             out.print(f"\n{invalid_line(row, limit)}", soft_wrap=True, highlight=False)
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.measurement.forecast import Item
+from locomo_assets.reporting import scores
 from locomo_assets.reporting.accuracy import (
     HEADINGS,
     Accuracy,
@@ -61,6 +62,28 @@ def accuracy_table(
         texts = [cells(row) for row in (*rows, whole)]
         print_table(out, _SHOWN, [[text[place] for place in places] for text in texts])
     return series_of_release
+
+
+def scores_table(out: Console, lens_path: Path, release: str | None) -> None:
+    """What is scored beside the judge, series by series, and what the memory adds."""
+    rows = scores.read_scores(lens_path, release)
+    for whole in (row for row in rows if row.category is None):
+        out.print(
+            f"\nbeside the judge: release {whole.release} · system {whole.system} · "
+            f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
+            markup=False,
+            highlight=False,
+        )
+        shown = [scores.cells(row) for row in rows if row.series == whole.series]
+        print_table(out, scores.HEADINGS, shown)
+        declined = scores.abstention_line(lens_path, whole)
+        if declined:
+            out.print(declined, markup=False, highlight=False)
+    references = scores.reference_text(lens_path, release)
+    if references:
+        out.print()
+    for line in references:
+        out.print(line, markup=False, highlight=False)
 
 
 def forecast_table(out: Console, items: Sequence[Item]) -> None:

@@ -36,6 +36,8 @@ from locomo_assets.history.errors import (
 from locomo_assets.history.lineage import Marker, MarkerName
 from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.text_scores import register_text_scores
+from locomo_assets.locomo.scoring import VERSION as SCORING_VERSION
 
 STORAGE_VERSION = "v1.5.0"
 
@@ -44,6 +46,7 @@ DERIVED = (
     "current_questions",
     "current_answers",
     "current_judgements",
+    "answer_scores",
     "accuracy_cells",
     "latency_by_release",
     "call_counts",
@@ -55,6 +58,8 @@ _VIEW_FILES = (
     "flips",
     "operations",
     "lineage",
+    "scores",
+    "reference_lines",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),
@@ -201,6 +206,7 @@ def _build(
     rows = 0
     with _connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
+        register_text_scores(connection)
         if fresh:
             _create(connection, store.history_id)
         connection.execute("BEGIN")
@@ -265,7 +271,7 @@ def _derive(
     connection.execute(
         "INSERT INTO touched_partitions "
         "SELECT DISTINCT release, conversation FROM changed "
-        "WHERE asset IN ('answers', 'judgements')"
+        "WHERE asset IN ('ingested_memories', 'answers', 'judgements')"
     )
     touched_questions = connection.execute(
         "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
@@ -273,7 +279,7 @@ def _derive(
     if touched_questions:
         connection.execute("DELETE FROM current_questions")
         connection.execute(f"INSERT INTO current_questions {_sql('derived/current_questions.sql')}")
-    for table in ("current_answers", "current_judgements"):
+    for table in ("current_answers", "current_judgements", "answer_scores"):
         connection.execute(
             f"DELETE FROM {table} AS c USING touched_partitions AS t "  # noqa: S608  # our own names
             "WHERE c.release = t.release AND c.conversation = t.conversation"
@@ -365,6 +371,7 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def definitions_sha256() -> str:
     """Identifies tables and views: a lens made from others is rebuilt."""
     parts = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
+    parts.append(f"scoring {SCORING_VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
         parts.append(_sql(f"{name}.sql"))

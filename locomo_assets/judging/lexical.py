@@ -24,22 +24,8 @@ from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.times import Span, spans, years_in
 from locomo_assets.judging.verdict import Verdict
 from locomo_assets.judging.words import STOP_STEMS, is_number, normalized, stems
+from locomo_assets.locomo.abstention import declines
 
-_ABSTAINS = re.compile(
-    r"""(?: n't \b | \b(?: not | no | never | without | nothing) \b ) \s+
-    (?: (?: been | be | explicitly | specifically | directly | clearly | currently | yet | any | a
-        | an | the | have | has | specific | direct | explicit | exact | further | enough | more
-        | particular | detailed | such | in ) \s+ )*
-    (?: mention | specif | state | provid | contain | includ | detail | avail | known\b | know\b
-      | record | clear\b | inform | memor | indicat | evidence | disclos | reveal | given\b | name
-      | confirm | sure\b | answer )
-    | \b no \s+ (?: \w+ \s+ ){1,3} (?: is | are | was | were | has\ been ) \s+
-      (?: mentioned | specified | stated | provided | given | recorded | known )
-    | \b(?: unable\ to | cannot\ (?: determine | answer | find | say | know ) | can't\ (?: determine
-      | answer | find | say | tell ) | unknown | unclear | undisclosed | limited\ information
-      | (?: don't | doesn't | do\ not | does\ not )\ have )\b""",
-    re.VERBOSE,
-)
 _UNKNOWABLE = re.compile(
     r"\b(?:not|never) (?:mentioned|specified|stated|known|answerable|available|given)\b|"
     r"\bno (?:information|mention|answer)\b|\bunknown\b|\bunanswerable\b|"
@@ -95,7 +81,7 @@ def compare(question: str, gold_answer: str, answer: str) -> tuple[bool, str]:
     """Whether the answer gives what the gold answer does, and the rule that decided."""
     if not answer.strip():
         return False, "The answer is empty."
-    abstains = _ABSTAINS.search(normalized(answer)) is not None
+    abstains = declines(normalized(answer))
     gold_text = normalized(gold_answer)
     if _UNKNOWABLE.search(gold_text):
         return abstains, (

@@ -9,21 +9,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.backboard.answers import AnswerResult
-from locomo_assets.backboard.asking import ask_all
+from locomo_assets.backboard.asking import alone, ask_all
+from locomo_assets.backboard.context import with_conversation
 from locomo_assets.backboard.errors import AmbiguousError, NotFoundError
-from locomo_assets.history.lineage import Marker, UnfinishedAttempt
+from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.history.lineage import UnfinishedAttempt
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_conversation
+from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, left_behind, resumable
 from locomo_assets.measurement.rows import Row, answer_numbers
 from locomo_assets.measurement.saving import Saver, saving
 from locomo_assets.measurement.stages import (
     StageReport,
-    answer_fingerprint,
     chosen_questions,
     counted_answers,
-    ingestion_or_raise,
     stored_answers,
 )
 
@@ -39,9 +40,9 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
     `stages.counted_answers`. `LeaseTakenError` if another run is at it.
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
-    ingestion = ingestion_or_raise(bench, order, sha256)
+    ground = ground_or_raise(bench, order, sha256)
     wanted = chosen_questions(conversation, order)
-    print_ = answer_fingerprint(bench, ingestion)
+    print_ = ground.answers
     lineage = bench.lineage(_ASSET, order, sha256)
     bench.progress.add(questions_to_do=len(wanted))
     if _without_answer(bench, order, print_, wanted):
@@ -51,7 +52,7 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
             if missing:
                 bench.progress.add(questions=len(wanted) - len(missing))
                 left = left_behind(bench.store, _ASSET, order, print_)
-                phase = _Phase(bench, order, sha256, conversation, print_, ingestion)
+                phase = _Phase(bench, order, conversation, ground)
                 return await phase.run(missing, left, wanted=len(wanted))
     bench.progress.add(questions=len(wanted))
     return StageReport(
@@ -71,10 +72,8 @@ def _without_answer(
 class _Phase:
     bench: Bench
     order: Order
-    sha256: str
     conversation: Conversation
-    fingerprint: str
-    ingestion: Marker
+    ground: Ground
 
     async def run(
         self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
@@ -89,18 +88,19 @@ class _Phase:
         }
         to_ask = [question for question in missing if question.question_index not in done]
         bench.progress.add(questions=len(missing) - len(to_ask))
-        lineage = bench.lineage(_ASSET, self.order, self.sha256)
-        attempt = bench.store.begin(resumable(lineage, self.order, self.fingerprint))
+        lineage = bench.lineage(_ASSET, self.order, self.ground.dataset_sha256)
+        attempt = bench.store.begin(resumable(lineage, self.order, self.ground.answers))
         rows: list[Row] = []
 
         async def keep(answer: AnswerResult) -> None:
             answer_id = f"{attempt.attempt_id}/{answer.question_index}"
+            cost_usd = _cost(bench, answer)
             row = {
                 **answer.row(),
                 "answer_id": answer_id,
-                "fingerprint": self.fingerprint,
-                "ingestion_id": self.ingestion.extra["ingestion_id"],
-                "cost_usd": _cost(bench, answer),
+                "fingerprint": self.ground.answers,
+                "ingestion_id": self.ground.ingestion_id,
+                "cost_usd": cost_usd,
             }
             rows.append(row)
             retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
@@ -109,7 +109,7 @@ class _Phase:
             if protocol.writes_memory:
                 # Only one question can be read back from the thread by whoever goes on.
                 await saver.save()
-            bench.progress.add(questions=1, cost_usd=row["cost_usd"] or 0.0)
+            bench.progress.add(questions=1, cost_usd=cost_usd or 0.0)
 
         with noted_calls() as calls:
             model = protocol.llm_model or ""
@@ -118,9 +118,16 @@ class _Phase:
                 if to_ask and protocol.writes_memory:
                     await self._ask_a_copy(to_ask, earlier, keep)
                 elif to_ask:
-                    assistant_id = str(self.ingestion.extra["assistant_id"])
-                    await ask_all(bench.client, assistant_id, to_ask, protocol, on_answer=keep)
-        finish(attempt, bench.store, left, ingestion_id=self.ingestion.extra["ingestion_id"])
+                    in_full = protocol.name == "full-context"
+                    await ask_all(
+                        bench.client,
+                        await self._assistant(),
+                        to_ask,
+                        protocol,
+                        on_answer=keep,
+                        message=with_conversation(self.conversation) if in_full else alone,
+                    )
+        finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
         counting = list(counted_answers([*earlier, *rows]).values())
         numbers = answer_numbers(counting, wanted, len(calls))
         return StageReport(
@@ -160,20 +167,58 @@ class _Phase:
         )
 
     async def _copy(self) -> str:
-        client = self.bench.client
-        name = f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} clone"
-        doubt: AmbiguousError | None = None
-        for ask in range(1, client.retry.asks + 1):
-            try:
-                assistant_id = str(self.ingestion.extra["assistant_id"])
-                return (await client.clone_assistant(assistant_id, name)).assistant.assistant_id
-            except AmbiguousError as error:
-                doubt = error
-                await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
-                found = await client.list_assistants(name=name)
-                if found:
-                    return found[0].assistant_id
-        raise doubt or AssertionError("at least one attempt is made")
+        client, assistant_id = self.bench.client, await self._assistant()
+        order = self.order
+        name = (
+            f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} "
+            f"{order.conversation} {order.release} clone"
+        )
+
+        async def clone() -> str:
+            return (await client.clone_assistant(assistant_id, name)).assistant.assistant_id
+
+        return await _made_once(client, name, clone)
+
+    async def _assistant(self) -> str:
+        """The ingested one; or one that is told nothing, whose name follows from what is asked.
+
+        Memory is off for the latter, so that whoever finds it by its name may ask it.
+        """
+        if self.ground.ingestion is not None:
+            return str(self.ground.ingestion.extra["assistant_id"])
+        client, order, told = self.bench.client, self.order, self.bench.ingest_protocol
+        name = (
+            f"LoCoMo Test Assistant {self.ground.answers[:8]} {order.conversation} {order.release}"
+        )[:255]
+        found = await client.list_assistants(name=name)
+        if found:
+            return found[0].assistant_id
+
+        async def create() -> str:
+            made = await client.create_assistant(
+                name,
+                description=told.description,
+                llm_provider=told.llm_provider,
+                llm_model=told.llm_model,
+            )
+            return made.assistant_id
+
+        return await _made_once(client, name, create)
+
+
+async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awaitable[str]]) -> str:
+    """The id of the assistant that `make` makes; where its answer is lost, it is looked for."""
+    doubt: AmbiguousError | None = None
+    for ask in range(1, client.retry.asks + 1):
+        try:
+            return await make()
+        except AmbiguousError as error:
+            doubt = error
+            await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
+            found = await client.list_assistants(name=name)
+            if found:
+                return found[0].assistant_id
+    raise doubt or AssertionError("at least one attempt is made")
 
 
 def _cost(bench: Bench, answer: AnswerResult) -> float | None:

@@ -6,8 +6,10 @@ forecast: what is stored already comes off.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from locomo_assets.backboard.context import conversation_text
+from locomo_assets.history.lineage import Marker, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import PriceTable
@@ -30,6 +32,10 @@ ASSUMED = "assumed"
 ASSUMED_TURN = Usage(2.0, 0.0, 0.0, ASSUMED)
 ASSUMED_ANSWER = Usage(8.0, 4000.0, 600.0, ASSUMED)
 ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
+ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
+NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
+_CHARACTERS_A_TOKEN = 4
+_NEWEST_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +51,55 @@ class Item:
     source: str
 
 
-def measured_answers(store: HistoryStore, system: str, model: str | None) -> Usage:
-    """The average answered question of this system and model (None: any; a service may answer
-    with a version of it, `model-001`), else the assumed one.
+def assumed_answer(question_protocol: str, conversation: Conversation) -> Usage:
+    """What a question to this conversation takes before any was measured."""
+    if question_protocol == "no-memory":
+        return ASSUMED_WITHOUT_MEMORY
+    if question_protocol == "full-context":
+        read = len(conversation_text(conversation)) / _CHARACTERS_A_TOKEN
+        return replace(
+            ASSUMED_WITHOUT_MEMORY,
+            input_tokens=read + ASSUMED_WITHOUT_MEMORY.input_tokens,
+            source="assumed, by the length of the text",
+        )
+    return ASSUMED_ANSWER
+
+
+def assumed_answers(
+    question_protocol: str, conversations: Sequence[Conversation], counts: Sequence[int]
+) -> Usage:
+    """The average of `assumed_answer` over so many questions of each conversation."""
+    each = [assumed_answer(question_protocol, one) for one in conversations]
+    asked = sum(counts)
+    if asked == 0:
+        return ASSUMED_ANSWER
+    read = sum(one.input_tokens * count for one, count in zip(each, counts, strict=True))
+    return replace(each[0], input_tokens=read / asked)
+
+
+def measured_answers(
+    store: HistoryStore, system: str, model: str | None, question_protocol: str, assumed: Usage
+) -> Usage:
+    """The average answered question of this system, protocol and model (None: any; a service may
+    answer with a version of it, `model-001`), else the assumed one.
     """
-    markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
-    columns = ("outcome", "llm_model", "latency_ms", "input_tokens", "output_tokens")
+    markers = [m for m in _newest(store, "answers") if m.lineage.system == system]
+    columns = (
+        "outcome",
+        "question_protocol",
+        "llm_model",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+    )
     rows = [
         row
         for row in store.read("answers", markers, columns).to_pylist()
-        if row["outcome"] == "answered" and (row["llm_model"] or "").startswith(model or "")
+        if row["outcome"] == "answered"
+        and row["question_protocol"] == question_protocol
+        and (row["llm_model"] or "").startswith(model or "")
     ]
-    return _average(rows, ASSUMED_ANSWER, "answers")
+    return _average(rows, assumed, "answers")
 
 
 def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
@@ -64,7 +107,7 @@ def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
     columns = ("judge_system", "judge_model", "latency_ms", "input_tokens", "output_tokens")
     rows = [
         row
-        for row in store.read("judgements", store.markers(asset="judgements"), columns).to_pylist()
+        for row in store.read("judgements", _newest(store, "judgements"), columns).to_pylist()
         if (row["judge_system"], row["judge_model"]) == (system, model)
     ]
     return _average(rows, ASSUMED_VERDICT, "verdicts")
@@ -72,7 +115,7 @@ def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
 
 def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Usage:
     """The average turn, its share of the waiting included, else the assumed one."""
-    markers = [m for m in store.markers(asset="ingested_memories") if m.lineage.system == system]
+    markers = [m for m in _newest(store, "ingested_memories") if m.lineage.system == system]
     columns = ("ingest_protocol", "turns_ingested", "duration_s")
     rows = [
         row
@@ -84,6 +127,12 @@ def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Us
         return ASSUMED_TURN
     seconds = sum(row["duration_s"] for row in rows) / turns
     return Usage(seconds, 0.0, 0.0, f"measured, {turns:,} turns")
+
+
+def _newest(store: HistoryStore, asset: str) -> list[Marker]:
+    """Enough to go by; a long history need not be read whole before each run."""
+    names = store.marker_names(f"attempts/asset={path_label(asset)}")
+    return store.read_markers(names[-_NEWEST_ATTEMPTS:])
 
 
 def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:

@@ -28,8 +28,11 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
     """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
 
     What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
-    run is at it.
+    run is at it. Nothing is done where the question protocol rests on no ingestion.
     """
+    if not bench.ask_protocol.needs_ingestion:
+        why = f"memory is off in the question protocol {bench.ask_protocol.label()}"
+        return StageReport(_ASSET, None, {"turns": 0, "requests": 0}, skipped=why)
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
     bench.progress.add(turns_to_do=len(conversation.turns))
     reused = _reused(bench, order, sha256, conversation)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.history.lineage import Marker
 from locomo_assets.locomo.model import Question
 from locomo_assets.measurement.bench import (
     Bench,
@@ -17,16 +16,16 @@ from locomo_assets.measurement.bench import (
     stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
+from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, first_complete, left_behind, resumable
+from locomo_assets.measurement.reusing import COPIED, is_by, verdicts_by_content
 from locomo_assets.measurement.rows import Row
 from locomo_assets.measurement.saving import Saver, saving
 from locomo_assets.measurement.stages import (
     StageReport,
-    answer_fingerprint,
     chosen_questions,
-    ingestion_or_raise,
     stored_answers,
 )
 
@@ -40,8 +39,8 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     attempt the first that is scored counts. `LeaseTakenError` if another run is at it.
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
-    ingestion = ingestion_or_raise(bench, order, sha256)
-    answers = stored_answers(bench, order, answer_fingerprint(bench, ingestion))
+    ground = ground_or_raise(bench, order, sha256)
+    answers = stored_answers(bench, order, ground.answers)
     wanted = [q for q in chosen_questions(conversation, order) if q.question_index in answers]
     if not wanted:
         raise NothingToMeasureError(
@@ -61,7 +60,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
                 return await _judge(
                     bench,
                     order,
-                    ingestion=ingestion,
+                    ground=ground,
                     answers=answers,
                     missing=missing,
                     stored=stored,
@@ -77,25 +76,21 @@ async def _judge(
     bench: Bench,
     order: Order,
     *,
-    ingestion: Marker,
+    ground: Ground,
     answers: Mapping[int, Row],
     missing: Sequence[Question],
     stored: Sequence[Row],
     wanted: int,
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = fingerprint({"ingestion": ingestion.attempt_id, "judge": identity.digest()})
+    print_ = fingerprint({"ingestion": ground.basis, "judge": identity.digest()})
     left = left_behind(bench.store, _ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
     to_judge = _without_verdict(missing, answers, _settled(earlier))
     bench.progress.add(verdicts=len(missing) - len(to_judge))
-    lineage = bench.lineage(_ASSET, order, str(ingestion.lineage.dataset_sha256))
+    lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
-    by_content = {
-        row["fingerprint"]: row
-        for row in [*stored, *_settled(earlier)]
-        if row["verdict"] != "unanswered"
-    }
+    by_content = verdicts_by_content(bench, order, [*stored, *_settled(earlier)])
     rows: list[Row] = []
 
     async def verdict(question: Question) -> None:
@@ -116,7 +111,8 @@ async def _judge(
         bench.store,
         left,
         judge=identity.name,
-        ingestion_id=ingestion.extra["ingestion_id"],
+        judge_digest=identity.digest(),
+        ingestion_id=ground.ingestion_id,
     )
     judged = {answers[question.question_index]["answer_id"] for question in missing}
     counting = first_complete(
@@ -168,7 +164,7 @@ def _stored_verdicts(bench: Bench, order: Order) -> list[Row]:
     markers = bench.store.markers(
         asset=_ASSET, release=order.release, conversation=order.conversation
     )
-    markers = [m for m in markers if m.extra.get("judge") == bench.judge.identity.name]
+    markers = [marker for marker in markers if is_by(marker, bench.judge.identity)]
     return _settled(bench.store.read("judgements", markers).to_pylist())
 
 
@@ -202,10 +198,9 @@ async def _verdict_row(
         return {**row, "verdict": "unanswered", "reason": answer["reason"], "cost_usd": 0.0}
     known = by_content.get(content)
     if known is not None:
-        copied = ("verdict", "reasoning", "reason", "agreement")
         return {
             **row,
-            **{name: known[name] for name in copied},
+            **{name: known[name] for name in COPIED},
             "reused_from_judgement_id": known["judgement_id"],
             "cost_usd": 0.0,
         }

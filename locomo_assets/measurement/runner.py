@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Bench, Order
@@ -33,6 +34,20 @@ class Failed:
     order: Order
     asset: str
     error: LocomoError | OSError
+
+
+def told_once(failures: Sequence[Failed]) -> str:
+    """The failures in one line: each cause once, behind the conversations that it stopped."""
+    stopped: dict[tuple[str, str], list[Failed]] = {}
+    for failed in failures:
+        # Their sums differ by what was under way; the limit is one.
+        is_limit = isinstance(failed.error, BudgetReachedError)
+        cause = BudgetReachedError.__name__ if is_limit else str(failed.error)
+        stopped.setdefault((failed.asset, cause), []).append(failed)
+    return "; ".join(
+        f"{', '.join(one.order.conversation for one in same)} at {asset}: {same[-1].error}"
+        for (asset, _), same in stopped.items()
+    )
 
 
 async def measure(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from locomo_assets.history.lineage import Marker
 from locomo_assets.locomo.model import Conversation, Question
-from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
+from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.resuming import first_complete
 from locomo_assets.measurement.rows import Numbers, Row
@@ -21,11 +21,15 @@ from locomo_assets.measurement.rows import Numbers, Row
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did: `attempt_id` is None where everything was there already."""
+    """What a stage did: `attempt_id` is None where everything was there already.
+
+    `skipped`: why there was nothing to do at all; then nothing is there, either.
+    """
 
     asset: str
     attempt_id: str | None
     numbers: Numbers = field(default_factory=dict)
+    skipped: str | None = None
 
 
 def ingest_fingerprint(bench: Bench, order: Order, dataset_sha256: str) -> str:
@@ -85,21 +89,3 @@ def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
         lambda row: int(row["question_index"]),
         lambda row: bool(row["outcome"] == "answered"),
     )
-
-
-def answer_fingerprint(bench: Bench, ingestion: Marker) -> str:
-    """What an answer depends on besides its question: the ingestion and the question protocol."""
-    return fingerprint(
-        {"ingestion": ingestion.attempt_id, "protocol": bench.ask_protocol.canonical()}
-    )
-
-
-def ingestion_or_raise(bench: Bench, order: Order, sha256: str) -> Marker:
-    """The current ingestion; `NothingToMeasureError` if there is none."""
-    ingestion = current_ingestion(bench, order, sha256)
-    if ingestion is None:
-        raise NothingToMeasureError(
-            f"{order.conversation} of release {order.release}: nothing is ingested under the "
-            "present data set, protocol and system; materialize ingested_memories first"
-        )
-    return ingestion

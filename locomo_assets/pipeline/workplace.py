@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.measurement.bench import Bench, Order, note_call
+from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.settings import Settings
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
+    from locomo_assets.measurement.forecast import Usage
     from locomo_assets.prices import PriceTable
 
 FREE_SYSTEMS = ("standin", "lexical")
@@ -69,7 +70,8 @@ class Workplace:
             system = (await client.probe()).system
             judge = await stack.enter_async_context(self._judge(prices, limits, budget))
             if budget is not None:
-                self._price(budget, prices, system, judge)
+                answer = self._expected_answer(store, orders)
+                self._price(budget, prices, system, judge, answer)
             yield Bench(
                 store=store,
                 client=client,
@@ -114,13 +116,31 @@ class Workplace:
         partitions = {(order.release, order.conversation) for order in orders}
         return Budget(self.settings.max_cost_usd, spent_usd(store, sorted(partitions)))
 
-    def _price(self, budget: "Budget", prices: "PriceTable", system: str, judge: "Judge") -> None:
+    def _expected_answer(self, store: HistoryStore, orders: Sequence[Order]) -> "Usage":
+        """The dearest that the first answers may be: with the longest conversation in them."""
+        from locomo_assets.measurement.forecast import ASSUMED_ANSWER, assumed_answer
+
+        each = [
+            assumed_answer(self.settings.question_protocol, stored_conversation(store, name)[0])
+            for name in sorted({order.conversation for order in orders})
+            if store.markers(asset="locomo_dataset", conversation=name)
+        ]
+        return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
+
+    def _price(
+        self,
+        budget: "Budget",
+        prices: "PriceTable",
+        system: str,
+        judge: "Judge",
+        answer: "Usage",
+    ) -> None:
         from locomo_assets.backboard.budget import ANSWER, VERDICT
-        from locomo_assets.measurement.forecast import ASSUMED_ANSWER, ASSUMED_VERDICT
+        from locomo_assets.measurement.forecast import ASSUMED_VERDICT
 
         identity = judge.identity
         paid = (
-            (ANSWER, system, self.settings.llm_model, ASSUMED_ANSWER),
+            (ANSWER, system, self.settings.llm_model, answer),
             (VERDICT, identity.system, identity.model, ASSUMED_VERDICT),
         )
         for kind, who, model, one in paid:
@@ -193,5 +213,9 @@ class Workplace:
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)
-        if record.error is not None or (record.status or 0) >= 400:
-            self.progress.add(errors=1)
+        self.progress.add(
+            requests=1,
+            errors=record.error is not None or (record.status or 0) >= 400,
+            input_tokens=record.input_tokens or 0,
+            output_tokens=record.output_tokens or 0,
+        )

@@ -1,5 +1,6 @@
 -- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
--- else a row per series and category. The series with the newest verdicts comes first.
+-- else a row per series and category. The series with the newest verdicts comes first,
+-- the references (no-memory, full-context) last.
 -- A number is valid where errors took at most $max_error_percent of its own questions, and of its
 -- whole series: what failed in one category casts doubt on the rest of that release.
 WITH lines AS (
@@ -55,4 +56,7 @@ SELECT
 FROM lines_and_errors
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
-ORDER BY judged_at DESC NULLS LAST, release, system, judge, question_protocol, category
+ORDER BY
+    -- references stand beside what is measured, not in its place
+    question_protocol IN ('no-memory', 'full-context'), judged_at DESC NULLS LAST,
+    release, system, judge, question_protocol, category

@@ -18,6 +18,7 @@ from locomo_assets.standin.gate import JUDGE_PREFIX, Gate, error_response
 from locomo_assets.standin.judge import JudgeCalls
 from locomo_assets.standin.memories import MemoryCalls
 from locomo_assets.standin.messages import MessageCalls
+from locomo_assets.standin.reading import Reader
 from locomo_assets.standin.retrieval import Retriever, Words
 from locomo_assets.standin.service import Service
 from locomo_assets.standin.settings import StandinSettings
@@ -30,7 +31,7 @@ def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
     """The application over `state`, which stays the caller's to close."""
     dice = Dice(settings.seed)
     words = Words()
-    service = Service(state, settings, dice, words, Retriever(state, words))
+    service = Service(state, settings, dice, words, Retriever(state, words), Reader(words))
     api = [
         # The two calls a run makes thousands of come first.
         *MessageCalls(service).routes(),

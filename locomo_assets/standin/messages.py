@@ -137,9 +137,10 @@ class MessageCalls:
             else []
         )
         question = self._save(thread, "user", said, remember=said.mode in ("on", "auto"))
+        asked, read = service.reader.read(said.content, MEMORIES_RETRIEVED)
         reply = None
         if not service.dice.hit("run_failed", service.settings.run_failed_share):
-            text = extraction.answer(said.content, found, service.words)
+            text = extraction.answer(asked, found or read, service.words)
             reply = service.state.save_message(
                 thread,
                 role="assistant",

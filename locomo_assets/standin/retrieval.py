@@ -40,7 +40,9 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class Index:
+    """Memories, their words by memory id, and BM25's numbers (None where there is no word)."""
+
     memories: tuple[Memory, ...]
     words: dict[str, list[str]]
     bm25: Any
@@ -67,41 +69,50 @@ class Retriever:
     def __init__(self, state: StandinState, words: Words) -> None:
         self._state = state
         self._words = words
-        self._indexes: OrderedDict[str, _Index] = OrderedDict()
+        self._indexes: OrderedDict[str, Index] = OrderedDict()
 
     def search(self, assistant_id: str, query: str, limit: int) -> list[Found]:
         """The best memories, best first; none that shares no word with the query."""
         index = self._index(assistant_id)
-        words = list(dict.fromkeys(self._words.of(query)))
-        if index is None or not words:
-            return []
-        scores: Sequence[float] = index.bm25.get_scores(words).tolist()
-        # Equal scores keep the order in which the memories came.
-        order = sorted(range(len(scores)), key=lambda i: -scores[i])[:limit]
-        return [Found(index.memories[i], scores[i]) for i in order if scores[i] > 0]
+        return [] if index is None else best(index, self._words.of(query), limit)
 
-    def _index(self, assistant_id: str) -> _Index | None:
+    def _index(self, assistant_id: str) -> Index | None:
         now = time.time()
         count, _ = self._state.memory_stats(assistant_id, now=now)
         if count == 0:
             return None
         known = self._indexes.get(assistant_id)
         if known is None or len(known.memories) != count:
-            known = self._build(self._state.memories(assistant_id, now=now), known)
+            known = index_of(self._state.memories(assistant_id, now=now), self._words, known)
             self._indexes[assistant_id] = known
             if len(self._indexes) > LARGEST_CACHE:
                 self._indexes.popitem(last=False)
         self._indexes.move_to_end(assistant_id)
         return known
 
-    def _build(self, memories: list[Memory], known: _Index | None) -> _Index:
-        import bm25s
 
-        old = known.words if known else {}
-        words = {
-            memory.memory_id: old.get(memory.memory_id) or self._words.of(memory.content)
-            for memory in memories
-        }
-        bm25 = bm25s.BM25()
-        bm25.index([words[memory.memory_id] for memory in memories], show_progress=False)
-        return _Index(tuple(memories), words, bm25)
+def index_of(memories: "Sequence[Memory]", words: Words, known: Index | None = None) -> Index:
+    """An index of these memories; words of those in `known` are not looked for again."""
+    old = known.words if known else {}
+    of_memory = {
+        memory.memory_id: old.get(memory.memory_id) or words.of(memory.content)
+        for memory in memories
+    }
+    if not any(of_memory.values()):
+        return Index(tuple(memories), of_memory, None)
+    import bm25s
+
+    bm25 = bm25s.BM25()
+    bm25.index([of_memory[memory.memory_id] for memory in memories], show_progress=False)
+    return Index(tuple(memories), of_memory, bm25)
+
+
+def best(index: Index, query: "Sequence[str]", limit: int) -> list[Found]:
+    """The memories that fit the query's words best, best first; none that shares no word."""
+    words = list(dict.fromkeys(query))
+    if index.bm25 is None or not words:
+        return []
+    scores: Sequence[float] = index.bm25.get_scores(words).tolist()
+    # Equal scores keep the order in which the memories came.
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])[:limit]
+    return [Found(index.memories[i], scores[i]) for i in order if scores[i] > 0]

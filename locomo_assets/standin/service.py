@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from locomo_assets.standin import wire
 from locomo_assets.standin.faults import Dice
+from locomo_assets.standin.reading import Reader
 from locomo_assets.standin.records import Assistant, Thread
 from locomo_assets.standin.retrieval import Retriever, Words
 from locomo_assets.standin.settings import StandinSettings
@@ -23,6 +24,7 @@ class Service:
     dice: Dice
     words: Words
     retriever: Retriever
+    reader: Reader
 
     def assistant(self, assistant_id: str) -> Assistant:
         """The assistant, or 404."""

@@ -20,6 +20,7 @@ from locomo_assets_tests.backboard.clients import KEY, quick_client
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 OURS = "LoCoMo Test Assistant 0123abcd conv-26 2026-11-23"
 CLONE = "LoCoMo Test Assistant 0123abcd clone"
+CLONE_OF_RELEASE = f"{OURS} clone"
 OTHERS = (
     "LoCoMo Test Assistant 0123abcd",
     "LoCoMo Test Assistant 0123ABCD conv-26 r1",
@@ -47,6 +48,8 @@ def own(name: str, release: str | None, days: float | None) -> OwnAssistant:
 def test_names_that_runs_give() -> None:
     found = own_assistant(assistant(OURS))
     assert found == OwnAssistant("a1", OURS, "conv-26", "2026-11-23", NOW)
+    newer = own_assistant(assistant(CLONE_OF_RELEASE))
+    assert newer == OwnAssistant("a1", CLONE_OF_RELEASE, "conv-26", "2026-11-23", NOW)
     clone = own_assistant(assistant(CLONE))
     assert clone == OwnAssistant("a1", CLONE, None, None, NOW)
 

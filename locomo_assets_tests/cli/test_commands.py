@@ -52,7 +52,9 @@ def test_sql_only_reads(measured: Path) -> None:
 
 
 def test_report_and_releases(measured: Path) -> None:
-    assert "standin" in _run(measured, "report", "--release", "r1").stdout
+    shown = _run(measured, "report", "--release", "r1").stdout
+    assert "standin" in shown
+    assert "recall@10 %" in shown
     assert "r1" in _run(measured, "releases").stdout
     assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
 

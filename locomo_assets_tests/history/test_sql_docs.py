@@ -30,6 +30,10 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         commit_answers(store, lineage("answers", release), mark=release)
         verdicts = ["wrong", *[verdict] * 9]
         commit_verdicts(store, lineage("judgements", release), verdicts, mark=release)
+    floor = "no-memory"
+    commit_answers(store, lineage("answers"), mark=floor, question_protocol=floor)
+    verdicts = ["wrong"] * 10
+    commit_verdicts(store, lineage("judgements"), verdicts, mark=floor, question_protocol=floor)
     commit(store, lineage("answers"), {"calls": [call(99, status=500)]})
     return refresh(store, folder / "history.duckdb").path
 

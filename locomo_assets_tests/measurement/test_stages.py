@@ -1,40 +1,32 @@
 """Stages beside each other and after each other, on a real stand-in in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.answers import AskProtocol
-from locomo_assets.backboard.ingesting import IngestProtocol
-from locomo_assets.backboard.limits import Limits
-from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.remote import list_own
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import take
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
-from locomo_assets.measurement.bench import Bench, Order, note_call
+from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.leasing import leased
-from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.stages import StageReport
-from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import BaseUrls, running_standin
-from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.history.making import lineage
+from locomo_assets_tests.measurement.benches import WIDTH, at_bench, cancelled_when, come_to
 from locomo_assets_tests.measurement.world import DATASET, Record, assert_told_once
 
 SAMPLE = DATASET.conversations[0]
 ORDER = Order(release="r1", conversation=SAMPLE.conversation)
 QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
-WIDTH = 4
 
 
 @pytest.fixture
@@ -54,47 +46,6 @@ def store(tmp_path: Path) -> HistoryStore:
     store = HistoryStore.open((tmp_path / "history").as_uri())
     store_dataset(store, DATASET, "run-0")
     return store
-
-
-@asynccontextmanager
-async def at_bench(
-    store: HistoryStore, urls: BaseUrls, run_id: str, protocol: str = "isolated"
-) -> AsyncIterator[Bench]:
-    async with BackboardClient(
-        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
-    ) as client:
-        yield Bench(
-            store=store,
-            client=client,
-            judge=LexicalJudge(),
-            system="standin",
-            base_url=urls.backboard,
-            ingest_protocol=IngestProtocol(memory_wait="conversation"),
-            ask_protocol=AskProtocol(name="published" if protocol == "published" else "isolated"),
-            prices=PriceTable.read(None),
-            run_id=run_id,
-        )
-
-
-async def come_to(bench: Bench, **counts: int) -> None:
-    """Until the progress has come so far."""
-    ((name, number),) = counts.items()
-    there = asyncio.Event()
-
-    def look(now: Counts) -> None:
-        if getattr(now, name) >= number:
-            there.set()
-
-    bench.progress.listeners.append(look)
-    await asyncio.wait_for(there.wait(), 30)
-
-
-async def cancelled_when(work: "asyncio.Task[StageReport]", bench: Bench, **counts: int) -> None:
-    """Stop the work as a signal does, once the progress has come so far."""
-    await come_to(bench, **counts)
-    work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
 
 
 async def test_two_runs_at_once_ingest_once(
@@ -176,7 +127,9 @@ async def test_stopped_published_asking_goes_on_in_its_thread(
     async with at_bench(store, urls, "two", "published") as bench:
         report = await answer_questions(bench, ORDER)
         clones = [
-            a for a in await bench.client.list_assistants() if (a.name or "").endswith(" clone")
+            own
+            for own in await list_own(bench.client)
+            if own.name.endswith(" clone") and own.release == "r1"
         ]
     assert report.numbers["answered"] == QUESTIONS
     assert len(clones) == 1
@@ -237,3 +190,59 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
 
     with pytest.raises(LeaseLostError, match="run other"):
         await work()
+
+
+class _PaidJudge(LexicalJudge):
+    """The lexical rules under a judge's name whose verdicts would be paid for."""
+
+    def __init__(self, parameters: dict[str, object] | None = None) -> None:
+        super().__init__()
+        self.asked = 0
+        self._identity = JudgeIdentity(
+            name="paid/generous@1", system="openai", model="paid", parameters=parameters or {}
+        )
+
+    @property
+    def identity(self) -> JudgeIdentity:
+        return self._identity
+
+    async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
+        self.asked += 1
+        return await super().judge(question, gold_answer, answer, category)
+
+
+async def _verdicts_paid(
+    store: HistoryStore, urls: BaseUrls, order: Order, judge: _PaidJudge
+) -> int:
+    async with at_bench(store, urls, f"run-{order.release}") as bench:
+        bench.judge = judge
+        await ingest_conversation(bench, Order(order.release, order.conversation))
+        await answer_questions(bench, Order(order.release, order.conversation))
+        judge.asked = 0
+        report = await judge_answers(bench, order)
+    assert report.numbers["verdicts"] == QUESTIONS
+    return judge.asked
+
+
+async def test_equal_words_are_judged_once_over_releases(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    r2 = Order("r2", SAMPLE.conversation)
+    paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
+    assert paid > 0
+    # The stand-in answers both releases alike.
+    assert await _verdicts_paid(store, urls, r2, _PaidJudge()) == 0
+    markers = store.markers(asset="judgements", release="r2")
+    rows = store.read("judgements", markers).to_pylist()
+    assert len(rows) == QUESTIONS
+    assert all(row["reused_from_judgement_id"] for row in rows)
+    again = Order("r2", SAMPLE.conversation, force=True)
+    assert await _verdicts_paid(store, urls, again, _PaidJudge()) == paid
+
+
+async def test_judge_with_other_parameters_is_another_judge(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
+    assert await _verdicts_paid(store, urls, ORDER, _PaidJudge({"temperature": 1.0})) == paid
+    assert await _verdicts_paid(store, urls, ORDER, _PaidJudge()) == 0

@@ -30,10 +30,16 @@ class Record:
         [(number,)] = self._rows("SELECT count(*) FROM messages WHERE role = ?", role)
         return int(str(number))
 
+    def times(self, role: str) -> list[float]:
+        """When each message of a role came, in epoch seconds."""
+        rows = self._rows("SELECT created_at FROM messages WHERE role = ?", role)
+        return [float(str(at)) for (at,) in rows]
+
     def told(self, conversation: str) -> list[list[str]]:
         """For each assistant of a conversation: what it was told and asked, in order."""
         assistants = self._rows(
-            "SELECT assistant_id FROM assistants WHERE name LIKE ? ORDER BY seq",
+            "SELECT assistant_id FROM assistants WHERE name LIKE ? AND name NOT LIKE '% clone' "
+            "ORDER BY seq",
             f"LoCoMo Test Assistant % {conversation} %",
         )
         said = (

@@ -34,3 +34,9 @@ COMMENT ON VIEW cost_by_run IS 'What each run''s requests cost; calls_of_unknown
 COMMENT ON VIEW cost_by_month IS 'What requests cost per month (UTC), system and service';
 COMMENT ON VIEW errors_by_endpoint IS 'Failed requests per release, endpoint and kind of failure, beside all requests there';
 COMMENT ON VIEW lineage IS 'From a verdict back: answer, retrieved memories, the turns they came from, ingestion, data set file, with run ids';
+COMMENT ON TABLE answer_scores IS 'Each current answer beside its verdict: token F1, exact match, abstention (category 5), words, evidence recall and reciprocal rank of what was retrieved';
+COMMENT ON VIEW scores_by_release IS 'Means of answer_scores over categories 1–4: text scores over answered questions, retrieval over those where it can be traced, length, latency';
+COMMENT ON VIEW scores_by_category IS 'Text scores, length and latency by category';
+COMMENT ON VIEW retrieval_by_category IS 'Evidence recall and mean reciprocal rank by category, with the share of retrieved memories that can be traced to turns';
+COMMENT ON VIEW abstention_by_release IS 'Category 5: how often it was declined, how often the trap was given, with the 95 % Wilson interval';
+COMMENT ON VIEW reference_lines IS 'A series beside what is reached without any memory (no-memory) and with the whole conversation in the message (full-context), compared over the questions scored in both';

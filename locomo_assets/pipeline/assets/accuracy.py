@@ -20,6 +20,7 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.scores import metadata_numbers
 
 
 def _fresh_lens(workplace: Workplace) -> None:
@@ -27,6 +28,10 @@ def _fresh_lens(workplace: Workplace) -> None:
         lens.refresh(workplace.store(), workplace.settings.lens_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _series(row: Accuracy) -> tuple[str, str, str, str]:
+    return row.release, row.system, row.question_protocol, row.dataset_sha256
 
 
 def _numbers(row: Accuracy) -> dict[str, float]:
@@ -84,6 +89,7 @@ def accuracy_metrics(
         metadata={
             "valid": rows[0].valid,
             **_numbers(rows[0]),
+            **metadata_numbers(workplace.settings.lens_path, _series(rows[0])),
             "system": rows[0].system,
             "judge": rows[0].judge,
             "question_protocol": rows[0].question_protocol,

@@ -15,9 +15,10 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure
+from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.forecasting import forecast_orders
 from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
@@ -82,21 +83,36 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         workplace: dg.ResourceParam[Workplace],
     ):
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
+        if not wanted:
+            raise dg.Failure(
+                "these checks are made with their assets: materialize the assets instead; what is "
+                "stored is checked again and not paid for again",
+                allow_retries=False,
+            )
         orders = [
             Order(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
         ]
         reports: list[tuple[Order, StageReport]] = []
-        run_metadata: dict[str, dg.MetadataValue] = {}
+        run_metadata: dict[str, Any] = {}
         workplace.progress.listeners.append(_Observer(context, wanted[-1]))
 
         async def work() -> list[Failed]:
             async with workplace.bench(context.run.run_id, orders) as bench:
+                forecast = forecast_orders(orders, wanted, workplace, bench)
+                context.log_event(
+                    dg.AssetObservation(
+                        wanted[-1],
+                        partition=context.partition_keys[0],
+                        metadata=forecast.metadata(),
+                    )
+                )
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
                 changes = limits_table(bench.client.limits.history)
                 run_metadata["request_limits"] = dg.MetadataValue.md(changes)
+                run_metadata.update(forecast.beside_actual())
                 return failures
 
         try:
@@ -110,18 +126,20 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             _log_reports(context, reports)
             for failed in failures:
                 checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
-            lines = [f"{f.order.conversation} at {f.asset}: {f.error}" for f in failures]
             raise dg.Failure(
-                f"{len(failures)} of {len(orders)} conversations failed: " + "; ".join(lines),
+                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}",
                 metadata=run_metadata,
                 allow_retries=False,
             )
+        skipped = _log_skipped(context, reports)
         for order, report in reports:
-            context.add_asset_metadata(
-                _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
-            )
+            if report.skipped is None:
+                context.add_asset_metadata(
+                    _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
+                )
         for name in wanted:
-            yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
+            if name not in skipped:
+                yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
         _log_checks(context, reports)
 
     return measured_conversation
@@ -147,7 +165,10 @@ def _log_reports(
     context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
 ) -> None:
     """Materializations of what was done, where the step itself is about to fail."""
+    _log_skipped(context, reports)
     for order, report in reports:
+        if report.skipped is not None:
+            continue
         context.log_event(
             dg.AssetMaterialization(
                 report.asset, partition=_key(order), metadata=_metadata(order, report)
@@ -161,7 +182,21 @@ def _log_checks(
 ) -> None:
     """After the materializations, so that each check is of the newest one."""
     for order, report in reports:
-        checks.log_stage(context, report.asset, _key(order), report.numbers)
+        if report.skipped is None:
+            checks.log_stage(context, report.asset, _key(order), report.numbers)
+
+
+def _log_skipped(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> set[str]:
+    """Observations of what there was no need to make, and why; the assets' names."""
+    skipped = [(order, report) for order, report in reports if report.skipped is not None]
+    for order, report in skipped:
+        metadata = {**report.numbers, "skipped": report.skipped}
+        context.log_event(
+            dg.AssetObservation(report.asset, partition=_key(order), metadata=metadata)
+        )
+    return {report.asset for _, report in skipped}
 
 
 class _Observer:

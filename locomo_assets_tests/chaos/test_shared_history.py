@@ -1,0 +1,29 @@
+"""Runs of two homes over one history on S3: they keep out of each other's way, and one goes on
+where the other was killed.
+"""
+
+import signal
+import time
+from pathlib import Path
+
+from locomo_assets_tests.chaos.place import Kill, served, until
+from locomo_assets_tests.measurement.world import DATASET
+
+
+def test_second_run_stops_and_goes_on_once_the_first_is_dead(s3_url: str, tmp_path: Path) -> None:
+    with served(tmp_path, DATASET, s3_url) as place:
+        with place.running(home=tmp_path / "first") as first:
+            until(lambda: place.done().turns >= 3, first)
+            # Asleep, so that it is still at work when the second has started.
+            first.send_signal(signal.SIGSTOP)
+            with place.running() as second:
+                _, errors = second.communicate(timeout=60)
+            assert second.returncode == 1
+            assert "is at work on it (its lease lasts until" in errors.splitlines()[-1]
+            assert "wait for that run or stop it" in errors.splitlines()[-1]
+            assert first.poll() is None
+            first.kill()
+            killed = Kill("turns", time.time(), place.done())
+        place.finish()
+        place.assert_whole()
+        place.assert_little_was_paid_twice([killed])
