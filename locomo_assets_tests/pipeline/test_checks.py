@@ -109,7 +109,7 @@ def test_every_check_passes_on_the_sample_by_partition(workplace: Workplace) -> 
 def test_broken_data_set_is_not_stored_and_nothing_is_asked(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "KNOWN_COUNTS", {SAMPLE.sha256: {n: 1 for n in range(1, 6)}})
+    monkeypatch.setattr(looks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
     with pytest.raises(LaunchError, match=r"counts_by_category: expected 5 questions"):
         launch(Launch(release="r1"), workplace)
     assert workplace.store().markers() == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.rows import to_rows
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.quality import dataset as looks
 from locomo_assets.quality.dataset import counts_by_category, schema
@@ -59,7 +60,7 @@ def test_schema_names_what_is_amiss(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{first.conversation} has no turns" in found.actual
     assert f"{first.conversation} has evidence that is no turn of it" in found.actual
 
-    rows = {table: [dict(row) for row in its] for table, its in looks.to_rows(SAMPLE).items()}
+    rows = {table: [dict(row) for row in its] for table, its in to_rows(SAMPLE).items()}
     rows["turns"] = [{**row, "mood": "glad"} for row in rows["turns"]]
     rows["questions"][0]["category"] = "four"
     monkeypatch.setattr(looks, "to_rows", lambda _: rows)

@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> HistoryStore:
 
 
 def measured(store: HistoryStore, verdicts: list[str], **columns: Any) -> None:
-    outcomes = [
+    outcomes: list[dict[str, Any]] = [
         {"outcome": "unanswered", "answer": None} if verdict == "unanswered" else {}
         for verdict in verdicts
     ]
