@@ -103,6 +103,13 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_JUDGE_PROMPT",
         description="`generous`, `strict`, or the path of a prompt file",
     )
+    judge_votes: int = Field(
+        default=1,
+        ge=1,
+        validation_alias="LOCOMO_JUDGE_VOTES",
+        description="How many votes the model gives on each answer, an odd number: more than half "
+        "decide; each is paid for",
+    )
     prices: Path | None = Field(
         default=None,
         validation_alias="LOCOMO_PRICES",
@@ -175,6 +182,13 @@ class Settings(BaseSettings):
         description="How old what runs left at the memory service must be for `remote delete` to "
         "remove it, where neither --older-than nor --release is given",
     )
+
+    @field_validator("judge_votes", mode="after")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError(f"{value} votes can be a tie; take an odd number")
+        return value
 
     @field_validator("home", mode="after")
     @classmethod

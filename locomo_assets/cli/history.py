@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,10 +50,23 @@ def sql(
 
 def report(
     release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with charts, comparison and flips here.")
+    ] = None,
 ) -> None:
-    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing."""
+    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing.
+
+    With --html: one self-contained page on the release (or the newest), compared with the one
+    before it.
+    """
     settings = read_settings()
     path = settings.lens_path
+    if html is not None:
+        from locomo_assets.reporting.page.html import write_page
+
+        written = write_page(path, html, release, max_error_percent=settings.max_error_percent)
+        print(f"{html}: release {written.whole.release}")
+        return
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
     if release is not None and (release,) not in {tuple(row) for row in known}:
         raise HistoryError(

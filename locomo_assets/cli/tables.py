@@ -34,7 +34,7 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
 
 
 _SHOWN = ("category", "vendor's name", "questions", "correct", "accuracy %", "95 % interval",
-          "unscored", "unanswered", "not judged", "errors %", "p50 ms", "p95 ms",
+          "clustered SE", "unscored", "unanswered", "not judged", "errors %", "p50 ms", "p95 ms",
           "cost USD")  # fmt: skip
 
 

@@ -56,6 +56,8 @@ _VIEW_FILES = (
     "release_order",
     "accuracy",
     "flips",
+    "flip_details",
+    "repeats",
     "operations",
     "lineage",
     "scores",

@@ -71,7 +71,7 @@ def forecast_items(
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
         judged = forecast.verdicts(
-            sum(counts),
+            sum(counts) * chosen.judge_votes,
             forecast.measured_verdicts(store, str(judge), chosen.judge_model),
             prices,
             chosen.judge_model,

@@ -198,6 +198,7 @@ class Workplace:
             yield LexicalJudge()
             return
         from locomo_assets.judging.llm import LLMJudge
+        from locomo_assets.judging.votes import VotingJudge
 
         async with LLMJudge.connect(
             api_key=chosen.openai_api_key.get_secret_value(),
@@ -209,7 +210,7 @@ class Workplace:
             limits=limits,
             budget=budget,
         ) as judge:
-            yield judge
+            yield VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)

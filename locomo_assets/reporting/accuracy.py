@@ -1,6 +1,7 @@
 """Accuracy as people read it: rows from the lens, as tables and a small chart.
 
-Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'.
+Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'; the
+clustered standard error, which SQL has no quantiles for, is `statistics.intervals`'.
 """
 
 import base64
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
+from locomo_assets.statistics.intervals import Cluster, clustered_mean
 
 
 class InvalidNumbersError(LocomoError):
@@ -27,6 +29,8 @@ class Accuracy:
     `accuracy_percent` is None where nothing was scored; `cost_usd` where a price is unknown.
     `error_percent` of the questions have no verdict (unscored, unanswered, not judged); `valid`
     says whether that is few enough for the accuracy to be taken for one.
+    `low_percent` and `high_percent` are Wilson's, `clustered_…` of the standard error clustered by
+    conversation, and None with less than two conversations, or all alike.
     """
 
     release: str
@@ -51,6 +55,9 @@ class Accuracy:
     latency_p95_ms: float | None
     tokens: int | None
     cost_usd: float | None
+    clustered_se_percent: float | None = None
+    clustered_low_percent: float | None = None
+    clustered_high_percent: float | None = None
 
 
 _SQL = Path(__file__).with_name("accuracy.sql")
@@ -78,7 +85,15 @@ def _read(
     given = {"release": release, "overall": overall, "max_error_percent": max_error_percent}
     with lens.open_read_only(lens_path) as connection:
         rows = connection.execute(_SQL.read_text(), given).fetchall()
-    return [Accuracy(*row) for row in rows]
+    return [Accuracy(*row, *_clustered(by_conversation)) for *row, by_conversation in rows]
+
+
+def _clustered(by_conversation: Sequence[tuple[int, int]] | None) -> tuple[float | None, ...]:
+    """Standard error and bounds, in percent, of each conversation's scored and correct."""
+    found = clustered_mean([Cluster(*counts) for counts in by_conversation or ()])
+    if found.standard_error is None or found.interval is None:
+        return None, None, None
+    return tuple(round(100 * value, 2) for value in (found.standard_error, *found.interval))
 
 
 def invalid_line(row: Accuracy, max_error_percent: float) -> str:
@@ -100,6 +115,7 @@ HEADINGS = (
     "scored",
     "accuracy %",
     "95 % interval",
+    "clustered SE",
     "unscored",
     "unanswered",
     "not judged",
@@ -122,8 +138,9 @@ def cells(row: Accuracy) -> tuple[str, ...]:
         str(row.questions),
         str(row.correct),
         str(row.scored),
-        _accuracy(row),
+        accuracy_text(row),
         f"{_fixed(row.low_percent, 1)} – {_fixed(row.high_percent, 1)}",
+        _fixed(row.clustered_se_percent, 2),
         str(row.unscored),
         str(row.unanswered),
         str(row.not_judged),
@@ -137,7 +154,7 @@ def cells(row: Accuracy) -> tuple[str, ...]:
     )
 
 
-def _accuracy(row: Accuracy) -> str:
+def accuracy_text(row: Accuracy) -> str:
     """Never a bare number where it is not valid, so that nobody takes it for one."""
     number = _fixed(row.accuracy_percent, 2)
     return number if row.valid else f"invalid ({number})"

@@ -4,11 +4,12 @@
 -- A number is valid where errors took at most $max_error_percent of its own questions, and of its
 -- whole series: what failed in one category casts doubt on the rest of that release.
 WITH lines AS (
-    SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
+    SELECT *, 0 AS place, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
     UNION ALL BY NAME
     SELECT
         *,
+        category AS place,
         false AS overall,
         category || ' ' || official_name AS shown,
         vendor_name AS vendor_shown
@@ -21,6 +22,20 @@ lines_and_errors AS (
             PARTITION BY release, system, question_protocol, dataset_sha256, judge
         ) AS series_error_share
     FROM lines
+),
+-- what the clustered standard error is worked out from
+conversations AS (
+    SELECT
+        release,
+        system,
+        question_protocol,
+        dataset_sha256,
+        judge,
+        coalesce(category, 0) AS place,
+        list([scored, correct] ORDER BY conversation) AS by_conversation
+    FROM accuracy_cells
+    WHERE conversation IS NOT NULL AND (category IS NOT NULL OR counts_in_score)
+    GROUP BY ALL
 ),
 newest AS (
     SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
@@ -52,8 +67,11 @@ SELECT
     CASE
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
-    END AS cost_usd
+    END AS cost_usd,
+    by_conversation
 FROM lines_and_errors
+LEFT JOIN conversations
+    USING (release, system, question_protocol, dataset_sha256, judge, place)
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY

@@ -59,6 +59,22 @@ def test_report_and_releases(measured: Path) -> None:
     assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
 
 
+def test_compare(measured: Path, tmp_path: Path) -> None:
+    home = tmp_path / "two"
+    shutil.copytree(measured, home)
+    assert _run(home, "run", "--release", "r1", "--questions", "6", "--force").returncode == 0
+    assert _run(home, "run", "--release", "r2", "--questions", "8").returncode == 0
+    assert "only r2" in _refused(_run(home, "compare", "r1", "r2"))
+    assert "it has r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
+    told = _run(home, "compare", "r1", "r2", "--intersection").stdout
+    assert told.startswith("Cannot tell whether r2 is better or worse than r1: no question changed")
+    assert "r1: 2 repeats of 12 questions, 0.0 % flip" in " ".join(told.split())
+    assert "note: left out: 4 of 16 questions only r2 has" in told
+    assert max(len(line) for line in told.splitlines()) <= 100
+    everything = _run(home, "compare", "r1", "r2", "--intersection", "--format", "json").stdout
+    assert json.loads(everything)["overall"]["verdict"]["word"] == "cannot tell"
+
+
 def test_history_is_cared_for(measured: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(measured, copy)
@@ -76,7 +92,7 @@ def test_history_is_cared_for(measured: Path, tmp_path: Path) -> None:
 
 def test_help_names_the_cost(tmp_path: Path) -> None:
     assert "paid" in _run(tmp_path, "run", "--help").stdout
-    for command in ("sql", "report", "releases", "standin"):
+    for command in ("sql", "report", "releases", "compare", "standin"):
         assert "cost" in _run(tmp_path, command, "--help").stdout.lower()
 
 

@@ -46,6 +46,7 @@ def test_cells_stand_under_their_headings() -> None:
     shown = dict(zip(HEADINGS, cells(ROW), strict=True))
     assert shown["accuracy %"] == "75.00"
     assert shown["95 % interval"] == "40.9 – 92.8"
+    assert shown["clustered SE"] == "–"
     assert shown["cost USD"] == "0.0000"
 
 

@@ -29,6 +29,8 @@ COMMENT ON VIEW accuracy_by_conversation IS 'The same by conversation (categorie
 COMMENT ON VIEW accuracy_by_category_and_conversation IS 'The same by category and conversation';
 COMMENT ON VIEW accuracy_trend IS 'Accuracy along the releases, overall (category null) and by category, with the change to the release before';
 COMMENT ON VIEW flips IS 'Questions whose verdict changed between a release and the one before; flips(a, b) compares any two';
+COMMENT ON VIEW repeats IS 'Every measurement of a question by the same release, system, question protocol, judge and models; repeat 1 is the current one, 2 the one before; A/A comparisons rest on it';
+COMMENT ON VIEW accuracy_by_repeat IS 'Accuracy (categories 1–4) of each repeat of a release';
 COMMENT ON TABLE latency_by_release IS 'Answer latency percentiles, to the first chunk and to the last';
 COMMENT ON VIEW cost_by_run IS 'What each run''s requests cost; calls_of_unknown_cost had tokens and no price, and are not in the sum';
 COMMENT ON VIEW cost_by_month IS 'What requests cost per month (UTC), system and service';

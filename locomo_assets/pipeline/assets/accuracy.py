@@ -20,6 +20,7 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
 
@@ -40,6 +41,9 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         "accuracy_percent" if row.valid else "accuracy_percent_not_valid": row.accuracy_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
+        "accuracy_clustered_se_percent": row.clustered_se_percent,
+        "accuracy_clustered_low_percent": row.clustered_low_percent,
+        "accuracy_clustered_high_percent": row.clustered_high_percent,
         "questions": row.questions,
         "scored": row.scored,
         "correct": row.correct,
@@ -130,10 +134,12 @@ def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckRe
 def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
     _fresh_lens(workplace)
-    limit = workplace.settings.max_error_percent
-    rows = by_release(workplace.settings.lens_path, None, max_error_percent=limit)
+    path, limit = workplace.settings.lens_path, workplace.settings.max_error_percent
+    rows = by_release(path, None, max_error_percent=limit)
+    pictures = trend_pictures(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
+            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "releases": len({row.release for row in rows}),
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(trend_chart(rows)),

@@ -1,0 +1,256 @@
+"""`compare`: two releases on the same questions, the verdict first. Free of cost.
+
+Here: layout for a terminal 100 columns wide, and JSON. The comparison is `reporting.comparison`'s.
+"""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from textwrap import shorten
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from locomo_assets.reporting.comparison import Comparison, Part, compare
+from locomo_assets.reporting.flips import Flip, Memory
+from locomo_assets.settings import read_settings
+from locomo_assets.statistics.intervals import CORRECTION, Interval
+from locomo_assets.statistics.noise import NoiseFloor
+from locomo_assets.statistics.words import Word
+
+_WIDTH = 100
+_TEXT = 400
+_MEMORIES = 3
+
+
+class Format(StrEnum):
+    """How the comparison is printed."""
+
+    text = "text"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command(name="compare")(compare_releases)
+
+
+def compare_releases(
+    a: Annotated[str, typer.Argument(help="The release compared with, the earlier one.")],
+    b: Annotated[str, typer.Argument(help="The release in question.")],
+    judge: Annotated[
+        str | None, typer.Option(help="By this judge's verdicts; default: the newest of both.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Questions asked by this protocol; default: the newest.")
+    ] = None,
+    intersection: Annotated[
+        bool, typer.Option("--intersection", help="Only the questions both have, if they differ.")
+    ] = False,
+    flips: Annotated[int, typer.Option(min=0, help="How many changed questions to list.")] = 5,
+    format: Annotated[Format, typer.Option(help="json has everything.")] = Format.text,
+) -> None:
+    """Is release B better than A, worse, or can't one tell? Costs nothing.
+
+    The verdict follows the difference's interval, clustered by conversation, and what repeats of
+    one release (`run --force`) differ by. Judge, protocol, data set and questions must be alike.
+    """
+    found = compare(
+        read_settings().lens_path,
+        a,
+        b,
+        judge=judge,
+        question_protocol=protocol,
+        intersection=intersection,
+    )
+    if format is Format.json:
+        print(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        return
+    plain = Console(highlight=False)
+    out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
+    _show(out, found, flips)
+
+
+def _show(out: Console, found: Comparison, flips: int) -> None:
+    a, b = found.a.release, found.b.release
+    word = found.overall.verdict.word
+    first = (
+        f"Cannot tell whether {b} is better or worse than {a}"
+        if word is Word.CANNOT_TELL
+        else f"{b} is {word} than {a}"
+    )
+    out.print(Text(f"{first}: {found.overall.verdict.because}."))
+    out.print(
+        Text(f"\njudge {found.judge} · questions {found.question_protocol} · system "
+             + " and ".join(dict.fromkeys((found.a.system, found.b.system))))
+    )  # fmt: skip
+    out.print(_numbers(found))
+    out.print()
+    out.print(_categories(found))
+    out.print(Text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
+    for note in found.notes:
+        out.print(Text(f"note: {note}"))
+    if flips:
+        shown = sorted(found.flips, key=lambda one: one.flip != "lost")[:flips]
+        for flip in shown:
+            out.print(_flip(flip, a, b))
+    if len(found.flips) > flips:
+        out.print(
+            Text(
+                f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions of all "
+                f"categories shown, lost ones first; all: --flips {len(found.flips)}, "
+                f"--format json, or SQL FROM flip_details('{a}', '{b}')"
+            )
+        )
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _numbers(found: Comparison) -> Table:
+    paired, noise = found.overall.paired, found.overall.noise
+    grid = _grid()
+    for side, correct, accuracy in (
+        (found.a, paired.correct_a, paired.accuracy_a),
+        (found.b, paired.correct_b, paired.accuracy_b),
+    ):
+        _row(
+            grid,
+            f"accuracy {side.release}",
+            f"{_percent(accuracy)} %  ({correct} of {paired.questions} questions of categories "
+            f"1–4, {paired.conversations} conversations)",
+        )
+    _row(grid, "difference", _difference(found))
+    _row(
+        grid,
+        "changed",
+        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {_equal(paired.mcnemar_p)} "
+        "(takes questions as independent)",
+    )
+    if paired.minimal_detectable_difference is not None:
+        _row(
+            grid,
+            "detectable",
+            f"{paired.minimal_detectable_difference * 100:.2f} points: a true difference of that "
+            "size is called in 80 of 100 such comparisons",
+        )
+    floor = "not known"
+    if noise.floor is not None:
+        floor = f"{noise.floor * 100:.2f} points, {'' if noise.exceeded else 'not '}exceeded"
+    sides = ((found.a.release, noise.a), (found.b.release, noise.b))
+    _row(
+        grid, "noise floor", f"{floor} ({'; '.join(f'{name}: {_noise(it)}' for name, it in sides)})"
+    )
+    return grid
+
+
+def _row(grid: Table, *cells: str) -> None:
+    grid.add_row(*(Text(cell) for cell in cells))
+
+
+def _difference(found: Comparison) -> str:
+    paired = found.overall.paired
+    if paired.difference is None:
+        return f"none: {paired.why_none}"
+    text = f"{paired.difference * 100:+.2f} points"
+    if paired.standard_error is None:
+        return f"{text}, without an interval: {paired.why_none}"
+    return (
+        f"{text}, 95 % interval {_interval(paired.interval)}, {_equal(paired.clustered_p)}; "
+        f"standard error {paired.standard_error * 100:.2f}, clustered by conversation "
+        f"({CORRECTION})"
+    )
+
+
+def _noise(noise: NoiseFloor) -> str:
+    if noise.flip_rate is None or noise.largest_difference is None:
+        return str(noise.why_none)
+    return (
+        f"{noise.repeats} repeats of {noise.questions} questions, {noise.flip_rate * 100:.1f} % "
+        f"flip, at most {noise.largest_difference * 100:.2f} points apart"
+    )
+
+
+def _categories(found: Comparison) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("category", overflow="fold")
+    for heading in ("questions", "A %", "B %", "points", "95 % interval", "+", "−", "McNemar",
+                    "Holm p"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    table.add_column("B is", overflow="fold")
+    for part in found.categories:
+        table.add_row(*(Text(cell) for cell in _category(part)))
+    return table
+
+
+def _category(part: Part) -> tuple[str, ...]:
+    paired = part.paired
+    return (
+        f"{part.category} {part.name}",
+        str(paired.questions),
+        _percent(paired.accuracy_a),
+        _percent(paired.accuracy_b),
+        "–" if paired.difference is None else f"{paired.difference * 100:+.2f}",
+        _interval(paired.interval),
+        str(paired.gains),
+        str(paired.losses),
+        _p(paired.mcnemar_p),
+        _p(part.p_holm),
+        str(part.verdict.word),
+    )
+
+
+def _flip(flip: Flip, a: str, b: str) -> Table:
+    grid = _grid()
+    grid.add_row("", "")
+    place = f"{flip.conversation}, question {flip.question_index}, category {flip.category}"
+    _row(grid, flip.flip.upper(), place)
+    _row(grid, "question", flip.question)
+    _row(grid, "gold", flip.gold_answer or "–")
+    for turn in flip.evidence:
+        _row(grid, "evidence", _short(f"{turn.dia_id} {turn.speaker or '–'}: {turn.text or '–'}"))
+    for release, answer, reasoning, memories in (
+        (a, flip.answer_a, flip.reasoning_a, flip.retrieved_a),
+        (b, flip.answer_b, flip.reasoning_b, flip.retrieved_b),
+    ):
+        _row(grid, release, _short(answer or "–"))
+        _row(grid, "  judge", _short(reasoning or "–"))
+        for memory in memories[:_MEMORIES]:
+            _row(grid, f"  memory {memory.rank}", _memory(memory))
+        if len(memories) > _MEMORIES:
+            _row(grid, "", f"and {len(memories) - _MEMORIES} more")
+    return grid
+
+
+def _memory(memory: Memory) -> str:
+    turns = f" [{', '.join(memory.dia_ids)}]" if memory.dia_ids else ""
+    score = "" if memory.score is None else f" ({memory.score:.3g})"
+    return _short(memory.memory or "–") + turns + score
+
+
+def _short(text: str) -> str:
+    return shorten(text, _TEXT, placeholder=" …")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f}"
+
+
+def _interval(interval: Interval | None) -> str:
+    return "–" if interval is None else f"{interval.low * 100:+.2f} … {interval.high * 100:+.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def _equal(value: float | None) -> str:
+    text = _p(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

@@ -1,0 +1,179 @@
+"""What the page says: a release's numbers, its trend, and its comparison with the one before.
+
+Here: reading and choosing. Numbers come from the room's other modules, the charts are `charts`',
+the layout is `page.html.j2`'s.
+
+The page follows one series (system, question protocol, judge, data set): the newest verdicts' of
+the release. Imported releases of other systems or judges are reference lines, never points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from locomo_assets import __version__
+from locomo_assets.history import lens
+from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release, invalid_line
+from locomo_assets.reporting.comparison import Comparison, compare
+from locomo_assets.reporting.errors import NotComparableError, UnknownReleaseError
+from locomo_assets.reporting.scores import (
+    Scores,
+    abstention_line,
+    read_scores,
+    reference_text,
+)
+
+REFERENCE_PROTOCOLS = ("no-memory", "full-context")
+_ORDER = Path(__file__).with_name("release_order.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A line that the trend is read against: its name says whose it is, and who judged."""
+
+    name: str
+    accuracy_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything on the page.
+
+    `trend` and `category_trends` are the series' releases, oldest first. `comparison` is with
+    `previous`; where it can't be made, `not_compared` says why.
+    """
+
+    made_at: datetime
+    version: str
+    whole: Accuracy
+    categories: tuple[Accuracy, ...]
+    others: tuple[Accuracy, ...]
+    trend: tuple[Accuracy, ...]
+    category_trends: dict[str, tuple[Accuracy, ...]]
+    references: tuple[Reference, ...]
+    scores: tuple[Scores, ...]
+    said: tuple[str, ...]
+    previous: str | None
+    comparison: Comparison | None
+    not_compared: str | None
+
+
+def read_content(
+    lens_path: Path, release: str | None = None, *, max_error_percent: float
+) -> Content:
+    """The page of a release, or of the newest one measured.
+
+    What is not valid by `max_error_percent` is compared with nothing.
+
+    Raises:
+        UnknownReleaseError: the release has no verdicts, or none has.
+    """
+    everything = by_release(lens_path, None, max_error_percent=max_error_percent)
+    order, imported = _order(lens_path)
+    of_release = [row for row in everything if row.release == release]
+    measured = [row for row in everything if row.release not in imported] or everything
+    if not measured or (release is not None and not of_release):
+        raise UnknownReleaseError(
+            f"release {release or '(any)'}: no verdicts in the history; `locomo-assets releases` "
+            "lists those that have"
+        )
+    whole = of_release[0] if release is not None else max(
+        measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
+    )  # fmt: skip
+    trend = _in_order([row for row in everything if _series(row) == _series(whole)], order)
+    parts = [
+        row
+        for row in by_category(lens_path, None, max_error_percent=max_error_percent)
+        if _series(row) == _series(whole)
+    ]
+    earlier = [
+        row.release for row in trend if row.valid and order[row.release] < order[whole.release]
+    ]
+    previous = earlier[-1] if earlier else None
+    comparison, not_compared = _compared(lens_path, whole, previous)
+    if not whole.valid:
+        comparison, not_compared = None, invalid_line(whole, max_error_percent)
+    scores = [
+        row
+        for row in read_scores(lens_path, whole.release)
+        if row.series
+        == (whole.release, whole.system, whole.question_protocol, whole.dataset_sha256)
+    ]
+    declined = [abstention_line(lens_path, row) for row in scores if row.category is None]
+    return Content(
+        made_at=datetime.now(UTC),
+        version=__version__,
+        whole=whole,
+        categories=tuple(row for row in parts if row.release == whole.release),
+        others=tuple(
+            row for row in everything if row.release == whole.release and row is not whole
+        ),
+        trend=trend,
+        category_trends={
+            name: _in_order([row for row in parts if row.category == name], order)
+            for name in sorted({row.category for row in parts})
+        },
+        references=_references(everything, whole, imported),
+        scores=tuple(scores),
+        said=tuple([line for line in declined if line] + reference_text(lens_path, whole.release)),
+        previous=previous,
+        comparison=comparison,
+        not_compared=not_compared,
+    )
+
+
+def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
+    """Each release's position, and which were imported."""
+    with lens.open_read_only(lens_path) as connection:
+        rows = connection.execute(_ORDER.read_text()).fetchall()
+    return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
+
+
+def _series(row: Accuracy) -> tuple[str, ...]:
+    return row.system, row.question_protocol, row.judge, row.dataset_sha256
+
+
+def _is_reference(row: Accuracy) -> bool:
+    return row.question_protocol in REFERENCE_PROTOCOLS
+
+
+def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy, ...]:
+    return tuple(sorted(rows, key=lambda row: order.get(row.release, 0)))
+
+
+def _compared(
+    lens_path: Path, whole: Accuracy, previous: str | None
+) -> tuple[Comparison | None, str | None]:
+    if previous is None:
+        return None, "it is the first release of its series: there is nothing to compare it with"
+    try:
+        found = compare(
+            lens_path,
+            previous,
+            whole.release,
+            judge=whole.judge,
+            question_protocol=whole.question_protocol,
+        )
+    except NotComparableError as error:
+        return None, str(error)
+    return found, None
+
+
+def _references(
+    everything: Sequence[Accuracy], whole: Accuracy, imported: set[str]
+) -> tuple[Reference, ...]:
+    """Floors and ceilings on the release's data set, and what others published."""
+    found = []
+    for row in everything:
+        if row.accuracy_percent is None or not row.valid:
+            continue
+        if row.dataset_sha256 != whole.dataset_sha256:
+            continue
+        same = (row.release, row.system, row.judge) == (whole.release, whole.system, whole.judge)
+        if _is_reference(row) and same and not _is_reference(whole):
+            found.append(Reference(row.question_protocol, row.accuracy_percent))
+        elif row.release in imported and _series(row) != _series(whole):
+            name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
+            found.append(Reference(name, row.accuracy_percent))
+    return tuple(found)

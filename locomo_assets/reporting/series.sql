@@ -1,0 +1,11 @@
+-- What two releases were measured and judged by: a row per series, with its newest verdict.
+SELECT
+    release,
+    coalesce(system, 'unknown') AS system,
+    question_protocol,
+    judge,
+    dataset_sha256,
+    coalesce(max(judged_at), 'epoch'::TIMESTAMPTZ) AS judged_at
+FROM current_judgements
+WHERE release IN ($a, $b)
+GROUP BY ALL

@@ -1,0 +1,106 @@
+"""How sure one mean is: Wilson's interval, and a standard error clustered by conversation.
+
+Here: a single mean. Two releases on the same questions are `paired`.
+
+Wilson's interval takes the questions as independent; those of one conversation are not, as they
+share a memory. The clustered standard error lets the questions of a conversation depend on each
+other in any way and asks only that conversations are independent. It is CR2 (Bell and McCaffrey
+2002), the sandwich estimator corrected for few and unequal clusters, and its interval takes
+Student's t with one degree of freedom less than there are conversations. With ten conversations
+t is 2.26 where the normal has 1.96.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ALPHA = 0.05
+CORRECTION = "CR2, t with (conversations - 1) degrees of freedom"
+
+
+class Interval(NamedTuple):
+    """Bounds at 95 %."""
+
+    low: float
+    high: float
+
+
+class Cluster(NamedTuple):
+    """One conversation: how many values it has, and their sum."""
+
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredMean:
+    """A mean over all values, with what the spread between the clusters says of it.
+
+    `clusters` counts those with values. `standard_error` and `interval` are None where
+    `why_none` says why; `mean` is None only where there is no value at all.
+    """
+
+    values: int
+    clusters: int
+    mean: float | None
+    standard_error: float | None
+    interval: Interval | None
+    why_none: str | None
+
+
+def wilson(correct: int, scored: int) -> Interval | None:
+    """Wilson's score interval of a rate; None where nothing was scored."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    if scored == 0:
+        return None
+    low, high = proportion_confint(correct, scored, alpha=ALPHA, method="wilson")
+    return Interval(float(low), float(high))
+
+
+def clustered_mean(
+    clusters: Sequence[Cluster], *, least: float = 0.0, most: float = 1.0
+) -> ClusteredMean:
+    """The mean of all values with its clustered standard error and interval.
+
+    The interval is cut to `least` … `most`, between which the values lie.
+    """
+    from scipy.stats import t
+
+    present = [cluster for cluster in clusters if cluster.size]
+    values = sum(cluster.size for cluster in present)
+    total = sum(cluster.total for cluster in present)
+    mean = total / values if values else None
+    why_none = _why_none(present, values, total)
+    if mean is None or why_none:
+        return ClusteredMean(values, len(present), mean, None, None, why_none)
+    error = _standard_error(present)
+    reach = float(t.ppf(1 - ALPHA / 2, len(present) - 1)) * error
+    interval = Interval(max(least, mean - reach), min(most, mean + reach))
+    return ClusteredMean(values, len(present), mean, error, interval, None)
+
+
+def _why_none(present: Sequence[Cluster], values: int, total: int) -> str | None:
+    if not present:
+        return "nothing was scored"
+    if len(present) == 1:
+        return "one conversation only: how much conversations differ is not known"
+    # In whole numbers, for a standard error of rounding errors would look like certainty.
+    if all(cluster.total * values == cluster.size * total for cluster in present):
+        return "all conversations have the same mean: their spread is not seen"
+    return None
+
+
+def _standard_error(present: Sequence[Cluster]) -> float:
+    """CR2 of the mean.
+
+    The regression of the clusters' means on a constant, weighted by their sizes, has the same
+    residual sums and leverages as that of all values, so its HC2 is the CR2 of the latter.
+    """
+    import numpy as np
+    from statsmodels.regression.linear_model import WLS
+
+    sizes = np.array([cluster.size for cluster in present], dtype=float)
+    totals = np.array([cluster.total for cluster in present], dtype=float)
+    fit = WLS(totals / sizes, np.ones(len(present)), weights=sizes).fit(cov_type="HC2")
+    return float(fit.bse[0])

@@ -1,0 +1,71 @@
+"""What `compare` prints of a history with changes, at 100 columns."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from locomo_assets.cli import compare
+from locomo_assets.history.lens import refresh
+from locomo_assets_tests.reporting.comparing import History
+
+APP = typer.Typer()
+compare.register(APP)
+
+
+@pytest.fixture
+def history(home: Path) -> History:
+    (home / "history").mkdir()
+    made = History(home / "history")
+    made.dataset(("conv-1", "conv-2", "conv-3"), 20)
+    # five signs a category each: conv-1 gains 4 and loses the adversarial one, conv-2 gains 2,
+    # conv-3 gains 3 and loses the adversarial one; four times
+    made.measure("r1", {"conv-1": "----+" * 4, "conv-2": "---++" * 4, "conv-3": "-+--+" * 4})
+    memories = [{"rank": n, "memory_id": f"m{n}", "memory": f"memory {n}"} for n in range(1, 6)]
+    after = {"conv-1": "++++-" * 4, "conv-2": "++-++" * 4, "conv-3": "++++-" * 4}
+    made.measure("r2", after, retrieved=memories)
+    refresh(made.store, made.lens_path)
+    return made
+
+
+def told(*arguments: str) -> str:
+    done = CliRunner().invoke(APP, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_verdict_comes_first_then_numbers_then_flips(history: History) -> None:
+    assert history.lens_path.exists()
+    text = told("r1", "r2")
+    lines = text.splitlines()
+    assert lines[0].startswith("r2 is better than r1: the difference of +75.00 points")
+    assert max(map(len, lines)) <= 100
+    order = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
+    places = [text.find(one) for one in order]
+    assert places == sorted(places)
+    assert -1 not in places
+    assert "5 of 44 changed questions of all categories shown" in text
+    assert "memory 3" in text
+    assert "and 2 more" in text
+    assert "memory 4" not in text
+
+
+def test_the_other_way_round_it_is_worse(history: History) -> None:
+    assert told("r2", "r1", "--flips", "0").startswith("r1 is worse than r2: the difference of -75")
+
+
+def test_flips_are_as_many_as_asked_for(history: History) -> None:
+    assert "LOST" not in told("r1", "r2", "--flips", "0")
+    every = told("r1", "r2", "--flips", "99")
+    assert every.count("GAINED") + every.count("LOST") == 44
+    assert "shown" not in every
+
+
+def test_json_has_everything(history: History) -> None:
+    found = json.loads(told("r1", "r2", "--format", "json"))
+    assert found["overall"]["verdict"]["word"] == "better"
+    assert len(found["flips"]) == 44
+    assert len(found["flips"][0]["retrieved_b"]) == 5
+    assert len(found["categories"]) == 5
