@@ -143,6 +143,38 @@ class Settings(BaseSettings):
         description="The most USD that what a run measures may have cost, earlier runs of the same "
         "conversations and release included; it stops before a call would pass it",
     )
+    max_error_percent: float = Field(
+        default=2.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_MAX_ERROR_PERCENT",
+        description="The most questions of a release, in percent, that may be without a verdict "
+        "(unscored, unanswered, not judged); above it its numbers are marked invalid",
+    )
+    min_accuracy_percent: float = Field(
+        default=85.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_MIN_ACCURACY_PERCENT",
+        description="The accuracy below which the check `accuracy` warns; the stand-in and the "
+        "rule-based judge are not held to it",
+    )
+    max_run_minutes: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_MAX_RUN_MINUTES",
+        description="The minutes of work on a release above which the check `run_time` warns",
+    )
+    max_trend_age_days: int = Field(
+        default=14,
+        ge=1,
+        validation_alias="LOCOMO_MAX_TREND_AGE_DAYS",
+        description="How old accuracy_trends may be before it counts as stale in the UI; half "
+        "that age is its warning",
+    )
     keep_assistants_days: int = Field(
         default=30,
         ge=0,

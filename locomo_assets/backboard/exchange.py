@@ -22,7 +22,6 @@ from locomo_assets.backboard import failures
 from locomo_assets.backboard.budget import ANSWER, Budget, place_in
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.errors import (
-    BackboardError,
     KeyRefusedError,
     PermanentError,
     RateLimitedError,
@@ -33,6 +32,7 @@ from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import RetrySettings
 from locomo_assets.backboard.sse import SseDecoder
 from locomo_assets.backboard.streaming import Run, RunReader
+from locomo_assets.secrecy import hide, hide_in_chain, keep_out_of_logs
 
 T = TypeVar("T")
 
@@ -113,6 +113,7 @@ class Exchange:
     ) -> None:
         self.base_url = _checked_url(base_url)
         self._key = _checked_key(api_key)
+        keep_out_of_logs(self._key)
         self._limits = limits
         self._timeouts = timeouts
         self._retry = retry
@@ -174,7 +175,7 @@ class Exchange:
         return await self._retrying(call, take, self._timeouts.stream_s, self._stream_phases, None)
 
     async def _read_run(self, call: Call, response: httpx.Response, sent: Sent) -> Run:
-        decoder, reader = SseDecoder(), RunReader(call.endpoint)
+        decoder, reader = SseDecoder(), RunReader(call.endpoint, self._clean)
         chunks = response.aiter_bytes()
         async for chunk in chunks:
             for event in decoder.feed(chunk):
@@ -240,8 +241,7 @@ class Exchange:
                 error = type(failure).__name__
                 if isinstance(failure, RateLimitedError):
                     self._throttled(call, sent, failure.retry_after_s)
-                if isinstance(failure, BackboardError):
-                    failure.args = (self._clean(str(failure)),)
+                hide_in_chain(failure, self._key)
                 raise
             finally:
                 self._record(_call_record(call, sent, error, number))
@@ -259,10 +259,10 @@ class Exchange:
                 response = await http.send(request, stream=True)
                 try:
                     sent.status = response.status_code
-                    sent.request_id = response.headers.get("x-request-id")
+                    sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:
                         await response.aread()
-                        raise failures.refused(call, self.base_url, response)
+                        raise failures.refused(call, self.base_url, response, self._clean)
                     return await take(response, sent)
                 finally:
                     await response.aclose()
@@ -277,7 +277,7 @@ class Exchange:
         self._limits.throttled(call.endpoint, sent.start, pause_s)
 
     def _clean(self, text: str) -> str:
-        return text.replace(self._key, "***")
+        return hide(text, self._key)
 
 
 def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> CallRecord:
@@ -301,10 +301,11 @@ def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> Call
 def _checked_url(base_url: str) -> str:
     try:
         url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
+    except httpx.InvalidURL:
+        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
         raise PermanentError(
-            f"the base URL cannot be read: {error}: set it to a full URL"
-        ) from error
+            "the base URL cannot be read: set it to a full URL, like https://host/api"
+        ) from None
     if url.scheme not in ("http", "https") or not url.host:
         raise PermanentError("the base URL must begin with http:// or https:// and name a host")
     if url.userinfo or url.query or url.fragment:

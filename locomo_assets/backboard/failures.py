@@ -5,6 +5,7 @@ drawn in `errors`; sending is `exchange`.
 """
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +88,13 @@ def unreadable(call: Call, base_url: str) -> BackboardError:
     )
 
 
-def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardError:
-    """For a status that is no success; the response's body must have been read."""
+def refused(
+    call: Call, base_url: str, response: httpx.Response, clean: Callable[[str], str]
+) -> BackboardError:
+    """For a status that is no success; the response's body must have been read.
+
+    `clean` takes keys out of what the server says.
+    """
     status = response.status_code
     kind: type[BackboardError]
     if status in (401, 402, 403):
@@ -105,7 +111,7 @@ def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardErr
     else:
         kind, way = RequestRefusedError, "the request does not suit this version of the service"
     return kind(
-        f"{call.endpoint} at {base_url} answered {status}{_detail(response)}: {way}",
+        f"{call.endpoint} at {base_url} answered {status}{_detail(response, clean)}: {way}",
         endpoint=call.endpoint,
         status=status,
         retry_after_s=parse_retry_after(response.headers.get("retry-after")),
@@ -121,7 +127,7 @@ def _answer_lost(call: Call, base_url: str, cause: str) -> BackboardError:
     )
 
 
-def _detail(response: httpx.Response) -> str:
+def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
     """What the server says is wrong, in a few words, without what we sent (`input` of a 422)."""
     try:
         raw = response.json()
@@ -131,7 +137,9 @@ def _detail(response: httpx.Response) -> str:
     if isinstance(detail, list):
         parts = [item for item in detail if isinstance(item, dict)]
         detail = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in parts)
-    return f" ({' '.join(detail.split())[:200]})" if isinstance(detail, str) and detail else ""
+    if not isinstance(detail, str) or not detail:
+        return ""
+    return f" ({clean(' '.join(detail.split()))[:200]})"
 
 
 def _cause(error: Exception) -> str:

@@ -116,6 +116,7 @@ class _Ingestion:
                 await self._watch.finish()
                 sweep.cancel()
             await self._watch.give_up()
+        messages_on_server = await self._count_on_server()
         memories = await self._client.list_memories(self._assistant_id)
         return IngestionResult(
             assistant_id=self._assistant_id,
@@ -124,6 +125,7 @@ class _Ingestion:
             operations=self._operations_in_order(),
             memories=tuple(memories),
             turns_read_back=sum(turn.latency_ms is None for turn in self._turns),
+            messages_on_server=messages_on_server,
             started_at=started_at,
             ended_at=datetime.now(UTC),
             duration_s=perf_counter() - start,
@@ -181,6 +183,27 @@ class _Ingestion:
                 # A request given up for lost may have been saved after its turn was sent again.
                 messages = said(await self._client.get_thread(thread_id))
                 check_turns(thread_id, session, messages, least=len(session.turns))
+
+    async def _count_on_server(self) -> int:
+        """How many messages the service itself counts, once each thread is seen to be right.
+
+        `ThreadMismatchError` where a thread does not hold its session's turns, each once: no
+        question must be asked of such a memory.
+        """
+
+        async def count(session: Session) -> int:
+            thread_id = self._threads[session.session_index]
+            messages = said(await self._client.get_thread(thread_id))
+            check_turns(thread_id, session, messages, least=len(session.turns))
+            return len(messages)
+
+        async with asyncio.TaskGroup() as group:
+            counts = [
+                group.create_task(count(session))
+                for session in self._conversation.sessions
+                if session.turns
+            ]
+        return sum(task.result() for task in counts)
 
     async def _thread(self, session: Session) -> str:
         known = self._threads.get(session.session_index)

@@ -72,7 +72,8 @@ class IngestProgress:
 class IngestionResult:
     """An ingested conversation: rows in order, what the service remembers now, and the times.
 
-    `turns_read_back` of its turns were learnt from the server's record instead of an answer.
+    `turns_read_back` of its turns were learnt from the server's record instead of an answer;
+    `messages_on_server` is how many messages its threads held when all was told.
     """
 
     assistant_id: str
@@ -81,6 +82,7 @@ class IngestionResult:
     operations: tuple[EndedOperation, ...]
     memories: tuple[Memory, ...]
     turns_read_back: int
+    messages_on_server: int
     started_at: datetime
     ended_at: datetime
     duration_s: float
@@ -100,6 +102,15 @@ class IngestionResult:
             "operations_timed_out": self.operations_with("timed_out"),
             "memories": len(self.memories),
             "duration_s": self.duration_s,
+        }
+
+    def completeness(self) -> dict[str, int]:
+        """What tells a complete ingestion, beside `numbers`: the service's own count of messages,
+        and the memory operations that were begun.
+        """
+        return {
+            "messages_on_server": self.messages_on_server,
+            "operations": sum(turn.memory_operation_id is not None for turn in self.turns),
         }
 
     def turn_rows(self) -> list[dict[str, object]]:

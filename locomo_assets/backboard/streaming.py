@@ -5,7 +5,7 @@ ends at `run_ended`. Framing is `sse`, the connection is `exchange`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,11 @@ class Run:
 
 
 class RunReader:
-    """Takes events in order; `result` after the run ended."""
+    """Takes events in order; `result` after the run ended. `clean` takes keys out of a text."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
         self._endpoint = endpoint
+        self._clean = clean
         self._pieces: list[str] = []
         self._memories: tuple[shapes.Memory, ...] = ()
         self._message_id: str | None = None
@@ -104,10 +105,11 @@ class RunReader:
     def _end(self, fields: Mapping[str, Any]) -> None:
         status = shapes.text(fields, "status")
         if status is not None and status.upper() != "COMPLETED":
-            raise self._failure(fields, f"run_ended with status {status[:40]}")
+            raise self._failure(fields, f"run_ended with status {self._clean(status)[:40]}")
         self._ended = fields
 
     def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
         said = [shapes.text(fields, name) for name in ("message", "error", "detail")]
         line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
-        return RunFailedError(" ".join(line.split())[:300], endpoint=self._endpoint)
+        line = self._clean(" ".join(line.split()))
+        return RunFailedError(line[:300], endpoint=self._endpoint)

@@ -12,6 +12,7 @@ import typer
 from locomo_assets.cli.tables import accuracy_table, console, print_table, scores_table
 from locomo_assets.history import lens
 from locomo_assets.history.errors import HistoryError
+from locomo_assets.reporting.accuracy import HEADINGS, by_release, cells, invalid_line
 from locomo_assets.settings import read_settings
 
 
@@ -58,11 +59,12 @@ def report(
     With --html: one self-contained page on the release (or the newest), compared with the one
     before it.
     """
-    path = read_settings().lens_path
+    settings = read_settings()
+    path = settings.lens_path
     if html is not None:
         from locomo_assets.reporting.page.html import write_page
 
-        written = write_page(path, html, release)
+        written = write_page(path, html, release, max_error_percent=settings.max_error_percent)
         print(f"{html}: release {written.whole.release}")
         return
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
@@ -70,15 +72,23 @@ def report(
         raise HistoryError(
             f"release {release}: not in the history; `locomo-assets releases` lists those that are"
         )
-    accuracy_table(console(), path, release)
-    scores_table(console(), path, release)
+    limit = settings.max_error_percent
+    out = console()
+    series = accuracy_table(out, path, release, max_error_percent=limit)
+    scores_table(out, path, release)
+    for row in series:
+        if not row.valid:
+            out.print(f"\n{invalid_line(row, limit)}", soft_wrap=True, highlight=False)
 
 
 def releases() -> None:
     """The releases that were measured or imported. Costs nothing."""
-    columns, rows = lens.query(
-        read_settings().lens_path,
-        "SELECT release, system, judge, question_protocol, questions, accuracy, source "
-        "FROM accuracy_by_release LEFT JOIN release_order USING (release) ORDER BY ALL",
-    )
-    print_table(console(), columns, rows)
+    settings = read_settings()
+    rows = by_release(settings.lens_path, None, max_error_percent=settings.max_error_percent)
+    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
+    places = [HEADINGS.index(name) for name in shown]
+    texts = [
+        (*(cells(row)[place] for place in places), "imported" if row.imported else "")
+        for row in sorted(rows, key=lambda row: row.release)
+    ]
+    print_table(console(), (*shown, ""), texts)

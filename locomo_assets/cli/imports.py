@@ -108,4 +108,6 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
     held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
     print(f"release {release}: {held} " + ("imported" if marker else "are there already"))
     lens.publish(store, settings.lens_path)
-    accuracy_table(console(), settings.lens_path, release)
+    accuracy_table(
+        console(), settings.lens_path, release, max_error_percent=settings.max_error_percent
+    )

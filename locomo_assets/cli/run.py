@@ -13,6 +13,7 @@ import typer
 
 from locomo_assets.cli.tables import accuracy_table, console, forecast_table
 from locomo_assets.measurement.progress import Counts
+from locomo_assets.reporting.accuracy import InvalidNumbersError, invalid_line
 from locomo_assets.settings import read_settings
 
 
@@ -68,13 +69,17 @@ def run(
         workplace.progress.listeners.append(terminal)
         launch(wanted, workplace)
     out = console()
-    accuracy_table(out, workplace.settings.lens_path, wanted.release)
+    limit = workplace.settings.max_error_percent
+    path = workplace.settings.lens_path
+    series = accuracy_table(out, path, wanted.release, max_error_percent=limit)
     home = workplace.settings.home
     out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
+    if series and not series[0].valid:
+        raise InvalidNumbersError(invalid_line(series[0], limit))
 
 
 class _Terminal:

@@ -8,7 +8,13 @@ from rich.table import Table
 
 from locomo_assets.measurement.forecast import Item
 from locomo_assets.reporting import scores
-from locomo_assets.reporting.accuracy import HEADINGS, by_category, by_release, cells
+from locomo_assets.reporting.accuracy import (
+    HEADINGS,
+    Accuracy,
+    by_category,
+    by_release,
+    cells,
+)
 
 
 def console() -> Console:
@@ -28,15 +34,19 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
 
 
 _SHOWN = ("category", "vendor's name", "questions", "correct", "scored", "accuracy %",
-          "95 % interval", "clustered SE", "unscored", "unanswered", "p50 ms", "p95 ms",
+          "95 % interval", "clustered SE", "unscored", "unanswered", "not judged", "errors %",
+          "p50 ms", "p95 ms",
           "cost USD")  # fmt: skip
 
 
-def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:
-    """Accuracy by category and overall, series by series."""
-    parts = by_category(lens_path, release)
+def accuracy_table(
+    out: Console, lens_path: Path, release: str | None, *, max_error_percent: float
+) -> list[Accuracy]:
+    """Accuracy by category and overall, a table a series; returns the series, newest first."""
+    parts = by_category(lens_path, release, max_error_percent=max_error_percent)
+    series_of_release = by_release(lens_path, release, max_error_percent=max_error_percent)
     places = [HEADINGS.index(name) for name in _SHOWN]
-    for whole in by_release(lens_path, release):
+    for whole in series_of_release:
         series = (whole.release, whole.system, whole.judge, whole.question_protocol)
         imported = " (imported)" if whole.imported else ""
         out.print(
@@ -54,6 +64,7 @@ def accuracy_table(out: Console, lens_path: Path, release: str | None) -> None:
         ]
         texts = [cells(row) for row in (*rows, whole)]
         print_table(out, _SHOWN, [[text[place] for place in places] for text in texts])
+    return series_of_release
 
 
 def scores_table(out: Console, lens_path: Path, release: str | None) -> None:

@@ -10,6 +10,8 @@ connections; bounded; Retry-After obeyed).
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import httpx2
@@ -25,6 +27,7 @@ from locomo_assets.judging.prompt import Prompt, PromptIdentity, read_prompt
 from locomo_assets.judging.recording import RecordingClient
 from locomo_assets.judging.verdict import Reply, Verdict, parse_reply
 from locomo_assets.prices import PriceTable
+from locomo_assets.secrecy import hide, keep_out_of_logs
 
 OPENAI_URL = "https://api.openai.com/v1"
 STANDIN = "standin"
@@ -113,10 +116,11 @@ class LLMJudge:
         chosen = read_prompt(prompt)
         url = _checked_url(base_url or OPENAI_URL)
         key = _checked_key(api_key)
+        keep_out_of_logs(key)
         limits = limits or Limits()
         http = RecordingClient(
             str(url),
-            record or _ignore,
+            partial(_without_key, key, record or _ignore),
             limits,
             httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
         )
@@ -179,6 +183,11 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens)
+
+
+def _without_key(key: str, record: Record, call: CallRecord) -> None:
+    request_id = call.request_id and hide(call.request_id, key)
+    record(replace(call, request_id=request_id))
 
 
 def _ignore(_call: CallRecord) -> None:
@@ -264,11 +273,11 @@ def _cause(error: openai.APIError, key: str) -> str:
     if isinstance(error, openai.APITimeoutError):
         return "no answer in time"
     if isinstance(error, openai.APIConnectionError):
-        return f"the answer was lost ({_cause_of_loss(error)})"
+        return f"the answer was lost ({hide(_cause_of_loss(error), key)})"
     status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else "failed"
     body = error.body.get("message") if isinstance(error.body, dict) else None
     # Servers repeat what they are sent, the key included.
-    said = " ".join(str(body or error.message).replace(key, "…").split())[:200]
+    said = hide(" ".join(str(body or error.message).split()), key)[:200]
     return f"{status}: {said}"
 
 
@@ -280,8 +289,12 @@ def _cause_of_loss(error: openai.APIConnectionError) -> str:
 def _checked_url(base_url: str) -> httpx2.URL:
     try:
         url = httpx2.URL(base_url)
-    except httpx2.InvalidURL as error:
-        raise JudgeError(f"the judge's base URL cannot be read: {error}; check it") from None
+    except httpx2.InvalidURL:
+        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
+        raise JudgeError(
+            "the judge's base URL cannot be read; set OPENAI_BASE_URL to a full URL, like "
+            "https://host/v1"
+        ) from None
     if url.scheme not in ("http", "https") or not url.host:
         raise JudgeError(
             "the judge's base URL must begin with http:// or https:// and name a host; check "

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from locomo_assets.backboard.context import conversation_text
+from locomo_assets.history.lineage import Marker, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import PriceTable
@@ -34,6 +35,7 @@ ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
 ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
 NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
 _CHARACTERS_A_TOKEN = 4
+_NEWEST_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def measured_answers(
     """The average answered question of this system, protocol and model (None: any; a service may
     answer with a version of it, `model-001`), else the assumed one.
     """
-    markers = [m for m in store.markers(asset="answers") if m.lineage.system == system]
+    markers = [m for m in _newest(store, "answers") if m.lineage.system == system]
     columns = (
         "outcome",
         "question_protocol",
@@ -105,7 +107,7 @@ def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
     columns = ("judge_system", "judge_model", "latency_ms", "input_tokens", "output_tokens")
     rows = [
         row
-        for row in store.read("judgements", store.markers(asset="judgements"), columns).to_pylist()
+        for row in store.read("judgements", _newest(store, "judgements"), columns).to_pylist()
         if (row["judge_system"], row["judge_model"]) == (system, model)
     ]
     return _average(rows, ASSUMED_VERDICT, "verdicts")
@@ -113,7 +115,7 @@ def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
 
 def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Usage:
     """The average turn, its share of the waiting included, else the assumed one."""
-    markers = [m for m in store.markers(asset="ingested_memories") if m.lineage.system == system]
+    markers = [m for m in _newest(store, "ingested_memories") if m.lineage.system == system]
     columns = ("ingest_protocol", "turns_ingested", "duration_s")
     rows = [
         row
@@ -125,6 +127,12 @@ def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Us
         return ASSUMED_TURN
     seconds = sum(row["duration_s"] for row in rows) / turns
     return Usage(seconds, 0.0, 0.0, f"measured, {turns:,} turns")
+
+
+def _newest(store: HistoryStore, asset: str) -> list[Marker]:
+    """Enough to go by; a long history need not be read whole before each run."""
+    names = store.marker_names(f"attempts/asset={path_label(asset)}")
+    return store.read_markers(names[-_NEWEST_ATTEMPTS:])
 
 
 def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:
@@ -143,11 +151,12 @@ def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str)
 def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool) -> Item:
     """Conversations go side by side, their turns in order: the longest one sets the time.
 
-    Calls are an assistant, a thread a session, a message and one look at its operation a turn.
+    Calls are an assistant, a thread a session and one look at it in the end, a message and one
+    look at its operation a turn.
     """
     turns = [len(one.turns) for one in conversations]
     sessions = sum(len(one.sessions) for one in conversations)
-    calls = len(turns) + sessions + 2 * sum(turns)
+    calls = len(turns) + 2 * sessions + 2 * sum(turns)
     minutes = max(turns, default=0) * turn.seconds / 60.0
     return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
 

@@ -91,7 +91,10 @@ async def _ingest(
                 progress=told,
             )
     began_at, earlier_s = time_at_work(bench.store, left)
-    numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
+    numbers: dict[str, int | float] = {
+        **result.numbers(),
+        "duration_s": earlier_s + result.duration_s,
+    }
     head = {
         **numbers,
         "ingestion_id": ingestion_id,
@@ -106,6 +109,7 @@ async def _ingest(
     }
     attempt.append("ingestions", [head])
     attempt.append("memories", [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()])
+    numbers |= result.completeness()
     finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
     return StageReport(
         _ASSET,

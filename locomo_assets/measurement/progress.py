@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is done of what is to do. `errors` counts HTTP requests that failed."""
+    """What is done of what is to do. `requests` counts HTTP requests, each try, with the tokens
+    they told of; `errors` those that failed.
+    """
 
     turns: int = 0
     turns_to_do: int = 0
@@ -18,7 +20,10 @@ class Counts:
     questions_to_do: int = 0
     verdicts: int = 0
     verdicts_to_do: int = 0
+    requests: int = 0
     errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
     cost_usd: float = 0.0
 
 

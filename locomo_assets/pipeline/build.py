@@ -4,6 +4,7 @@ Here: which assets, resources, sensors and executor there are. What they do is e
 """
 
 import warnings
+from datetime import timedelta
 
 import dagster as dg
 
@@ -27,7 +28,12 @@ def build_defs(
     from locomo_assets.pipeline.assets.results_history import results_history
 
     place = workplace or Workplace(settings or read_settings())
-    results = [results_history, accuracy_metrics, accuracy_trends]
+    stale = timedelta(days=place.settings.max_trend_age_days)
+    policy = dg.FreshnessPolicy.time_window(fail_window=stale, warn_window=stale / 2)
+    trends = accuracy_trends.map_asset_specs(
+        lambda spec: spec.replace_attributes(freshness_policy=policy)
+    )
+    results = [results_history, accuracy_metrics, trends]
     return dg.Definitions(
         assets=[
             locomo_dataset,

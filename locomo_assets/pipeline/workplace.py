@@ -214,5 +214,9 @@ class Workplace:
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)
-        if record.error is not None or (record.status or 0) >= 400:
-            self.progress.add(errors=1)
+        self.progress.add(
+            requests=1,
+            errors=record.error is not None or (record.status or 0) >= 400,
+            input_tokens=record.input_tokens or 0,
+            output_tokens=record.output_tokens or 0,
+        )

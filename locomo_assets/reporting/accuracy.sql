@@ -1,6 +1,8 @@
 -- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
 -- else a row per series and category. The series with the newest verdicts comes first,
 -- the references (no-memory, full-context) last.
+-- A number is valid where errors took at most $max_error_percent of its own questions, and of its
+-- whole series: what failed in one category casts doubt on the rest of that release.
 WITH lines AS (
     SELECT *, 0 AS place, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
@@ -12,6 +14,14 @@ WITH lines AS (
         category || ' ' || official_name AS shown,
         vendor_name AS vendor_shown
     FROM accuracy_by_category
+),
+lines_and_errors AS (
+    SELECT
+        *,
+        max(error_share) FILTER (overall) OVER (
+            PARTITION BY release, system, question_protocol, dataset_sha256, judge
+        ) AS series_error_share
+    FROM lines
 ),
 -- what the clustered standard error is worked out from
 conversations AS (
@@ -45,6 +55,9 @@ SELECT
     correct,
     unscored,
     unanswered,
+    not_judged,
+    round(100 * error_share, 2) AS error_percent,
+    100 * greatest(error_share, coalesce(series_error_share, 0)) <= $max_error_percent AS valid,
     round(100 * accuracy, 2) AS accuracy_percent,
     round(100 * accuracy_low, 2) AS low_percent,
     round(100 * accuracy_high, 2) AS high_percent,
@@ -57,7 +70,7 @@ SELECT
     END AS cost_usd,
     release IN (SELECT release FROM imported_files) AS imported,
     by_conversation
-FROM lines
+FROM lines_and_errors
 LEFT JOIN conversations
     USING (release, system, question_protocol, dataset_sha256, judge, place)
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)

@@ -143,6 +143,10 @@ def test_outcomes_add_up_and_adversarial_questions_stay_apart(world: World) -> N
         (5, "adversarial", False, 4, 4, 3, 2, 1, 0, 0, 1),
     ]
     assert world.rows("SELECT questions, scored FROM accuracy_by_conversation") == [(16, 11)]
+    assert world.rows("SELECT error_share FROM accuracy_by_release") == [(5 / 16,)]
+    assert world.rows(
+        "SELECT category, error_share FROM accuracy_by_category ORDER BY category"
+    ) == [(1, 0.5), (2, 0.25), (3, 0.25), (4, 0.25), (5, 0.25)]
     assert world.rows(
         "SELECT sum(questions), sum(scored) FROM accuracy_by_category_and_conversation "
         "WHERE counts_in_score"

@@ -2,8 +2,19 @@
 
 import base64
 from dataclasses import replace
+from typing import Any
 
-from locomo_assets.reporting.accuracy import HEADINGS, Accuracy, cells, markdown_table, trend_chart
+import pytest
+from matplotlib.axes import Axes
+
+from locomo_assets.reporting.accuracy import (
+    HEADINGS,
+    Accuracy,
+    cells,
+    invalid_line,
+    markdown_table,
+    trend_chart,
+)
 
 ROW = Accuracy(
     release="r1",
@@ -18,6 +29,9 @@ ROW = Accuracy(
     correct=6,
     unscored=1,
     unanswered=1,
+    not_judged=0,
+    error_percent=20.0,
+    valid=True,
     accuracy_percent=75.0,
     low_percent=40.93,
     high_percent=92.85,
@@ -40,6 +54,39 @@ def test_what_is_unknown_is_a_dash_not_a_zero() -> None:
     unknown = replace(ROW, accuracy_percent=None, cost_usd=None, latency_p50_ms=None)
     shown = dict(zip(HEADINGS, cells(unknown), strict=True))
     assert (shown["accuracy %"], shown["cost USD"], shown["p50 ms"]) == ("–", "–", "–")
+
+
+def test_what_is_not_valid_is_no_bare_number() -> None:
+    doubtful = replace(ROW, valid=False, accuracy_percent=75.0)
+    shown = dict(zip(HEADINGS, cells(doubtful), strict=True))
+    assert (shown["accuracy %"], shown["errors %"]) == ("invalid (75.00)", "20.00")
+    assert "invalid (75.00)" in markdown_table([doubtful])
+    line = invalid_line(doubtful, 2.0)
+    assert line.startswith("release r1: 20.00 % of its questions have no verdict")
+    assert "LOCOMO_MAX_ERROR_PERCENT" in line
+    assert "\n" not in line
+
+
+def test_chart_draws_what_is_not_valid_beside_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[list[str], list[float]]] = []
+    marked: list[tuple[list[str], list[float]]] = []
+    errorbar, plot = Axes.errorbar, Axes.plot
+
+    def watched_errorbar(self: Axes, x: list[str], y: list[float], **how: Any) -> object:
+        drawn.append((x, y))
+        return errorbar(self, x, y, **how)
+
+    def watched_plot(self: Axes, *given: Any, **how: Any) -> object:
+        if how.get("color") == "grey":
+            marked.append(given[:2])
+        return plot(self, *given, **how)
+
+    monkeypatch.setattr(Axes, "errorbar", watched_errorbar)
+    monkeypatch.setattr(Axes, "plot", watched_plot)
+    rows = [ROW, replace(ROW, release="r0", valid=False, accuracy_percent=99.0)]
+    assert trend_chart(rows).startswith("![accuracy")
+    assert drawn == [(["r1"], [75.0])]
+    assert marked == [(["r0"], [99.0])]
 
 
 def test_markdown_keeps_its_columns() -> None:

@@ -8,9 +8,12 @@ import dagster as dg
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
+from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.lineage import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.quality import release as quality
+from locomo_assets.quality.comparing import judge_canaries, not_below_previous
 from locomo_assets.reporting.accuracy import (
     Accuracy,
     by_category,
@@ -19,6 +22,7 @@ from locomo_assets.reporting.accuracy import (
     trend_chart,
 )
 from locomo_assets.reporting.canaries import canary_numbers
+from locomo_assets.reporting.page.content import previous_release
 from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
@@ -36,7 +40,8 @@ def _series(row: Accuracy) -> tuple[str, str, str, str]:
 
 def _numbers(row: Accuracy) -> dict[str, float]:
     numbers: dict[str, float | None] = {
-        "accuracy_percent": row.accuracy_percent,
+        # The UI plots it over the releases, so what is not valid goes by another name.
+        "accuracy_percent" if row.valid else "accuracy_percent_not_valid": row.accuracy_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
         "accuracy_clustered_se_percent": row.clustered_se_percent,
@@ -47,6 +52,8 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         "correct": row.correct,
         "unscored": row.unscored,
         "unanswered": row.unanswered,
+        "not_judged": row.not_judged,
+        "error_percent": row.error_percent,
         "latency_p50_ms": row.latency_p50_ms,
         "latency_p95_ms": row.latency_p95_ms,
         "tokens": row.tokens,
@@ -57,6 +64,7 @@ def _numbers(row: Accuracy) -> dict[str, float]:
 
 @dg.asset(
     partitions_def=releases,
+    check_specs=checks.RELEASE,
     group_name="results",
     kinds={"duckdb"},
     owners=["team:evaluation"],
@@ -72,19 +80,21 @@ def _numbers(row: Accuracy) -> dict[str, float]:
 )
 def accuracy_metrics(
     context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """The newest series of the release as numbers (the UI plots them), all of them as a table."""
     _fresh_lens(workplace)
-    rows = by_release(workplace.settings.lens_path, context.partition_key)
+    path, release = workplace.settings.lens_path, context.partition_key
+    limit = workplace.settings.max_error_percent
+    rows = by_release(path, release, max_error_percent=limit)
     if not rows:
         raise dg.Failure(
-            f"release {context.partition_key}: no verdicts in the history; materialize its "
-            "judgements first",
+            f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
         )
-    categories = by_category(workplace.settings.lens_path, context.partition_key)
+    categories = by_category(path, release, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
+            "valid": rows[0].valid,
             **_numbers(rows[0]),
             **metadata_numbers(workplace.settings.lens_path, _series(rows[0])),
             **canary_numbers(
@@ -96,10 +106,32 @@ def accuracy_metrics(
             "dataset_sha256": rows[0].dataset_sha256,
             "by_category": dg.MetadataValue.md(markdown_table(categories)),
             "series": dg.MetadataValue.md(markdown_table(rows)),
-            "history": dg.MetadataValue.path(str(workplace.settings.lens_path)),
-            "rows": rows_sql("accuracy_by_category", {"release": context.partition_key}),
-        }
+            "history": dg.MetadataValue.path(str(path)),
+            "rows": rows_sql("accuracy_by_category", {"release": release}),
+        },
+        check_results=_release_checks(workplace, rows[0]),
     )
+
+
+def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckResult]:
+    """The checks of `checks.RELEASE`, on the series that the metadata shows."""
+    settings = workplace.settings
+    effort = quality.effort_of(settings.lens_path, row)
+    found = {
+        "error_budget": quality.error_budget(row, settings.max_error_percent),
+        "api_errors": quality.api_errors(effort),
+        "accuracy": quality.accuracy(row, effort.judge_system, settings.min_accuracy_percent),
+        "judge_canaries": judge_canaries(
+            canary_numbers(settings.lens_path, row.release, row.system, row.judge)
+        ),
+        "not_below_previous": not_below_previous(
+            settings.lens_path,
+            row,
+            previous_release(settings.lens_path, row, max_error_percent=settings.max_error_percent),
+        ),
+        "run_time": quality.run_time(effort, settings.max_run_minutes),
+    }
+    return [checks.result(name, finding) for name, finding in found.items()]
 
 
 @dg.asset(
@@ -116,12 +148,14 @@ def accuracy_metrics(
 def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
     _fresh_lens(workplace)
-    path = workplace.settings.lens_path
-    rows = by_release(path, None)
+    path, limit = workplace.settings.lens_path, workplace.settings.max_error_percent
+    rows = by_release(path, None, max_error_percent=limit)
+    pictures = trend_pictures(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
-            **{name: dg.MetadataValue.md(chart) for name, chart in trend_pictures(path).items()},
+            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "releases": len({row.release for row in rows}),
+            "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(trend_chart(rows)),
             "table": dg.MetadataValue.md(markdown_table(rows)),
             "dagster/row_count": len(rows),

@@ -17,6 +17,8 @@ from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
 from locomo_assets.measurement.stages import StageReport
+from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.forecasting import forecast_orders
 from locomo_assets.pipeline.interrupting import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
@@ -68,6 +70,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             )
             for name, upstream, description in _SPECS
         ],
+        check_specs=checks.CONVERSATION,
         can_subset=True,
         group_name="measurement",
         partitions_def=grid,
@@ -82,21 +85,36 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
     ):
         context.instance.add_run_tags(context.run.run_id, process_tag())
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
+        if not wanted:
+            raise dg.Failure(
+                "these checks are made with their assets: materialize the assets instead; what is "
+                "stored is checked again and not paid for again",
+                allow_retries=False,
+            )
         orders = [
             Order(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
         ]
         reports: list[tuple[Order, StageReport]] = []
-        run_metadata: dict[str, dg.MetadataValue] = {}
+        run_metadata: dict[str, Any] = {}
         workplace.progress.listeners.append(_Observer(context, wanted[-1]))
 
         async def work() -> list[Failed]:
             async with workplace.bench(context.run.run_id, orders) as bench:
+                forecast = forecast_orders(orders, wanted, workplace, bench)
+                context.log_event(
+                    dg.AssetObservation(
+                        wanted[-1],
+                        partition=context.partition_keys[0],
+                        metadata=forecast.metadata(),
+                    )
+                )
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
                 changes = limits_table(bench.client.limits.history)
                 run_metadata["request_limits"] = dg.MetadataValue.md(changes)
+                run_metadata.update(forecast.beside_actual())
                 return failures
 
         try:
@@ -108,6 +126,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             workplace.progress.listeners.pop()
         if failures:
             _log_reports(context, reports)
+            for failed in failures:
+                checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
             raise dg.Failure(
                 f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}",
                 metadata=run_metadata,
@@ -122,6 +142,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         for name in wanted:
             if name not in skipped:
                 yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
+        _log_checks(context, reports)
 
     return measured_conversation
 
@@ -155,6 +176,16 @@ def _log_reports(
                 report.asset, partition=_key(order), metadata=_metadata(order, report)
             )
         )
+    _log_checks(context, reports)
+
+
+def _log_checks(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+) -> None:
+    """After the materializations, so that each check is of the newest one."""
+    for order, report in reports:
+        if report.skipped is None:
+            checks.log_stage(context, report.asset, _key(order), report.numbers)
 
 
 def _log_skipped(

@@ -2,15 +2,22 @@
 registered as partitions.
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.locomo.errors import DatasetError
+from locomo_assets.locomo.model import Dataset
 from locomo_assets.locomo.reading import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.measurement.dataset import store_dataset
+from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.lineage import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
 from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.quality.dataset import counts_by_category, schema
+from locomo_assets.quality.finding import Finding
 
 
 class DatasetConfig(dg.Config):
@@ -21,6 +28,7 @@ class DatasetConfig(dg.Config):
 
 
 @dg.asset(
+    check_specs=checks.DATASET,
     group_name="dataset",
     kinds={"json", "parquet"},
     owners=["team:evaluation"],
@@ -32,22 +40,21 @@ def locomo_dataset(
     context: dg.AssetExecutionContext,
     config: DatasetConfig,
     workplace: dg.ResourceParam[Workplace],
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """Reads and registers the data set; its SHA-256 is the data version."""
     chosen = workplace.settings
     source = config.source or chosen.dataset or packaged_sample()
     pinned = chosen.dataset_sha256 if source == chosen.dataset or config.source else None
     try:
         dataset = read_dataset(source, pinned)
+        found = {"counts_by_category": counts_by_category(dataset), "schema": schema(dataset)}
+        _stop_if_failed(context, dataset, found)
         written = store_dataset(workplace.store(), dataset, context.run.run_id)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     names = [conversation.conversation for conversation in dataset.conversations]
     register_conversations(context.instance, names)
-    questions = [q for c in dataset.conversations for q in c.questions]
-    categories = {
-        f"questions_category_{n}": sum(q.category == n for q in questions) for n in range(1, 6)
-    }
+    questions = sum(len(c.questions) for c in dataset.conversations)
     return dg.MaterializeResult(
         metadata={
             "source": dataset.source,
@@ -55,11 +62,26 @@ def locomo_dataset(
             "conversations": len(names),
             "sessions": sum(len(c.sessions) for c in dataset.conversations),
             "turns": sum(len(c.turns) for c in dataset.conversations),
-            "questions": len(questions),
-            **categories,
+            "questions": questions,
+            **found["counts_by_category"].numbers,
             "conversations_written": written,
-            "dagster/row_count": len(questions),
+            "dagster/row_count": questions,
             "rows": rows_sql("questions", {"dataset_sha256": dataset.sha256}),
         },
         data_version=dg.DataVersion(dataset.sha256),
+        check_results=[checks.result(name, finding) for name, finding in found.items()],
     )
+
+
+def _stop_if_failed(
+    context: dg.AssetExecutionContext, dataset: Dataset, found: Mapping[str, Finding]
+) -> None:
+    """Nothing is stored then, so that no run, whenever it is, measures with it."""
+    failed = [name for name, finding in found.items() if not finding.passed]
+    if failed:
+        for name, finding in found.items():
+            checks.log(context, name, "locomo_dataset", finding)
+        raise DatasetError(
+            f"data set {dataset.source}: {failed[0]}: expected {found[failed[0]].expected}; found "
+            f"{found[failed[0]].actual}; nothing of it is stored"
+        )

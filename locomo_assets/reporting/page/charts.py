@@ -5,6 +5,7 @@ Here: drawing with matplotlib. What is drawn is `content`'s.
 
 import base64
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -150,8 +151,17 @@ def _line(
     bars: bool = True,
 ) -> None:
     known = [row for row in rows if row.accuracy_percent is not None]
-    middle = [row.accuracy_percent or 0.0 for row in known]
+    # A gap in the line, and a grey cross, where the number is not valid.
+    middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
     names = [row.release for row in known]
+    doubtful = [row for row in known if not row.valid]
+    axes.plot(names, [math.nan] * len(names))
+    axes.plot(
+        [row.release for row in doubtful],
+        [row.accuracy_percent or 0.0 for row in doubtful],
+        "x",
+        color="grey",
+    )
     if not bars:
         axes.plot(names, middle, marker="o", color=colour, label=label)
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from locomo_assets import __version__
 from locomo_assets.history import lens
-from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release
+from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release, invalid_line
 from locomo_assets.reporting.comparison import Comparison, compare
 from locomo_assets.reporting.errors import NotComparableError, UnknownReleaseError
 from locomo_assets.reporting.scores import (
@@ -59,13 +59,17 @@ class Content:
     not_compared: str | None
 
 
-def read_content(lens_path: Path, release: str | None = None) -> Content:
+def read_content(
+    lens_path: Path, release: str | None = None, *, max_error_percent: float
+) -> Content:
     """The page of a release, or of the newest one measured.
+
+    What is not valid by `max_error_percent` is compared with nothing.
 
     Raises:
         UnknownReleaseError: the release has no verdicts, or none has.
     """
-    everything = by_release(lens_path, None)
+    everything = by_release(lens_path, None, max_error_percent=max_error_percent)
     order, imported = _order(lens_path)
     of_release = [row for row in everything if row.release == release]
     measured = [row for row in everything if row.release not in imported] or everything
@@ -78,10 +82,15 @@ def read_content(lens_path: Path, release: str | None = None) -> Content:
         measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
     )  # fmt: skip
     trend = _in_order([row for row in everything if _series(row) == _series(whole)], order)
-    parts = [row for row in by_category(lens_path, None) if _series(row) == _series(whole)]
-    earlier = [row.release for row in trend if order[row.release] < order[whole.release]]
-    previous = earlier[-1] if earlier else None
+    parts = [
+        row
+        for row in by_category(lens_path, None, max_error_percent=max_error_percent)
+        if _series(row) == _series(whole)
+    ]
+    previous = _previous(whole, trend, order)
     comparison, not_compared = _compared(lens_path, whole, previous)
+    if not whole.valid:
+        comparison, not_compared = None, invalid_line(whole, max_error_percent)
     scores = [
         row
         for row in read_scores(lens_path, whole.release)
@@ -109,6 +118,20 @@ def read_content(lens_path: Path, release: str | None = None) -> Content:
         comparison=comparison,
         not_compared=not_compared,
     )
+
+
+def previous_release(lens_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
+    """The newest valid release of the row's series before its own; None for the first."""
+    order, _ = _order(lens_path)
+    rows = by_release(lens_path, None, max_error_percent=max_error_percent)
+    same = [one for one in rows if _series(one) == _series(row)]
+    return _previous(row, _in_order(same, order), order)
+
+
+def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) -> str | None:
+    before = order[row.release]
+    earlier = [one.release for one in series if one.valid and order[one.release] < before]
+    return earlier[-1] if earlier else None
 
 
 def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
@@ -154,7 +177,9 @@ def _references(
     """Floors and ceilings on the release's data set, and what others published."""
     found = []
     for row in everything:
-        if row.accuracy_percent is None or row.dataset_sha256 != whole.dataset_sha256:
+        if row.accuracy_percent is None or not row.valid:
+            continue
+        if row.dataset_sha256 != whole.dataset_sha256:
             continue
         same = (row.release, row.system, row.judge) == (whole.release, whole.system, whole.judge)
         if _is_reference(row) and same and not _is_reference(whole):

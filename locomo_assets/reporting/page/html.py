@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from locomo_assets.reporting.accuracy import accuracy_text
 from locomo_assets.reporting.errors import UnknownReleaseError
 from locomo_assets.reporting.page import charts
 from locomo_assets.reporting.page.content import Content, read_content
@@ -16,12 +17,14 @@ from locomo_assets.statistics.words import Word
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
-def write_page(lens_path: Path, target: Path, release: str | None = None) -> Content:
+def write_page(
+    lens_path: Path, target: Path, release: str | None = None, *, max_error_percent: float
+) -> Content:
     """Writes the report of a release (or the newest), whole or not at all.
 
     Raises UnknownReleaseError: the release has no verdicts. OSError: it can't be written.
     """
-    content = read_content(lens_path, release)
+    content = read_content(lens_path, release, max_error_percent=max_error_percent)
     text = render(content)
     half = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -32,10 +35,10 @@ def write_page(lens_path: Path, target: Path, release: str | None = None) -> Con
     return content
 
 
-def trend_pictures(lens_path: Path) -> dict[str, str]:
+def trend_pictures(lens_path: Path, *, max_error_percent: float) -> dict[str, str]:
     """The newest release's series over time, as Markdown pictures; none without verdicts."""
     try:
-        content = read_content(lens_path)
+        content = read_content(lens_path, max_error_percent=max_error_percent)
     except UnknownReleaseError:
         return {}
     return {
@@ -53,6 +56,7 @@ def render(content: Content) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["fixed"] = _fixed
+    environment.filters["accuracy"] = accuracy_text
     environment.filters["points"] = _points
     environment.filters["p"] = _p
     drawn = {

@@ -14,6 +14,7 @@ from locomo_assets.reporting.page.html import trend_pictures, write_page
 from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page
 from locomo_assets_tests.reporting.page.measured import measure_two_releases
 
+LIMIT = 2.0
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
@@ -27,7 +28,7 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def target(lens_path: Path) -> Path:
     target = lens_path.with_name("report.html")
-    write_page(lens_path, target)
+    write_page(lens_path, target, max_error_percent=LIMIT)
     return target
 
 
@@ -58,7 +59,7 @@ def page(request: pytest.FixtureRequest, target: Path) -> Iterator[Page]:
 
 
 def test_content_says_what_the_lens_does(lens_path: Path) -> None:
-    content = read_content(lens_path)
+    content = read_content(lens_path, max_error_percent=LIMIT)
     assert content.whole.release == "r2"
     assert content.whole.question_protocol == "isolated"
     assert [row.release for row in content.trend] == ["r1", "r2"]
@@ -77,22 +78,22 @@ def test_content_says_what_the_lens_does(lens_path: Path) -> None:
 
 
 def test_first_release_is_not_compared_and_unknown_one_is_refused(lens_path: Path) -> None:
-    first = read_content(lens_path, "r1")
+    first = read_content(lens_path, "r1", max_error_percent=LIMIT)
     assert first.comparison is None
     assert "first release" in str(first.not_compared)
     with pytest.raises(UnknownReleaseError, match="release r9: no verdicts"):
-        read_content(lens_path, "r9")
+        read_content(lens_path, "r9", max_error_percent=LIMIT)
 
 
 def test_trend_in_the_ui_shows_categories_latency_and_cost(lens_path: Path) -> None:
-    pictures = trend_pictures(lens_path)
+    pictures = trend_pictures(lens_path, max_error_percent=LIMIT)
     assert list(pictures) == ["categories", "latency", "cost"]
     assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
 
 
 def test_failed_writing_leaves_nothing(lens_path: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"):
-        write_page(lens_path, tmp_path)
+        write_page(lens_path, tmp_path, max_error_percent=LIMIT)
     assert list(tmp_path.parent.glob(f"{tmp_path.name}.*")) == []
 
 
@@ -152,3 +153,15 @@ def _contrast(page: Page, selector: str) -> float:
             selector,
         )
     )
+
+
+def test_what_is_not_valid_is_marked_and_compared_with_nothing(
+    lens_path: Path, tmp_path: Path
+) -> None:
+    # Below 0 nothing is valid.
+    content = write_page(lens_path, tmp_path / "report.html", max_error_percent=-1.0)
+    assert (content.comparison, content.references) == (None, ())
+    assert "its numbers are not valid" in str(content.not_compared)
+    text = (tmp_path / "report.html").read_text()
+    assert "These numbers are not valid" in text
+    assert f"invalid ({content.whole.accuracy_percent:.2f})" in text

@@ -1,6 +1,8 @@
 -- Every count and rate, per release and system, question protocol and judge: over all scored
 -- categories, and by category, by conversation, and by both. Category 5 has cells of its own.
 -- Before any verdict the judge is null. `not_judged` are answers this judge has not seen yet.
+-- `error_share` is what has no verdict (unscored, unanswered, not judged) of all questions asked;
+-- how much of it a number bears is the reader's to say, so it is not decided here.
 WITH touched AS (
     SELECT DISTINCT release FROM touched_partitions
 ),
@@ -102,6 +104,7 @@ SELECT
     unscored,
     unanswered,
     not_judged,
+    (questions - scored) / questions AS error_share,
     CASE WHEN scored > 0 THEN correct / scored END AS accuracy,
     correct / questions AS accuracy_if_rest_wrong,
     (questions - wrong) / questions AS accuracy_if_rest_right,

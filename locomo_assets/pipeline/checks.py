@@ -1,0 +1,189 @@
+"""Findings as Dagster's asset checks: which there are, of which asset, and their form in the UI.
+
+Here: specs and conversion. What holds is decided in `quality`. Every check is evaluated in the step
+that makes its asset, so that none reads later what has changed since.
+
+To add one: a spec in the asset's tuple, and a finding of that name where the asset is made.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from locomo_assets.pipeline.partitions import grid, releases
+from locomo_assets.quality.conversation import (
+    Numbers,
+    answers_complete,
+    ingestion_complete,
+    not_reached,
+)
+from locomo_assets.quality.finding import Finding
+
+
+def _spec(
+    name: str,
+    asset: str,
+    description: str,
+    partitions_def: dg.PartitionsDefinition[Any] | None = None,
+    *,
+    blocking: bool = False,
+) -> dg.AssetCheckSpec:
+    with warnings.catch_warnings():
+        # Checks by partition are a preview in Dagster 1.13; the version is pinned.
+        warnings.simplefilter("ignore", category=dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name,
+            asset=asset,
+            description=description,
+            partitions_def=partitions_def,
+            blocking=blocking,
+        )
+
+
+DATASET = (
+    _spec(
+        "counts_by_category",
+        "locomo_dataset",
+        "The known file has its known number of questions in each category; of another file the "
+        "numbers are only told. Blocking: nothing is stored, so nothing can be measured.",
+        blocking=True,
+    ),
+    _spec(
+        "schema",
+        "locomo_dataset",
+        "Rows have the columns and types of the history; each conversation has turns, questions "
+        "and evidence within it. Blocking, likewise.",
+        blocking=True,
+    ),
+)
+CONVERSATION = (
+    _spec(
+        "ingestion_complete",
+        "ingested_memories",
+        "The service itself counts as many messages as there are turns, in their order, and every "
+        "memory operation ended (completed, failed or timed out). Blocking: of a conversation "
+        "that fails, no question is asked.",
+        grid,
+        blocking=True,
+    ),
+    _spec(
+        "answers_complete",
+        "answers",
+        "Every question asked for has its answer. Unanswered ones are a warning here and count "
+        "against the release's error budget; the next run asks them again.",
+        grid,
+    ),
+)
+RELEASE = (
+    _spec(
+        "error_budget",
+        "accuracy_metrics",
+        "Few enough questions are without a verdict (LOCOMO_MAX_ERROR_PERCENT). Above it the "
+        "release's numbers are marked invalid everywhere.",
+        releases,
+    ),
+    _spec(
+        "api_errors",
+        "accuracy_metrics",
+        "At most 5 % of the requests behind the numbers failed for good. A repeat that went well "
+        "is no such failure; repeats are counted beside. A warning.",
+        releases,
+    ),
+    _spec(
+        "accuracy",
+        "accuracy_metrics",
+        "Accuracy is at least LOCOMO_MIN_ACCURACY_PERCENT. The stand-in and the rule-based judge "
+        "are not held to it. A warning.",
+        releases,
+    ),
+    _spec(
+        "judge_canaries",
+        "accuracy_metrics",
+        "Of the answers that are known, the judge accepts most of the right ones and few of the "
+        "specific wrong ones. A warning: the judge, not the memory service, is in question.",
+        releases,
+    ),
+    _spec(
+        "not_below_previous",
+        "accuracy_metrics",
+        "Not significantly below the release before it (`locomo-assets compare`). A warning.",
+        releases,
+    ),
+    _spec(
+        "run_time",
+        "accuracy_metrics",
+        "The work on the release, without pauses between runs, took at most "
+        "LOCOMO_MAX_RUN_MINUTES. A warning.",
+        releases,
+    ),
+)
+
+
+def result(name: str, finding: Finding) -> dg.AssetCheckResult:
+    """For a step of one partition or none, to be handed over with the asset."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=finding.passed,
+        severity=_severity(finding),
+        description=_description(finding),
+        metadata=_metadata(finding),
+    )
+
+
+def log(
+    context: dg.AssetExecutionContext,
+    name: str,
+    asset: str,
+    finding: Finding,
+    partition: str | None = None,
+) -> None:
+    """For a step of many partitions, or one that is about to fail: into the event log at once."""
+    key = dg.AssetKey(asset)
+    if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
+        return
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=name,
+        passed=finding.passed,
+        severity=_severity(finding),
+        description=_description(finding),
+        metadata=_metadata(finding),
+        blocking=any(spec.blocking for spec in (*DATASET, *CONVERSATION) if spec.name == name),
+        partition=partition,
+    )
+    context.log_event(evaluation)
+
+
+def log_stage(
+    context: dg.AssetExecutionContext, asset: str, partition: str, outcome: Numbers | Exception
+) -> None:
+    """The check of one conversation's stage: by its numbers, or failed with its error."""
+    if asset not in _STAGES:
+        return
+    name, expected, look = _STAGES[asset]
+    finding = not_reached(expected, outcome) if isinstance(outcome, Exception) else look(outcome)
+    log(context, name, asset, finding, partition)
+
+
+_STAGES: dict[str, tuple[str, str, Callable[[Numbers], Finding]]] = {
+    "ingested_memories": (
+        "ingestion_complete",
+        "every turn at the service, once and in order",
+        ingestion_complete,
+    ),
+    "answers": ("answers_complete", "every question answered", answers_complete),
+}
+
+
+def _severity(finding: Finding) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+
+
+def _description(finding: Finding) -> str:
+    return f"expected {finding.expected}; found {finding.actual}"
+
+
+def _metadata(finding: Finding) -> Mapping[str, Any]:
+    return {"expected": finding.expected, "actual": finding.actual, **finding.numbers}

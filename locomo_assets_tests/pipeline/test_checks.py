@@ -1,0 +1,277 @@
+"""Asset checks and metadata in real runs: what is recorded, what is stopped, what is marked."""
+
+import functools
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from locomo_assets.history import lens
+from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.measurement.progress import Counts
+from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.quality import dataset as looks
+from locomo_assets.reporting.accuracy import by_release
+from locomo_assets.settings import read_settings
+from locomo_assets.standin import in_process
+from locomo_assets.standin.settings import StandinSettings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLE = read_dataset(packaged_sample())
+TURNS = {one.conversation: len(one.turns) for one in SAMPLE.conversations}
+
+
+@pytest.fixture
+def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
+    return Workplace(read_settings())
+
+
+def faulty(monkeypatch: pytest.MonkeyPatch, settings: StandinSettings) -> None:
+    """The stand-in of this process, with faults from here on."""
+    made = functools.partial(in_process.standin_transport, settings=settings)
+    monkeypatch.setattr(in_process, "standin_transport", made)
+
+
+def evaluations(asset: str, name: str) -> dict[str | None, dg.AssetCheckEvaluation]:
+    """Partition → the newest evaluation of a check."""
+    with dg.DagsterInstance.get() as instance:
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey(asset), name), limit=50
+        )
+    newest: dict[str | None, dg.AssetCheckEvaluation] = {}
+    for record in records:
+        if record.event is None or record.event.dagster_event is None:
+            continue
+        found = record.event.dagster_event.event_specific_data
+        if isinstance(found, dg.AssetCheckEvaluation):
+            newest.setdefault(found.partition, found)
+    return newest
+
+
+def numbers(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
+    return {name: value.value for name, value in evaluation.metadata.items()}
+
+
+def metadata_of(asset: str) -> dict[str, object]:
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def test_every_check_passes_on_the_sample_by_partition(workplace: Workplace) -> None:
+    launch(Launch(release="r1", questions=4), workplace)
+    ingested = evaluations("ingested_memories", "ingestion_complete")
+    assert ingested.keys() == {"sample-1|r1", "sample-2|r1"}
+    for partition, found in ingested.items():
+        turns = TURNS[str(partition).partition("|")[0]]
+        assert found.passed
+        assert found.blocking
+        assert numbers(found)["messages_on_server"] == turns
+        assert numbers(found)["expected"] == (
+            f"{turns} turns at the service, {turns} memory operations ended"
+        )
+    answered = evaluations("answers", "answers_complete")
+    assert {partition: numbers(one)["answered"] for partition, one in answered.items()} == {
+        "sample-1|r1": 4,
+        "sample-2|r1": 4,
+    }
+    for asset, name in (
+        ("locomo_dataset", "counts_by_category"),
+        ("locomo_dataset", "schema"),
+        ("accuracy_metrics", "error_budget"),
+        ("accuracy_metrics", "api_errors"),
+        ("accuracy_metrics", "accuracy"),
+        ("accuracy_metrics", "run_time"),
+    ):
+        ((partition, found),) = evaluations(asset, name).items()
+        assert (partition, found.passed) == (
+            "r1" if asset == "accuracy_metrics" else None,
+            True,
+        )
+        assert {"expected", "actual"} <= numbers(found).keys()
+    launch(Launch(release="r1", questions=4), workplace)
+    again = numbers(evaluations("answers", "answers_complete")["sample-1|r1"])
+    assert (again["answered"], again["reused"]) == (4, 4)
+
+
+def test_broken_data_set_is_not_stored_and_nothing_is_asked(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
+    with pytest.raises(LaunchError, match=r"counts_by_category: expected 5 questions"):
+        launch(Launch(release="r1"), workplace)
+    assert workplace.store().markers() == []
+    (found,) = evaluations("locomo_dataset", "counts_by_category").values()
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "59 questions" in str(numbers(found)["actual"])
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("locomo_dataset"))
+    assert event is None
+
+
+def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -> None:
+    state = workplace.settings.standin_path
+    lost: list[str] = []
+
+    def lose_one(now: Counts) -> None:
+        """The service loses a message of sample-1 that it had confirmed."""
+        if now.turns == 3 and not lost:
+            with closing(sqlite3.connect(state, timeout=30)) as db, db:
+                ((message_id,),) = db.execute(
+                    "SELECT message_id FROM messages JOIN threads USING (thread_id) "
+                    "JOIN assistants USING (assistant_id) WHERE assistants.name LIKE ? "
+                    "AND role = 'user' ORDER BY messages.seq LIMIT 1",
+                    ("% sample-1 %",),
+                ).fetchall()
+                db.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
+                lost.append(str(message_id))
+
+    workplace.progress.listeners.append(lose_one)
+    with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at ingested"):
+        launch(Launch(release="r1", questions=3), workplace)
+    assert lost
+    found = evaluations("ingested_memories", "ingestion_complete")
+    assert {partition: one.passed for partition, one in found.items()} == {
+        "sample-1|r1": False,
+        "sample-2|r1": True,
+    }
+    assert "thread" in str(numbers(found["sample-1|r1"])["actual"])
+    assert evaluations("answers", "answers_complete").keys() == {"sample-2|r1"}
+    for asset in ("ingested_memories", "answers", "judgements"):
+        (marker,) = workplace.store().markers(asset=asset)
+        assert marker.lineage.conversation == "sample-2"
+    # Nor by a later run of the questions alone.
+    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("answers")],
+            partition_key="sample-1|r1",
+            raise_on_error=False,
+        )
+    assert not result.success
+    assert len(workplace.store().markers(asset="answers")) == 1
+    alone = evaluations("answers", "answers_complete")["sample-1|r1"]
+    assert "nothing is ingested" in str(numbers(alone)["actual"])
+
+
+def test_checks_alone_are_refused_without_a_call(workplace: Workplace) -> None:
+    launch(Launch(release="r1", questions=1), workplace)
+    before = workplace.progress.counts.requests
+    selection = dg.AssetSelection.checks(
+        dg.AssetCheckKey(dg.AssetKey("answers"), "answers_complete")
+    )
+    graph = build_defs(workplace=workplace).resolve_asset_graph()
+    alone = dg.define_asset_job("alone", selection).resolve(asset_graph=graph)
+    with dg.DagsterInstance.get() as instance:
+        result = alone.execute_in_process(instance=instance, raise_on_error=False)
+    assert not result.success
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "materialize the assets instead" in str(failure.description)
+    assert workplace.progress.counts.requests == before
+
+
+def test_too_many_errors_make_the_numbers_invalid_everywhere(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        faulty(patch, StandinSettings(run_failed_share=0.8))
+        launch(Launch(release="r1"), workplace)
+    found = evaluations("accuracy_metrics", "error_budget")["r1"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    told = metadata_of("accuracy_metrics")
+    assert told["valid"] is False
+    assert "accuracy_percent" not in told
+    assert "accuracy_percent_not_valid" in told
+    assert "invalid (" in str(told["by_category"])
+    assert "invalid (" in str(metadata_of("accuracy_trends")["table"])
+    assert metadata_of("accuracy_trends")["releases_not_valid"] == 1
+    for partition in ("sample-1|r1", "sample-2|r1"):
+        warned = evaluations("answers", "answers_complete")[partition]
+        assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
+    path = workplace.settings.lens_path
+    ((share,),) = lens.query(path, "SELECT error_share FROM accuracy_by_release")[1]
+    assert share > 0.02
+    (row,) = by_release(path, "r1", max_error_percent=100.0)
+    assert row.valid
+    reported = _command("report", "--release", "r1")
+    assert "invalid (" in reported.stdout
+    assert "its numbers are not valid" in reported.stdout
+    # The same run again asks what failed, and only that; then the numbers are good.
+    launch(Launch(release="r1"), workplace)
+    assert evaluations("accuracy_metrics", "error_budget")["r1"].passed
+    assert "accuracy_percent" in metadata_of("accuracy_metrics")
+    assert lens.query(path, "SELECT count(*) FROM ingestions")[1] == [(2,)]
+
+
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "locomo_assets.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        env=dict(os.environ),
+    )
+
+
+def test_run_ends_with_an_error_where_its_numbers_are_invalid(workplace: Workplace) -> None:
+    done = _command("run", "--release", "r1", "--questions", "2")
+    assert done.returncode == 0, done.stderr
+    # A question of the stored ones is lost to the judge: the newest verdict is none.
+    store = workplace.store()
+    (marker, *_) = store.markers(asset="judgements")
+    (row, *_) = store.read("judgements", [marker]).to_pylist()
+    lineage = {"attempt_id", "run_id", "asset", "release", "conversation", "code_version",
+               "dataset_sha256", "system", "written_at"}  # fmt: skip
+    attempt = store.begin(marker.lineage)
+    attempt.append(
+        "judgements",
+        [{**{k: v for k, v in row.items() if k not in lineage}, "verdict": "unscored"}],
+    )
+    attempt.commit()
+    done = _command("run", "--release", "r1", "--questions", "2")
+    assert done.returncode == 3, done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "25.00 % of its questions have no verdict" in line
+
+
+def test_forecast_stands_beside_the_actual(workplace: Workplace) -> None:
+    launch(Launch(release="r1", conversations=["sample-1"], questions=4), workplace)
+    told = metadata_of("judgements")
+    ((calls,),) = lens.query(workplace.settings.lens_path, "SELECT count(*) FROM calls")[1]
+    assert told["run_calls"] == calls
+    assert int(str(told["forecast_calls"])) == pytest.approx(int(str(calls)), rel=0.1)
+    assert float(str(told["run_tokens"])) > 0
+    table = str(told["forecast"])
+    for line in ("| turns |", "| questions |", "| verdicts |", "| forecast |", "| actual |"):
+        assert line in table
+    with dg.DagsterInstance.get() as instance:
+        seen = instance.fetch_observations(dg.AssetKey("judgements"), limit=5).records
+    first = seen[-1].asset_observation
+    assert first is not None
+    assert first.metadata["forecast_calls"].value == told["forecast_calls"]
+    assert "| actual |" not in str(first.metadata["forecast"].value)
+
+
+def test_trend_has_the_freshness_policy_of_the_setting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOMO_MAX_TREND_AGE_DAYS", "8")
+    graph = build_defs(read_settings()).resolve_asset_graph()
+    policy = graph.get(dg.AssetKey("accuracy_trends")).freshness_policy
+    assert policy == dg.FreshnessPolicy.time_window(timedelta(days=8), timedelta(days=4))
