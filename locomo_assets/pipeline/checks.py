@@ -12,6 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+# Not exported; the version of Dagster is pinned.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+
 from locomo_assets.pipeline.partitions import grid, releases
 from locomo_assets.quality.conversation import (
     Numbers,
@@ -152,8 +157,25 @@ def log(
         metadata=_metadata(finding),
         blocking=any(spec.blocking for spec in (*DATASET, *CONVERSATION) if spec.name == name),
         partition=partition,
+        target_materialization_data=_target(context.instance, key, partition),
     )
     context.log_event(evaluation)
+
+
+def _target(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """The newest materialization: without it a partition's check counts as never made."""
+    if partition is None:
+        return None
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id,
+            run_id=record.event_log_entry.run_id,
+            timestamp=record.timestamp,
+        )
+    return None
 
 
 def log_stage(

@@ -58,6 +58,14 @@ def evaluations(asset: str, name: str) -> dict[str | None, dg.AssetCheckEvaluati
     return newest
 
 
+def current(asset: str, name: str) -> set[str | None]:
+    """The partitions whose check the UI takes for one of their newest materialization."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+    with dg.DagsterInstance.get() as instance:
+        infos = instance.event_log_storage.get_asset_check_partition_info([key])
+    return {info.partition_key for info in infos if info.is_current}
+
+
 def numbers(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
     return {name: value.value for name, value in evaluation.metadata.items()}
 
@@ -74,6 +82,8 @@ def test_every_check_passes_on_the_sample_by_partition(workplace: Workplace) -> 
     launch(Launch(release="r1", questions=4), workplace)
     ingested = evaluations("ingested_memories", "ingestion_complete")
     assert ingested.keys() == {"sample-1|r1", "sample-2|r1"}
+    assert current("ingested_memories", "ingestion_complete") == ingested.keys()
+    assert current("answers", "answers_complete") == ingested.keys()
     for partition, found in ingested.items():
         turns = TURNS[str(partition).partition("|")[0]]
         assert found.passed
@@ -127,16 +137,17 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
 
     def lose_one(now: Counts) -> None:
         """The service loses a message of sample-1 that it had confirmed."""
-        if now.turns == 3 and not lost:
+        if now.turns and not lost:
             with closing(sqlite3.connect(state, timeout=30)) as db, db:
-                ((message_id,),) = db.execute(
+                rows = db.execute(
                     "SELECT message_id FROM messages JOIN threads USING (thread_id) "
                     "JOIN assistants USING (assistant_id) WHERE assistants.name LIKE ? "
                     "AND role = 'user' ORDER BY messages.seq LIMIT 1",
                     ("% sample-1 %",),
                 ).fetchall()
-                db.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
-                lost.append(str(message_id))
+                for (message_id,) in rows:
+                    db.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
+                    lost.append(str(message_id))
 
     workplace.progress.listeners.append(lose_one)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at ingested"):
@@ -148,6 +159,7 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
         "sample-2|r1": True,
     }
     assert "thread" in str(numbers(found["sample-1|r1"])["actual"])
+    assert current("ingested_memories", "ingestion_complete") == found.keys()
     assert evaluations("answers", "answers_complete").keys() == {"sample-2|r1"}
     for asset in ("ingested_memories", "answers", "judgements"):
         (marker,) = workplace.store().markers(asset=asset)

@@ -7,7 +7,7 @@ others' results. What a stage does is `measurement.ingesting`,
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -120,12 +120,12 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         try:
             failures = run_interruptibly(work())
         except (LocomoError, OSError) as error:
-            _log_reports(context, reports)
+            yield from _made_so_far(context, reports)
             raise dg.Failure(str(error), allow_retries=False) from error
         finally:
             workplace.progress.listeners.pop()
         if failures:
-            _log_reports(context, reports)
+            yield from _made_so_far(context, reports)
             for failed in failures:
                 checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
             raise dg.Failure(
@@ -163,18 +163,19 @@ def _metadata(order: Order, report: StageReport) -> dict[str, Any]:
     }
 
 
-def _log_reports(
+def _made_so_far(
     context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
-) -> None:
-    """Materializations of what was done, where the step itself is about to fail."""
+) -> Iterator[dg.AssetMaterialization]:
+    """Materializations of what was done, where the step itself is about to fail.
+
+    Yielded, because each is stored by the time that its check looks for it.
+    """
     _log_skipped(context, reports)
     for order, report in reports:
         if report.skipped is not None:
             continue
-        context.log_event(
-            dg.AssetMaterialization(
-                report.asset, partition=_key(order), metadata=_metadata(order, report)
-            )
+        yield dg.AssetMaterialization(
+            report.asset, partition=_key(order), metadata=_metadata(order, report)
         )
     _log_checks(context, reports)
 
