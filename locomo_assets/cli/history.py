@@ -82,10 +82,13 @@ def report(
 
 
 def releases() -> None:
-    """The releases that were measured. Costs nothing."""
+    """The releases that were measured or imported. Costs nothing."""
     settings = read_settings()
     rows = by_release(settings.lens_path, None, max_error_percent=settings.max_error_percent)
     shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
     places = [HEADINGS.index(name) for name in shown]
-    texts = [cells(row) for row in sorted(rows, key=lambda row: row.release)]
-    print_table(console(), shown, [[text[place] for place in places] for text in texts])
+    texts = [
+        (*(cells(row)[place] for place in places), "imported" if row.imported else "")
+        for row in sorted(rows, key=lambda row: row.release)
+    ]
+    print_table(console(), (*shown, ""), texts)

@@ -33,8 +33,9 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
     out.print(table, markup=False)
 
 
-_SHOWN = ("category", "vendor's name", "questions", "correct", "accuracy %", "95 % interval",
-          "clustered SE", "unscored", "unanswered", "not judged", "errors %", "p50 ms", "p95 ms",
+_SHOWN = ("category", "vendor's name", "questions", "correct", "scored", "accuracy %",
+          "95 % interval", "clustered SE", "unscored", "unanswered", "not judged", "errors %",
+          "p50 ms", "p95 ms",
           "cost USD")  # fmt: skip
 
 
@@ -47,9 +48,11 @@ def accuracy_table(
     places = [HEADINGS.index(name) for name in _SHOWN]
     for whole in series_of_release:
         series = (whole.release, whole.system, whole.judge, whole.question_protocol)
+        imported = " (imported)" if whole.imported else ""
         out.print(
-            f"\nrelease {whole.release} · system {whole.system} · judge {whole.judge} · "
-            f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
+            f"\nrelease {whole.release}{imported} · system {whole.system} · "
+            f"judge {whole.judge} · questions {whole.question_protocol} · "
+            f"data set {whole.dataset_sha256[:12]}",
             markup=False,
             highlight=False,
         )

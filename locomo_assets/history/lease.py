@@ -11,13 +11,13 @@ lease's time. A holder on this machine whose process is gone is not waited for.
 """
 
 import json
-import os
 import secrets
 import socket
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from locomo_assets.history import processes
 from locomo_assets.history.errors import HistoryDamagedError, LeaseLostError, LeaseTakenError
 from locomo_assets.history.lineage import Lineage, marker_folder
 from locomo_assets.history.storage import Storage
@@ -39,6 +39,10 @@ class Holder:
     process: str
     token: str
 
+    def process_gone(self) -> bool:
+        """Whether it is dead for certain."""
+        return processes.is_gone(self.machine, self.process)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -51,7 +55,7 @@ class Lease:
 
     def is_over(self, now: datetime) -> bool:
         """Whether somebody else may take the next one."""
-        return self.released or now >= self.expires_at or _is_gone(self.holder)
+        return self.released or now >= self.expires_at or self.holder.process_gone()
 
 
 def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lease:
@@ -63,8 +67,8 @@ def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lea
     holder = Holder(
         run_id=lineage.run_id,
         host=socket.gethostname(),
-        machine=_machine(),
-        process=_process(os.getpid()) or str(os.getpid()),
+        machine=processes.machine(),
+        process=processes.this_process(),
         token=secrets.token_hex(8),
     )
     for _ in range(_LOOKS):
@@ -141,31 +145,3 @@ def _read(storage: Storage, path: str) -> Lease:
         return Lease(path, Holder(**value["holder"]), expires_at, value["released"])
     except (ValueError, KeyError, TypeError) as exc:
         raise HistoryDamagedError(f"lease {path} can't be read; delete it") from exc
-
-
-def _machine() -> str | None:
-    """This boot of this machine, and its process numbers' namespace; None where unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return None
-
-
-def _process(pid: int) -> str | None:
-    """A process by number and start, which tells it from a later one of its number.
-
-    None if there is none, or one that is dead and not yet buried.
-    """
-    try:
-        # The name in parentheses may hold anything, so count from behind it.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
-
-
-def _is_gone(holder: Holder) -> bool:
-    if holder.machine is None or holder.machine != _machine():
-        return False
-    return _process(int(holder.process.partition("@")[0])) != holder.process

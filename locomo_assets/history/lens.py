@@ -60,8 +60,10 @@ _VIEW_FILES = (
     "repeats",
     "operations",
     "lineage",
+    "imports",
     "scores",
     "reference_lines",
+    "canary_rates",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),
@@ -252,6 +254,7 @@ def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) 
     connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
     connection.execute("CREATE TEMP TABLE gone AS SELECT unnest($1::VARCHAR[])", [list(gone)])
     connection.execute("CREATE TEMP TABLE changed AS FROM attempts WHERE attempt_id IN (FROM gone)")
+    connection.execute(_sql("touched_by_imports.sql"))
 
 
 def _derive(
@@ -275,6 +278,7 @@ def _derive(
         "SELECT DISTINCT release, conversation FROM changed "
         "WHERE asset IN ('ingested_memories', 'answers', 'judgements')"
     )
+    connection.execute(_sql("touched_by_imports.sql"))
     touched_questions = connection.execute(
         "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
     ).fetchone()

@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -70,7 +70,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     ),
     # what was measured
     "releases": (
-        ("source", _STR),  # who named it: `person`, or a release feed's kind
+        ("source", _STR),  # who named it: `person`, `imported`, or a release feed's kind
         ("published_at", _TIME),
         ("registered_at", _TIME),
         ("url", _STR),
@@ -188,6 +188,28 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
+    # what a release's judge made of answers whose verdict is known; the conversation is null
+    "canary_verdicts": (
+        ("canary_id", _STR),
+        ("kind", _STR),  # right, wrong, vague
+        ("canaries_sha256", _STR),
+        ("judge", _STR),
+        ("judge_system", _STR),
+        ("judge_model", _STR),
+        ("prompt_name", _STR),
+        ("prompt_sha256", _STR),
+        ("judge_parameters_json", _STR),
+        ("votes", _I32),
+        ("agreement", _F64),
+        ("verdict", _STR),  # correct, wrong, unscored
+        ("reasoning", _STR),
+        ("reason", _STR),
+        ("input_tokens", _I64),
+        ("output_tokens", _I64),
+        ("cost_usd", _F64),
+        ("latency_ms", _F64),
+        ("judged_at", _TIME),
+    ),
     # every HTTP request of an attempt
     "calls": (
         ("call_id", _STR),
@@ -203,6 +225,14 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("cost_usd", _F64),
         ("started_at", _TIME),
         ("request_id", _STR),
+    ),
+    # where the rows of an import came from; the conversation is null where a file holds several
+    "imported_files": (
+        ("file", _STR),
+        ("file_sha256", _STR),
+        ("size_bytes", _I64),
+        ("format", _STR),  # backboard-published, jsonl
+        ("questions", _I32),  # of which the file holds an answer, or says that there is none
     ),
     # what an ingestion must remember beside its turns and operations to go on after a kill
     "ingest_journal": (
@@ -234,5 +264,13 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     ),
     "answers": ("answers", "retrieved_memories", "calls"),
     "judgements": ("judgements", "calls"),
+    "judge_canaries": ("canary_verdicts", "calls"),
+    "imported_results": (
+        "imported_files",
+        "releases",
+        "answers",
+        "retrieved_memories",
+        "judgements",
+    ),
 }
 """Which tables an attempt of an asset may write."""

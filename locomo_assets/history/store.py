@@ -55,7 +55,8 @@ from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, 
 from locomo_assets.history.storage import Storage, open_storage
 
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
-_WITHOUT_PARTITION = frozenset({"locomo_dataset", "releases"})
+_WITHOUT_RELEASE = frozenset({"locomo_dataset", "releases"})
+_WITHOUT_CONVERSATION = _WITHOUT_RELEASE | {"imported_results", "judge_canaries"}
 
 
 class HistoryStore:
@@ -104,13 +105,10 @@ class HistoryStore:
                 f"asset {lineage.asset} has no tables in the history; "
                 f"known are {', '.join(ASSET_TABLES)}"
             )
-        if lineage.asset not in _WITHOUT_PARTITION and None in (
-            lineage.release,
-            lineage.conversation,
-        ):
-            raise HistoryRowError(
-                f"asset {lineage.asset}: an attempt needs a release and a conversation"
-            )
+        if lineage.release is None and lineage.asset not in _WITHOUT_RELEASE:
+            raise HistoryRowError(f"asset {lineage.asset}: an attempt needs a release")
+        if lineage.conversation is None and lineage.asset not in _WITHOUT_CONVERSATION:
+            raise HistoryRowError(f"asset {lineage.asset}: an attempt needs a conversation")
         return Attempt(self.storage, lineage)
 
     def marker_names(self, folder: str = "attempts") -> list[MarkerName]:

@@ -23,7 +23,7 @@ from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.judging.errors import JudgeError
 from locomo_assets.judging.judge import COMPLETIONS, JudgeIdentity, Judgement
-from locomo_assets.judging.prompt import Prompt, read_prompt
+from locomo_assets.judging.prompt import Prompt, PromptIdentity, read_prompt
 from locomo_assets.judging.recording import RecordingClient
 from locomo_assets.judging.verdict import Reply, Verdict, parse_reply
 from locomo_assets.prices import PriceTable
@@ -128,7 +128,7 @@ class LLMJudge:
             api_key=key, base_url=str(url), max_retries=max_retries, http_client=http
         ) as client:
             system = await _probed_system(client, url.host, model)
-            identity = _identity(system, model, chosen)
+            identity = llm_identity(system, model, chosen)
             judge = cls(client, identity, chosen, prices, limits=limits, budget=budget)
             http.cost_usd = judge._cost_usd
             yield judge
@@ -194,7 +194,8 @@ def _ignore(_call: CallRecord) -> None:
     """For whoever wants no record."""
 
 
-def _identity(system: str, model: str, prompt: Prompt) -> JudgeIdentity:
+def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
+    """Who judges with a model of a system (`openai`, `standin`, a host) and a prompt."""
     prefix = "" if system == "openai" else f"{system}:"
     return JudgeIdentity(
         name=f"{prefix}{model}/{prompt.label}",

@@ -21,17 +21,29 @@ _PLACEHOLDER = re.compile(r"\{(" + "|".join(_PLACEHOLDERS) + r")\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A user message with the placeholders {question}, {gold_answer}, {generated_answer}."""
+class PromptIdentity:
+    """Which prompt, without its words: `sha256` is that of its file."""
 
     name: str
     sha256: str
-    template: str
 
     @property
     def label(self) -> str:
         """Name and version, as a judge's name shows them: `generous@1a2b3c4d`."""
         return f"{self.name}@{self.sha256[:8]}"
+
+
+REFERENCE_PROMPT = PromptIdentity(
+    "judge-prompt-reference", "7c7cbfdaba7faa48ab5eb839eea528975a3325bdeb184e3c70d1e217841bd336"
+)
+"""That of Backboard's published result. Whatever its file is called, its judge is named alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt(PromptIdentity):
+    """A user message with the placeholders {question}, {gold_answer}, {generated_answer}."""
+
+    template: str
 
     def fill(self, *, question: str, gold_answer: str, generated_answer: str) -> str:
         """The message. The texts are put in as they are: their braces mean nothing."""
@@ -68,4 +80,6 @@ def read_prompt(name_or_path: str) -> Prompt:
             f"judge prompt {name_or_path}: lacks {', '.join(missing)}; a prompt has the "
             "placeholders {question}, {gold_answer} and {generated_answer}"
         )
-    return Prompt(path.stem, hashlib.sha256(data).hexdigest(), template)
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = REFERENCE_PROMPT.name if sha256 == REFERENCE_PROMPT.sha256 else path.stem
+    return Prompt(name, sha256, template)

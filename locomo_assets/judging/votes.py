@@ -42,29 +42,39 @@ class VotingJudge:
 
 
 def counted(votes: Sequence[Judgement]) -> Judgement:
-    """The verdict of more than half of the votes asked for, with the first such vote's reasoning.
+    """What the votes come to by `majority`, with the first such vote's reasoning.
 
-    Where there is none, because votes are unscored, the answer is unscored: a verdict of a
-    minority is no verdict. Tokens and costs are sums, None if one is unknown; the latency is the
+    Tokens and costs are sums, None if one is unknown; the latency is the
     longest.
     """
     counts = Counter(vote.verdict for vote in votes)
-    verdict, most = max(counts.items(), key=lambda item: item[1])
-    decided = verdict is not Verdict.UNSCORED and 2 * most > len(votes)
-    first = next(vote for vote in votes if vote.verdict is verdict)
+    verdict, agreement = majority([vote.verdict for vote in votes])
+    decided = verdict is not Verdict.UNSCORED
     said = ", ".join(f"{counts[kind]} {kind.value}" for kind in Verdict if counts[kind])
     causes = dict.fromkeys(vote.reason for vote in votes if vote.reason)
     return Judgement(
-        verdict=verdict if decided else Verdict.UNSCORED,
-        reasoning=first.reasoning if decided else None,
+        verdict=verdict,
+        reasoning=next(v.reasoning for v in votes if v.verdict is verdict) if decided else None,
         reason=None if decided else f"no majority ({said}): {'; '.join(causes)}",
         input_tokens=_sum(vote.input_tokens for vote in votes),
         output_tokens=_sum(vote.output_tokens for vote in votes),
         cost_usd=_sum(vote.cost_usd for vote in votes),
         latency_ms=max(vote.latency_ms for vote in votes),
         votes=len(votes),
-        agreement=most / len(votes) if decided else None,
+        agreement=agreement,
     )
+
+
+def majority(verdicts: Sequence[Verdict]) -> tuple[Verdict, float | None]:
+    """The verdict of more than half of the votes asked for (at least one), and their share.
+
+    Unscored and None where there is none, because of unscored votes or a tie: a verdict of a
+    minority is no verdict.
+    """
+    verdict, most = max(Counter(verdicts).items(), key=lambda item: item[1])
+    if verdict is Verdict.UNSCORED or 2 * most <= len(verdicts):
+        return Verdict.UNSCORED, None
+    return verdict, most / len(verdicts)
 
 
 def _sum(values: Iterable[Number | None]) -> Number | None:

@@ -12,6 +12,7 @@ from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.calibrating import judge_canaries
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.releases import register_release
@@ -25,6 +26,10 @@ STAGES: dict[str, Stage] = {
     "judgements": judge_answers,
 }
 """Asset → the stage that makes it, in their order."""
+
+
+CANARIES = "the judge's canaries"
+"""Stands for a conversation where a release's canaries could not be judged."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,18 @@ async def measure(
             on_report(order, report)
         return None
 
+    async def calibrate(release: str) -> Failed | None:
+        try:
+            await judge_canaries(bench, release)
+        except (LocomoError, OSError) as error:
+            return Failed(Order(release, CANARIES), "judgements", error)
+        return None
+
     for release in sorted({order.release for order in orders}):
         register_release(bench.store, release, bench.run_id)
-    results = await asyncio.gather(*(one(order) for order in orders))
+    results = list(await asyncio.gather(*(one(order) for order in orders)))
+    if "judgements" in assets:
+        failed = {result.order for result in results if result is not None}
+        judged = {order.release for order in orders if order not in failed}
+        results += [await calibrate(release) for release in sorted(judged)]
     return [failed for failed in results if failed is not None]

@@ -104,6 +104,19 @@ RELEASE = (
         releases,
     ),
     _spec(
+        "judge_canaries",
+        "accuracy_metrics",
+        "Of the answers that are known, the judge accepts most of the right ones and few of the "
+        "specific wrong ones. A warning: the judge, not the memory service, is in question.",
+        releases,
+    ),
+    _spec(
+        "not_below_previous",
+        "accuracy_metrics",
+        "Not significantly below the release before it (`locomo-assets compare`). A warning.",
+        releases,
+    ),
+    _spec(
         "run_time",
         "accuracy_metrics",
         "The work on the release, without pauses between runs, took at most "

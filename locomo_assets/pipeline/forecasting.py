@@ -13,6 +13,7 @@ import dagster as dg
 
 from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.ingesting import IngestProtocol
+from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.measurement import forecast
 from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order, stored_conversation
@@ -71,7 +72,7 @@ def forecast_items(
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
         judged = forecast.verdicts(
-            sum(counts) * chosen.judge_votes,
+            (sum(counts) + len(packaged_canaries().canaries)) * chosen.judge_votes,
             forecast.measured_verdicts(store, str(judge), chosen.judge_model),
             prices,
             chosen.judge_model,

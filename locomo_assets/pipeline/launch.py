@@ -5,7 +5,6 @@ LOCOMO_HOME, where the UI shows them.
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.measurement.releases import check_label, refuse_imported
 from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
 from locomo_assets.pipeline.workplace import Workplace
-
-_LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
 
 
 class LaunchError(LocomoError):
@@ -32,7 +31,7 @@ class StoppedError(LaunchError):
 
 
 class BadRequestError(LaunchError):
-    """What was asked for does not exist or can't be named so."""
+    """What was asked for does not exist."""
 
     exit_code = 2
 
@@ -64,7 +63,9 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
     """Measures a release, in this process; see `_launch` for the order.
 
     Raises:
-        BadRequestError: a label or a conversation that can't be.
+        BadLabelError: a release that can't be called so.
+        BadRequestError: a conversation that does not exist.
+        ReleaseTakenError: the release's results were imported.
         LaunchError: a run failed (its text is the failure's own line), or the Dagster instance
             can't be used.
     """
@@ -80,11 +81,8 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
 
 def _launch(wanted: Launch, workplace: Workplace) -> None:
     """Materializes the data set, the release's conversations, metrics and trends."""
-    if not _LABEL.fullmatch(wanted.release):
-        raise BadRequestError(
-            f"release {wanted.release!r}: a label has 1 to 100 characters, without spaces and | , "
-            "* / \\ [ ]; name it like r1 or 2026-11-23"
-        )
+    check_label(wanted.release)
+    refuse_imported(workplace.store(), wanted.release)
     os.environ.setdefault("DAGSTER_HOME", str(prepare_home(workplace.settings.home)))
     job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
@@ -138,7 +136,7 @@ def _run(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags=tags,
+        tags={**process_tag(), **(tags or {})},
         partition_key=partition_key,
         raise_on_error=False,
     )

@@ -63,11 +63,12 @@ SELECT
     round(100 * accuracy_high, 2) AS high_percent,
     round(latency_p50_ms, 1) AS latency_p50_ms,
     round(latency_p95_ms, 1) AS latency_p95_ms,
-    coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS tokens,
+    coalesce(input_tokens + output_tokens, input_tokens, output_tokens) AS tokens,
     CASE
         WHEN answers_of_unknown_cost + verdicts_of_unknown_cost = 0
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
     END AS cost_usd,
+    release IN (SELECT release FROM imported_files) AS imported,
     by_conversation
 FROM lines_and_errors
 LEFT JOIN conversations

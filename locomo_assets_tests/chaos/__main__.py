@@ -37,8 +37,10 @@ def main(
         done = kill_runs(place, stages, random.Random(seed))
         place.finish(timeout_s=3600)
         for name, number in place.counts(done).items():
-            print(f"{name:<40} {number:>8,}")
-        print(f"{'seconds':<40} {time.monotonic() - begun:>8,.0f}")
+            print(f"{name:<60} {number:>8,}")
+        for name, number in place.may_be_repeated(done).items():
+            print(f"{f'of {name}, repeated at most':<60} {number:>8,}")
+        print(f"{'seconds':<60} {time.monotonic() - begun:>8,.0f}")
         place.assert_whole()
         place.assert_little_was_paid_twice(done)
     print(

@@ -1,17 +1,18 @@
 """A faulty stand-in in a process of its own: `python -m … STATE PORT_FILE`, until it is stopped.
 
 Beside its state it keeps a journal (`STATE.events`, JSON lines) of what that does not show: each
-verdict it gave, and each fault.
+verdict it gave, each fault, and each answer and verdict whose connection was then lost.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
-from locomo_assets.standin import faults, judge
-from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin import extraction, faults, judge
+from locomo_assets.standin.retrieval import Found, Words
 from locomo_assets.standin.server import LOOPBACK, serve
 from locomo_assets.standin.settings import StandinSettings
 
@@ -31,6 +32,10 @@ FAULTY = StandinSettings(
 )
 
 
+# Whether the answer to the request at hand will be lost: the gate draws that first.
+_lost: ContextVar[bool] = ContextVar("lost", default=False)
+
+
 def events_path(state: Path) -> Path:
     """Where the journal of a stand-in with this state is."""
     return state.with_suffix(".events")
@@ -46,17 +51,29 @@ def _keep_journal(path: Path) -> None:
 
     def given(case: judge.Case, words: Words) -> tuple[bool, str]:
         note("verdict", [case.question, case.gold_answer, case.generated_answer])
+        if _lost.get():
+            note("lost", "verdict")
         return give(case, words)
+
+    answer = extraction.answer
+
+    def answered(question: str, found: Sequence[Found], words: Words) -> str:
+        if _lost.get():
+            note("lost", "answer")
+        return answer(question, found, words)
 
     hit = faults.Dice.hit
 
     def noted(self: faults.Dice, kind: str, share: float) -> bool:
         struck = hit(self, kind, share)
+        if kind == "lost_answer":
+            _lost.set(struck)
         if struck:
             note("fault", kind)
         return struck
 
     judge.verdict = given
+    extraction.answer = answered
     faults.Dice.hit = noted  # type: ignore[method-assign]  # a journal, in this process alone
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import lease as leases
+from locomo_assets.history import processes
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import Lease, release, renew, take
 from locomo_assets.history.storage import LocalStorage
@@ -110,8 +110,8 @@ def test_process_of_another_machine_is_waited_for(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(leases, "_machine", lambda: "another boot")
-        elsewhere.setattr(leases, "_process", lambda _: "4194305@1")
+        elsewhere.setattr(processes, "machine", lambda: "another boot")
+        elsewhere.setattr(processes, "process", lambda _: "4194305@1")
         take(storage, MINE)
     with pytest.raises(LeaseTakenError, match="run mine"):
         take(storage, OTHER)

@@ -8,11 +8,13 @@ import pytest
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.making import (
+    answer,
     call,
     commit,
     commit_answers,
     commit_dataset,
     commit_verdicts,
+    judgement,
     lineage,
 )
 
@@ -22,7 +24,7 @@ EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 
 @pytest.fixture(scope="module")
 def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two releases that differ, with an error and costs."""
+    """Two releases that differ, with an error and costs, and an imported one."""
     folder = tmp_path_factory.mktemp("docs")
     store = HistoryStore.open(folder.as_uri())
     commit_dataset(store)
@@ -35,6 +37,15 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     verdicts = ["wrong"] * 10
     commit_verdicts(store, lineage("judgements"), verdicts, mark=floor, question_protocol=floor)
     commit(store, lineage("answers"), {"calls": [call(99, status=500)]})
+    imported = lineage("imported_results", "vendor", conversation=None)
+    rows = {
+        "imported_files": [{"file": "results.jsonl", "file_sha256": "f" * 64, "format": "jsonl"}],
+        "answers": [answer(i, "v", conversation="conv-1", asked_at=None) for i in range(5)],
+        "judgements": [judgement(i, "wrong", "v", conversation="conv-1") for i in range(5)],
+    }
+    commit(store, imported, rows)
+    canary = {"kind": "right", "judge": "lexical-1", "verdict": "correct", "canary_id": "a/right"}
+    commit(store, lineage("judge_canaries", conversation=None), {"canary_verdicts": [canary]})
     return refresh(store, folder / "history.duckdb").path
 
 

@@ -116,6 +116,10 @@ def test_what_an_asset_may_not_write_is_refused(store: HistoryStore) -> None:
         store.begin(lineage("accuracy_metrics"))
     with pytest.raises(HistoryRowError, match="needs a release"):
         store.begin(lineage("answers", release=None))
+    with pytest.raises(HistoryRowError, match="needs a conversation"):
+        store.begin(lineage("answers", conversation=None))
+    with pytest.raises(HistoryRowError, match="needs a release"):
+        store.begin(lineage("imported_results", release=None, conversation=None))
 
 
 def test_bad_rows_leave_nothing_behind(store: HistoryStore, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Order
+from locomo_assets.measurement.calibrating import judge_canaries
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
@@ -140,6 +141,8 @@ async def test_stopped_published_asking_goes_on_in_its_thread(
 
 
 class _SlowJudge(LexicalJudge):
+    """Gives ten verdicts and is silent about the rest."""
+
     asked = 0
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
@@ -246,3 +249,39 @@ async def test_judge_with_other_parameters_is_another_judge(
     paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
     assert await _verdicts_paid(store, urls, ORDER, _PaidJudge({"temperature": 1.0})) == paid
     assert await _verdicts_paid(store, urls, ORDER, _PaidJudge()) == 0
+
+
+async def test_canaries_are_judged_once_per_release_and_judge(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        bench.judge = judge = _PaidJudge()
+        assert await judge_canaries(bench, "r1")
+        assert judge.asked == 36
+        assert not await judge_canaries(bench, "r1")
+        assert await judge_canaries(bench, "r2")
+        assert judge.asked == 72
+        bench.judge = other = _PaidJudge({"temperature": 1.0})
+        assert await judge_canaries(bench, "r1")
+        assert other.asked == 36
+    rows = store.read("canary_verdicts", store.markers(asset="judge_canaries")).to_pylist()
+    assert len(rows) == 3 * 36
+    assert {row["verdict"] for row in rows} == {"correct", "wrong"}
+
+
+async def test_stopped_canaries_are_gone_on_with(store: HistoryStore, urls: BaseUrls) -> None:
+    async with at_bench(store, urls, "one") as bench:
+        _SlowJudge.asked = 0
+        bench.judge = _SlowJudge()
+        work = asyncio.create_task(judge_canaries(bench, "r1"))
+        await asyncio.sleep(2.5)  # past a save
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        _SlowJudge.asked = 10
+        bench.judge = LexicalJudge()
+        assert await judge_canaries(bench, "r1")
+    (marker,) = store.markers(asset="judge_canaries")
+    rows = store.read("canary_verdicts", [marker]).to_pylist()
+    assert len(rows) == len({row["canary_id"] for row in rows}) == 36
+    assert len(marker.continued) == 1

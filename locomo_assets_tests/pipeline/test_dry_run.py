@@ -15,7 +15,7 @@ def test_paid_launch_without_history(home: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OPENAI_API_KEY", "planted-key")
     wanted = Launch(release="r1", questions=5)
     turns, questions, verdicts = forecast_launch(wanted, Workplace(read_settings()))
-    assert (questions.calls, verdicts.calls) == (20, 10)
+    assert (questions.calls, verdicts.calls) == (20, 10 + 36)  # the canaries, too
     assert questions.cost_usd == pytest.approx(10 * (4000 * 1.25 + 600 * 10) / 1e6)
     assert verdicts.cost_usd == pytest.approx(10 * (500 * 2 + 100 * 8) / 1e6)
     assert turns.cost_usd is None

@@ -9,6 +9,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
 from locomo_assets.measurement import runner
 from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.releases import BadLabelError
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
@@ -126,7 +127,7 @@ def test_one_conversation_fails_alone(
 
 @pytest.mark.parametrize("label", ["", "a b", "r|1", "x" * 101, "a,b"])
 def test_bad_release_label(workplace: Workplace, label: str) -> None:
-    with pytest.raises(BadRequestError, match="release"):
+    with pytest.raises(BadLabelError, match="release"):
         launch(Launch(release=label), workplace)
 
 

@@ -13,6 +13,7 @@ from locomo_assets.pipeline.lineage import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.quality import release as quality
+from locomo_assets.quality.comparing import judge_canaries, not_below_previous
 from locomo_assets.reporting.accuracy import (
     Accuracy,
     by_category,
@@ -20,6 +21,8 @@ from locomo_assets.reporting.accuracy import (
     markdown_table,
     trend_chart,
 )
+from locomo_assets.reporting.canaries import canary_numbers
+from locomo_assets.reporting.page.content import previous_release
 from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
@@ -94,6 +97,9 @@ def accuracy_metrics(
             "valid": rows[0].valid,
             **_numbers(rows[0]),
             **metadata_numbers(workplace.settings.lens_path, _series(rows[0])),
+            **canary_numbers(
+                workplace.settings.lens_path, rows[0].release, rows[0].system, rows[0].judge
+            ),
             "system": rows[0].system,
             "judge": rows[0].judge,
             "question_protocol": rows[0].question_protocol,
@@ -115,6 +121,14 @@ def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckRe
         "error_budget": quality.error_budget(row, settings.max_error_percent),
         "api_errors": quality.api_errors(effort),
         "accuracy": quality.accuracy(row, effort.judge_system, settings.min_accuracy_percent),
+        "judge_canaries": judge_canaries(
+            canary_numbers(settings.lens_path, row.release, row.system, row.judge)
+        ),
+        "not_below_previous": not_below_previous(
+            settings.lens_path,
+            row,
+            previous_release(settings.lens_path, row, max_error_percent=settings.max_error_percent),
+        ),
         "run_time": quality.run_time(effort, settings.max_run_minutes),
     }
     return [checks.result(name, finding) for name, finding in found.items()]

@@ -20,6 +20,7 @@ from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.forecasting import forecast_orders
 from locomo_assets.pipeline.interrupting import run_interruptibly
+from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.pipeline.workplace import Workplace
@@ -82,6 +83,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         config: MeasureConfig,
         workplace: dg.ResourceParam[Workplace],
     ):
+        context.instance.add_run_tags(context.run.run_id, process_tag())
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         if not wanted:
             raise dg.Failure(

@@ -87,10 +87,7 @@ def read_content(
         for row in by_category(lens_path, None, max_error_percent=max_error_percent)
         if _series(row) == _series(whole)
     ]
-    earlier = [
-        row.release for row in trend if row.valid and order[row.release] < order[whole.release]
-    ]
-    previous = earlier[-1] if earlier else None
+    previous = _previous(whole, trend, order)
     comparison, not_compared = _compared(lens_path, whole, previous)
     if not whole.valid:
         comparison, not_compared = None, invalid_line(whole, max_error_percent)
@@ -121,6 +118,20 @@ def read_content(
         comparison=comparison,
         not_compared=not_compared,
     )
+
+
+def previous_release(lens_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
+    """The newest valid release of the row's series before its own; None for the first."""
+    order, _ = _order(lens_path)
+    rows = by_release(lens_path, None, max_error_percent=max_error_percent)
+    same = [one for one in rows if _series(one) == _series(row)]
+    return _previous(row, _in_order(same, order), order)
+
+
+def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) -> str | None:
+    before = order[row.release]
+    earlier = [one.release for one in series if one.valid and order[one.release] < before]
+    return earlier[-1] if earlier else None
 
 
 def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:

@@ -49,7 +49,10 @@ SELECT
     i.ingestion_run_id,
     j.dataset_sha256,
     d.dataset_source,
-    d.dataset_run_id
+    d.dataset_run_id,
+    CASE WHEN f.file IS NULL THEN 'measured' ELSE 'imported' END AS origin,
+    f.file AS imported_file,
+    f.file_sha256 AS imported_file_sha256
 FROM current_judgements AS j
 LEFT JOIN retrieved_memories AS r
     ON r.answer_id = j.answer_id AND r.attempt_id = j.answer_attempt_id
@@ -61,4 +64,8 @@ LEFT JOIN current_questions AS q
         q.dataset_sha256 = j.dataset_sha256
         AND q.conversation = j.conversation
         AND q.question_index = j.question_index
-LEFT JOIN dataset_files AS d ON d.dataset_sha256 = j.dataset_sha256;
+LEFT JOIN dataset_files AS d ON d.dataset_sha256 = j.dataset_sha256
+LEFT JOIN imported_files AS f
+    ON
+        f.attempt_id = j.answer_attempt_id
+        AND coalesce(f.conversation, j.conversation) = j.conversation;

@@ -13,12 +13,16 @@ measured AS (
         min(begun_at) AS first_measured_at,
         max(committed_at) AS last_measured_at
     FROM attempts
-    WHERE release IS NOT NULL AND asset <> 'releases'
+    WHERE release IS NOT NULL AND asset NOT IN ('releases', 'imported_results')
     GROUP BY release
 )
 SELECT
     row_number() OVER (
-        ORDER BY coalesce(published_at, first_measured_at) NULLS LAST, release
+        -- Imported ones were measured elsewhere, nobody knows when: never between two of ours.
+        ORDER BY
+            source IS NOT DISTINCT FROM 'imported' DESC,
+            coalesce(published_at, first_measured_at) NULLS LAST,
+            release
     ) AS position,
     release,
     published_at,

@@ -47,6 +47,8 @@ numbered AS (
             ORDER BY committed_at DESC, attempt_id DESC
         ) AS repeat
     FROM alike
+    -- An import that supersedes another corrects it: nothing was measured a second time.
+    QUALIFY repeat = 1 OR asset <> 'imported_results'
 ),
 verdicts AS (
     SELECT

@@ -1,0 +1,113 @@
+"""`import …`: results that others measured, as releases of their own. Free of cost.
+
+Here: options, reading the files, the closing table. What a file must be is `imports`.
+"""
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locomo_assets.cli.tables import accuracy_table, console
+from locomo_assets.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from locomo_assets.imports.results import ImportedResults
+    from locomo_assets.locomo.model import Dataset
+
+imports = typer.Typer(
+    no_args_is_help=True,
+    help="Bring in results that others measured, as releases of their own. Costs nothing.",
+)
+
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", help="The LoCoMo file they were measured on; default: LOCOMO_DATASET."
+    ),
+]
+SystemOption = Annotated[str, typer.Option(help="Who was measured.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(imports, name="import")
+
+
+@imports.command("backboard-published")
+def backboard_published(
+    folder: Annotated[Path, typer.Argument(help="Holds the locomo_conversation_*.json files.")],
+    release: Annotated[str, typer.Option(help="What to call it.")] = "backboard-published",
+    dataset: DatasetOption = None,
+) -> None:
+    """Import Backboard's published answers and verdicts. Costs nothing."""
+    from locomo_assets.imports.backboard_published import FILES, parse_published
+    from locomo_assets.imports.results import ImportRefusedError
+
+    settings = read_settings()
+    paths = sorted(folder.glob(FILES), key=lambda path: (len(path.name), path.name))
+    if not paths:
+        raise ImportRefusedError(
+            f"{folder}: holds no {FILES}; give the folder of Backboard's published files"
+        )
+    files = [(path.name, _read(path)) for path in paths]
+    read = _dataset(settings, dataset)
+    _save(settings, read, parse_published(files, read), release)
+
+
+@imports.command("jsonl")
+def jsonl(
+    file: Annotated[Path, typer.Argument(help="JSON lines, as docs/import.md describes them.")],
+    release: Annotated[str, typer.Option(help="What to call it.")],
+    system: SystemOption,
+    protocol: Annotated[
+        str, typer.Option(help="How the questions were asked: isolated, published, …")
+    ] = "unknown",
+    dataset: DatasetOption = None,
+) -> None:
+    """Import anybody's answers and verdicts from a file of JSON lines. Costs nothing."""
+    from locomo_assets.imports.jsonl import parse_jsonl
+
+    settings = read_settings()
+    data = _read(file)
+    read = _dataset(settings, dataset)
+    results = parse_jsonl(file.name, data, read, system=system, question_protocol=protocol)
+    _save(settings, read, results, release)
+
+
+def _read(path: Path) -> bytes:
+    from locomo_assets.imports.results import ImportRefusedError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImportRefusedError(
+            f"{path}: can't be read ({error.strerror}); give the file's path"
+        ) from None
+
+
+def _dataset(settings: Settings, source: str | None) -> "Dataset":
+    from locomo_assets.locomo.reading import read_dataset
+    from locomo_assets.locomo.sample import packaged_sample
+
+    chosen = source or settings.dataset
+    if chosen is None:
+        return read_dataset(packaged_sample())
+    return read_dataset(chosen, settings.dataset_sha256)
+
+
+def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", release: str) -> None:
+    from locomo_assets.history import lens
+    from locomo_assets.history.store import HistoryStore
+    from locomo_assets.imports.saving import save_import
+
+    store = HistoryStore.open(settings.history_url)
+    marker = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
+    verdicts = sum(len(answer.verdicts) for answer in results.answers)
+    held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
+    print(f"release {release}: {held} " + ("imported" if marker else "are there already"))
+    lens.publish(store, settings.lens_path)
+    accuracy_table(
+        console(), settings.lens_path, release, max_error_percent=settings.max_error_percent
+    )

@@ -1,0 +1,6 @@
+-- An import is one attempt over many conversations, which its rows alone name.
+INSERT INTO touched_partitions
+SELECT DISTINCT answers.release, answers.conversation
+FROM answers
+JOIN changed USING (attempt_id)
+WHERE changed.asset = 'imported_results';

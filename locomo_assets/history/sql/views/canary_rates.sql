@@ -1,0 +1,29 @@
+CREATE VIEW canary_rates AS
+WITH newest AS (
+    SELECT
+        canary.*,
+        committed_at
+    FROM canary_verdicts AS canary
+    JOIN attempts USING (attempt_id)
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY canary.release, canary.system, judge, canary_id
+            ORDER BY committed_at DESC, attempt_id DESC, judged_at
+        ) = 1
+)
+SELECT
+    release,
+    system,
+    judge,
+    count(*) AS canaries,
+    count(*) FILTER (verdict = 'unscored') AS unscored,
+    avg((verdict = 'correct')::INTEGER) FILTER (kind = 'right' AND verdict <> 'unscored')
+        AS right_accepted,
+    avg((verdict = 'correct')::INTEGER) FILTER (kind = 'wrong' AND verdict <> 'unscored')
+        AS wrong_accepted,
+    avg((verdict = 'correct')::INTEGER) FILTER (kind = 'vague' AND verdict <> 'unscored')
+        AS vague_accepted,
+    sum(cost_usd) AS cost_usd,
+    max(judged_at) AS judged_at
+FROM newest
+GROUP BY release, system, judge;

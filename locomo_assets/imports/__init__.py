@@ -1,0 +1,1 @@
+"""Results that others measured: read from their files, checked against the data set, stored."""

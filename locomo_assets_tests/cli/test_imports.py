@@ -1,0 +1,121 @@
+"""`import …` as a person runs it, and the example of docs/import.md."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from locomo_assets.cli import history, imports
+from locomo_assets.history.errors import HistoryUnreachableError
+from locomo_assets.imports.results import ImportRefusedError
+from locomo_assets.measurement.releases import ReleaseTakenError
+from locomo_assets.pipeline.launch import Launch, launch
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.settings import read_settings
+from locomo_assets_tests.conftest import REPOSITORY, SHARED_DATA
+from locomo_assets_tests.imports.files import published
+
+JSONL = ("results.jsonl", "--release", "vendor", "--system", "some-memory")
+
+
+def command(*arguments: str) -> str:
+    """What a command prints; it must succeed."""
+    app = typer.Typer()
+    for module in (history, imports):
+        module.register(app)
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def sql(query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in json.loads(command("sql", query, "--format", "json"))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Published files of the packaged sample."""
+    folder = tmp_path / "published"
+    folder.mkdir()
+    for name, data in published():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_published_files_become_a_release(folder: Path, home: Path) -> None:
+    told = command("import", "backboard-published", str(folder))
+    assert "release backboard-published: 2 files, 53 answers, 53 verdicts imported" in told
+    assert "release backboard-published (imported) · system backboard" in told
+    assert "are there already" in command("import", "backboard-published", str(folder))
+    assert "imported" in command("releases")
+    with pytest.raises(ReleaseTakenError, match="were imported"):
+        launch(Launch(release="backboard-published"), Workplace(read_settings()))
+    # Nothing of it is a partition that could be launched, and paid for.
+    assert not (home / "dagster").exists()
+    assert sql("SELECT count(*) FROM current_judgements") == [(53,)]
+
+
+def test_what_is_refused_leaves_nothing(folder: Path, home: Path) -> None:
+    last = folder / "locomo_conversation_2.json"
+    last.write_text(last.read_text().replace('"category": 4', '"category": 1'))
+    with pytest.raises(ImportRefusedError, match=r"^locomo_conversation_2\.json: .*category is 1"):
+        command("import", "backboard-published", str(folder))
+    with pytest.raises(ImportRefusedError, match=r"none: holds no locomo_conversation_\*\.json"):
+        command("import", "backboard-published", str(home / "none"))
+    with pytest.raises(ImportRefusedError, match=r"none\.jsonl: can't be read \(No such file"):
+        command("import", "jsonl", str(home / "none.jsonl"), *JSONL[1:])
+    assert not list(home.rglob("*.parquet"))
+    with pytest.raises(HistoryUnreachableError):
+        sql("SELECT 1")
+
+
+@pytest.mark.usefixtures("home")
+def test_the_documented_example_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (REPOSITORY / "docs" / "import.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("results.jsonl").write_text(example)
+    told = command("import", "jsonl", *JSONL)
+    assert "1 files, 3 answers, 4 verdicts imported" in told
+    assert sql(
+        "SELECT question_index, judge, verdict, votes, agreement, reason "
+        "FROM imported_results ORDER BY ALL"
+    ) == [
+        (0, "gpt-4.1/their-prompt", "correct", 1, 1.0, None),
+        (1, "gpt-4.1/their-prompt", "wrong", 3, 2 / 3, None),
+        (1, "strict", "wrong", 1, 1.0, None),
+        (2, "gpt-4.1/their-prompt", "unanswered", 1, None, "HTTP 500"),
+    ]
+
+
+@pytest.mark.real_data
+@pytest.mark.usefixtures("home")
+def test_the_published_table_comes_out_exactly(real_dataset: Path) -> None:
+    folder = SHARED_DATA / "backboard-published"
+    if not folder.exists():
+        pytest.skip("the published files are not beside the project")
+    told = command("import", "backboard-published", str(folder), "--dataset", str(real_dataset))
+    report = command("report", "--release", "backboard-published")
+    tables = [[re.split(r"\s{2,}", row)[:6] for row in text.splitlines()]
+              for text in (told, report)]  # fmt: skip
+    for row in (
+        ["1 multi-hop", "single-hop", "282", "252", "282", "89.36"],
+        ["2 temporal", "temporal", "321", "295", "321", "91.90"],
+        ["3 open-domain", "multi-hop", "96", "72", "96", "75.00"],
+        ["4 single-hop", "open-domain", "841", "767", "841", "91.20"],
+        ["all scored", "overall", "1540", "1386", "1540", "90.00"],
+    ):
+        assert all(row in table for table in tables)
+    # By the files' own verdicts, conversation by conversation.
+    stated = {}
+    for path in folder.glob("*.json"):
+        file = json.loads(path.read_text())
+        stated[file["conversation_id"]] = (file["total"], file["correct_count"])
+    by_conversation = sql("SELECT conversation, questions, correct FROM accuracy_by_conversation")
+    assert {name: (questions, correct) for name, questions, correct in by_conversation} == stated

@@ -1,0 +1,176 @@
+"""Backboard's files: read as they are, refused where they are not what they say."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locomo_assets.imports.backboard_published import FILES, parse_published
+from locomo_assets.imports.results import ImportRefusedError
+from locomo_assets.judging.llm import llm_identity
+from locomo_assets.judging.prompt import read_prompt
+from locomo_assets.judging.verdict import Verdict
+from locomo_assets.locomo.reading import read_dataset
+from locomo_assets_tests.conftest import SHARED_DATA
+from locomo_assets_tests.imports.files import (
+    SAMPLE,
+    encoded,
+    published,
+    responses_of,
+    scored,
+    summed,
+)
+
+
+def test_answers_and_verdicts_are_those_of_the_files() -> None:
+    results = parse_published(published(lambda question: question.category != 2), SAMPLE)
+    assert (results.system, results.question_protocol) == ("backboard", "published")
+    assert [file.conversation for file in results.files] == ["sample-1", "sample-2"]
+    assert [file.questions for file in results.files] == [
+        len(scored("sample-1")),
+        len(scored("sample-2")),
+    ]
+    assert [answer.question for answer in results.answers] == scored("sample-1") + scored(
+        "sample-2"
+    )
+    for answer in results.answers:
+        assert answer.answer == f"answer {answer.question.question_index}"
+        assert (answer.llm_provider, answer.llm_model) == ("google", "gemini-2.5-pro")
+        assert (answer.retrieved, answer.latency_ms, answer.input_tokens) == (None, None, None)
+        (verdict,) = answer.verdicts
+        expected = Verdict.WRONG if answer.question.category == 2 else Verdict.CORRECT
+        assert (verdict.verdict, verdict.reasoning) == (expected, "so it is")
+        assert verdict.judge["judge"] == "gpt-4.1/judge-prompt-reference@7c7cbfda"
+
+
+def test_what_was_not_evaluated_is_no_verdict() -> None:
+    responses = responses_of("sample-1", lambda q: None if q.question_index == 0 else True)
+    responses[1] |= {"ai_response": " ", "evaluation": {**responses[1]["evaluation"]}}
+    responses[1]["evaluation"] |= {"is_correct": None, "error": "no answer came"}
+    files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
+    first, second, third = parse_published(files, SAMPLE).answers[:3]
+    assert (first.answer, first.verdicts[0].verdict) == ("answer 0", Verdict.UNSCORED)
+    assert first.verdicts[0].reason == "timeout"
+    assert (second.answer, second.verdicts[0].verdict) == (None, Verdict.UNANSWERED)
+    assert second.reason == second.verdicts[0].reason == "no answer came"
+    assert third.verdicts[0].verdict is Verdict.CORRECT
+
+
+Spoil = Callable[[list[dict[str, Any]]], object]
+
+
+def _swap(responses: list[dict[str, Any]]) -> None:
+    responses[0], responses[1] = responses[1], responses[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_swap, r"^one.json: responses\[0\] \(question 0\): category is 2, not 4"),
+        (lambda r: r[0].update(question="Why?"), "question is 'Why\\?', not 'What kind of boat"),
+        (lambda r: r[2].update(expected_answer="x"), r"responses\[2\].*expected_answer is 'x'"),
+        (lambda r: r[0].update(question_type="single_hop"), "question_type is 'single_hop', not"),
+        (lambda r: r[0].update(conversation_id="sample-2"), "conversation_id is 'sample-2'"),
+        (lambda r: r.pop(), "responses, but sample-1 has .* scored questions"),
+        (lambda r: r[3].update(ai_response=""), r"responses\[3\].*an empty answer has a verdict"),
+        (lambda r: r[0].update(extra=1), r"responses\[0\]\.extra: Extra inputs"),
+        (lambda r: r[0].update(category="4"), r"responses\[0\]\.category: .*valid integer"),
+        (lambda r: r[0].pop("ai_response"), r"responses\[0\]\.ai_response: Field required"),
+    ],
+)
+def test_a_mismatch_is_refused_with_its_place(spoil: Spoil, said: str) -> None:
+    responses = responses_of("sample-1")
+    spoil(responses)
+    files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
+    with pytest.raises(ImportRefusedError, match=said) as caught:
+        parse_published(files, SAMPLE)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("one.json: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"total": 1}, "one.json: total is 1, but its responses make"),
+        ({"evaluated_count": 1}, "evaluated_count is 1"),
+        ({"correct_count": 0}, "correct_count is 0"),
+        ({"by_type": {}}, "by_type has , the responses multi_hop"),
+        ({"conversation_id": "sample-9"}, "conversation sample-9 is not in the data set"),
+        ({"by_type": 3}, "by_type: Input should be"),
+    ],
+)
+def test_sums_that_do_not_fit_are_refused(change: dict[str, Any], said: str) -> None:
+    file = summed("sample-1", responses_of("sample-1")) | change
+    with pytest.raises(ImportRefusedError, match=said):
+        parse_published([("one.json", encoded(file)), published()[1]], SAMPLE)
+
+
+def test_a_section_that_counts_otherwise_is_refused() -> None:
+    file = summed("sample-1", responses_of("sample-1"))
+    file["by_type"]["open_domain"]["correct_count"] -= 1
+    with pytest.raises(ImportRefusedError, match=r"by_type\.open_domain: correct_count is"):
+        parse_published([("one.json", encoded(file))], SAMPLE)
+    file = summed("sample-1", responses_of("sample-1"))
+    file["by_type"]["open_domain"]["responses"][0] = {
+        **file["by_type"]["open_domain"]["responses"][0],
+        "ai_response": "another",
+    }
+    with pytest.raises(ImportRefusedError, match="open_domain: its responses are not those"):
+        parse_published([("one.json", encoded(file))], SAMPLE)
+
+
+def test_each_conversation_has_one_file() -> None:
+    one, two = published()
+    with pytest.raises(ImportRefusedError, match="conversation sample-2: no file holds it"):
+        parse_published([one], SAMPLE)
+    with pytest.raises(ImportRefusedError, match=r"again\.json: .* stands in locomo_con"):
+        parse_published([one, ("again.json", one[1]), two], SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xff{}", "byte 0 is not UTF-8"),
+        (b"{", r"is not JSON \(.* at sign 1\)"),
+        (b'{\n"a": }', r"is not JSON \(Expecting value at line 2, column 6\)"),
+        (b"[]", "valid dictionary"),
+        (b'{"total": 1, "total": 1}', "total: the field stands there more than once"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(data: bytes, said: str) -> None:
+    with pytest.raises(ImportRefusedError, match=f"^a.json: .*{said}"):
+        parse_published([("a.json", data)], SAMPLE)
+
+
+@pytest.mark.real_data
+def test_the_real_files_hold_the_published_counts(real_dataset: Path) -> None:
+    folder = SHARED_DATA / "backboard-published"
+    if not folder.exists():
+        pytest.skip("the published files are not beside the project")
+    files = [(path.name, path.read_bytes()) for path in folder.glob(FILES)]
+    results = parse_published(files, read_dataset(str(real_dataset)))
+    correct = Counter(
+        answer.question.category
+        for answer in results.answers
+        if answer.verdicts[0].verdict is Verdict.CORRECT
+    )
+    asked = Counter(answer.question.category for answer in results.answers)
+    assert correct == {1: 252, 2: 295, 3: 72, 4: 767}
+    assert asked == {1: 282, 2: 321, 3: 96, 4: 841}
+
+
+@pytest.mark.real_data
+def test_ones_own_run_with_the_reference_prompt_is_of_the_same_series(tmp_path: Path) -> None:
+    path = SHARED_DATA / "judge-prompt-reference.txt"
+    if not path.exists():
+        pytest.skip("the reference prompt is not beside the project")
+    renamed = tmp_path / "other-name.txt"
+    renamed.write_bytes(path.read_bytes())
+    own = llm_identity("openai", "gpt-4.1", read_prompt(str(renamed)))
+    imported = parse_published(published(), SAMPLE).answers[0].verdicts[0].judge
+    assert own.row() == imported
+    assert json.loads(imported["judge_parameters_json"])["temperature"] == 0.1

@@ -1,0 +1,104 @@
+"""Runs that Dagster did not start: seen when they are dead, and stopped like any other."""
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._daemon.monitoring import execute_run_monitoring_iteration
+
+from locomo_assets.history import processes
+from locomo_assets.pipeline.launch import prepare_home
+from locomo_assets.pipeline.launcher import PROCESS_TAG
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="processes are told apart through /proc only"
+)
+
+
+@pytest.fixture
+def instance(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+@contextmanager
+def _process() -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _started(instance: dg.DagsterInstance, machine: str | None, process: str | None) -> str:
+    """A run at work in a process; its id."""
+    run = dg.DagsterRun(
+        job_name="__ASSET_JOB",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS_TAG: json.dumps([machine, process])} if process else {},
+    )
+    return instance.add_run(run).run_id
+
+
+def _monitored(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    """Its status after the daemon has looked at all runs."""
+    with create_test_daemon_workspace_context(EmptyWorkspaceTarget(), instance) as context:
+        errors = list(execute_run_monitoring_iteration(context, logging.getLogger("test")))
+    assert errors == [None] * len(errors)
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def test_run_of_a_killed_process_has_failed(instance: dg.DagsterInstance) -> None:
+    with _process() as process:
+        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        assert _monitored(instance, run_id) == dg.DagsterRunStatus.STARTED
+        process.kill()
+        process.wait()
+        assert _monitored(instance, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_run_from_before_a_restart_has_failed(instance: dg.DagsterInstance) -> None:
+    run_id = _started(instance, "earlier-boot pid:[1]", processes.this_process())
+    assert _monitored(instance, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) -> None:
+    boot = str(processes.machine()).partition(" ")[0]
+    elsewhere = _started(instance, f"{boot} pid:[1]", "1@1")
+    unknown = _started(instance, None, None)
+    for run_id in (elsewhere, unknown):
+        assert _monitored(instance, run_id) == dg.DagsterRunStatus.STARTED
+    assert not instance.run_launcher.terminate(elsewhere)
+
+
+def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
+    with _process() as process:
+        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        assert instance.run_launcher.terminate(run_id)
+        assert process.wait(10) == -signal.SIGTERM
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.CANCELING
+
+
+def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
+    with _process() as process:
+        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        process.kill()
+    assert instance.run_launcher.terminate(run_id)
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.CANCELED
+    assert not instance.run_launcher.terminate(run_id)
