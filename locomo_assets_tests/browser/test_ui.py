@@ -56,6 +56,16 @@ def test_metrics_show_the_accuracy(url: str, page: Page) -> None:
     expect(page.get_by_text("accuracy_percent").first).to_be_visible(timeout=SLOW_MS)
 
 
+def test_checks_show_expected_and_found_by_partition(url: str, page: Page) -> None:
+    page.goto(f"{url}/assets/ingested_memories?view=checks&checkDetail=ingestion_complete")
+    for text in ("messages_on_server", "expected", "actual"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("tab", name="Partitions").last.click()
+    for counted in ("Passed (2)", "Missing (0)", "Failed (0)"):
+        box = page.get_by_role("checkbox", name=counted, exact=True)
+        expect(box.first).to_be_attached(timeout=SLOW_MS)
+
+
 def test_backfill_launched_by_hand_is_measured_and_followed(url: str, page: Page) -> None:
     add = {
         "query": "mutation ($name: String!, $key: String!, $where: RepositorySelector!) {"
