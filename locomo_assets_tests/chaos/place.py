@@ -185,6 +185,12 @@ class Place:
         return sum(begun <= at <= kill.at + SECONDS_TO_SAVE for at in times)
 
 
+def error_line(errors: str) -> str:
+    """The one line of a command's error; libraries may print after it when the process ends."""
+    (line,) = [one for one in errors.splitlines() if one.startswith("error: ")]
+    return line
+
+
 @contextmanager
 def served(home: Path, dataset: Dataset, history: str | None = None) -> Iterator[Place]:
     """A place whose stand-in serves until the end; `history` is its URL where it is not at home."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets_tests.chaos.killing import STAGES, kill_runs
-from locomo_assets_tests.chaos.place import Place, Process, served, until
+from locomo_assets_tests.chaos.place import Place, Process, error_line, served, until
 from locomo_assets_tests.measurement.world import DATASET
 
 
@@ -47,5 +47,5 @@ def _stop(process: Process, number: signal.Signals) -> None:
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - begun < 5
     assert process.returncode == 130
-    assert errors.splitlines()[-1].endswith("the same command with the same --release goes on")
+    assert error_line(errors).endswith("the same command with the same --release goes on")
     assert "Traceback" not in errors

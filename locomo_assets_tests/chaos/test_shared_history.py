@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from locomo_assets_tests.chaos.place import Kill, served, until
+from locomo_assets_tests.chaos.place import Kill, error_line, served, until
 from locomo_assets_tests.measurement.world import DATASET
 
 
@@ -19,8 +19,8 @@ def test_second_run_stops_and_goes_on_once_the_first_is_dead(s3_url: str, tmp_pa
             with place.running() as second:
                 _, errors = second.communicate(timeout=60)
             assert second.returncode == 1
-            assert "is at work on it (its lease lasts until" in errors.splitlines()[-1]
-            assert "wait for that run or stop it" in errors.splitlines()[-1]
+            assert "is at work on it (its lease lasts until" in error_line(errors)
+            assert "wait for that run or stop it" in error_line(errors)
             assert first.poll() is None
             first.kill()
             killed = Kill("turns", time.time(), place.done())

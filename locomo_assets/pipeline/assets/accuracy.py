@@ -153,10 +153,10 @@ def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeRes
     pictures = trend_pictures(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
-            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "releases": len({row.release for row in rows}),
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(trend_chart(rows)),
+            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "table": dg.MetadataValue.md(markdown_table(rows)),
             "dagster/row_count": len(rows),
         }
