@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from locomo_assets_tests.chaos.place import Done, Kill, Place, until
 
@@ -18,14 +19,14 @@ def kill_runs(place: Place, stages: Sequence[str], dice: random.Random) -> list[
         with place.running() as process:
             begun: Done = place.done()
             goal = _goal(place, stage, begun, same_to_come, dice)
-            until(lambda goal=goal, stage=stage: _at(place, stage) >= goal, process)  # type: ignore[misc]
+            until(partial(_has_come_to, place, stage, goal), process)
             process.kill()
             kills.append(Kill(stage, time.time(), place.done()))
     return kills
 
 
-def _at(place: Place, stage: str) -> int:
-    return int(getattr(place.done(), stage))
+def _has_come_to(place: Place, stage: str, goal: int) -> bool:
+    return int(getattr(place.done(), stage)) >= goal
 
 
 def _goal(place: Place, stage: str, begun: Done, to_come: int, dice: random.Random) -> int:

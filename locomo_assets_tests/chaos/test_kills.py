@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,7 @@ def test_killed_and_stopped_runs_are_gone_on_with(place: Place) -> None:
     kills = kill_runs(place, STAGES[:1], dice)
     for number in (signal.SIGINT, signal.SIGTERM):
         with place.running() as process:
-            told = place.done().turns
-            until(lambda told=told: place.done().turns > told, process)  # type: ignore[misc]
+            until(partial(_tells_more, place, place.done().turns), process)
             told = place.done().turns
             _stop(process, number)
             # One turn of each conversation may have been under way.
@@ -39,6 +39,10 @@ def test_killed_and_stopped_runs_are_gone_on_with(place: Place) -> None:
     place.finish()
     place.assert_whole()
     place.assert_little_was_paid_twice(kills)
+
+
+def _tells_more(place: Place, turns: int) -> bool:
+    return place.done().turns > turns
 
 
 def _stop(process: Process, number: signal.Signals) -> None:
