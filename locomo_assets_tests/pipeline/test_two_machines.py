@@ -30,6 +30,7 @@ def test_two_machines_publish_one_lens(
 ) -> None:
     command = [*_machine(), sys.executable, "-m", "locomo_assets.cli", "run", "--questions", "3"]
     monkeypatch.setenv("LOCOMO_HISTORY", s3_url)
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS")
     machines = [
         subprocess.Popen(
             [*command, "--release", release],
