@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.tls import TlsVersion
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 
@@ -41,6 +42,20 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_HISTORY",
         description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
     )
+    backup: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_BACKUP",
+        description="URL of the history's backups (`file:///…`, `s3://…`), best another disk or "
+        "account than the history's; without it none is made",
+    )
+    backup_keep_days: int = Field(
+        default=60,
+        ge=30,
+        le=90,
+        validation_alias="LOCOMO_BACKUP_KEEP_DAYS",
+        description="Days, 30 to 90, after which a successful backup removes older ones; the "
+        "newest two stay whatever their age",
+    )
     dataset: str | None = Field(
         default=None,
         validation_alias="LOCOMO_DATASET",
@@ -70,6 +85,12 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="OPENAI_BASE_URL",
         description="Where an OpenAI-compatible judge answers; default: OpenAI",
+    )
+    min_tls: TlsVersion = Field(
+        default="1.3",
+        validation_alias="LOCOMO_MIN_TLS",
+        description="The least TLS version spoken with the memory service and the judge; `1.2` "
+        "for proxies that know no better",
     )
     question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",

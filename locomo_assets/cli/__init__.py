@@ -22,9 +22,21 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
-    from locomo_assets.cli import care, compare, history, imports, judges, remote, run, standin
+    from locomo_assets.cli import (
+        backups,
+        care,
+        compare,
+        doctor,
+        history,
+        imports,
+        judges,
+        remote,
+        run,
+        standin,
+    )
 
-    for module in (run, history, compare, judges, imports, care, remote, standin):
+    modules = (run, history, compare, judges, imports, care, backups, remote, doctor, standin)
+    for module in modules:
         module.register(app)
     try:
         app()

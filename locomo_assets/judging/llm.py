@@ -8,7 +8,7 @@ tokens, a JSON object. Retries are the `openai` package's own (408, 409, 429, 5x
 connections; bounded; Retry-After obeyed).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from locomo_assets.judging.recording import RecordingClient
 from locomo_assets.judging.verdict import Reply, Verdict, parse_reply
 from locomo_assets.prices import PriceTable
 from locomo_assets.secrecy import hide, keep_out_of_logs
+from locomo_assets.tls import TlsVersion, too_old
 
 OPENAI_URL = "https://api.openai.com/v1"
 STANDIN = "standin"
@@ -103,12 +104,15 @@ class LLMJudge:
         budget: Budget | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
+        watch: Callable[[httpx2.Response], None] | None = None,
+        min_tls: TlsVersion = "1.3",
     ) -> AsyncIterator["LLMJudge"]:
         """A judge that is known to answer; closes its connections at the end.
 
         `prompt` is a packaged prompt's name or a file's path. Asks the server for the model
         first, which costs nothing: a server that says it is the stand-in is named so in every
-        verdict, and one that is not OpenAI by its host.
+        verdict, and one that is not OpenAI by its host. `watch` sees each response while
+        its connection is open; no TLS older than `min_tls` is spoken.
 
         Raises JudgeError: the prompt is unusable, the URL or the key is unusable or refused, the
         server can't be reached, the model is not there.
@@ -123,6 +127,8 @@ class LLMJudge:
             partial(_without_key, key, record or _ignore),
             limits,
             httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
+            watch=watch,
+            min_tls=min_tls,
         )
         async with openai.AsyncOpenAI(
             api_key=key, base_url=str(url), max_retries=max_retries, http_client=http
@@ -132,6 +138,12 @@ class LLMJudge:
             judge = cls(client, identity, chosen, prices, limits=limits, budget=budget)
             http.cost_usd = judge._cost_usd
             yield judge
+
+    async def probe(self) -> str:
+        """Ask for the model once more, which is free; the system as in `JudgeIdentity`."""
+        return await _probed_system(
+            self._client, self._client.base_url.host, self._identity.model or ""
+        )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """See `judge.Judge`; the category changes nothing here."""
@@ -283,6 +295,8 @@ def _cause(error: openai.APIError, key: str) -> str:
 
 def _cause_of_loss(error: openai.APIConnectionError) -> str:
     cause = error.__cause__
+    if cause and (old := too_old(cause)):
+        return old
     return ": ".join(filter(None, (type(cause).__name__, str(cause)))) if cause else "no connection"
 
 

@@ -165,7 +165,12 @@ class Workplace:
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()
             async with BackboardClient(
-                chosen.backboard_base_url, key, limits=limits, record=self._note, budget=budget
+                chosen.backboard_base_url,
+                key,
+                limits=limits,
+                record=self._note,
+                budget=budget,
+                min_tls=chosen.min_tls,
             ) as client:
                 yield client, chosen.backboard_base_url
             return
@@ -209,6 +214,7 @@ class Workplace:
             record=self._note,
             limits=limits,
             budget=budget,
+            min_tls=chosen.min_tls,
         ) as judge:
             yield VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge
 
