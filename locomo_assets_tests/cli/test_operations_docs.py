@@ -124,13 +124,8 @@ def test_the_runbook_as_it_stands(tmp_path: Path) -> None:
     assert not old.exists()
 
 
-def test_the_upgrade_as_it_stands(tmp_path: Path) -> None:
-    """On an instance that is new already."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    shutil.copy(REPOSITORY / "locomo_assets" / "pipeline" / "local_dagster.yaml", home)
-    (home / "local_dagster.yaml").rename(home / "dagster.yaml")
-    told = run(
-        block("Migrate the instance's tables"), DAGSTER_HOME=str(home), LOCOMO_HOME=str(tmp_path)
-    )
-    assert "SqliteRunStorage" in told
+def test_the_instance_is_migrated_by_a_command_that_exists() -> None:
+    from dagster._cli.instance import instance_cli
+
+    assert "dagster instance migrate" in block("Migrate the instance's tables")
+    assert "migrate" in instance_cli.commands
