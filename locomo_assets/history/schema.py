@@ -212,11 +212,14 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
-    # every HTTP request of an attempt
+    # every HTTP request of an attempt, and every one that a judge's batch carried out
     "calls": (
         ("call_id", _STR),
         ("service", _STR),  # backboard, judge
-        ("endpoint", _STR),  # method and path template, e.g. `POST /threads/{id}/messages`
+        (
+            "endpoint",
+            _STR,
+        ),  # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
         ("status", _I32),  # null where no answer came
         ("error", _STR),  # null, or the kind of failure
         ("attempt", _I32),  # from 1

@@ -49,11 +49,13 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
     ground = ground_or_raise(bench, order, sha256)
     answers = stored_answers(bench, order, ground.answers)
-    wanted = [
+    every = [
         Due(question, answers[question.question_index], bench.judge.identity)
-        for question in chosen_questions(conversation, order)
+        for question in conversation.questions
         if question.question_index in answers
     ]
+    chosen = {question.question_index for question in chosen_questions(conversation, order)}
+    wanted = [due for due in every if due.question.question_index in chosen]
     if not wanted:
         raise NothingToMeasureError(
             f"{order.conversation} of release {order.release}: no answers under the present "
@@ -61,29 +63,34 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
         )
     bench.progress.add(verdicts_to_do=len(wanted))
     lineage = bench.lineage(_ASSET, order, sha256)
-    if _missing(bench, order, ground, wanted):
+    if _missing(bench, order, ground, every, wanted):
         async with leased(bench.store.storage, lineage):
             # Whoever held the lease until now may have judged them.
-            missing = _missing(bench, order, ground, wanted)
+            missing = _missing(bench, order, ground, every, wanted)
             if missing:
-                bench.progress.add(verdicts=len(wanted) - len(missing))
-                return await _judge(bench, order, ground, missing, wanted=len(wanted))
+                besides = sum(due.question.question_index not in chosen for due in missing)
+                there = len(wanted) + besides - len(missing)
+                bench.progress.add(verdicts=there, verdicts_to_do=besides)
+                return await _judge(bench, order, ground, missing, there=there)
     bench.progress.add(verdicts=len(wanted))
     return StageReport(
         _ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0}
     )
 
 
-def _missing(bench: Bench, order: Order, ground: Ground, wanted: Sequence[Due]) -> list[Due]:
-    """Those without a stored verdict, and those whose new verdict a batch already owes."""
-    if order.force:
-        return list(wanted)
-    judged = {row["answer_id"] for row in _stored_verdicts(bench, order)}
+def _missing(
+    bench: Bench, order: Order, ground: Ground, every: Sequence[Due], wanted: Sequence[Due]
+) -> list[Due]:
+    """The wanted without a stored verdict, and all, wanted or not, whose verdict a batch owes."""
     owed = {one for batch in _open_batches(bench, order, ground) for one in batch.fingerprints}
+    judged = set()
+    if not order.force:
+        judged = {row["answer_id"] for row in _stored_verdicts(bench, order)}
+    asked = {due.answer["answer_id"] for due in wanted} - judged
     return [
         due
-        for due in wanted
-        if due.answer["answer_id"] not in judged or (owed and due.fingerprint in owed)
+        for due in every
+        if due.answer["answer_id"] in asked or (owed and due.fingerprint in owed)
     ]
 
 
@@ -98,7 +105,7 @@ def _open_batches(bench: Bench, order: Order, ground: Ground) -> list[OpenBatch]
 
 
 async def _judge(
-    bench: Bench, order: Order, ground: Ground, missing: Sequence[Due], *, wanted: int
+    bench: Bench, order: Order, ground: Ground, missing: Sequence[Due], *, there: int
 ) -> StageReport:
     identity = bench.judge.identity
     print_ = _print(bench, ground)
@@ -146,8 +153,8 @@ async def _judge(
         _ASSET,
         attempt.attempt_id,
         {
-            "verdicts": wanted,
-            "reused": wanted - len(missing),
+            "verdicts": there + len(missing),
+            "reused": there,
             **{
                 kind: verdicts.count(kind)
                 for kind in ("correct", "wrong", "unscored", "unanswered")
@@ -211,7 +218,7 @@ class _Asking:
         self._keep(due, due.judged(judgement))
 
     def _given(self, given: Given) -> None:
-        # Of a question that is no longer asked for, the verdict is in the record of calls alone.
+        # Of an answer that no longer counts, the verdict is in the record of calls alone.
         same = self._by_batch.get(given.fingerprint)
         if not same:
             return

@@ -201,6 +201,16 @@ async def test_more_questions_are_a_batch_more(world: World) -> None:
     assert world.judged_at_server() == contents(world)
 
 
+async def test_fewer_questions_lose_nothing_of_a_pending_batch(world: World) -> None:
+    await world.pending()
+    world.a_day_passes()
+    report = await world.judged(order=Order("r1", ORDER.conversation, questions=3))
+    assert report.numbers["verdicts"] == len(world.rows()) == QUESTIONS
+    report = await world.judged()
+    assert (report.attempt_id, report.numbers["reused"]) == (None, QUESTIONS)
+    assert world.batches() == [contents(world)]
+
+
 class _Killed(BaseException):
     """The end of a process, as far as a test in this one can have it."""
 
