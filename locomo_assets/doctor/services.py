@@ -50,7 +50,8 @@ class _Seen:
             self.ahead_s = None
 
     def record(self, call: "CallRecord") -> None:
-        self.latencies_ms.append(call.latency_ms)
+        if call.latency_ms is not None:
+            self.latencies_ms.append(call.latency_ms)
 
     @property
     def round_trip_ms(self) -> float:

@@ -120,6 +120,7 @@ def test_a_refused_key_and_a_server_that_is_down(
     served(monkeypatch, standin.backboard, "http://127.0.0.1:9/v1")
     monkeypatch.setenv("BACKBOARD_API_KEY", "another-key")
     found = looks(look_at_services)
+    assert "another-key" not in repr(found)
     assert found["memory service"].level is Level.FAIL
     assert "BACKBOARD_API_KEY" in found["memory service"].found
     assert found["judge"].level is Level.FAIL
