@@ -60,6 +60,8 @@ class Bench:
     ask_protocol: AskProtocol
     prices: PriceTable
     run_id: str
+    audit_sha256: str | None = None
+    """The stored audit whose gold answers the judge is given; None: the data set's own."""
     progress: Progress = field(default_factory=Progress)
 
     def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from locomo_assets.locomo.model import Question
+from locomo_assets.measurement.auditing import corrected_gold
 from locomo_assets.measurement.bench import (
     Bench,
     NothingToMeasureError,
@@ -16,6 +17,7 @@ from locomo_assets.measurement.bench import (
     stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
+from locomo_assets.measurement.gold import Gold
 from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.leasing import leased
@@ -40,6 +42,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
     ground = ground_or_raise(bench, order, sha256)
+    gold = corrected_gold(bench.store, bench.audit_sha256, sha256, order.conversation)
     answers = stored_answers(bench, order, ground.answers)
     wanted = [q for q in chosen_questions(conversation, order) if q.question_index in answers]
     if not wanted:
@@ -49,11 +52,11 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
         )
     bench.progress.add(verdicts_to_do=len(wanted))
     lineage = bench.lineage(_ASSET, order, sha256)
-    stored = _stored_verdicts(bench, order)
+    stored = _stored_verdicts(bench, order, gold)
     if order.force or _without_verdict(wanted, answers, stored):
         async with leased(bench.store.storage, lineage):
             # Whoever held the lease until now may have judged them.
-            stored = [] if order.force else _stored_verdicts(bench, order)
+            stored = [] if order.force else _stored_verdicts(bench, order, gold)
             missing = _without_verdict(wanted, answers, stored)
             if missing:
                 bench.progress.add(verdicts=len(wanted) - len(missing))
@@ -61,6 +64,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
                     bench,
                     order,
                     ground=ground,
+                    gold=gold,
                     answers=answers,
                     missing=missing,
                     stored=stored,
@@ -77,13 +81,15 @@ async def _judge(
     order: Order,
     *,
     ground: Ground,
+    gold: Gold,
     answers: Mapping[int, Row],
     missing: Sequence[Question],
     stored: Sequence[Row],
     wanted: int,
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = fingerprint({"ingestion": ground.basis, "judge": identity.digest()})
+    depends = {"ingestion": ground.basis, "judge": identity.digest(), **gold.extra()}
+    print_ = fingerprint(depends)
     left = left_behind(bench.store, _ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
     to_judge = _without_verdict(missing, answers, _settled(earlier))
@@ -94,7 +100,8 @@ async def _judge(
     rows: list[Row] = []
 
     async def verdict(question: Question) -> None:
-        row = await _verdict_row(bench, question, answers[question.question_index], by_content)
+        answer = answers[question.question_index]
+        row = await _verdict_row(bench, question, answer, gold, by_content)
         row["judgement_id"] = f"{attempt.attempt_id}/{question.question_index}"
         rows.append(row)
         saver.add("judgements", row)
@@ -110,8 +117,9 @@ async def _judge(
         attempt,
         bench.store,
         left,
-        judge=identity.name,
+        judge=gold.judge(identity),
         judge_digest=identity.digest(),
+        **gold.extra(),
         ingestion_id=ground.ingestion_id,
     )
     judged = {answers[question.question_index]["answer_id"] for question in missing}
@@ -132,7 +140,7 @@ async def _judge(
                 for kind in ("correct", "wrong", "unscored", "unanswered")
             },
             "cost_usd": sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
-            "judge": identity.name,
+            "judge": gold.judge(identity),
             "verdicts_of_killed_runs": len(missing) - len(to_judge),
             "requests": len(calls),
         },
@@ -159,27 +167,25 @@ def _without_verdict(
     return [q for q in wanted if answers[q.question_index]["answer_id"] not in judged]
 
 
-def _stored_verdicts(bench: Bench, order: Order) -> list[Row]:
-    """The settled verdicts by today's judge."""
+def _stored_verdicts(bench: Bench, order: Order, gold: Gold) -> list[Row]:
+    """The settled verdicts by today's judge and gold answers."""
     markers = bench.store.markers(
         asset=_ASSET, release=order.release, conversation=order.conversation
     )
-    markers = [marker for marker in markers if is_by(marker, bench.judge.identity)]
+    judge = bench.judge.identity
+    markers = [marker for marker in markers if is_by(marker, judge) and gold.is_of(marker)]
     return _settled(bench.store.read("judgements", markers).to_pylist())
 
 
 async def _verdict_row(
-    bench: Bench, question: Question, answer: Row, by_content: Mapping[str, Row]
+    bench: Bench, question: Question, answer: Row, gold: Gold, by_content: Mapping[str, Row]
 ) -> dict[str, Any]:
     identity = bench.judge.identity
-    gold = question.gold_answer or ""
-    if question.category == 5:
-        # Right is to decline: what the speaker never said can't be known.
-        gold = question.gold_answer or "Not mentioned in the conversation"
+    gold_answer = gold.answer(question)
     content = fingerprint(
         {
             "question": question.question,
-            "gold": gold,
+            "gold": gold_answer,
             "answer": answer["answer"],
             "judge": identity.digest(),
         }
@@ -191,7 +197,7 @@ async def _verdict_row(
         "question_index": question.question_index,
         "category": question.category,
         "question_protocol": answer["question_protocol"],
-        **identity.row(),
+        **gold.row(identity, question),
         "judged_at": datetime.now(UTC),
     }
     if answer["outcome"] != "answered":
@@ -205,6 +211,6 @@ async def _verdict_row(
             "cost_usd": 0.0,
         }
     judgement = await bench.judge.judge(
-        question.question, gold, str(answer["answer"]), question.category
+        question.question, gold_answer, str(answer["answer"]), question.category
     )
     return {**row, **judgement.row()}

@@ -17,6 +17,7 @@ from locomo_assets.history import lens
 from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release, invalid_line
 from locomo_assets.reporting.comparison import Comparison, compare
 from locomo_assets.reporting.errors import NotComparableError, UnknownReleaseError
+from locomo_assets.reporting.gold_faults import GoldFaults, read_gold_faults
 from locomo_assets.reporting.scores import (
     Scores,
     abstention_line,
@@ -52,6 +53,7 @@ class Content:
     trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
+    gold_faults: tuple[GoldFaults, ...]
     scores: tuple[Scores, ...]
     said: tuple[str, ...]
     previous: str | None
@@ -60,11 +62,16 @@ class Content:
 
 
 def read_content(
-    lens_path: Path, release: str | None = None, *, max_error_percent: float
+    lens_path: Path,
+    release: str | None = None,
+    *,
+    max_error_percent: float,
+    audit_sha256: str | None = None,
 ) -> Content:
     """The page of a release, or of the newest one measured.
 
-    What is not valid by `max_error_percent` is compared with nothing.
+    What is not valid by `max_error_percent` is compared with nothing. Gold faults are those of
+    one audit, or of the newest in the history.
 
     Raises:
         UnknownReleaseError: the release has no verdicts, or none has.
@@ -112,6 +119,11 @@ def read_content(
             for name in sorted({row.category for row in parts})
         },
         references=_references(everything, whole, imported),
+        gold_faults=tuple(
+            row
+            for row in read_gold_faults(lens_path, whole.release, audit_sha256)
+            if row.is_of(whole)
+        ),
         scores=tuple(scores),
         said=tuple([line for line in declined if line] + reference_text(lens_path, whole.release)),
         previous=previous,
