@@ -113,9 +113,14 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
                 raise
             except LaunchError as error:
                 failures.append(str(error))
+        try:
+            _run(job, instance, ["results_history"])
+        except LaunchError as error:
+            if isinstance(error, StoppedError) or not failures:
+                raise
+            failures.append(str(error))
         if failures:
             raise LaunchError("; ".join(failures))
-        _run(job, instance, ["results_history"])
         _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
         _run(job, instance, ["accuracy_trends"])
 
