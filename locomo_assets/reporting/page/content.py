@@ -27,6 +27,7 @@ from locomo_assets.reporting.scores import (
 
 REFERENCE_PROTOCOLS = ("no-memory", "full-context")
 _ORDER = Path(__file__).with_name("release_order.sql")
+_PUBLISHED = Path(__file__).with_name("published.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,24 @@ class Reference:
 
     name: str
     accuracy_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A category of what others published, or the whole of it, with both names and its judge."""
+
+    release: str
+    system: str
+    llm_model: str
+    judge: str
+    shown: str
+    vendor_shown: str
+    correct: int
+    scored: int
+    accuracy_percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,7 @@ class Content:
     trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
+    published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
     scores: tuple[Scores, ...]
     said: tuple[str, ...]
@@ -119,6 +139,7 @@ def read_content(
             for name in sorted({row.category for row in parts})
         },
         references=_references(everything, whole, imported),
+        published=_published(lens_path, whole.dataset_sha256),
         gold_faults=tuple(
             row
             for row in read_gold_faults(lens_path, whole.release, audit_sha256)
@@ -151,6 +172,12 @@ def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
     with lens.open_read_only(lens_path) as connection:
         rows = connection.execute(_ORDER.read_text()).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
+
+
+def _published(lens_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
+    with lens.open_read_only(lens_path) as connection:
+        rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
+    return tuple(Published(*row) for row in rows)
 
 
 def _series(row: Accuracy) -> tuple[str, ...]:
