@@ -66,6 +66,23 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_DATASET_SHA256",
         description="SHA-256 the data set must have; needed where LOCOMO_DATASET is a URL",
     )
+    audit: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_AUDIT",
+        description="Path or https URL of an audit of the data set's gold answers: accuracy is "
+        "then shown without the faulty ones, and with its ceiling, too",
+    )
+    audit_sha256: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_AUDIT_SHA256",
+        description="SHA-256 the audit must have; needed where LOCOMO_AUDIT is a URL",
+    )
+    gold: Literal["published", "corrected"] = Field(
+        default="published",
+        validation_alias="LOCOMO_GOLD",
+        description="Gold answers that the judge is given: the data set's (`published`), or "
+        "LOCOMO_AUDIT's in their place where it has others (`corrected`): verdicts of their own",
+    )
     backboard_api_key: SecretStr | None = Field(
         default=None,
         validation_alias="BACKBOARD_API_KEY",
@@ -263,6 +280,11 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
+    if settings.gold == "corrected" and settings.audit is None:
+        raise SettingsError(
+            "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
+            "answers are to be judged by, or unset LOCOMO_GOLD"
+        )
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(
             "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "

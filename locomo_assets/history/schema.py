@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -189,6 +189,23 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("judged_at", _TIME),
         ("asked_by", _STR),  # direct, batch; null where nothing was asked, and before version 3
         ("batch_id", _STR),  # the judge's server's
+        ("audit_sha256", _STR),  # set where the judge was to be given an audit's gold answers
+        ("corrected_gold_answer", _STR),  # the one it was given, where the audit has another
+    ),
+    # faults of gold answers, as an audit of the data set names them
+    "gold_faults": (
+        ("audit_sha256", _STR),
+        ("audit_source", _STR),
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("gold_answer", _STR),
+        ("error_type", _STR),
+        ("corrupts_score", _BOOL),  # false where only the evidence is wrong
+        ("cited_evidence", _STRS),
+        ("correct_evidence", _STRS),
+        ("correct_answer", _STR),  # null where the gold answer is right, or none is known
+        ("reasoning", _STR),
     ),
     # what a release's judge made of answers whose verdict is known; the conversation is null
     "canary_verdicts": (
@@ -267,6 +284,7 @@ TABLES: dict[str, pa.Schema] = {
 
 ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "locomo_dataset": ("conversations", "sessions", "turns", "questions"),
+    "gold_audit": ("gold_faults",),
     "releases": ("releases",),
     "ingested_memories": (
         "ingestions",

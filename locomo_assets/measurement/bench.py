@@ -64,6 +64,8 @@ class Bench:
     ask_protocol: AskProtocol
     prices: PriceTable
     run_id: str
+    audit_sha256: str | None = None
+    """The stored audit whose gold answers the judge is given; None: the data set's own."""
     batching: Batching | None = None
     progress: Progress = field(default_factory=Progress)
 

@@ -7,6 +7,7 @@ judges are `judging`, the batches `batching`, the rows `verdicts`.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from locomo_assets.measurement.auditing import corrected_gold
 from locomo_assets.measurement.batching import (
     TABLE,
     BatchRun,
@@ -22,6 +23,7 @@ from locomo_assets.measurement.bench import (
     stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
+from locomo_assets.measurement.gold import Gold
 from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.leasing import leased
@@ -48,9 +50,10 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
     ground = ground_or_raise(bench, order, sha256)
+    gold = corrected_gold(bench.store, bench.audit_sha256, sha256, order.conversation)
     answers = stored_answers(bench, order, ground.answers)
     every = [
-        Due(question, answers[question.question_index], bench.judge.identity)
+        Due(question, answers[question.question_index], bench.judge.identity, gold)
         for question in conversation.questions
         if question.question_index in answers
     ]
@@ -63,15 +66,15 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
         )
     bench.progress.add(verdicts_to_do=len(wanted))
     lineage = bench.lineage(_ASSET, order, sha256)
-    if _missing(bench, order, ground, every, wanted):
+    if _missing(bench, order, ground, gold, every=every, wanted=wanted):
         async with leased(bench.store.storage, lineage):
             # Whoever held the lease until now may have judged them.
-            missing = _missing(bench, order, ground, every, wanted)
+            missing = _missing(bench, order, ground, gold, every=every, wanted=wanted)
             if missing:
                 besides = sum(due.question.question_index not in chosen for due in missing)
                 there = len(wanted) + besides - len(missing)
                 bench.progress.add(verdicts=there, verdicts_to_do=besides)
-                return await _judge(bench, order, ground, missing, there=there)
+                return await _judge(bench, order, ground, gold, missing, there=there)
     bench.progress.add(verdicts=len(wanted))
     return StageReport(
         _ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0}
@@ -79,13 +82,21 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
 
 
 def _missing(
-    bench: Bench, order: Order, ground: Ground, every: Sequence[Due], wanted: Sequence[Due]
+    bench: Bench,
+    order: Order,
+    ground: Ground,
+    gold: Gold,
+    *,
+    every: Sequence[Due],
+    wanted: Sequence[Due],
 ) -> list[Due]:
     """The wanted without a stored verdict, and all, wanted or not, whose verdict a batch owes."""
-    owed = {one for batch in _open_batches(bench, order, ground) for one in batch.fingerprints}
+    owed = {
+        one for batch in _open_batches(bench, order, ground, gold) for one in batch.fingerprints
+    }
     judged = set()
     if not order.force:
-        judged = {row["answer_id"] for row in _stored_verdicts(bench, order)}
+        judged = {row["answer_id"] for row in _stored_verdicts(bench, order, gold)}
     asked = {due.answer["answer_id"] for due in wanted} - judged
     return [
         due
@@ -94,21 +105,23 @@ def _missing(
     ]
 
 
-def _print(bench: Bench, ground: Ground) -> str:
-    return fingerprint({"ingestion": ground.basis, "judge": bench.judge.identity.digest()})
+def _print(bench: Bench, ground: Ground, gold: Gold) -> str:
+    judge = bench.judge.identity.digest()
+    return fingerprint({"ingestion": ground.basis, "judge": judge, **gold.extra()})
 
 
-def _open_batches(bench: Bench, order: Order, ground: Ground) -> list[OpenBatch]:
+def _open_batches(bench: Bench, order: Order, ground: Ground, gold: Gold) -> list[OpenBatch]:
     if bench.batching is None:
         return []
-    return open_batches(bench.store, left_behind(bench.store, _ASSET, order, _print(bench, ground)))
+    print_ = _print(bench, ground, gold)
+    return open_batches(bench.store, left_behind(bench.store, _ASSET, order, print_))
 
 
 async def _judge(
-    bench: Bench, order: Order, ground: Ground, missing: Sequence[Due], *, there: int
+    bench: Bench, order: Order, ground: Ground, gold: Gold, missing: Sequence[Due], *, there: int
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = _print(bench, ground)
+    print_ = _print(bench, ground, gold)
     left = left_behind(bench.store, _ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
     judged = {row["answer_id"] for row in _settled(earlier)}
@@ -116,7 +129,7 @@ async def _judge(
     bench.progress.add(verdicts=len(missing) - len(to_judge))
     lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
-    stored = [] if order.force else _stored_verdicts(bench, order)
+    stored = [] if order.force else _stored_verdicts(bench, order, gold)
     by_content = verdicts_by_content(bench, order, [*stored, *_settled(earlier)])
     rows: list[Row] = []
 
@@ -132,14 +145,15 @@ async def _judge(
         )
         async with saving(saver):
             await _Asking(bench, order, saver, keep).judge(
-                to_judge, by_content, _open_batches(bench, order, ground)
+                to_judge, by_content, _open_batches(bench, order, ground, gold)
             )
     finish(
         attempt,
         bench.store,
         left,
-        judge=identity.name,
+        judge=gold.judge(identity),
         judge_digest=identity.digest(),
+        **gold.extra(),
         ingestion_id=ground.ingestion_id,
     )
     asked = {due.answer["answer_id"] for due in missing}
@@ -160,7 +174,7 @@ async def _judge(
                 for kind in ("correct", "wrong", "unscored", "unanswered")
             },
             "cost_usd": sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
-            "judge": identity.name,
+            "judge": gold.judge(identity),
             "verdicts_of_killed_runs": len(missing) - len(to_judge),
             "requests": len(calls),
         },
@@ -241,10 +255,11 @@ def _settled(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if _is_settled(row)]
 
 
-def _stored_verdicts(bench: Bench, order: Order) -> list[Row]:
-    """The settled verdicts by today's judge."""
+def _stored_verdicts(bench: Bench, order: Order, gold: Gold) -> list[Row]:
+    """The settled verdicts by today's judge and gold answers."""
     markers = bench.store.markers(
         asset=_ASSET, release=order.release, conversation=order.conversation
     )
-    markers = [marker for marker in markers if is_by(marker, bench.judge.identity)]
+    judge = bench.judge.identity
+    markers = [marker for marker in markers if is_by(marker, judge) and gold.is_of(marker)]
     return _settled(bench.store.read("judgements", markers).to_pylist())

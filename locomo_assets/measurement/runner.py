@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
+from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.batching import BatchPendingError
-from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
 from locomo_assets.measurement.calibrating import judge_canaries
+from locomo_assets.measurement.failing import leave_unanswered
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.releases import register_release
@@ -69,8 +71,8 @@ async def measure(
 ) -> list[Failed]:
     """Takes each order through the wanted stages; reports each stage as it ends.
 
-    Returns the failures. Only errors that belong to one conversation are caught; anything else
-    (a fault of ours, a cancel) ends the run.
+    Returns the failures; what they had still to ask is left unanswered. Only errors that belong to
+    one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
     async def one(order: Order) -> Failed | None:
@@ -80,6 +82,9 @@ async def measure(
             try:
                 report = await stage(bench, order)
             except (LocomoError, OSError) as error:
+                started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+                if started and asset != "judgements" and "answers" in assets:
+                    await leave_unanswered(bench, order, f"{asset} failed: {error}")
                 return Failed(order, asset, error)
             on_report(order, report)
         return None

@@ -4,7 +4,7 @@ Here: one answer beside its question and gold answer, what its verdict depends o
 each way to have one. Which way is taken is `judging`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -12,29 +12,26 @@ from typing import Any
 from locomo_assets.judging.batches import Case
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.locomo.model import Question
+from locomo_assets.measurement.gold import Gold
 from locomo_assets.measurement.identity import fingerprint
 from locomo_assets.measurement.reusing import COPIED
 from locomo_assets.measurement.rows import Row
 
-_NOT_MENTIONED = "Not mentioned in the conversation"
-
 
 @dataclass(frozen=True)
 class Due:
-    """An answer (a row of `answers`) whose verdict is due, by this judge."""
+    """An answer (a row of `answers`) whose verdict is due, by this judge on these gold answers."""
 
     question: Question
     answer: Row
     judge: JudgeIdentity
+    gold: Gold = field(default_factory=Gold)
 
     @cached_property
     def case(self) -> Case:
         """What the judge is shown."""
-        gold = self.question.gold_answer or ""
-        if self.question.category == 5:
-            # Right is to decline: what the speaker never said can't be known.
-            gold = self.question.gold_answer or _NOT_MENTIONED
-        return Case(self.question.question, gold, str(self.answer["answer"]))
+        gold_answer = self.gold.answer(self.question)
+        return Case(self.question.question, gold_answer, str(self.answer["answer"]))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -84,6 +81,6 @@ class Due:
             "question_index": self.question.question_index,
             "category": self.question.category,
             "question_protocol": self.answer["question_protocol"],
-            **self.judge.row(),
+            **self.gold.row(self.judge, self.question),
             "judged_at": datetime.now(UTC),
         }

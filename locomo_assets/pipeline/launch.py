@@ -122,10 +122,15 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
                 raise
             except LaunchError as error:
                 failures.append(error)
+        try:
+            _run(job, instance, ["results_history"])
+        except LaunchError as error:
+            if isinstance(error, StoppedError) or not failures:
+                raise
+            failures.append(error)
         if failures:
             is_pending = all(isinstance(error, PendingError) for error in failures)
             raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
-        _run(job, instance, ["results_history"])
         _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
         _run(job, instance, ["accuracy_trends"])
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
+    from locomo_assets.locomo.model import Dataset
     from locomo_assets.measurement.batching import Batching
     from locomo_assets.measurement.forecast import Usage
     from locomo_assets.prices import PriceTable
@@ -50,6 +51,18 @@ class Workplace:
         """The history, opened (made where it does not exist yet)."""
         return HistoryStore.open(self.settings.history_url)
 
+    def keep_audit(self, dataset: "Dataset | None" = None, run_id: str | None = None) -> str | None:
+        """Stores the settings' audit for a data set (None: for the history's); its SHA-256.
+
+        None where no audit is set. Raises AuditError: it can't be read, or does not fit.
+        """
+        if self.settings.audit is None:
+            return None
+        from locomo_assets.measurement.auditing import keep_audit
+
+        chosen = self.settings
+        return keep_audit(self.store(), chosen.audit or "", chosen.audit_sha256, dataset, run_id)
+
     @asynccontextmanager
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
         """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
@@ -66,6 +79,8 @@ class Workplace:
         async with AsyncExitStack() as stack:
             limits = self._limits()
             store = self.store()
+            corrected = chosen.gold == "corrected"
+            audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
             budget = self._budget(store, orders)
             client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
@@ -91,6 +106,7 @@ class Workplace:
                 ),
                 prices=prices,
                 run_id=run_id,
+                audit_sha256=audit_sha256,
                 batching=batching,
                 progress=self.progress,
             )
