@@ -22,9 +22,19 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
-    from locomo_assets.cli import care, compare, history, imports, judges, remote, run, standin
+    from locomo_assets.cli import (
+        care,
+        compare,
+        exporter,
+        history,
+        imports,
+        judges,
+        remote,
+        run,
+        standin,
+    )
 
-    for module in (run, history, compare, judges, imports, care, remote, standin):
+    for module in (run, history, compare, judges, imports, care, exporter, remote, standin):
         module.register(app)
     try:
         app()
