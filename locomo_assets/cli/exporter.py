@@ -24,7 +24,7 @@ def exporter(
     minute.
     """
     from locomo_assets.history.store import HistoryStore
-    from locomo_assets.quality.release import MAX_API_ERROR_PERCENT
+    from locomo_assets.quality.release import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS
     from locomo_assets.reporting.exporter.metrics import Limits
     from locomo_assets.reporting.exporter.serving import (
         HistoryCollector,
@@ -39,6 +39,7 @@ def exporter(
         max_api_error_percent=MAX_API_ERROR_PERCENT,
         max_run_minutes=settings.max_run_minutes,
         max_error_percent=settings.max_error_percent,
+        unheld_systems=UNHELD_SYSTEMS,
     )
     path, refresh = settings.lens_path, None
     if not settings.history_url.startswith("file://"):

@@ -21,17 +21,23 @@ from locomo_assets.reporting.accuracy import Accuracy
 from locomo_assets.reporting.exporter.reading import Numbers, Times
 
 SERIES = ("release", "system", "judge", "question_protocol", "dataset")
+REFERENCES = ("no-memory", "full-context")
+"""Question protocols that memory is compared with."""
 UP = "benchmark_history_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the asset checks hold a release to; rules compare with these."""
+    """What the asset checks hold a release to; rules compare with these.
+
+    `unheld_systems`: measured or judging systems whose accuracy is held to no limit.
+    """
 
     min_accuracy_percent: float
     max_api_error_percent: float
     max_run_minutes: float
     max_error_percent: float
+    unheld_systems: tuple[str, ...]
 
 
 def up(value: bool) -> Metric:
@@ -44,7 +50,7 @@ def up(value: bool) -> Metric:
 def families(numbers: Numbers, limits: Limits) -> list[Metric]:
     """All metrics but `up`."""
     return [
-        *_accuracy(numbers),
+        *_accuracy(numbers, limits),
         *_questions(numbers.categories),
         *_effort(numbers),
         *_times(numbers),
@@ -54,7 +60,7 @@ def families(numbers: Numbers, limits: Limits) -> list[Metric]:
     ]
 
 
-def _accuracy(numbers: Numbers) -> Iterator[Metric]:
+def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
     overall = GaugeMetricFamily(
         "benchmark_accuracy_percent",
         "Correct of the scored questions of categories 1-4, where the numbers are valid",
@@ -81,7 +87,14 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
         "0 where more questions are without a verdict than LOCOMO_MAX_ERROR_PERCENT allows",
         labels=SERIES,
     )
-    for row, _ in numbers.series:
+    held = GaugeMetricFamily(
+        "benchmark_accuracy_is_held_to_limit",
+        "1 where a service was measured with its memory, and a model judged",
+        labels=SERIES,
+    )
+    for row, effort in numbers.series:
+        free = {row.system, effort.judge_system} & set(limits.unheld_systems)
+        held.add_metric(_series(row), not free and row.question_protocol not in REFERENCES)
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)
         shown = ((overall, row.accuracy_percent), (low, row.low_percent), (high, row.high_percent))
@@ -91,7 +104,7 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     for row in numbers.categories:
         if row.valid and row.accuracy_percent is not None:
             by_category.add_metric((*_series(row), _category(row)), row.accuracy_percent)
-    yield from (overall, low, high, by_category, errors, valid)
+    yield from (overall, low, high, held, by_category, errors, valid)
 
 
 def _questions(rows: Sequence[Accuracy]) -> Iterator[Metric]:
