@@ -23,6 +23,7 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
     from locomo_assets.cli import (
+        alerts,
         care,
         compare,
         exporter,
@@ -34,7 +35,7 @@ def main() -> None:
         standin,
     )
 
-    for module in (run, history, compare, judges, imports, care, exporter, remote, standin):
+    for module in (run, history, compare, judges, imports, care, alerts, exporter, remote, standin):
         module.register(app)
     try:
         app()

@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int]
 
 
+class ListenError(LocomoError):
+    """The address can't be listened on."""
+
+
 class HistoryCollector(Collector):
     """The metrics of a lens as it was looked at last; `reads` counts how often it was read."""
 
@@ -73,10 +77,19 @@ class HistoryCollector(Collector):
 
 @contextmanager
 def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
-    """Serves until the end of the block; gives the port (0 was any free one)."""
+    """Serves until the end of the block; gives the port (0 was any free one).
+
+    `ListenError` where somebody else listens there, or it is no address of this machine.
+    """
     registry = CollectorRegistry()
     registry.register(collector)
-    server, thread = start_http_server(port, host, registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except (OSError, OverflowError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise ListenError(
+            f"exporter at {host}:{port}: {cause}; choose another --port or --host"
+        ) from error
     try:
         yield server.server_port
     finally:
