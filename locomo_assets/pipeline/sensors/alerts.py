@@ -19,9 +19,9 @@ from dagster._core.event_api import RunStatusChangeRecordsFilter
 from locomo_assets.pipeline.sensors.ended_runs import ended_run
 from locomo_assets.reporting.alerts.channels import Channels
 from locomo_assets.reporting.alerts.deciding import MAX_TRIES, due, settle, take_in
+from locomo_assets.reporting.alerts.hiding import secrets_in_url
 from locomo_assets.reporting.alerts.model import EndedRun, Memory, Severity
 from locomo_assets.reporting.alerts.telling import Teller
-from locomo_assets.secrecy import secrets_in_url
 from locomo_assets.settings import Settings
 
 _RUNS_AT_ONCE = 50

@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from locomo_assets.reporting.alerts.hiding import secrets_in_url
 from locomo_assets.reporting.alerts.model import Notice, Severity
-from locomo_assets.secrecy import keep_out_of_logs, secrets_in_url
+from locomo_assets.secrecy import keep_out_of_logs
 
 if TYPE_CHECKING:
     from apprise import NotifyBase

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from locomo_assets.reporting.alerts.hiding import hide_all
 from locomo_assets.reporting.alerts.model import KINDS, EndedRun, Look, Trouble
-from locomo_assets.secrecy import hide_all
 
 _LONGEST_TEXT = 600
 _LONGEST_NAME = 120

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from locomo_assets.reporting.alerts.hiding import hide_all, secrets_in_url
 from locomo_assets.reporting.alerts.model import EndedRun, Look, Trouble
 from locomo_assets.reporting.alerts.telling import Teller, shape
-from locomo_assets.secrecy import hide_all, secrets_in_url
 from locomo_assets_tests.secrets.searching import BACKBOARD_KEY, OPENAI_KEY, PLANTED, holds_a_key
 
 TROUBLE = Trouble("run_failed", "r1", datetime(2026, 11, 24, tzinfo=UTC), ())
