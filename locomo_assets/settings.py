@@ -227,6 +227,27 @@ class Settings(BaseSettings):
         description="How old accuracy_trends may be before it counts as stale in the UI; half "
         "that age is its warning",
     )
+    alert_urls_high: SecretStr | None = Field(
+        default=None,
+        validation_alias="LOCOMO_ALERT_URLS_HIGH",
+        description="Where failed runs and API errors are told: apprise URLs, separated by spaces; "
+        "they hold tokens",
+    )
+    alert_urls_medium: SecretStr | None = Field(
+        default=None,
+        validation_alias="LOCOMO_ALERT_URLS_MEDIUM",
+        description="Where low accuracy is told, likewise",
+    )
+    alert_urls_low: SecretStr | None = Field(
+        default=None,
+        validation_alias="LOCOMO_ALERT_URLS_LOW",
+        description="Where long runs are told, likewise",
+    )
+    ui_url: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_UI_URL",
+        description="The Dagster UI's public address, for links to runs in alerts",
+    )
     keep_assistants_days: int = Field(
         default=30,
         ge=0,
@@ -246,6 +267,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    def secrets(self) -> list[str]:
+        """Every key that is set, to keep it out of what is told."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
 
     @property
     def history_url(self) -> str:

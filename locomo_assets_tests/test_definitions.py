@@ -41,7 +41,7 @@ def test_nothing_that_costs_starts_by_itself() -> None:
     from locomo_assets.definitions import defs
 
     sensors = list(defs.sensors or [])
-    assert [sensor.name for sensor in sensors] == ["results_automation"]
+    assert [sensor.name for sensor in sensors] == ["results_automation", "alerts"]
     free = {"results_history", "accuracy_metrics", "accuracy_trends"}
     graph = defs.resolve_asset_graph()
     automated = {

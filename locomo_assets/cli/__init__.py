@@ -23,10 +23,12 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
     from locomo_assets.cli import (
+        alerts,
         backups,
         care,
         compare,
         doctor,
+        exporter,
         history,
         imports,
         judges,
@@ -35,8 +37,8 @@ def main() -> None:
         standin,
     )
 
-    modules = (run, history, compare, judges, imports, care, backups, remote, doctor, standin)
-    for module in modules:
+    modules = (run, history, compare, judges, imports, care, alerts, exporter)
+    for module in (*modules, backups, remote, doctor, standin):
         module.register(app)
     try:
         app()

@@ -27,6 +27,7 @@ def build_defs(
     from locomo_assets.pipeline.assets.history_backup import history_backup
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
     from locomo_assets.pipeline.assets.results_history import results_history
+    from locomo_assets.pipeline.sensors.alerts import alerts_sensor
 
     place = workplace or Workplace(settings or read_settings())
     stale = timedelta(days=place.settings.max_trend_age_days)
@@ -49,7 +50,8 @@ def build_defs(
                 target=dg.AssetSelection.assets(*results),
                 # On from the start, unlike whatever costs money: these only read.
                 default_status=dg.DefaultSensorStatus.RUNNING,
-            )
+            ),
+            alerts_sensor(place.settings),
         ],
         executor=dg.in_process_executor,
     )

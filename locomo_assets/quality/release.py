@@ -4,43 +4,13 @@ Here: error budget, API errors, accuracy and run time of one series. Whether it 
 than the release before is another question.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from locomo_assets.history import lens
 from locomo_assets.quality.finding import Finding
 from locomo_assets.reporting.accuracy import Accuracy
+from locomo_assets.reporting.effort import Effort
 
 MAX_API_ERROR_PERCENT = 5.0
 UNHELD_SYSTEMS = ("standin", "lexical")
 """Measured or judging systems whose accuracy says nothing of the service."""
-
-_SQL = Path(__file__).with_name("release.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What a series took: `requests` of which `requests_failed` for good, in `tries` of which
-    `repeats` followed a failed one; `minutes` at work.
-    """
-
-    judge_system: str | None
-    requests: int
-    tries: int
-    repeats: int
-    requests_failed: int
-    minutes: float
-
-
-def effort_of(lens_path: Path, row: Accuracy) -> Effort:
-    """The effort behind a row of `reporting.accuracy.by_release`."""
-    given = {
-        name: getattr(row, name)
-        for name in ("release", "system", "judge", "question_protocol", "dataset_sha256")
-    }
-    with lens.open_read_only(lens_path) as connection:
-        [found] = connection.execute(_SQL.read_text(), given).fetchall()
-    return Effort(*found)
 
 
 def error_budget(row: Accuracy, max_error_percent: float) -> Finding:

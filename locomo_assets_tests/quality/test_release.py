@@ -10,14 +10,13 @@ import pytest
 from locomo_assets.history.lens import refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.quality.release import (
-    Effort,
     accuracy,
     api_errors,
-    effort_of,
     error_budget,
     run_time,
 )
 from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release
+from locomo_assets.reporting.effort import Effort, effort_of
 from locomo_assets_tests.history.making import answer, call, commit, judgement, lineage
 
 EFFORT = Effort(

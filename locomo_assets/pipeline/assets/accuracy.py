@@ -22,6 +22,7 @@ from locomo_assets.reporting.accuracy import (
     trend_chart,
 )
 from locomo_assets.reporting.canaries import canary_numbers
+from locomo_assets.reporting.effort import effort_of
 from locomo_assets.reporting.gold_faults import metadata_numbers as metadata_faults
 from locomo_assets.reporting.page.content import previous_release
 from locomo_assets.reporting.page.html import trend_pictures
@@ -123,7 +124,7 @@ def accuracy_metrics(
 def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = workplace.settings
-    effort = quality.effort_of(settings.lens_path, row)
+    effort = effort_of(settings.lens_path, row)
     found = {
         "error_budget": quality.error_budget(row, settings.max_error_percent),
         "api_errors": quality.api_errors(effort),

@@ -1,0 +1,55 @@
+"""`exporter`: the history as metrics for Prometheus. Costs nothing."""
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from locomo_assets.settings import read_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command()(exporter)
+
+
+def exporter(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 9464,
+) -> None:
+    """Serve the history's newest releases as Prometheus metrics, until stopped. Costs nothing.
+
+    It only reads. Of a history elsewhere (s3://…) it keeps a lens of its own up to date, once a
+    minute.
+    """
+    from locomo_assets.history.store import HistoryStore
+    from locomo_assets.quality.release import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS
+    from locomo_assets.reporting.exporter.metrics import Limits
+    from locomo_assets.reporting.exporter.serving import (
+        HistoryCollector,
+        refreshing,
+        serving,
+        watch,
+    )
+
+    settings = read_settings()
+    limits = Limits(
+        min_accuracy_percent=settings.min_accuracy_percent,
+        max_api_error_percent=MAX_API_ERROR_PERCENT,
+        max_run_minutes=settings.max_run_minutes,
+        max_error_percent=settings.max_error_percent,
+        unheld_systems=UNHELD_SYSTEMS,
+    )
+    path, refresh = settings.lens_path, None
+    if not settings.history_url.startswith("file://"):
+        refresh = refreshing(HistoryStore.open(settings.history_url), path)
+        refresh()
+    collector = HistoryCollector(path, limits)
+    collector.look()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with serving(collector, host, port) as taken:
+        print(f"http://{host}:{taken}/metrics", flush=True)
+        watch(collector, refresh, stop)

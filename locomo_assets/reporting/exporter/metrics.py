@@ -1,0 +1,238 @@
+"""Names, labels and types of the metrics.
+
+Here: from numbers to families. Labels are bounded: releases (the newest), systems, judges, question
+protocols, data sets (12 digits of their hash), and fixed words. Never a question, a conversation
+or an id.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from locomo_assets.reporting.accuracy import Accuracy
+from locomo_assets.reporting.exporter.reading import Numbers, Times
+
+SERIES = ("release", "system", "judge", "question_protocol", "dataset")
+REFERENCES = ("no-memory", "full-context")
+"""Question protocols that memory is compared with."""
+UP = "benchmark_history_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the asset checks hold a release to; rules compare with these.
+
+    `unheld_systems`: measured or judging systems whose accuracy is held to no limit.
+    """
+
+    min_accuracy_percent: float
+    max_api_error_percent: float
+    max_run_minutes: float
+    max_error_percent: float
+    unheld_systems: tuple[str, ...]
+
+
+def up(value: bool) -> Metric:
+    """1 where the history could be read."""
+    return GaugeMetricFamily(
+        UP, "1 where the history could be read; else all else is absent", value
+    )
+
+
+def families(numbers: Numbers, limits: Limits) -> list[Metric]:
+    """All metrics but `up`."""
+    return [
+        *_accuracy(numbers, limits),
+        *_questions(numbers.categories),
+        *_effort(numbers),
+        *_times(numbers),
+        *_spending(numbers),
+        *_progress(numbers),
+        *_limits(limits),
+    ]
+
+
+def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
+    overall = GaugeMetricFamily(
+        "benchmark_accuracy_percent",
+        "Correct of the scored questions of categories 1-4, where the numbers are valid",
+        labels=SERIES,
+    )
+    low = GaugeMetricFamily(
+        "benchmark_accuracy_low_percent", "Lower end of its 95 % Wilson interval", labels=SERIES
+    )
+    high = GaugeMetricFamily(
+        "benchmark_accuracy_high_percent", "Upper end of its 95 % Wilson interval", labels=SERIES
+    )
+    by_category = GaugeMetricFamily(
+        "benchmark_category_accuracy_percent",
+        "The same of a category, where the numbers are valid",
+        labels=(*SERIES, "category"),
+    )
+    errors = GaugeMetricFamily(
+        "benchmark_questions_without_verdict_percent",
+        "Questions of categories 1-4 that are unscored, unanswered or not judged",
+        labels=SERIES,
+    )
+    valid = GaugeMetricFamily(
+        "benchmark_numbers_valid",
+        "0 where more questions are without a verdict than LOCOMO_MAX_ERROR_PERCENT allows",
+        labels=SERIES,
+    )
+    held = GaugeMetricFamily(
+        "benchmark_accuracy_is_held_to_limit",
+        "1 where a service was measured with its memory, and a model judged",
+        labels=SERIES,
+    )
+    for row, effort in numbers.series:
+        free = {row.system, effort.judge_system} & set(limits.unheld_systems)
+        held.add_metric(_series(row), not free and row.question_protocol not in REFERENCES)
+        errors.add_metric(_series(row), row.error_percent)
+        valid.add_metric(_series(row), row.valid)
+        shown = ((overall, row.accuracy_percent), (low, row.low_percent), (high, row.high_percent))
+        for family, value in shown:
+            if row.valid and value is not None:
+                family.add_metric(_series(row), value)
+    for row in numbers.categories:
+        if row.valid and row.accuracy_percent is not None:
+            by_category.add_metric((*_series(row), _category(row)), row.accuracy_percent)
+    yield from (overall, low, high, held, by_category, errors, valid)
+
+
+def _questions(rows: Sequence[Accuracy]) -> Iterator[Metric]:
+    labels = (*SERIES, "category")
+    asked = CounterMetricFamily("benchmark_questions", "Questions asked", labels=labels)
+    correct = GaugeMetricFamily(
+        "benchmark_questions_correct", "Questions judged correct", labels=labels
+    )
+    without = GaugeMetricFamily(
+        "benchmark_questions_without_verdict",
+        "Questions without a verdict, by reason",
+        labels=(*labels, "reason"),
+    )
+    for row in rows:
+        where = (*_series(row), _category(row))
+        asked.add_metric(where, row.questions)
+        correct.add_metric(where, row.correct)
+        for reason in ("unscored", "unanswered", "not_judged"):
+            without.add_metric((*where, reason), getattr(row, reason))
+    yield from (asked, correct, without)
+
+
+def _effort(numbers: Numbers) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "benchmark_api_requests", "Requests behind the numbers, repeats aside", labels=SERIES
+    )
+    errors = CounterMetricFamily(
+        "benchmark_api_errors", "Of these requests, those that failed for good", labels=SERIES
+    )
+    repeats = CounterMetricFamily(
+        "benchmark_api_repeats", "Tries that followed a failed one", labels=SERIES
+    )
+    duration = GaugeMetricFamily(
+        "benchmark_run_duration_seconds",
+        "Time at work on the release, without pauses between runs",
+        labels=SERIES,
+    )
+    for row, effort in numbers.series:
+        requests.add_metric(_series(row), effort.requests)
+        errors.add_metric(_series(row), effort.requests_failed)
+        repeats.add_metric(_series(row), effort.repeats)
+        duration.add_metric(_series(row), 60 * effort.minutes)
+    yield from (requests, errors, repeats, duration)
+
+
+def _times(numbers: Numbers) -> Iterator[Metric]:
+    answers = HistogramMetricFamily(
+        "benchmark_response_time_seconds",
+        "From a question's request to the end of its answer, without waiting for own limits",
+        labels=("release", "system", "question_protocol"),
+    )
+    _fill(answers, numbers.answer_times)
+    operations = HistogramMetricFamily(
+        "benchmark_memory_operations_duration_seconds",
+        "From a turn's answer to the end of its memory operation, by how it ended",
+        labels=("release", "system", "status"),
+    )
+    _fill(operations, numbers.operation_times)
+    yield from (answers, operations)
+
+
+def _fill(family: HistogramMetricFamily, times: Sequence[Times]) -> None:
+    for labels, rows in groupby(times, key=lambda one: (one.release, one.system, one.what)):
+        its = sorted(rows, key=lambda one: math.inf if one.bound is None else one.bound)
+        buckets = [("+Inf" if one.bound is None else str(one.bound), one.within) for one in its]
+        family.add_metric(labels, buckets, its[-1].total_s)
+
+
+def _spending(numbers: Numbers) -> Iterator[Metric]:
+    labels = ("release", "system", "service")
+    cost = GaugeMetricFamily(
+        "benchmark_cost_usd", "Cost of all runs of the release, where it is known", labels=labels
+    )
+    unknown = GaugeMetricFamily(
+        "benchmark_calls_of_unknown_cost", "Calls that this cost leaves out", labels=labels
+    )
+    tokens = CounterMetricFamily(
+        "benchmark_tokens", "Tokens of all runs of the release", labels=(*labels, "direction")
+    )
+    for row in numbers.spending:
+        where = (row.release, row.system, row.service)
+        cost.add_metric(where, row.cost_usd)
+        unknown.add_metric(where, row.calls_of_unknown_cost)
+        tokens.add_metric((*where, "input"), row.input_tokens)
+        tokens.add_metric((*where, "output"), row.output_tokens)
+    yield from (cost, unknown, tokens)
+
+
+def _progress(numbers: Numbers) -> Iterator[Metric]:
+    newest = GaugeMetricFamily(
+        "benchmark_newest_release",
+        "1 for the newest release, 0 for the others",
+        labels=("release",),
+    )
+    for place, release in enumerate(numbers.releases):
+        newest.add_metric((release,), place == 0)
+    conversations = GaugeMetricFamily(
+        "benchmark_conversations",
+        "Conversations that are stored as ingested, answered, judged",
+        labels=("release", "system", "stage"),
+    )
+    success = GaugeMetricFamily(
+        "benchmark_last_success_timestamp_seconds",
+        "When verdicts of the release were stored last",
+        labels=("release", "system"),
+    )
+    for row in numbers.progress:
+        where = (row.release, row.system)
+        for stage in ("ingested", "answered", "judged"):
+            conversations.add_metric((*where, stage), getattr(row, stage))
+        if row.last_success_s is not None:
+            success.add_metric(where, row.last_success_s)
+    yield from (newest, conversations, success)
+
+
+def _limits(limits: Limits) -> Iterator[Metric]:
+    for name, text, value in (
+        ("accuracy_limit_percent", "LOCOMO_MIN_ACCURACY_PERCENT", limits.min_accuracy_percent),
+        ("api_error_limit_percent", "The check api_errors' limit", limits.max_api_error_percent),
+        ("run_duration_limit_seconds", "LOCOMO_MAX_RUN_MINUTES", 60 * limits.max_run_minutes),
+        ("error_limit_percent", "LOCOMO_MAX_ERROR_PERCENT", limits.max_error_percent),
+    ):
+        yield GaugeMetricFamily(f"benchmark_{name}", text, value)
+
+
+def _series(row: Accuracy) -> tuple[str, ...]:
+    return row.release, row.system, row.judge, row.question_protocol, row.dataset_sha256[:12]
+
+
+def _category(row: Accuracy) -> str:
+    return row.category.partition(" ")[2]
