@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -70,10 +70,22 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     ),
     # what was measured
     "releases": (
-        ("source", _STR),  # who named it: `person`, `imported`, or a release feed's kind
+        ("source", _STR),  # who named it: `person`, `schedule`, `imported`, or a feed's kind
         ("published_at", _TIME),
         ("registered_at", _TIME),
         ("url", _STR),
+        ("kind", _STR),  # `full`, or `sample` (a few questions, of nothing newly ingested)
+        ("missed", _BOOL),  # told by the feed too late to be measured
+    ),
+    # what the release feed said was current, before and after paid work under a release's name
+    "release_checks": (
+        ("stage", _STR),  # ingested_memories, answers
+        ("moment", _STR),  # before, after
+        ("verdict", _STR),  # as_labelled, release_changed, other_release, exempt, unknown
+        ("feed", _STR),  # kind and address; null where none is configured
+        ("feed_release", _STR),  # null where unknown
+        ("reason", _STR),
+        ("checked_at", _TIME),
     ),
     # ingestion: one row per attempt, then per turn, per memory operation, per memory
     "ingestions": (
@@ -152,6 +164,8 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("in_flight", _I32),  # requests at this endpoint when it was sent, itself counted
         ("asked_at", _TIME),
+        ("kind", _STR),  # `full` or `sample`; null, in what is older, is full
+        ("sample_id", _STR),  # which questions a sample is of; null for full
     ),
     "retrieved_memories": (
         ("answer_id", _STR),
@@ -187,6 +201,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("cost_usd", _F64),
         ("latency_ms", _F64),
         ("judged_at", _TIME),
+        ("kind", _STR),  # the answer's
     ),
     # what a release's judge made of answers whose verdict is known; the conversation is null
     "canary_verdicts": (
@@ -261,10 +276,13 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "memories",
         "calls",
         "ingest_journal",
+        "release_checks",
     ),
-    "answers": ("answers", "retrieved_memories", "calls"),
+    "answers": ("answers", "retrieved_memories", "calls", "release_checks"),
     "judgements": ("judgements", "calls"),
     "judge_canaries": ("canary_verdicts", "calls"),
+    # of work that was refused; what was done says it in its own attempt
+    "release_checks": ("release_checks",),
     "imported_results": (
         "imported_files",
         "releases",

@@ -21,6 +21,8 @@ from locomo_assets.judging.judge import Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
 from locomo_assets.measurement.progress import Progress
+from locomo_assets.measurement.releases import FULL, SAMPLE
+from locomo_assets.measurement.watching import ReleaseWatch
 from locomo_assets.prices import PriceTable
 
 _calls: ContextVar[list[CallRecord] | None] = ContextVar("calls", default=None)
@@ -38,6 +40,7 @@ class Order:
 
     `questions`: at most so many, the first of the data set's list; None: all.
     `adversarial`: category 5 too. `force`: ask and judge again what is already there.
+    `sample`: just these questions (indices), of the memory that the newest full run ingested.
     """
 
     release: str
@@ -45,6 +48,13 @@ class Order:
     questions: int | None = None
     adversarial: bool = False
     force: bool = False
+    sample: frozenset[int] | None = None
+    sample_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`full` or `sample`: the two are never mixed."""
+        return FULL if self.sample is None else SAMPLE
 
 
 @dataclass
@@ -61,6 +71,7 @@ class Bench:
     prices: PriceTable
     run_id: str
     progress: Progress = field(default_factory=Progress)
+    watch: ReleaseWatch = field(default_factory=ReleaseWatch)
 
     def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:
         """What every row of an attempt carries."""
@@ -72,6 +83,7 @@ class Bench:
             code_version=__version__,
             dataset_sha256=dataset_sha256,
             system=self.system,
+            extra={"kind": order.kind},
         )
 
 

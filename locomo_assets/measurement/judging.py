@@ -191,6 +191,7 @@ async def _verdict_row(
         "question_index": question.question_index,
         "category": question.category,
         "question_protocol": answer["question_protocol"],
+        "kind": answer["kind"],
         **identity.row(),
         "judged_at": datetime.now(UTC),
     }

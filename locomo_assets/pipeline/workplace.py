@@ -14,13 +14,15 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
-from locomo_assets.settings import Settings
+from locomo_assets.measurement.watching import ReleaseWatch
+from locomo_assets.settings import CHANGELOG_URL, Settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.budget import Budget
     from locomo_assets.backboard.calls import CallRecord
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
+    from locomo_assets.feeds.fetching import ReleaseFeed
     from locomo_assets.judging.judge import Judge
     from locomo_assets.measurement.forecast import Usage
     from locomo_assets.prices import PriceTable
@@ -48,6 +50,13 @@ class Workplace:
     def store(self) -> HistoryStore:
         """The history, opened (made where it does not exist yet)."""
         return HistoryStore.open(self.settings.history_url)
+
+    def feed(self) -> "ReleaseFeed | None":
+        """Where new releases show, if the settings say."""
+        from locomo_assets.feeds.fetching import ReleaseFeed
+
+        kind, url = self.settings.release_feed, self.settings.release_feed_url
+        return None if kind is None else ReleaseFeed(kind, url or CHANGELOG_URL)
 
     @asynccontextmanager
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
@@ -91,6 +100,7 @@ class Workplace:
                 prices=prices,
                 run_id=run_id,
                 progress=self.progress,
+                watch=ReleaseWatch(self.feed(), override=chosen.allow_other_release),
             )
 
     def _limits(self) -> "Limits":
