@@ -130,12 +130,11 @@ class Settings(BaseSettings):
         "JSON of its Python package at an index), `json` (a list of version, published_at, url) or "
         "`file` (the same in a file); default: none",
     )
-    release_feed_url: str | None = Field(
+    release_feed_url: SecretStr | None = Field(
         default=None,
-        repr=False,
         validation_alias="LOCOMO_RELEASE_FEED_URL",
-        description="That feed's URL, or the file's path; default: the public changelog for "
-        "`changelog`, none for the others",
+        description="That feed's URL (told without credentials and query), or the file's path; "
+        "default: the public changelog for `changelog`, none for the others",
     )
     release_feed_seconds: int = Field(
         default=1800,

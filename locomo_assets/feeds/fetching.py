@@ -4,13 +4,14 @@ Here: HTTP, files, limits. What the bytes mean is `parsing`.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from locomo_assets.feeds.parsing import PARSERS
 from locomo_assets.feeds.release import FeedError, FeedRelease
+from locomo_assets.secrecy import keep_out_of_logs
 
 _MAX_BYTES = 32 * 2**20
 _SILENCE_S = 10.0
@@ -34,7 +35,7 @@ class ReleaseFeed:
     """A feed of a kind (a key of `parsing.PARSERS`) at an address; `file` is a path or file URL."""
 
     kind: str
-    url: str
+    url: str = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -65,6 +66,14 @@ class ReleaseFeed:
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
+    def _keep_out_of_logs(self) -> None:
+        """The HTTP library tells each URL to the log."""
+        parts = urlsplit(self.url)
+        who = parts.netloc.rpartition("@")[0]
+        for secret in (f"{who}@" if who else "", f"?{parts.query}" if parts.query else ""):
+            if secret:
+                keep_out_of_logs(secret)
+
     def _read_file(self) -> tuple[bytes, None, None]:
         parts = urlsplit(self.url)
         path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
@@ -82,6 +91,7 @@ class ReleaseFeed:
             "If-Modified-Since": known and known.last_modified,
         }
         headers = {name: value for name, value in asked.items() if value}
+        self._keep_out_of_logs()
         until = time.monotonic() + _WHOLE_S
         data = bytearray()
         try:

@@ -56,7 +56,9 @@ class Workplace:
         from locomo_assets.feeds.fetching import ReleaseFeed
 
         kind, url = self.settings.release_feed, self.settings.release_feed_url
-        return None if kind is None else ReleaseFeed(kind, url or CHANGELOG_URL)
+        if kind is None:
+            return None
+        return ReleaseFeed(kind, url.get_secret_value() if url else CHANGELOG_URL)
 
     @asynccontextmanager
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:

@@ -55,6 +55,15 @@ def test_a_failed_read_says_why(status: int, body: bytes, told: str) -> None:
     assert "planted-secret" not in str(caught.value)
 
 
+def test_what_may_be_secret_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    with served_feed(releases_json("v1")) as served, caplog.at_level("DEBUG"):
+        address = served.url.replace("//", "//user:planted@")
+        feed = ReleaseFeed("json", f"{address}?token=planted-secret")
+        feed.read()
+    assert "/releases" in caplog.text
+    assert "planted" not in f"{caplog.text} {feed!r} {feed.name}"
+
+
 def test_silence_is_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "_SILENCE_S", 0.2)
     with served_feed() as served:

@@ -118,8 +118,10 @@ def test_samples_are_in_no_other_view(world: World) -> None:
             "WHERE column_name = 'accuracy' AND NOT starts_with(table_name, 'sample_')"
         )
     ]
-    rest = ("current_answers", "current_judgements", "answer_scores", "repeats", "flips")
-    rest += ("release_order", "scores_by_release", "latency_by_release", "lineage")
+    rest = [
+        *("current_answers", "current_judgements", "answer_scores", "repeats", "flips"),
+        *("release_order", "scores_by_release", "latency_by_release", "lineage"),
+    ]
     look = {name: f"FROM {name} ORDER BY ALL" for name in (*views, *rest)}
     before = {name: world.rows(sql) for name, sql in look.items()}
     assert {"accuracy_by_release", "accuracy_trend", "accuracy_cells"} <= set(views)

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.lineage import Lineage
@@ -27,7 +28,7 @@ class World:
         self.repository = build_defs(workplace=workplace).get_repository_def()
         instance.add_dynamic_partitions(CONVERSATION, ["conv-1", "conv-2", "conv-3"])
 
-    def tick(self) -> dg.SensorExecutionData:
+    def tick(self) -> SensorExecutionData:
         """As the daemon does it, but for launching the runs."""
         sensor = self.repository.get_sensor_def(NAME)
         with dg.build_sensor_context(
@@ -46,7 +47,7 @@ class World:
         return found
 
     def releases(self) -> list[str]:
-        return self.instance.get_dynamic_partitions(RELEASE)
+        return list(self.instance.get_dynamic_partitions(RELEASE))
 
     def status(self) -> list[tuple[Any, ...]]:
         path = self.workplace.settings.lens_path
@@ -115,7 +116,10 @@ def test_a_run_per_conversation_by_setting(
     feed.body = releases_json("v0", "v1", "v2")
     requests = world.tick().run_requests or ()
     assert [request.run_key for request in requests] == [f"v2/conv-{i}" for i in (1, 2, 3)]
-    assert [request.partition_key for request in requests] == [f"conv-{i}|v2" for i in (1, 2, 3)]
+    ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    assert [[request.tags[end] for end in ends] for request in requests] == [
+        [f"conv-{i}|v2"] * 2 for i in (1, 2, 3)
+    ]
     assert all(request.tags["locomo/release"] == "v2" for request in requests)
 
 
