@@ -44,7 +44,6 @@ def weekly_full_run(settings: Settings) -> dg.ScheduleDefinition:
     )
     def run_all(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         release = f"{WEEKLY}{context.scheduled_execution_time:%Y-%m-%d}"
-        context.instance.add_dynamic_partitions(RELEASE, [release])
         requests = release_run_requests(
             context.instance,
             release,
@@ -53,6 +52,8 @@ def weekly_full_run(settings: Settings) -> dg.ScheduleDefinition:
         )
         if not requests:
             yield dg.SkipReason("no conversations are registered; materialize locomo_dataset first")
+            return
+        context.instance.add_dynamic_partitions(RELEASE, [release])
         yield from requests
 
     return run_all
