@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -199,8 +199,10 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("input_tokens", _I64),
         ("output_tokens", _I64),
         ("cost_usd", _F64),
-        ("latency_ms", _F64),
+        ("latency_ms", _F64),  # null where a batch gave it
         ("judged_at", _TIME),
+        ("asked_by", _STR),  # direct, batch; null where nothing was asked, and before version 3
+        ("batch_id", _STR),  # the judge's server's
         ("kind", _STR),  # the answer's
     ),
     # what a release's judge made of answers whose verdict is known; the conversation is null
@@ -225,11 +227,14 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
-    # every HTTP request of an attempt
+    # every HTTP request of an attempt, and every one that a judge's batch carried out
     "calls": (
         ("call_id", _STR),
         ("service", _STR),  # backboard, judge
-        ("endpoint", _STR),  # method and path template, e.g. `POST /threads/{id}/messages`
+        (
+            "endpoint",
+            _STR,
+        ),  # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
         ("status", _I32),  # null where no answer came
         ("error", _STR),  # null, or the kind of failure
         ("attempt", _I32),  # from 1
@@ -259,6 +264,15 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
+    # what must be remembered of batches of verdicts to go on after a kill
+    "judge_batches": (
+        ("token", _STR),  # our own name of the batch, in its metadata at the server
+        ("event", _STR),  # intended, created, never_created, collected
+        ("batch_id", _STR),
+        ("fingerprints", _STRS),  # intended: of the verdicts asked for
+        ("status", _STR),  # collected: completed, failed, expired, cancelled, gone
+        ("noted_at", _TIME),
+    ),
 }
 
 TABLES: dict[str, pa.Schema] = {
@@ -279,7 +293,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "release_checks",
     ),
     "answers": ("answers", "retrieved_memories", "calls", "release_checks"),
-    "judgements": ("judgements", "calls"),
+    "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
     # of work that was refused; what was done says it in its own attempt
     "release_checks": ("release_checks",),

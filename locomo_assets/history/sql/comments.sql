@@ -7,13 +7,14 @@ COMMENT ON TABLE releases IS 'Releases registered: by a person, by a release fee
 COMMENT ON TABLE ingestions IS 'One row per ingestion of a conversation: counts, times, assistant';
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
 COMMENT ON TABLE ingest_journal IS 'How each ingestion began and went on: assistant, threads, resumptions';
+COMMENT ON TABLE judge_batches IS 'How each batch of verdicts began and ended: fingerprints asked for, batch, status';
 COMMENT ON TABLE memory_operations IS 'What became of each turn''s memory operation, and the memories it made';
 COMMENT ON TABLE memories IS 'What the service remembered after ingestion';
 COMMENT ON TABLE answers IS 'Every answer of every attempt; current_answers has those that count';
 COMMENT ON TABLE retrieved_memories IS 'The memories the service reported for each answer, by rank from 1';
 COMMENT ON TABLE judgements IS 'Every verdict of every attempt; current_judgements has those that count';
 COMMENT ON TABLE imported_files IS 'The files that imported releases came from, with their hashes';
-COMMENT ON TABLE calls IS 'Every HTTP request: endpoint, status, latency, tokens, cost';
+COMMENT ON TABLE calls IS 'Every HTTP request, and every one that a batch of verdicts carried out: endpoint, status, latency, tokens, cost';
 COMMENT ON TABLE current_questions IS 'Questions of each data set file, once';
 COMMENT ON TABLE current_answers IS 'The answer that counts: the newest committed attempt''s, per data set, release, conversation, question, system and question protocol';
 COMMENT ON TABLE current_judgements IS 'The verdict that counts: per current answer and judge the newest; latency_ms, tokens and cost_usd are the answer''s, judge_… the judge''s';
