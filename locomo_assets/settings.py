@@ -14,6 +14,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.tls import TlsVersion
 
 BACKBOARD_URL = "https://app.backboard.io/api"
+CHANGELOG_URL = "https://backboard.io/changelog"
 
 
 class SettingsError(LocomoError):
@@ -173,6 +174,57 @@ class Settings(BaseSettings):
         description="Whether a backfill measures all its conversations in one run (a laptop) or "
         "each in a run of its own (run pods)",
     )
+    release_feed: Literal["changelog", "openapi", "sdk", "json", "file"] | None = Field(
+        default=None,
+        validation_alias="LOCOMO_RELEASE_FEED",
+        description="Where new releases of the memory service show: `changelog` (a page with dated "
+        "entries), `openapi` (the service's OpenAPI document: its version and content), `sdk` (the "
+        "JSON of its Python package at an index), `json` (a list of version, published_at, url) or "
+        "`file` (the same in a file); default: none",
+    )
+    release_feed_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="LOCOMO_RELEASE_FEED_URL",
+        description="That feed's URL (told without credentials and query), or the file's path; "
+        "default: the public changelog for `changelog`, none for the others",
+    )
+    release_feed_seconds: int = Field(
+        default=1800,
+        ge=1,
+        validation_alias="LOCOMO_RELEASE_FEED_SECONDS",
+        description="How often the sensor `backboard_release_sensor`, once started, reads the feed",
+    )
+    allow_other_release: bool = Field(
+        default=False,
+        validation_alias="LOCOMO_ALLOW_OTHER_RELEASE",
+        description="Measure under any label, whatever release the feed says is current: the "
+        "history then says that nobody checked",
+    )
+    weekly_cron: str = Field(
+        default="0 3 * * 1",
+        validation_alias="LOCOMO_WEEKLY_CRON",
+        description="When the schedule `weekly_full_run`, once started, measures all conversations "
+        "(UTC); costs a full run each time",
+    )
+    daily_cron: str = Field(
+        default="0 5 * * *",
+        validation_alias="LOCOMO_DAILY_CRON",
+        description="When the schedule `daily_sample_run`, once started, asks the sample (UTC); "
+        "costs LOCOMO_SAMPLE_QUESTIONS questions and verdicts each time",
+    )
+    backup_cron: str = Field(
+        default="30 2 * * *",
+        validation_alias="LOCOMO_BACKUP_CRON",
+        description="When the schedule `history_backup_run`, once started, backs the history up "
+        "(UTC)",
+    )
+    sample_questions: int = Field(
+        default=100,
+        ge=1,
+        validation_alias="LOCOMO_SAMPLE_QUESTIONS",
+        description="How many questions the daily sample has, spread over conversations and "
+        "categories 1–4 as the data set's are",
+    )
     max_messages_in_flight: int = Field(
         default=16,
         ge=1,
@@ -320,5 +372,15 @@ def read_settings() -> Settings:
         raise SettingsError(
             "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL to "
             "judge with the lexical judge"
+        )
+    if settings.release_feed is None and settings.release_feed_url:
+        raise SettingsError(
+            "LOCOMO_RELEASE_FEED_URL is set but LOCOMO_RELEASE_FEED is not; say which kind of feed "
+            "it is (changelog, openapi, sdk, json, file), or unset it"
+        )
+    if settings.release_feed not in (None, "changelog") and not settings.release_feed_url:
+        raise SettingsError(
+            f"LOCOMO_RELEASE_FEED is {settings.release_feed} but LOCOMO_RELEASE_FEED_URL is not "
+            "set; give the feed's URL"
         )
     return settings

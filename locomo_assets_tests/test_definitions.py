@@ -27,6 +27,7 @@ def test_loads_in_a_fresh_interpreter(tmp_path: Path) -> None:
         "accuracy_metrics",
         "accuracy_trends",
         "answers",
+        "daily_sample",
         "history_backup",
         "ingested_memories",
         "judgements",
@@ -41,7 +42,15 @@ def test_nothing_that_costs_starts_by_itself() -> None:
     from locomo_assets.definitions import defs
 
     sensors = list(defs.sensors or [])
-    assert [sensor.name for sensor in sensors] == ["results_automation", "alerts"]
+    running = {one.name: one.default_status.value for one in [*sensors, *(defs.schedules or [])]}
+    assert running == {
+        "results_automation": "RUNNING",
+        "backboard_release_sensor": "STOPPED",
+        "alerts": "STOPPED",
+        "weekly_full_run": "STOPPED",
+        "daily_sample_run": "STOPPED",
+        "history_backup_run": "STOPPED",
+    }
     free = {"results_history", "accuracy_metrics", "accuracy_trends"}
     graph = defs.resolve_asset_graph()
     automated = {

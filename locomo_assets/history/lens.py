@@ -65,6 +65,8 @@ _VIEW_FILES = (
     "reference_lines",
     "canary_rates",
     "gold_faults",
+    "samples",
+    "release_status",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),
@@ -79,6 +81,7 @@ _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("committed_at", pa.timestamp("us", tz="UTC")),
     ("row_count", pa.int64()),
     ("extra_json", pa.string()),
+    ("kind", pa.string()),
 )
 _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
 _ATTEMPTS_AT_ONCE = 200
@@ -320,6 +323,7 @@ def _attempt_rows(markers: Sequence[Marker]) -> pa.Table:
             "committed_at": marker.committed_at,
             "row_count": sum(part.rows for part in marker.parts),
             "extra_json": json.dumps(dict(marker.extra), ensure_ascii=False, sort_keys=True),
+            "kind": None if marker.lineage.release is None else marker.extra.get("kind", "full"),
         }
         for marker in markers
     ]

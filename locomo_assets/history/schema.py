@@ -70,10 +70,22 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     ),
     # what was measured
     "releases": (
-        ("source", _STR),  # who named it: `person`, `imported`, or a release feed's kind
+        ("source", _STR),  # who named it: `person`, `schedule`, `imported`, or a feed's kind
         ("published_at", _TIME),
         ("registered_at", _TIME),
         ("url", _STR),
+        ("kind", _STR),  # `full`, or `sample` (a few questions, of nothing newly ingested)
+        ("missed", _BOOL),  # told by the feed too late to be measured
+    ),
+    # what the release feed said was current, before and after paid work under a release's name
+    "release_checks": (
+        ("stage", _STR),  # ingested_memories, answers
+        ("moment", _STR),  # before, after
+        ("verdict", _STR),  # as_labelled, release_changed, other_release, exempt, unknown
+        ("feed", _STR),  # kind and address; null where none is configured
+        ("feed_release", _STR),  # null where unknown
+        ("reason", _STR),
+        ("checked_at", _TIME),
     ),
     # ingestion: one row per attempt, then per turn, per memory operation, per memory
     "ingestions": (
@@ -152,6 +164,8 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("in_flight", _I32),  # requests at this endpoint when it was sent, itself counted
         ("asked_at", _TIME),
+        ("kind", _STR),  # `full` or `sample`; null, in what is older, is full
+        ("sample_id", _STR),  # which questions a sample is of; null for full
     ),
     "retrieved_memories": (
         ("answer_id", _STR),
@@ -191,6 +205,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("batch_id", _STR),  # the judge's server's
         ("audit_sha256", _STR),  # set where the judge was to be given an audit's gold answers
         ("corrected_gold_answer", _STR),  # the one it was given, where the audit has another
+        ("kind", _STR),  # the answer's
     ),
     # faults of gold answers, as an audit of the data set names them
     "gold_faults": (
@@ -293,10 +308,13 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "memories",
         "calls",
         "ingest_journal",
+        "release_checks",
     ),
-    "answers": ("answers", "retrieved_memories", "calls"),
+    "answers": ("answers", "retrieved_memories", "calls", "release_checks"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
+    # of work that was refused; what was done says it in its own attempt
+    "release_checks": ("release_checks",),
     "imported_results": (
         "imported_files",
         "releases",

@@ -27,6 +27,8 @@ from locomo_assets.measurement.stages import (
     counted_answers,
     stored_answers,
 )
+from locomo_assets.measurement.watching import TABLE as RELEASE_CHECKS
+from locomo_assets.measurement.watching import refuse_other_release, worst
 
 _ASSET = "answers"
 _TABLES = ("retrieved_memories", "answers")
@@ -37,7 +39,8 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
     """Asks what has no stored answer yet, and commits the answers as one attempt.
 
     Answers that a killed run saved are gone on with; which of two answers counts is said at
-    `stages.counted_answers`. `LeaseTakenError` if another run is at it.
+    `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
+    feed names another release than the order's.
     """
     conversation, sha256 = stored_conversation(bench.store, order.conversation)
     ground = ground_or_raise(bench, order, sha256)
@@ -89,7 +92,12 @@ class _Phase:
         to_ask = [question for question in missing if question.question_index not in done]
         bench.progress.add(questions=len(missing) - len(to_ask))
         lineage = bench.lineage(_ASSET, self.order, self.ground.dataset_sha256)
+        checks = []
+        if to_ask:
+            checks.append(await bench.watch.check(self.order.release, _ASSET, "before"))
+            refuse_other_release(bench.store, lineage, checks[0])
         attempt = bench.store.begin(resumable(lineage, self.order, self.ground.answers))
+        attempt.append(RELEASE_CHECKS, [check.row() for check in checks])
         rows: list[Row] = []
 
         async def keep(answer: AnswerResult) -> None:
@@ -101,6 +109,8 @@ class _Phase:
                 "fingerprint": self.ground.answers,
                 "ingestion_id": self.ground.ingestion_id,
                 "cost_usd": cost_usd,
+                "kind": self.order.kind,
+                "sample_id": self.order.sample_id,
             }
             rows.append(row)
             retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
@@ -127,13 +137,20 @@ class _Phase:
                         on_answer=keep,
                         message=with_conversation(self.conversation) if in_full else alone,
                     )
+        if to_ask:
+            checks.append(await bench.watch.check(self.order.release, _ASSET, "after"))
+            attempt.append(RELEASE_CHECKS, [checks[1].row()])
         finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
         counting = list(counted_answers([*earlier, *rows]).values())
         numbers = answer_numbers(counting, wanted, len(calls))
         return StageReport(
             _ASSET,
             attempt.attempt_id,
-            {**numbers, "answers_of_killed_runs": len(missing) - len(to_ask)},
+            {
+                **numbers,
+                "answers_of_killed_runs": len(missing) - len(to_ask),
+                "release_check": worst(*checks) if checks else None,
+            },
         )
 
     async def _ask_a_copy(

@@ -22,6 +22,8 @@ from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
 from locomo_assets.measurement.batching import Batching
 from locomo_assets.measurement.progress import Progress
+from locomo_assets.measurement.releases import FULL, SAMPLE
+from locomo_assets.measurement.watching import ReleaseWatch
 from locomo_assets.prices import PriceTable
 
 _calls: ContextVar[list[CallRecord] | None] = ContextVar("calls", default=None)
@@ -39,6 +41,7 @@ class Order:
 
     `questions`: at most so many, the first of the data set's list; None: all.
     `adversarial`: category 5 too. `force`: ask and judge again what is already there.
+    `sample`: just these questions (indices), of the memory that the newest full run ingested.
     """
 
     release: str
@@ -46,6 +49,13 @@ class Order:
     questions: int | None = None
     adversarial: bool = False
     force: bool = False
+    sample: frozenset[int] | None = None
+    sample_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`full` or `sample`: the two are never mixed."""
+        return FULL if self.sample is None else SAMPLE
 
 
 @dataclass
@@ -68,6 +78,7 @@ class Bench:
     """The stored audit whose gold answers the judge is given; None: the data set's own."""
     batching: Batching | None = None
     progress: Progress = field(default_factory=Progress)
+    watch: ReleaseWatch = field(default_factory=ReleaseWatch)
 
     def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:
         """What every row of an attempt carries."""
@@ -79,6 +90,7 @@ class Bench:
             code_version=__version__,
             dataset_sha256=dataset_sha256,
             system=self.system,
+            extra={"kind": order.kind},
         )
 
 

@@ -47,6 +47,11 @@ def ground_or_raise(bench: Bench, order: Order, sha256: str) -> Ground:
         }
         return Ground(sha256, fingerprint(depends), None)
     ingestion = current_ingestion(bench, order, sha256)
+    if ingestion is None and order.sample is not None:
+        raise NothingToMeasureError(
+            f"{order.conversation}: a sample is asked of the memory that a full run ingested, and "
+            "none has under the present data set, protocol and system; measure a release first"
+        )
     if ingestion is None:
         raise NothingToMeasureError(
             f"{order.conversation} of release {order.release}: nothing is ingested under the "

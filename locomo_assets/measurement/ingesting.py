@@ -18,8 +18,11 @@ from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_co
 from locomo_assets.measurement.journal import StoredIngestJournal, state_of, time_at_work
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, left_behind, resumable
+from locomo_assets.measurement.rows import Numbers
 from locomo_assets.measurement.saving import Saver, saving
 from locomo_assets.measurement.stages import StageReport, current_ingestion, ingest_fingerprint
+from locomo_assets.measurement.watching import TABLE as RELEASE_CHECKS
+from locomo_assets.measurement.watching import refuse_other_release, worst
 
 _ASSET = "ingested_memories"
 
@@ -28,7 +31,8 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
     """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
 
     What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
-    run is at it. Nothing is done where the question protocol rests on no ingestion.
+    run is at it, `OtherReleaseError` if the feed names another release than the order's. Nothing
+    is done where the question protocol rests on no ingestion.
     """
     if not bench.ask_protocol.needs_ingestion:
         why = f"memory is off in the question protocol {bench.ask_protocol.label()}"
@@ -58,11 +62,13 @@ async def _ingest(
     bench: Bench, order: Order, sha256: str, conversation: Conversation
 ) -> StageReport:
     print_ = ingest_fingerprint(bench, order, sha256)
+    lineage = bench.lineage(_ASSET, order, sha256)
+    before = await bench.watch.check(order.release, _ASSET, "before")
+    refuse_other_release(bench.store, lineage, before)
     ingestion_id, left, state = await _where_it_stopped(bench, order, print_)
     name = f"LoCoMo Test Assistant {ingestion_id[:8]} {order.conversation} {order.release}"[:255]
-    attempt = bench.store.begin(
-        resumable(bench.lineage(_ASSET, order, sha256), order, print_, ingestion_id=ingestion_id)
-    )
+    attempt = bench.store.begin(resumable(lineage, order, print_, ingestion_id=ingestion_id))
+    attempt.append(RELEASE_CHECKS, [before.row()])
     done = 0
 
     def told(now: IngestProgress) -> None:
@@ -90,11 +96,10 @@ async def _ingest(
                 ),
                 progress=told,
             )
+    after = await bench.watch.check(order.release, _ASSET, "after")
+    attempt.append(RELEASE_CHECKS, [after.row()])
     began_at, earlier_s = time_at_work(bench.store, left)
-    numbers: dict[str, int | float] = {
-        **result.numbers(),
-        "duration_s": earlier_s + result.duration_s,
-    }
+    numbers: Numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
     head = {
         **numbers,
         "ingestion_id": ingestion_id,
@@ -110,6 +115,7 @@ async def _ingest(
     attempt.append("ingestions", [head])
     attempt.append("memories", [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()])
     numbers |= result.completeness()
+    numbers["release_check"] = worst(before, after)
     finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
     return StageReport(
         _ASSET,

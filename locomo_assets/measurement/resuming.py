@@ -19,7 +19,8 @@ AnyRow = Mapping[str, Any]
 
 def resumable(lineage: Lineage, order: Order, fingerprint: str, **extra: Any) -> Lineage:
     """The lineage under which `left_behind` finds an attempt again."""
-    return replace(lineage, extra={"fingerprint": fingerprint, "forced": order.force, **extra})
+    own = {"fingerprint": fingerprint, "forced": order.force, **extra}
+    return replace(lineage, extra={**lineage.extra, **own})
 
 
 def left_behind(

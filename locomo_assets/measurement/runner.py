@@ -96,11 +96,12 @@ async def measure(
             return Failed(Order(release, CANARIES), "judgements", error)
         return None
 
-    for release in sorted({order.release for order in orders}):
-        register_release(bench.store, release, bench.run_id)
+    for release, kind in sorted({(order.release, order.kind) for order in orders}):
+        register_release(bench.store, release, bench.run_id, kind=kind)
     results = list(await asyncio.gather(*(one(order) for order in orders)))
     if "judgements" in assets:
         failed = {result.order for result in results if result is not None}
-        judged = {order.release for order in orders if order not in failed}
+        # A sample is to be cheap, and the canaries are asked in each full run.
+        judged = {order.release for order in orders if not order.sample and order not in failed}
         results += [await calibrate(release) for release in sorted(judged)]
     return [failed for failed in results if failed is not None]

@@ -9,9 +9,9 @@ with by the next run.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from locomo_assets.history.lineage import Marker
+from locomo_assets.history.lineage import Marker, path_label
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.identity import fingerprint
@@ -47,7 +47,12 @@ def ingest_fingerprint(bench: Bench, order: Order, dataset_sha256: str) -> str:
 
 
 def current_ingestion(bench: Bench, order: Order, dataset_sha256: str) -> Marker | None:
-    """The newest committed ingestion of the partition with today's fingerprint."""
+    """The newest committed ingestion of the partition with today's fingerprint.
+
+    For a sample, which ingests nothing, that of whatever release has the newest.
+    """
+    if order.sample is not None:
+        return _newest_ingestion(bench, order, dataset_sha256)
     wanted = ingest_fingerprint(bench, order, dataset_sha256)
     markers = bench.store.markers(
         asset="ingested_memories", release=order.release, conversation=order.conversation
@@ -55,8 +60,23 @@ def current_ingestion(bench: Bench, order: Order, dataset_sha256: str) -> Marker
     return next((m for m in reversed(markers) if m.extra.get("fingerprint") == wanted), None)
 
 
+def _newest_ingestion(bench: Bench, order: Order, dataset_sha256: str) -> Marker | None:
+    folder = f"/conversation={path_label(order.conversation)}/"
+    for name in reversed(bench.store.marker_names("attempts/asset=ingested_memories")):
+        if folder not in name.path:
+            continue
+        [marker] = bench.store.read_markers([name])
+        of_release = replace(order, release=str(marker.lineage.release))
+        wanted = ingest_fingerprint(bench, of_release, dataset_sha256)
+        if marker.extra.get("fingerprint") == wanted:
+            return marker
+    return None
+
+
 def chosen_questions(conversation: Conversation, order: Order) -> list[Question]:
     """The questions an order asks for: without category 5 unless it is wanted."""
+    if order.sample is not None:
+        return [q for q in conversation.questions if q.question_index in order.sample]
     questions = [q for q in conversation.questions if order.adversarial or q.category != 5]
     return questions[: order.questions]
 

@@ -81,6 +81,7 @@ class Due:
             "question_index": self.question.question_index,
             "category": self.question.category,
             "question_protocol": self.answer["question_protocol"],
+            "kind": self.answer.get("kind"),
             **self.gold.row(self.judge, self.question),
             "judged_at": datetime.now(UTC),
         }

@@ -13,9 +13,14 @@ from locomo_assets.settings import Settings, read_settings
 
 
 def build_defs(
-    settings: Settings | None = None, *, workplace: Workplace | None = None
+    settings: Settings | None = None,
+    *,
+    workplace: Workplace | None = None,
+    results_every_s: int | None = None,
 ) -> dg.Definitions:
     """Definitions over these settings (the environment's where None).
+
+    `results_every_s`: how often results are looked after; None: Dagster's own 30 s.
 
     Raises:
         SettingsError: a setting can't be used.
@@ -24,9 +29,13 @@ def build_defs(
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
     from locomo_assets.pipeline.assets.conversations import conversation_assets
+    from locomo_assets.pipeline.assets.daily_sample import daily_sample
     from locomo_assets.pipeline.assets.history_backup import history_backup
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
     from locomo_assets.pipeline.assets.results_history import results_history
+    from locomo_assets.pipeline.release_runs import release_job
+    from locomo_assets.pipeline.release_sensor import release_sensor
+    from locomo_assets.pipeline.schedules import schedules
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
 
     place = workplace or Workplace(settings or read_settings())
@@ -40,9 +49,12 @@ def build_defs(
         assets=[
             locomo_dataset,
             conversation_assets(place.settings.partitions_per_run),
+            daily_sample,
             *results,
             history_backup,
         ],
+        jobs=[release_job()],
+        schedules=schedules(place.settings),
         resources={"workplace": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[
             dg.AutomationConditionSensorDefinition(
@@ -50,7 +62,9 @@ def build_defs(
                 target=dg.AssetSelection.assets(*results),
                 # On from the start, unlike whatever costs money: these only read.
                 default_status=dg.DefaultSensorStatus.RUNNING,
+                minimum_interval_seconds=results_every_s,
             ),
+            release_sensor(place.settings),
             alerts_sensor(place.settings),
         ],
         executor=dg.in_process_executor,

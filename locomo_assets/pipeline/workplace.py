@@ -14,13 +14,15 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
-from locomo_assets.settings import Settings
+from locomo_assets.measurement.watching import ReleaseWatch
+from locomo_assets.settings import CHANGELOG_URL, Settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.budget import Budget
     from locomo_assets.backboard.calls import CallRecord
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
+    from locomo_assets.feeds.fetching import ReleaseFeed
     from locomo_assets.judging.judge import Judge
     from locomo_assets.locomo.model import Dataset
     from locomo_assets.measurement.batching import Batching
@@ -62,6 +64,15 @@ class Workplace:
 
         chosen = self.settings
         return keep_audit(self.store(), chosen.audit or "", chosen.audit_sha256, dataset, run_id)
+
+    def feed(self) -> "ReleaseFeed | None":
+        """Where new releases show, if the settings say."""
+        from locomo_assets.feeds.fetching import ReleaseFeed
+
+        kind, url = self.settings.release_feed, self.settings.release_feed_url
+        if kind is None:
+            return None
+        return ReleaseFeed(kind, url.get_secret_value() if url else CHANGELOG_URL)
 
     @asynccontextmanager
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
@@ -109,6 +120,7 @@ class Workplace:
                 audit_sha256=audit_sha256,
                 batching=batching,
                 progress=self.progress,
+                watch=ReleaseWatch(self.feed(), override=chosen.allow_other_release),
             )
 
     def _limits(self) -> "Limits":

@@ -50,6 +50,10 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(store, audit, {"gold_faults": [{**fault, "corrupts_score": True}]})
     canary = {"kind": "right", "judge": "lexical-1", "verdict": "correct", "canary_id": "a/right"}
     commit(store, lineage("judge_canaries", conversation=None), {"canary_verdicts": [canary]})
+    changed = {"stage": "answers", "moment": "after", "verdict": "release_changed"}
+    commit_answers(store, lineage("answers", "daily-1"), mark="s", kind="sample")
+    commit_verdicts(store, lineage("judgements", "daily-1"), ["wrong"] * 10, "s", kind="sample")
+    commit(store, lineage("answers", "r3"), {"release_checks": [changed]})
     return refresh(store, folder / "history.duckdb").path
 
 

@@ -1,6 +1,6 @@
 -- The newest committed attempt that holds the question for its key: data set, release,
 -- conversation, question, system, question protocol. Within one attempt the first
--- complete answer; the others are superseded.
+-- complete answer; the others are superseded. Samples are apart (`sample_results`).
 WITH newest AS (
     SELECT
         arg_max(answers.rowid, (committed_at, attempt_id, outcome = 'answered', -epoch_us(asked_at), answer_id)) AS answer_row,
@@ -9,6 +9,7 @@ WITH newest AS (
     JOIN attempts USING (attempt_id)
     SEMI JOIN touched_partitions AS touched
         ON answers.release = touched.release AND answers.conversation = touched.conversation
+    WHERE answers.kind IS DISTINCT FROM 'sample'
     GROUP BY
         answers.dataset_sha256,
         answers.release,

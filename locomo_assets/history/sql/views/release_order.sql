@@ -5,6 +5,7 @@ WITH published AS (
         arg_max(published_at, (registered_at, attempt_id)) AS published_at,
         arg_max(source, (registered_at, attempt_id)) AS source
     FROM releases
+    WHERE kind IS DISTINCT FROM 'sample'
     GROUP BY release
 ),
 measured AS (
@@ -13,7 +14,10 @@ measured AS (
         min(begun_at) AS first_measured_at,
         max(committed_at) AS last_measured_at
     FROM attempts
-    WHERE release IS NOT NULL AND asset NOT IN ('releases', 'imported_results')
+    WHERE
+        release IS NOT NULL
+        AND asset NOT IN ('releases', 'imported_results', 'release_checks')
+        AND kind IS DISTINCT FROM 'sample'
     GROUP BY release
 )
 SELECT

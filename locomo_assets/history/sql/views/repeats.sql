@@ -21,6 +21,7 @@ asked AS (
     FROM answers
     JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
     LEFT JOIN ingest_protocols USING (ingestion_id)
+    WHERE kind IS DISTINCT FROM 'sample'
     -- within one attempt the answer that `current_answers` would take
     QUALIFY row_number() OVER (
         PARTITION BY

@@ -1,0 +1,116 @@
+"""The daily sample: a few questions, the same each day, of the memory that a full run ingested.
+
+Here: the asset. Which questions is `locomo.sampling`, what they came to `reporting.samples`. It has
+no partitions: its materializations follow each other in time, and none is ever a point of the
+releases' trend.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history import lens
+from locomo_assets.locomo.sampling import stratified_sample
+from locomo_assets.measurement.bench import NothingToMeasureError, Order, stored_conversation
+from locomo_assets.measurement.releases import DAILY
+from locomo_assets.measurement.runner import Failed, measure, told_once
+from locomo_assets.pipeline.forecasting import forecast_orders
+from locomo_assets.pipeline.interrupting import run_interruptibly
+from locomo_assets.pipeline.launcher import process_tag
+from locomo_assets.pipeline.lineage import rows_sql
+from locomo_assets.pipeline.partitions import CONVERSATION
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.reporting.samples import sample_rows, sample_table
+
+_STAGES = ["answers", "judgements"]
+
+
+@dg.asset(
+    group_name="samples",
+    kinds={"parquet", "duckdb"},
+    owners=["team:evaluation"],
+    deps=["ingested_memories"],
+    description="A fixed sample of questions (LOCOMO_SAMPLE_QUESTIONS, by conversation and "
+    "category), asked anew of the memory that the newest full run ingested: has answering changed "
+    "since? Costs an LLM answer and a judge call a question, once a day (UTC); launched again on "
+    "the same day it asks only what failed.",
+)
+def daily_sample(
+    context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
+) -> dg.MaterializeResult[None]:
+    """Measures today's sample; its numbers never bear the names of a release's."""
+    context.instance.add_run_tags(context.run.run_id, process_tag())
+    names = context.instance.get_dynamic_partitions(CONVERSATION)
+    told: dict[str, Any] = {}
+
+    async def work(orders: Sequence[Order]) -> list[Failed]:
+        async with workplace.bench(context.run.run_id, orders) as bench:
+            forecast = forecast_orders(orders, _STAGES, workplace, bench)
+            failures = await measure(bench, orders, _STAGES, lambda *_: None)
+            told.update(forecast.beside_actual())
+            return failures
+
+    try:
+        orders = sample_orders(workplace, names, f"{DAILY}{datetime.now(UTC):%Y-%m-%d}")
+        failures = run_interruptibly(work(orders))
+        if failures:
+            raise NothingToMeasureError(
+                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}"
+            )
+        lens.refresh(workplace.store(), workplace.settings.lens_path)
+    except (LocomoError, OSError) as error:
+        raise dg.Failure(str(error), metadata=told, allow_retries=False) from error
+    return dg.MaterializeResult(metadata={**_numbers(workplace, orders[0].release), **told})
+
+
+def sample_orders(workplace: Workplace, names: Sequence[str], label: str) -> list[Order]:
+    """The sample of all registered conversations, as orders under a label.
+
+    Raises NothingToMeasureError where none is registered.
+    """
+    if not names:
+        raise NothingToMeasureError(
+            "no conversations are registered; materialize locomo_dataset first"
+        )
+    store = workplace.store()
+    questions = {name: stored_conversation(store, name)[0].questions for name in names}
+    sample = stratified_sample(questions, workplace.settings.sample_questions)
+    return [
+        Order(label, name, sample=chosen, sample_id=sample.sample_id)
+        for name, chosen in sample.questions.items()
+    ]
+
+
+def _numbers(workplace: Workplace, label: str) -> dict[str, Any]:
+    limit = workplace.settings.max_error_percent
+    rows = sample_rows(workplace.settings.lens_path)
+    row = next(row for row in rows if row.release == label)
+    valid = row.error_percent <= limit
+    numbers = {
+        # The UI plots it over the days, so what is not valid goes by another name.
+        "sample_accuracy_percent" if valid else "sample_accuracy_percent_not_valid": (
+            row.accuracy_percent
+        ),
+        "sample_low_percent": row.low_percent,
+        "sample_high_percent": row.high_percent,
+        "sample_change_points": row.change_points,
+        "latency_p50_ms": row.latency_p50_ms,
+    }
+    return {
+        **{name: value for name, value in numbers.items() if value is not None},
+        "questions": row.questions,
+        "scored": row.scored,
+        "error_percent": row.error_percent,
+        "cost_usd": row.cost_usd,
+        "sample": label,
+        "sample_id": row.sample_id,
+        "memory_of": row.memory_of,
+        "system": row.system,
+        "judge": row.judge,
+        "question_protocol": row.question_protocol,
+        "samples": dg.MetadataValue.md(sample_table(rows, limit)),
+        "rows": rows_sql("sample_results", {"release": label}),
+    }

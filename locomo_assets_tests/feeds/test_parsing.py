@@ -1,0 +1,187 @@
+"""Each feed kind on input as it is served, and on broken input."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locomo_assets.feeds.parsing import PARSERS, parse_changelog, parse_openapi, parse_sdk
+from locomo_assets.feeds.parsing import parse_json as parse_list
+from locomo_assets.feeds.release import FeedError, FeedRelease
+from locomo_assets.measurement.releases import check_label
+
+URL = "https://example.org/changelog"
+
+ARTICLES = b"""<!doctype html><html><head><title>Changelog</title></head><body><main>
+<h1>Changelog</h1>
+<article id="pro"><time datetime="2026-11-20T09:30:00Z">November 20, 2026</time>
+<h2>Memory Pro</h2><p>Since January 1, 2025.</p><small>changed <time datetime="2026-11-22">Nov 22
+</time></small></article>
+<article><time datetime="2026-11-03">November 3, 2026</time><h2><a href="/n/1">Fixes</a></h2>
+</article></main><footer>2026-12-31</footer></body></html>"""
+HEADINGS = b"""<h1>What's new</h1>
+<h2 id="v3">v3.1 \xe2\x80\x94 Nov 20th, 2026</h2><ul><li>Faster</li></ul>
+<h2>v3.0 \xe2\x80\x94 3 October 2026</h2><p>See 2019-01-01 for the old.</p>
+<h2>v2.9 \xe2\x80\x94 3 October 2026</h2>"""
+PLAIN = b"""<div><span>2026-10-01</span><p>One</p></div>
+<div><span> 2026-11-01 </span><p>Two</p></div>
+<p>Last updated: November 24, 2026</p>"""
+
+
+def labels(releases: list[FeedRelease]) -> list[str]:
+    return [release.label for release in releases]
+
+
+def test_changelog_of_articles() -> None:
+    found = parse_changelog(ARTICLES, URL)
+    assert found == [
+        FeedRelease("2026-11-03", datetime(2026, 11, 3, tzinfo=UTC), URL),
+        FeedRelease("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), f"{URL}#pro"),
+    ]
+
+
+def test_changelog_of_headings_tells_two_entries_of_a_day_apart() -> None:
+    found = parse_changelog(HEADINGS, URL)
+    assert labels(found) == ["2026-10-03", "2026-10-03.2", "2026-11-20"]
+    assert found[-1].url == f"{URL}#v3"
+
+
+def test_changelog_of_plain_dates_in_either_order() -> None:
+    assert labels(parse_changelog(PLAIN, URL)) == ["2026-10-01", "2026-11-01"]
+
+
+def test_a_new_entry_renames_no_older_one() -> None:
+    newer = HEADINGS.replace(b"<h2 id", b"<h2>v3.2 - November 20, 2026</h2><h2 id", 1)
+    before, after = labels(parse_changelog(HEADINGS, URL)), labels(parse_changelog(newer, URL))
+    assert after == [*before, "2026-11-20.2"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html><body><div id=root></div><script>const day = '2026-11-20'</script></body></html>",
+        b"<h1>502 Bad Gateway</h1>",
+        b"<h2>February 31, 2026</h2>",
+        b"\xff\xfe\x00 no page",
+    ],
+)
+def test_a_changelog_without_entries_is_broken(page: bytes) -> None:
+    with pytest.raises(FeedError, match="no dated entry"):
+        parse_changelog(page, URL)
+
+
+OPENAPI: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Backboard", "version": "1.4.0"},
+    "paths": {"/assistants": {"get": {}}},
+}
+
+
+def test_openapi_is_known_by_version_and_content() -> None:
+    [first] = parse_openapi(json.dumps(OPENAPI).encode(), URL)
+    [same] = parse_openapi(json.dumps(dict(reversed(OPENAPI.items())), indent=2).encode(), URL)
+    [other] = parse_openapi(json.dumps({**OPENAPI, "paths": {"/threads": {}}}).encode(), URL)
+    assert first == same
+    assert first.label.startswith("1.4.0-")
+    assert first.published_at is None
+    assert other.label != first.label
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"<html>", b"[]", b"{}", b'{"info": {"version": 3}, "paths": {}}', b'{"info": []}'],
+)
+def test_openapi_that_is_none(document: bytes) -> None:
+    with pytest.raises(FeedError):
+        parse_openapi(document, URL)
+
+
+def sdk(**files: object) -> bytes:
+    return json.dumps({"info": {"name": "backboard-sdk"}, "releases": files}).encode()
+
+
+def uploaded(at: str, *, yanked: bool = False) -> dict[str, object]:
+    return {"filename": "x.whl", "upload_time_iso_8601": at, "yanked": yanked}
+
+
+def test_sdk_releases_by_their_first_upload() -> None:
+    data = sdk(
+        **{
+            "1.5.9": [uploaded("2026-11-01T10:00:00.5Z")],
+            "1.5.10": [
+                uploaded("2026-11-20T10:00:00.123456Z"),
+                uploaded("2026-11-20T09:00:00Z"),
+            ],
+            "1.5.11": [uploaded("2026-11-21T09:00:00Z", yanked=True)],
+            "1.5.12": [],
+        }
+    )
+    found = parse_sdk(data, URL)
+    assert labels(found) == ["1.5.9", "1.5.10"]
+    assert found[-1].published_at == datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"message": "Not Found"}',
+        sdk(),
+        sdk(**{"1.0": [uploaded("2026-11-21T09:00:00Z", yanked=True)]}),
+        sdk(**{"1.0": "files"}),
+        sdk(**{"1.0": [{"filename": "x"}]}),
+        sdk(**{"1.0": [uploaded("yesterday")]}),
+    ],
+)
+def test_sdk_json_that_is_broken(data: bytes) -> None:
+    with pytest.raises(FeedError):
+        parse_sdk(data, URL)
+
+
+def test_list_in_any_order_with_versions_made_labels() -> None:
+    data = json.dumps(
+        [
+            {
+                "version": "v2 beta/\ud8001",
+                "published_at": "2026-11-20T10:00:00+02:00",
+                "url": "/v2",
+            },
+            {"version": "v1", "published_at": "2026-11-01"},
+        ]
+    ).encode()
+    first, second = parse_list(data, URL)
+    assert first == FeedRelease("v1", datetime(2026, 11, 1, tzinfo=UTC), None)
+    assert second.label == "v2-beta-1"
+    assert second.published_at == datetime(2026, 11, 20, 8, tzinfo=UTC)
+    assert second.url == "https://example.org/v2"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[]",
+        b"{}",
+        b"[1]",
+        b'[{"version": 2}]',
+        b'[{"version": "v1"}]',
+        b'[{"version": " / ", "published_at": "2026-11-01"}]',
+        b'[{"version": "v1", "published_at": "2026-11-01", "url": 5}]',
+        b'[{"version": "v1", "published_at": "2026-11-01"',
+        b"[" * 100_000,
+    ],
+)
+def test_list_that_is_broken(data: bytes) -> None:
+    with pytest.raises(FeedError):
+        parse_list(data, URL)
+
+
+@given(kind=st.sampled_from(sorted(PARSERS)), data=st.binary(max_size=200))
+def test_no_parser_fails_otherwise(kind: str, data: bytes) -> None:
+    try:
+        found = PARSERS[kind](data, URL)
+    except FeedError:
+        return
+    for release in found:
+        check_label(release.label)
