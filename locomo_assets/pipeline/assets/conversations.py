@@ -15,7 +15,7 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
+from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once, wait_for_leases
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.forecasting import forecast_orders
@@ -109,6 +109,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
                         metadata=forecast.metadata(),
                     )
                 )
+                if context.run.parent_run_id:  # a retry: what it repeats may have crashed
+                    await wait_for_leases(bench, orders, _earlier_runs(context.run))
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
@@ -145,6 +147,10 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         _log_checks(context, reports)
 
     return measured_conversation
+
+
+def _earlier_runs(run: dg.DagsterRun) -> set[str]:
+    return {one for one in (run.parent_run_id, run.root_run_id) if one}
 
 
 def _key(order: Order) -> str:
