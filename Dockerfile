@@ -8,12 +8,13 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
 COPY requirements.lock ./
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps -r requirements.lock
-COPY deploy/image/prune.sh ./
+RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps -r requirements.lock
+COPY deploy/image ./
 COPY pyproject.toml README.md ./
 COPY locomo_assets ./locomo_assets
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps . \
-    && sh prune.sh /opt/venv
+RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps . \
+    && sh prune.sh /opt/venv \
+    && cd / && /opt/venv/bin/python /src/warm.py
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=unknown

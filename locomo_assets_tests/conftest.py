@@ -14,8 +14,9 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kills N`: how many processes the kill tests kill."""
+    """`--kills N`: how many processes the kill tests kill. `--cluster`: deploy to KUBECONFIG's."""
     parser.addoption("--kills", type=int, default=4)
+    parser.addoption("--cluster", action="store_true")
 
 
 @pytest.fixture(autouse=True)

@@ -9,5 +9,7 @@ find "$packages" -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -
 rm -rf "$packages"/pyarrow/include "$packages"/pyarrow/src "$packages"/pyarrow/libarrow_flight* \
   "$packages"/pyarrow/libarrow_python_flight* "$packages"/pyarrow/_flight* \
   "$packages"/pyarrow/libarrow_s3* "$packages"/pyarrow/_s3fs*
+# The Kubernetes client's second edition, for asyncio.
+rm -rf "$packages"/kubernetes/aio
 rm -rf "$packages"/numpy/_core/include "$packages"/numpy/_core/lib
 rm -rf "$packages"/pip "$packages"/pip-* "$1"/bin/pip*

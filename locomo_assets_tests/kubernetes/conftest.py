@@ -1,7 +1,5 @@
 """The cluster of KUBECONFIG, with everything deployed once."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,9 +37,11 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    if not os.environ.get("KUBECONFIG") or shutil.which("kubectl") is None:
-        pytest.skip("no cluster: KUBECONFIG and kubectl are needed; see docs/kubernetes.md")
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Deployment]:
+    if not pytestconfig.getoption("--cluster"):
+        pytest.skip("no cluster: `make test-kubernetes` runs these, see docs/kubernetes.md")
     cluster = Cluster(NAMESPACE)
     try:
         deploy(cluster)
@@ -51,7 +51,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             _make_bucket(s3)
             yield Deployment(cluster, ui, s3, tmp_path_factory.mktemp("cluster"))
     except BaseException:
-        print(cluster.kubectl("get", "pods,jobs,events", "--sort-by=.metadata.creationTimestamp"))
+        print(cluster.kubectl("get", "pods,jobs,events"))
         raise
     finally:
         cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")

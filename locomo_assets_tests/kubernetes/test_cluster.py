@@ -15,7 +15,7 @@ from locomo_assets_tests.kubernetes.cluster import wait_until
 from locomo_assets_tests.kubernetes.conftest import Deployment
 from locomo_assets_tests.measurement.world import DATASET, assert_told_once
 
-pytestmark = [pytest.mark.kubernetes, pytest.mark.xdist_group("kubernetes")]
+pytestmark = pytest.mark.kubernetes
 
 NAMES = [one.conversation for one in DATASET.conversations]
 TURNS = {one.conversation: len(one.turns) for one in DATASET.conversations}
