@@ -35,4 +35,5 @@ ENV PATH=/opt/venv/bin:$PATH \
     MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001
 WORKDIR /tmp
-ENTRYPOINT ["locomo-assets"]
+# No entrypoint: Dagster puts whole commands into the arguments of run pods.
+CMD ["locomo-assets", "--help"]

@@ -59,6 +59,16 @@ class Ui:
             key=release,
         )
 
+    def stop_automation(self) -> None:
+        """Switches the sensor off that makes the results by itself."""
+        sensor = {**WHERE, "sensorName": "results_automation"}
+        query = "query ($which: SensorSelector!) { sensorOrError(sensorSelector: $which) {"
+        found = self.ask(query + " ... on Sensor { sensorState { id } } } }", which=sensor)
+        self.ask(
+            "mutation ($id: String!) { stopSensor(id: $id) { __typename } }",
+            id=found["sensorOrError"]["sensorState"]["id"],
+        )
+
     def backfill(self, partitions: Sequence[str]) -> str:
         """Has partitions of the grid measured; the backfill's id."""
         launched = self.ask(

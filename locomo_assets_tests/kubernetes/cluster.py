@@ -23,11 +23,11 @@ class Cluster:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: float = 660.0) -> str:
         """What a command prints; its error output where it fails."""
         return self._run(*arguments, stdin=stdin, timeout_s=timeout_s).decode()
 
-    def _run(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> bytes:
+    def _run(self, *arguments: str, stdin: str | None = None, timeout_s: float = 660.0) -> bytes:
         done = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *arguments],
             input=stdin.encode() if stdin is not None else None,

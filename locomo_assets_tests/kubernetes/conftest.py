@@ -49,6 +49,7 @@ def deployment(
             ui = Ui(stack.enter_context(cluster.tunnel("locomo-webserver", 3000)))
             s3 = stack.enter_context(cluster.tunnel("object-store", 5000))
             _make_bucket(s3)
+            ui.stop_automation()  # its runs would be counted among those of the tests
             yield Deployment(cluster, ui, s3, tmp_path_factory.mktemp("cluster"))
     except BaseException:
         print(cluster.kubectl("get", "pods,jobs,events"))

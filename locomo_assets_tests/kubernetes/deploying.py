@@ -27,7 +27,7 @@ def deploy(cluster: Cluster) -> None:
     rest = [one for one in objects if one["kind"] not in ("Namespace", "Service")]
     cluster.apply(adapted(rest, cluster.minor_version(), _aliases(cluster)))
     cluster.kubectl(
-        *("wait", "--for=condition=Available", "deployments", "--all", "--timeout=280s")
+        *("wait", "--for=condition=Available", "deployments", "--all", "--timeout=600s")
     )
 
 
