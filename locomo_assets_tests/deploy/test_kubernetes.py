@@ -1,6 +1,7 @@
 """The manifests: valid, confined, and of one mind with dagster.yaml. Real runs: `kubernetes`."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,32 @@ from locomo_assets_tests.deploy.manifests import (
     pod_specs,
     written,
 )
-from locomo_assets_tests.kubernetes.cluster import Object, rendered
+from locomo_assets_tests.kubernetes.cluster import Object
+from locomo_assets_tests.kubernetes.cluster import rendered as render
 
-# The oldest that has everything used here (gRPC probes), and the newest known.
-VERSIONS = ("1.27", kubernetes_validate.latest_version())
+OLDEST = "1.27"  # that has all that is used here: gRPC probes
+NEWEST = kubernetes_validate.latest_version()
 INSTANCE: dict[str, Any] = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
 LAUNCHER = INSTANCE["run_launcher"]["config"]
+rendered = cache(render)
 needs_kubectl = pytest.mark.skipif(not has_kubectl(), reason="kubectl is not installed")
 
 
-def validate(one: Object) -> None:
+def validate(one: Object, version: str) -> None:
     if one["kind"] not in OTHERS:
-        for version in VERSIONS:
-            kubernetes_validate.validate(one, version, strict=True)
+        _validate(json.dumps(one), version)
+
+
+@cache  # many objects are in several overlays, and each validation takes long
+def _validate(one: str, version: str) -> None:
+    kubernetes_validate.validate(json.loads(one), version, strict=True)
 
 
 def test_written_manifests_are_valid() -> None:
     kinds = set()
     for path, one in written():
         try:
-            validate(one)
+            validate(one, OLDEST)
         except kubernetes_validate.ValidationError as error:
             raise AssertionError(f"{path}: {error}") from error
         kinds.add(one["kind"])
@@ -50,7 +57,7 @@ def test_written_manifests_are_valid() -> None:
 def test_rendered_manifests_are_valid(folder: Path) -> None:
     objects = rendered(folder)
     for one in objects:
-        validate(one)
+        validate(one, NEWEST)
     names = [(one["kind"], one["metadata"]["name"]) for one in objects]
     assert len(set(names)) == len(names)
     (namespace,) = {one["metadata"].get("namespace") for one in objects} - {None}
@@ -74,7 +81,7 @@ def test_each_component_can_be_put_in(component: str, tmp_path: Path) -> None:
     )
     objects = rendered(tmp_path)
     for one in objects:
-        validate(one)
+        validate(one, NEWEST)
     https = [one["kind"] for one in objects if one["metadata"]["name"] == "https"]
     assert https == (["CiliumNetworkPolicy"] if component == "cilium" else ["NetworkPolicy"])
     assert all(one["metadata"]["namespace"] == "locomo" for one in objects if one["kind"] in OTHERS)
