@@ -19,6 +19,15 @@ class Run:
     status: str
     tags: dict[str, str]
 
+    @property
+    def partition(self) -> str:
+        """Its one partition."""
+        first, last = (
+            self.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end")
+        )
+        assert first == last, (first, last)
+        return first
+
 
 class Ui:
     """The UI at a URL."""

@@ -5,6 +5,7 @@ else is as it is shipped.
 """
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from locomo_assets_tests.kubernetes.cluster import Cluster, Object, rendered
 
 OVERLAY = Path(__file__).with_name("overlay")
 NAMESPACE = "locomo-test"
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 150
+PATIENCE_S = 120
 RUNS_AT_ONCE = 2
 
 
@@ -50,18 +52,20 @@ def adapted(objects: list[Object], minor: int, aliases: list[Object]) -> list[Ob
         if one["kind"] in ("Deployment", "StatefulSet"):
             pod = one["spec"]["template"]["spec"]
             pod["hostAliases"] = aliases
-            if minor < 24:
-                _probe_by_connecting(pod)
+            for probe in _probes(pod):
+                probe["timeoutSeconds"] = PATIENCE_S
+                if minor < 24 and (grpc := probe.pop("grpc", None)):
+                    probe["tcpSocket"] = {"port": grpc["port"]}
         if one["kind"] == "ConfigMap" and "dagster.yaml" in one["data"]:
             one["data"]["dagster.yaml"] = _instance(one["data"]["dagster.yaml"], aliases)
     return result
 
 
-def _probe_by_connecting(pod: Object) -> None:
+def _probes(pod: Object) -> Iterator[Object]:
     for container in pod["containers"]:
-        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            if grpc := container.get(probe, {}).pop("grpc", None):
-                container[probe]["tcpSocket"] = {"port": grpc["port"]}
+        for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+            if name in container:
+                yield container[name]
 
 
 def _instance(text: str, aliases: list[Object]) -> str:
