@@ -123,11 +123,12 @@ class Ui:
         return status
 
     def failure(self, run_id: str) -> str:
-        """Why a run failed, as its last event tells."""
+        """Why a run failed, as its events tell."""
         answer = self.ask(
             "query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {"
-            " __typename ... on MessageEvent { message } } } } }",
+            " ... on RunFailureEvent { message } ... on ErrorEvent { error { message } } } } } }",
             id=run_id,
         )
         events = answer["logsForRun"]["events"]
-        return str([e["message"] for e in events if e["__typename"] == "RunFailureEvent"][-1])
+        errors = [one["error"]["message"] for one in events if one.get("error")]
+        return "\n".join([*errors, *(one["message"] for one in events if one.get("message"))])
