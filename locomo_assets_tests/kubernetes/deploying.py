@@ -15,7 +15,7 @@ from locomo_assets_tests.kubernetes.cluster import Cluster, Object, rendered
 
 OVERLAY = Path(__file__).with_name("overlay")
 NAMESPACE = "locomo-test"
-START_TIMEOUT_S = 150
+START_TIMEOUT_S = 60
 PATIENCE_S = 120
 RUNS_AT_ONCE = 2
 
