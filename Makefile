@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills chaos check dev lock screenshot
+.PHONY: run test test-kills chaos check deploy-check image test-images test-kubernetes dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
@@ -22,6 +22,24 @@ check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
+	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy
+
+PYTHON_IMAGE ?= python:3.12-slim
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= locomo-assets:$(VERSION)
+image:  ## The image of a deployment: locomo-assets:VERSION (IMAGE, PYTHON_IMAGE)
+	docker build --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) -t $(IMAGE) .
+
+test-images:  ## What `make test-kubernetes` deploys
+	$(MAKE) image IMAGE=locomo-assets:test
+	docker build --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) -t locomo-assets-test-services:test \
+	  -f locomo_assets_tests/kubernetes/services/Dockerfile .
+
+test-kubernetes: .venv/test  ## Deploys to the cluster of KUBECONFIG, in the namespace locomo-test
+	$(BIN)/python -m pytest --cluster locomo_assets_tests/kubernetes $(PYTEST)
 
 dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000
 	$(BIN)/python -m locomo_assets.pipeline.dev

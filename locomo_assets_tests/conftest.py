@@ -4,17 +4,19 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from locomo_assets_tests.object_store import object_store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kills N`: how many processes the kill tests kill."""
+    """`--kills N`: how many processes the kill tests kill. `--cluster`: deploy to KUBECONFIG's."""
     parser.addoption("--kills", type=int, default=4)
+    parser.addoption("--cluster", action="store_true")
 
 
 @pytest.fixture(autouse=True)
@@ -34,28 +36,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    """A served S3 (moto), on a real socket; one request at a time.
-
-    moto closes an object's buffer when it is overwritten, under the reads of other threads, and
-    then answers 500 for good, which no object store does.
-    """
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
-    moto = DomainDispatcherApplication(create_backend_app)
-    turn = threading.Lock()
-
-    def application(environ: Any, start_response: Any) -> list[bytes]:
-        with turn:
-            return list(moto(environ, start_response))
-
-    server = make_server(
-        "127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler
-    )
+    """A served S3 (moto), on a real socket."""
+    server = object_store("127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     host, port = server.server_address[:2]

@@ -13,6 +13,7 @@ lease's time. A holder on this machine whose process is gone is not waited for.
 import json
 import secrets
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,7 +64,7 @@ def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lea
 
     `LeaseTakenError` says who has it and until when.
     """
-    folder = "leases" + marker_folder(lineage).removeprefix("attempts")
+    folder = _folder(lineage)
     holder = Holder(
         run_id=lineage.run_id,
         host=socket.gethostname(),
@@ -93,6 +94,17 @@ def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lea
     )
 
 
+def newest(storage: Storage, lineage: Lineage) -> Lease | None:
+    """The lease of a lineage's asset and partition, whoever holds it; None: nobody ever did."""
+    for _ in range(_LOOKS):
+        there = storage.list(_folder(lineage))
+        if not there:
+            break
+        with suppress(HistoryDamagedError):  # tidied away by whoever took the next one
+            return _read(storage, there[-1])
+    return None
+
+
 def renew(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> Lease:
     """Hold the lease for longer; `LeaseLostError` if somebody has taken the next one."""
     newest = storage.list(lease.path.rpartition("/")[0])
@@ -111,6 +123,10 @@ def renew(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> Lease:
 def release(storage: Storage, lease: Lease) -> None:
     """Let the next one in."""
     storage.put(lease.path, _to_json(replace(lease, released=True)))
+
+
+def _folder(lineage: Lineage) -> str:
+    return "leases" + marker_folder(lineage).removeprefix("attempts")
 
 
 def _until(lasts_s: float) -> datetime:

@@ -24,6 +24,13 @@ ASSET = "judge_canaries"
 _TABLE = "canary_verdicts"
 
 
+def canary_lineage(bench: Bench, release: str) -> Lineage:
+    """Canaries belong to a release, and to no conversation or data set."""
+    return replace(
+        bench.lineage(ASSET, Order(release, ""), ""), conversation=None, dataset_sha256=None
+    )
+
+
 async def judge_canaries(bench: Bench, release: str) -> bool:
     """Has the release's canaries judged, unless they are or another run is at it: whether it did.
 
@@ -31,13 +38,7 @@ async def judge_canaries(bench: Bench, release: str) -> bool:
     """
     judge = bench.judge.identity.digest()
     print_ = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
-    place = Order(release, "")
-    lineage = replace(
-        bench.lineage(ASSET, place, ""),
-        conversation=None,
-        dataset_sha256=None,
-        extra={"fingerprint": print_},
-    )
+    lineage = replace(canary_lineage(bench, release), extra={"fingerprint": print_})
     if _is_done(bench, release, print_):
         return False
     try:

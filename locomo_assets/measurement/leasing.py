@@ -1,18 +1,21 @@
-"""Work under a lease, stopped when the lease is lost.
+"""Work under a lease, stopped when the lease is lost; and waiting for what a crashed run left.
 
-Here: the heartbeat. The lease itself is `history.lease`.
+Here: the heartbeat, and the patience of a retry. The lease itself is `history.lease`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from locomo_assets.backboard.tasks import first_failure
 from locomo_assets.history.errors import HistoryUnreachableError
-from locomo_assets.history.lease import LASTS_S, Lease, release, renew, take
+from locomo_assets.history.lease import LASTS_S, Lease, newest, release, renew, take
 from locomo_assets.history.lineage import Lineage
 from locomo_assets.history.storage import Storage
+
+_LOOK_EVERY_S = 1.0
 
 
 @asynccontextmanager
@@ -35,6 +38,28 @@ async def leased(
         # Who can't be told finds out when the lease is over.
         with suppress(HistoryUnreachableError):
             release(storage, lease)
+
+
+async def until_over(
+    storage: Storage,
+    lineages: Iterable[Lineage],
+    run_ids: Collection[str],
+    *,
+    lasts_s: float = LASTS_S,
+) -> None:
+    """Waits while one of these runs, which have ended, still has a lease of these partitions.
+
+    A pod that crashed could not release its own, and nobody else can see that it is gone. Waits
+    for at most `lasts_s`: a lease that holds longer is being renewed, and taking it will tell.
+    """
+    deadline = time.monotonic() + lasts_s
+    for lineage in lineages:
+        while time.monotonic() < deadline:
+            lease = await asyncio.to_thread(newest, storage, lineage)
+            is_theirs = lease is not None and lease.holder.run_id in run_ids
+            if lease is None or not is_theirs or lease.is_over(datetime.now(UTC)):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _beat(storage: Storage, lease: Lease, lasts_s: float) -> None:

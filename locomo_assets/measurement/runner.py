@@ -14,10 +14,11 @@ from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
-from locomo_assets.measurement.calibrating import judge_canaries
+from locomo_assets.measurement.calibrating import canary_lineage, judge_canaries
 from locomo_assets.measurement.failing import leave_unanswered
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
+from locomo_assets.measurement.leasing import until_over
 from locomo_assets.measurement.releases import register_release
 from locomo_assets.measurement.stages import StageReport
 
@@ -105,3 +106,11 @@ async def measure(
         judged = {order.release for order in orders if not order.sample and order not in failed}
         results += [await calibrate(release) for release in sorted(judged)]
     return [failed for failed in results if failed is not None]
+
+
+async def wait_for_leases(bench: Bench, orders: Sequence[Order], run_ids: Collection[str]) -> None:
+    """Lets what crashed runs held of these orders run out, at most a lease's time (a minute)."""
+    releases = sorted({order.release for order in orders})
+    lineages = [bench.lineage(asset, order, "") for order in orders for asset in STAGES]
+    lineages += [canary_lineage(bench, release) for release in releases]
+    await until_over(bench.store.storage, lineages, run_ids)

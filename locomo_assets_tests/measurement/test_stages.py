@@ -18,7 +18,7 @@ from locomo_assets.measurement.calibrating import judge_canaries
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
-from locomo_assets.measurement.leasing import leased
+from locomo_assets.measurement.leasing import leased, until_over
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.history.making import lineage
@@ -193,6 +193,27 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
 
     with pytest.raises(LeaseLostError, match="run other"):
         await work()
+
+
+async def test_retry_waits_for_the_lease_of_the_run_that_crashed(store: HistoryStore) -> None:
+    crashed, retry = lineage("answers", run_id="crashed"), lineage("answers", run_id="retry")
+    # The crash was in another pod, whose processes can't be seen from here.
+    lease = take(store.storage, crashed, lasts_s=0.3)
+    elsewhere = store.storage.get(lease.path).replace(str(lease.holder.machine).encode(), b"pod")
+    store.storage.put(lease.path, elsewhere)
+    with pytest.raises(LeaseTakenError):
+        take(store.storage, retry)
+    await until_over(store.storage, [retry], {"crashed"})
+    take(store.storage, retry)
+
+
+async def test_retry_does_not_wait_for_another_run_or_for_ever(store: HistoryStore) -> None:
+    take(store.storage, lineage("answers", run_id="other"))
+    async with asyncio.timeout(30):
+        await until_over(store.storage, [lineage("answers")], {"crashed"})
+    await until_over(store.storage, [lineage("answers")], {"other"}, lasts_s=0.1)
+    with pytest.raises(LeaseTakenError, match="run other"):
+        take(store.storage, lineage("answers", run_id="retry"))
 
 
 class _PaidJudge(LexicalJudge):

@@ -35,12 +35,21 @@ class Record:
         rows = self._rows("SELECT created_at FROM messages WHERE role = ?", role)
         return [float(str(at)) for (at,) in rows]
 
-    def told(self, conversation: str) -> list[list[str]]:
+    def answered(self, release: str) -> int:
+        """The questions that a release's assistants have answered."""
+        [(number,)] = self._rows(
+            "SELECT count(*) FROM messages JOIN threads USING (thread_id) "
+            "JOIN assistants USING (assistant_id) WHERE role = 'assistant' AND name LIKE ?",
+            f"LoCoMo Test Assistant % {release}",
+        )
+        return int(str(number))
+
+    def told(self, conversation: str, release: str = "%") -> list[list[str]]:
         """For each assistant of a conversation: what it was told and asked, in order."""
         assistants = self._rows(
             "SELECT assistant_id FROM assistants WHERE name LIKE ? AND name NOT LIKE '% clone' "
             "ORDER BY seq",
-            f"LoCoMo Test Assistant % {conversation} %",
+            f"LoCoMo Test Assistant % {conversation} {release}",
         )
         said = (
             "SELECT content FROM messages JOIN threads USING (thread_id) "
@@ -53,8 +62,8 @@ class Record:
             return db.execute(sql, arguments).fetchall()
 
 
-def assert_told_once(record: Record, conversation: Conversation) -> None:
+def assert_told_once(record: Record, conversation: Conversation, release: str = "%") -> None:
     """One assistant, and each turn told to it exactly once and in order."""
-    (told,) = record.told(conversation.conversation)
+    (told,) = record.told(conversation.conversation, release)
     turns = turn_texts(conversation)
     assert [text for text in told if text in set(turns)] == turns

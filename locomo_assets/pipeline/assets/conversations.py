@@ -16,7 +16,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once
+from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once, wait_for_leases
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.forecasting import forecast_orders
@@ -114,6 +114,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
                         metadata=forecast.metadata(),
                     )
                 )
+                if context.run.parent_run_id:  # a retry: what it repeats may have crashed
+                    await wait_for_leases(bench, orders, _earlier_runs(context.run))
                 failures = await measure(
                     bench, orders, wanted, lambda order, report: reports.append((order, report))
                 )
@@ -163,6 +165,10 @@ def _pending(failures: Sequence[Failed]) -> dict[str, Any]:
     if len(errors) < len(failures):
         return {}
     return {PENDING_BATCHES: [state.batch_id for error in errors for state in error.pending]}
+
+
+def _earlier_runs(run: dg.DagsterRun) -> set[str]:
+    return {one for one in (run.parent_run_id, run.root_run_id) if one}
 
 
 def _key(order: Order) -> str:
