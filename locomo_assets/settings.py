@@ -134,6 +134,13 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
         description="Verdicts being given at once, over all conversations, at most; likewise",
     )
+    runs_at_once: int = Field(
+        default=1,
+        ge=1,
+        validation_alias="LOCOMO_RUNS_AT_ONCE",
+        description="Runs that may measure with one service at the same time, over all that share "
+        "the history; the others wait. Each gets its share of the two limits before",
+    )
 
     max_cost_usd: float | None = Field(
         default=None,
@@ -228,6 +235,13 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
+    narrowest = min(settings.max_messages_in_flight, settings.max_verdicts_in_flight)
+    if settings.runs_at_once > narrowest:
+        raise SettingsError(
+            f"LOCOMO_RUNS_AT_ONCE is {settings.runs_at_once}, but only {narrowest} messages or "
+            "verdicts may be under way, too few for one each; lower it, or raise "
+            "LOCOMO_MAX_MESSAGES_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
+        )
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(
             "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "

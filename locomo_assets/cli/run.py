@@ -103,9 +103,14 @@ class _Terminal:
             for name in ("turns", "questions", "verdicts")
         }
         self._bars.start()
+        self._waits_for = ""
         return self
 
     def __call__(self, counts: Counts) -> None:
+        if bool(counts.waits_for) != bool(self._waits_for):
+            self._waits_for = counts.waits_for
+            if counts.waits_for:
+                self._bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
         for name, task in self._tasks.items():
             note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD"
             self._bars.update(

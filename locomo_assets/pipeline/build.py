@@ -37,7 +37,7 @@ def build_defs(
     return dg.Definitions(
         assets=[
             locomo_dataset,
-            conversation_assets(place.settings.partitions_per_run),
+            conversation_assets(place.settings.partitions_per_run, place.settings.runs_at_once),
             *results,
         ],
         resources={"workplace": dg.ResourceDefinition.hardcoded_resource(place)},

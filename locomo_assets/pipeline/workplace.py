@@ -14,6 +14,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
+from locomo_assets.measurement.seats import seated, services_at
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Workplace:
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
         """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
 
+        Waits until the run may be at the services it asks.
+
         Raises:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
@@ -65,6 +68,15 @@ class Workplace:
         async with AsyncExitStack() as stack:
             limits = self._limits()
             store = self.store()
+            await stack.enter_async_context(
+                seated(
+                    store.storage,
+                    self._services(),
+                    run_id,
+                    seats=chosen.runs_at_once,
+                    waiting=self.progress.wait_for,
+                )
+            )
             budget = self._budget(store, orders)
             client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
@@ -99,13 +111,23 @@ class Workplace:
         from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
+        share = chosen.runs_at_once
         return Limits(
-            _LARGEST_WIDTH,
+            max(1, _LARGEST_WIDTH // share),
             {
-                MESSAGES: chosen.max_messages_in_flight,
-                COMPLETIONS: chosen.max_verdicts_in_flight,
+                MESSAGES: chosen.max_messages_in_flight // share,
+                COMPLETIONS: chosen.max_verdicts_in_flight // share,
             },
         )
+
+    def _services(self) -> list[str]:
+        """Those that are asked over the network."""
+        from locomo_assets.judging.llm import OPENAI_URL
+
+        chosen = self.settings
+        memory = chosen.backboard_base_url if chosen.backboard_api_key else None
+        judge = (chosen.openai_base_url or OPENAI_URL) if chosen.openai_api_key else None
+        return services_at(url for url in (memory, judge) if url)
 
     def _budget(self, store: HistoryStore, orders: Sequence[Order]) -> "Budget | None":
         from locomo_assets.backboard.budget import Budget
