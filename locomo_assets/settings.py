@@ -190,6 +190,18 @@ class Settings(BaseSettings):
         "remove it, where neither --older-than nor --release is given",
     )
 
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        validation_alias="LOCOMO_LOG_FORMAT",
+        description="How this process logs: the usual text, or one JSON object a line",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        default=None,
+        validation_alias="LOCOMO_LOG_LEVEL",
+        description="From which level on; DEBUG tells every request with its body. Default: INFO "
+        "as JSON; as text WARNING in runs, ERROR on the command line",
+    )
+
     @field_validator("judge_votes", mode="after")
     @classmethod
     def _odd(cls, value: int) -> int:

@@ -5,11 +5,13 @@ Here: the stages in their order, per conversation, and who is told of each. The 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
+from locomo_assets.logs import telling
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.calibrating import judge_canaries
@@ -17,6 +19,8 @@ from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.releases import register_release
 from locomo_assets.measurement.stages import StageReport
+
+_log = logging.getLogger(__name__)
 
 Stage = Callable[[Bench, Order], Awaitable[StageReport]]
 
@@ -68,14 +72,17 @@ async def measure(
     """
 
     async def one(order: Order) -> Failed | None:
-        for asset, stage in STAGES.items():
-            if asset not in assets:
-                continue
-            try:
-                report = await stage(bench, order)
-            except (LocomoError, OSError) as error:
-                return Failed(order, asset, error)
-            on_report(order, report)
+        with telling(partition=f"{order.conversation}|{order.release}"):
+            for asset, stage in STAGES.items():
+                if asset not in assets:
+                    continue
+                try:
+                    report = await stage(bench, order)
+                except (LocomoError, OSError) as error:
+                    _log.warning("%s failed: %s", asset, error)
+                    return Failed(order, asset, error)
+                _log.info("%s: %s", asset, report.skipped or "done")
+                on_report(order, report)
         return None
 
     async def calibrate(release: str) -> Failed | None:

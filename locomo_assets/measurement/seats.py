@@ -7,6 +7,7 @@ pool keeps runs in its queue; this also holds for runs that Dagster's queue does
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from locomo_assets.history.storage import Storage
 from locomo_assets.measurement.leasing import kept
 
 LOOKS_EVERY_S = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 def services_at(urls: Iterable[str]) -> list[str]:
@@ -69,6 +72,7 @@ async def _seat(
     *,
     lasts_s: float,
 ) -> Lease:
+    told = False
     while True:
         for number in range(1, seats + 1):
             folder = f"leases/service={path_label(service)}/seat={number}"
@@ -81,5 +85,8 @@ async def _seat(
             else:
                 waiting("")
                 return lease
+        if not told:
+            _log.warning("waiting: %s", taken)
+        told = True
         waiting(taken)
         await asyncio.sleep(LOOKS_EVERY_S)

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from locomo_assets.backboard.calls import log_call
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.logs import telling
 from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.measurement.seats import seated, services_at
@@ -66,6 +68,7 @@ class Workplace:
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
+            stack.enter_context(telling(run_id=run_id))
             limits = self._limits()
             store = self.store()
             await stack.enter_async_context(
@@ -236,6 +239,7 @@ class Workplace:
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)
+        log_call(record)
         self.progress.add(
             requests=1,
             errors=record.error is not None or (record.status or 0) >= 400,

@@ -34,10 +34,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def dagster_ui(home: Path) -> Iterator[str]:
-    """`make dev` over a home, on a free port; its URL. Ended, with its children, at the end."""
+def dagster_ui(home: Path, log_path: Path | None = None) -> Iterator[str]:
+    """`make dev` over a home, on a free port; its URL. Ended, with its children, at the end.
+
+    What it and its children log goes into a file, if one is named.
+    """
     port = _free_port()
-    with tempfile.TemporaryFile() as log:
+    with log_path.open("wb") if log_path else tempfile.TemporaryFile() as log:
         # Started without a shell's job control, a child would ignore SIGINT: `env` restores it.
         process = subprocess.Popen(
             ["env", "--default-signal=INT,TERM", sys.executable, "-m", "locomo_assets.pipeline.dev",

@@ -75,23 +75,26 @@ async def test_two_services_are_taken_in_one_order(storage: LocalStorage) -> Non
         )
 
 
-async def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path) -> None:
+def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path) -> None:
     told: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=REPOSITORY
     ) as holder:
         assert holder.stdout is not None
-        await asyncio.to_thread(holder.stdout.readline)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        holder.stdout.readline()
 
-            async def run() -> None:
-                async with seated(storage, ["host:443"], "next", seats=1, waiting=told.append):
-                    pass
-
-            group.create_task(run())
-            while not told:
-                await asyncio.sleep(0.01)
+        def killed(whom: str) -> None:
+            told.append(whom)
             holder.kill()
+
+        async def run() -> None:
+            async with (
+                asyncio.timeout(50),
+                seated(storage, ["host:443"], "next", seats=1, waiting=killed),
+            ):
+                pass
+
+        asyncio.run(run())
     assert "run dead" in told[0]
     assert told[-1] == ""
 
