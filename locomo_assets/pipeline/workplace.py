@@ -69,7 +69,7 @@ class Workplace:
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             stack.enter_context(telling(run_id=run_id))
-            limits = self._limits()
+            limits = self.limits()
             store = self.store()
             await stack.enter_async_context(
                 seated(
@@ -108,7 +108,8 @@ class Workplace:
                 progress=self.progress,
             )
 
-    def _limits(self) -> "Limits":
+    def limits(self) -> "Limits":
+        """One run's share of the limits on requests."""
         from locomo_assets.backboard.limits import Limits
         from locomo_assets.backboard.wire import MESSAGES
         from locomo_assets.judging.judge import COMPLETIONS

@@ -66,7 +66,7 @@ def dagster_ui(home: Path, log_path: Path | None = None) -> Iterator[str]:
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
     query = {"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"}
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:
             answer = httpx.post(f"{url}/graphql", json=query, timeout=5).json()
