@@ -10,6 +10,14 @@ WHERE = {"repositoryName": "__repository__", "repositoryLocationName": "locomo_a
 MEASURED = ("ingested_memories", "answers", "judgements")
 
 
+def range_tags(release: str, conversations: Sequence[str]) -> dict[str, str]:
+    """Of a run over a release's conversations, the first to the last."""
+    return {
+        "dagster/asset_partition_range_start": f"{conversations[0]}|{release}",
+        "dagster/asset_partition_range_end": f"{conversations[-1]}|{release}",
+    }
+
+
 class Ui:
     """Launches and statuses, at the URL of a UI."""
 
@@ -52,11 +60,7 @@ class Ui:
 
     def measure(self, release: str, conversations: Sequence[str], **tags: str) -> str:
         """Starts a run of a release's conversations, the first to the last."""
-        ranged = {
-            "dagster/asset_partition_range_start": f"{conversations[0]}|{release}",
-            "dagster/asset_partition_range_end": f"{conversations[-1]}|{release}",
-        }
-        return self.launch(*MEASURED, **ranged, **tags)
+        return self.launch(*MEASURED, **range_tags(release, conversations), **tags)
 
     def backfill(
         self, assets: Sequence[str], partitions: Sequence[str], config: Mapping[str, Any]

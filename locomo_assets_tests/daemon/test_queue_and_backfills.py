@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from locomo_assets.backboard.wire import MESSAGES
@@ -18,12 +21,14 @@ from locomo_assets.judging.prompt import read_prompt
 from locomo_assets.measurement import runner
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.stages import StageReport
-from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
+from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.launch import prepare_home
 from locomo_assets.pipeline.launcher import PROCESS_TAG
+from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
-from locomo_assets_tests.browser.graphql import MEASURED, Ui
+from locomo_assets_tests.browser.graphql import MEASURED, Ui, range_tags
 from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.daemon.counting import Counted, counting_standin, small_dataset
@@ -59,8 +64,6 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
     with dagster_ui(home, home / "ui.log") as url:
         ui = Ui(url)
         _stop_automation(ui)
-        ui.add_release("killed")
-        ui.add_release("r3")
         counted.holding = True
         killed = ui.measure("killed", CONVERSATIONS)
         with (home / "prompt.txt").open("a") as prompt:
@@ -82,17 +85,17 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
         with _command(home, "run", "--release", "by-hand", "--questions", "1") as by_hand:
             _until(lambda: "waiting: 127.0.0.1:" in (home / "by-hand.txt").read_text(), by_hand)
             assert f"run {killed}" in (home / "by-hand.txt").read_text()
+            before = counted.begun["messages"]
             _, process = json.loads(ui.tags(killed)[PROCESS_TAG])
             os.kill(processes.pid_of(process), signal.SIGKILL)
-            _until(lambda: counted.under_way["messages"] == 0)
-            _until(lambda: counted.under_way["messages"] == LIMIT, by_hand)
+            _until(lambda: counted.begun["messages"] == before + LIMIT, by_hand)
             counted.holding = False
             assert by_hand.wait(300) == 0, (home / "by-hand.txt").read_text()
         assert ui.until(killed, "FAILURE", "SUCCESS", seconds=300) == "FAILURE"
 
         runs = []
         for one in (*measuring, metrics):
-            _until(lambda one=one: ui.backfill_state(one)[0] not in ("REQUESTED", "COMPLETING"))
+            _until(partial(_has_ended, ui, one))
             status, made = ui.backfill_state(one)
             assert (status, {state for _, state in made}) == ("COMPLETED_SUCCESS", {"SUCCESS"})
             runs.append(len(made))
@@ -106,8 +109,7 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
 
 def _measured_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """r0 and r1 whole; of r2 one conversation measured, one failed, one left out."""
-    for release in ("r0", "r1"):
-        launch(Launch(release), Workplace(read_settings()))
+    job = build_defs(read_settings()).resolve_implicit_global_asset_job_def()
     whole = runner.STAGES["answers"]
 
     async def fails(bench: Bench, order: Order) -> StageReport:
@@ -115,14 +117,29 @@ def _measured_before(monkeypatch: pytest.MonkeyPatch) -> None:
             raise LocomoError("the service lost made-1")
         return await whole(bench, order)
 
-    with monkeypatch.context() as patch:
-        patch.setitem(runner.STAGES, "answers", fails)
-        with pytest.raises(LaunchError, match="the service lost made-1"):
-            launch(Launch("r2", conversations=CONVERSATIONS[:2]), Workplace(read_settings()))
+    with dg.DagsterInstance.get() as instance:
+
+        def run(assets: Sequence[str], tags: dict[str, str]) -> bool:
+            keys = [dg.AssetKey(name) for name in assets]
+            return job.execute_in_process(
+                instance=instance, asset_selection=keys, tags=tags, raise_on_error=False
+            ).success
+
+        assert run(["locomo_dataset"], {})
+        instance.add_dynamic_partitions(RELEASE, ["r0", "r1", "r2", "r3", "killed"])
+        for release in ("r0", "r1"):
+            assert run(MEASURED, range_tags(release, CONVERSATIONS))
+        with monkeypatch.context() as patch:
+            patch.setitem(runner.STAGES, "answers", fails)
+            assert not run(MEASURED, range_tags("r2", CONVERSATIONS[:2]))
 
 
 def _run_states(ui: Ui, backfill_id: str) -> set[str]:
     return {status for _, status in ui.backfill_state(backfill_id)[1]}
+
+
+def _has_ended(ui: Ui, backfill_id: str) -> bool:
+    return ui.backfill_state(backfill_id)[0] not in ("REQUESTED", "COMPLETING")
 
 
 def _stop_automation(ui: Ui) -> None:
@@ -143,15 +160,22 @@ def _stop_automation(ui: Ui) -> None:
     assert stopped["stopSensor"]["__typename"] == "StopSensorMutationResult"
 
 
-def _command(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    """A command line of its own process, its log in `by-hand.txt`."""
-    with (home / "by-hand.txt").open("wb") as log:
-        return subprocess.Popen(
+@contextmanager
+def _command(home: Path, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A command line of its own process, its log in `by-hand.txt`; killed if it is still there."""
+    with (
+        (home / "by-hand.txt").open("wb") as log,
+        subprocess.Popen(
             [sys.executable, "-m", "locomo_assets.cli", *arguments],
             cwd=REPOSITORY,
             stdout=subprocess.DEVNULL,
             stderr=log,
-        )
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _until(
