@@ -1,10 +1,11 @@
 """Keys out of whatever is told: servers repeat what they are sent, and logs repeat servers.
 
-Here: hiding a key in a text, and in every log line of this process. Who has a key calls both;
-nobody else knows one.
+Here: hiding a key in a text, and all known ones in every log line of this process. Who has a key
+calls both; nobody else knows one.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 _HIDDEN = "***"
@@ -14,6 +15,19 @@ _keys: set[str] = set()
 def hide(text: str, key: str) -> str:
     """The text without the key. To be called before a text is cut, or half a key would stay."""
     return text.replace(key, _HIDDEN)
+
+
+def hide_everywhere(value: Any) -> Any:
+    """A copy of plain data without any key that logs are kept free of; other objects as text."""
+    if isinstance(value, str):
+        for key in _keys:
+            value = hide(value, key)
+        return value
+    if isinstance(value, Mapping):
+        return {hide_everywhere(str(name)): hide_everywhere(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [hide_everywhere(one) for one in value]
+    return value if isinstance(value, int | float | None) else hide_everywhere(str(value))
 
 
 def hide_in_chain(error: BaseException, key: str) -> None:

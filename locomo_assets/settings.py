@@ -238,6 +238,13 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
         description="Verdicts being given at once, over all conversations, at most; likewise",
     )
+    runs_at_once: int = Field(
+        default=1,
+        ge=1,
+        validation_alias="LOCOMO_RUNS_AT_ONCE",
+        description="Runs that may measure with one service at the same time, over all that share "
+        "the history; the others wait. Each gets its share of the two limits before",
+    )
 
     max_cost_usd: float | None = Field(
         default=None,
@@ -308,6 +315,18 @@ class Settings(BaseSettings):
         "remove it, where neither --older-than nor --release is given",
     )
 
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        validation_alias="LOCOMO_LOG_FORMAT",
+        description="How this process logs: the usual text, or one JSON object a line",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        default=None,
+        validation_alias="LOCOMO_LOG_LEVEL",
+        description="From which level on; DEBUG tells every request with its body. Default: INFO "
+        "as JSON; as text WARNING in runs, ERROR on the command line",
+    )
+
     @field_validator("judge_votes", mode="after")
     @classmethod
     def _odd(cls, value: int) -> int:
@@ -362,6 +381,13 @@ def read_settings() -> Settings:
         raise SettingsError(
             "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
             "answers are to be judged by, or unset LOCOMO_GOLD"
+        )
+    narrowest = min(settings.max_messages_in_flight, settings.max_verdicts_in_flight)
+    if settings.runs_at_once > narrowest:
+        raise SettingsError(
+            f"LOCOMO_RUNS_AT_ONCE is {settings.runs_at_once}, but only {narrowest} messages or "
+            "verdicts may be under way, too few for one each; lower it, or raise "
+            "LOCOMO_MAX_MESSAGES_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
         )
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(

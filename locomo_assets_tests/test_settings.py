@@ -44,6 +44,14 @@ def test_corrected_gold_answers_need_an_audit(monkeypatch: pytest.MonkeyPatch) -
     assert read_settings().gold == "corrected"
 
 
+def test_runs_that_would_get_no_share_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
+    assert read_settings().runs_at_once == 5
+    monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "4")
+    with pytest.raises(SettingsError, match="LOCOMO_RUNS_AT_ONCE is 5, but only 4"):
+        read_settings()
+
+
 def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKBOARD_API_KEY", "planted-key")
     settings = read_settings()

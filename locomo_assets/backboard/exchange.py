@@ -20,7 +20,7 @@ import httpx
 
 from locomo_assets.backboard import failures
 from locomo_assets.backboard.budget import ANSWER, Budget, place_in
-from locomo_assets.backboard.calls import CallRecord, Record
+from locomo_assets.backboard.calls import CallRecord, Record, log_body
 from locomo_assets.backboard.errors import (
     KeyRefusedError,
     PermanentError,
@@ -160,6 +160,7 @@ class Exchange:
         async def take(response: httpx.Response, sent: Sent) -> tuple[Any, Sent, httpx.Headers]:
             body = await response.aread()
             sent.latency_ms = sent.elapsed_ms()
+            log_body("backboard", call.endpoint, "received", body)
             try:
                 return (response.json() if body else None), sent, response.headers
             except (ValueError, RecursionError) as error:
@@ -172,6 +173,7 @@ class Exchange:
 
         async def take(response: httpx.Response, sent: Sent) -> Answered:
             run = await self._read_run(call, response, sent)
+            log_body("backboard", call.endpoint, "received", run.text)
             latency_ms = sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms()
             sent.input_tokens, sent.output_tokens = run.input_tokens, run.output_tokens
             return Answered(run, sent.sent_at, sent.first_chunk_ms, latency_ms, sent.in_flight)
@@ -235,6 +237,7 @@ class Exchange:
         ):
             sent = Sent(in_flight, limit_s)
             error: str | None = None
+            log_body("backboard", call.endpoint, "sent", call.json or call.form)
             try:
                 with self._lanes.lane() as http:
                     answer = await self._send(http, call, request, take, sent)
@@ -268,6 +271,7 @@ class Exchange:
                     sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:
                         await response.aread()
+                        log_body("backboard", call.endpoint, "received", response.content)
                         raise failures.refused(call, self.base_url, response, self._clean)
                     return await take(response, sent)
                 finally:

@@ -3,6 +3,7 @@
 Here: the application and how errors end. One module per noun holds the commands.
 """
 
+import logging
 import os
 import sys
 
@@ -37,6 +38,7 @@ def main() -> None:
         standin,
     )
 
+    as_json = _configure_logs()
     modules = (run, history, compare, judges, imports, care, alerts, exporter)
     for module in (*modules, backups, remote, doctor, standin):
         module.register(app)
@@ -46,14 +48,40 @@ def main() -> None:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise
         known = error if isinstance(error, LocomoError) else LocomoError
-        print(f"{known.prefix}: {error}", file=sys.stderr)
+        _tell(f"{known.prefix}: {error}", as_json)
         sys.exit(known.exit_code)
     except Exception as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise
         text = " ".join(str(error).split())[:300]
-        print(
+        _tell(
             f"error: {type(error).__name__}: {text} (not foreseen; LOCOMO_TRACEBACK=1 shows where)",
-            file=sys.stderr,
+            as_json,
         )
         sys.exit(70)
+
+
+def _configure_logs() -> bool:
+    """Whether this process logs as JSON. Settings that can't be used are the commands' to tell."""
+    from locomo_assets.settings import SettingsError, read_settings
+
+    try:
+        settings = read_settings()
+    except SettingsError:
+        return False
+    as_json = settings.log_format == "json"
+    if as_json or settings.log_level:
+        from locomo_assets.logs import configure
+
+        configure(settings.log_format, settings.log_level or "INFO")
+    else:
+        # A person sees the progress and the last line; each repeated request would be too much.
+        logging.getLogger("locomo_assets").setLevel(logging.ERROR)
+    return as_json
+
+
+def _tell(line: str, as_json: bool) -> None:
+    if as_json:
+        logging.getLogger(__name__).error(line)
+    else:
+        print(line, file=sys.stderr)

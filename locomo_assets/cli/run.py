@@ -4,8 +4,11 @@ Here: options, progress on the terminal, the closing table. The order of Dagster
 `pipeline.launch`.
 """
 
+import logging
 import os
 import sys
+import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -20,6 +23,10 @@ from locomo_assets.cli.tables import (
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.reporting.accuracy import InvalidNumbersError, invalid_line
 from locomo_assets.settings import read_settings
+
+LOGGED_EVERY_S = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +77,8 @@ def run(
 
         forecast_table(console(), forecast_launch(wanted, workplace))
         return
-    with _Terminal() as terminal:
+    as_json = workplace.settings.log_format == "json"
+    with _Lines() if as_json else _Terminal() as terminal:
         workplace.progress.listeners.append(terminal)
         launch(wanted, workplace)
     out = console()
@@ -86,6 +94,22 @@ def run(
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
     if series and not series[0].valid:
         raise InvalidNumbersError(invalid_line(series[0], limit))
+
+
+class _Lines:
+    """Progress in the log, now and then, where nobody looks at a terminal."""
+
+    def __enter__(self) -> "_Lines":
+        self._last = time.monotonic()
+        return self
+
+    def __call__(self, counts: Counts) -> None:
+        if time.monotonic() - self._last >= LOGGED_EVERY_S:
+            self._last = time.monotonic()
+            _log.info("progress", extra=asdict(counts))
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 class _Terminal:
@@ -109,9 +133,14 @@ class _Terminal:
             for name in ("turns", "questions", "verdicts")
         }
         self._bars.start()
+        self._waits_for = ""
         return self
 
     def __call__(self, counts: Counts) -> None:
+        if bool(counts.waits_for) != bool(self._waits_for):
+            self._waits_for = counts.waits_for
+            if counts.waits_for:
+                self._bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
         for name, task in self._tasks.items():
             note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD"
             self._bars.update(

@@ -1,7 +1,8 @@
-"""Who is at work on a partition, so that two runs never pay for the same.
+"""Who is at work on a partition, so that two runs never pay for the same; or at a service.
 
 Here: taking, renewing and releasing a lease, as small objects beside the attempts. Renewing in
-time and stopping the work when a lease is lost is `measurement.leasing`.
+time and stopping the work when a lease is lost is `measurement.leasing`; a service's leases are
+`measurement.seats`.
 
 A lease is `leases/asset=…/release=…/conversation=…/<generation>.json`; the highest generation
 counts. It is created only where it does not exist, so of several that want the next generation
@@ -60,13 +61,21 @@ class Lease:
 
 
 def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lease:
-    """Take the lease of a lineage's asset and partition for its run.
+    """Take the lease of a lineage's asset and partition for its run; see `take_in`."""
+    folder = _folder(lineage)
+    what = f"{lineage.asset} of {lineage.conversation}, release {lineage.release}"
+    return take_in(storage, folder, lineage.run_id, what, lasts_s=lasts_s)
+
+
+def take_in(
+    storage: Storage, folder: str, run_id: str, what: str, *, lasts_s: float = LASTS_S
+) -> Lease:
+    """Take the lease that lies in a folder, for a run; `what` names it for people.
 
     `LeaseTakenError` says who has it and until when.
     """
-    folder = _folder(lineage)
     holder = Holder(
-        run_id=lineage.run_id,
+        run_id=run_id,
         host=socket.gethostname(),
         machine=processes.machine(),
         process=processes.this_process(),
@@ -76,7 +85,7 @@ def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lea
         older = storage.list(folder)
         try:
             if older and not (last := _read(storage, older[-1])).is_over(datetime.now(UTC)):
-                raise LeaseTakenError(_taken(lineage, last))
+                raise LeaseTakenError(_taken(what, last))
             generation = int(Path(older[-1]).stem) + 1 if older else 1
             lease = Lease(f"{folder}/{generation:08d}.json", holder, _until(lasts_s))
             storage.put_new(lease.path, _to_json(lease))
@@ -85,11 +94,11 @@ def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lea
             # Whoever took the next one has tidied this one away: look again.
             continue
         if got.holder != holder:
-            raise LeaseTakenError(_taken(lineage, got))
+            raise LeaseTakenError(_taken(what, got))
         storage.delete(older)
         return lease
     raise LeaseTakenError(
-        f"{_what(lineage)}: its lease in {folder} can't be read; if no run is at work on it, "
+        f"{what}: its lease in {folder} can't be read; if no run is at work on it, "
         "delete that folder"
     )
 
@@ -133,13 +142,9 @@ def _until(lasts_s: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=lasts_s)
 
 
-def _what(lineage: Lineage) -> str:
-    return f"{lineage.asset} of {lineage.conversation}, release {lineage.release}"
-
-
-def _taken(lineage: Lineage, lease: Lease) -> str:
+def _taken(what: str, lease: Lease) -> str:
     return (
-        f"{_what(lineage)}: run {lease.holder.run_id} on {lease.holder.host} is at work on it "
+        f"{what}: run {lease.holder.run_id} on {lease.holder.host} is at work on it "
         f"(its lease lasts until {lease.expires_at:%Y-%m-%d %H:%M:%S} UTC and is renewed while it "
         "lives); wait for that run or stop it"
     )

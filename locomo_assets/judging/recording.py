@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx2
 
-from locomo_assets.backboard.calls import CallRecord, Record
+from locomo_assets.backboard.calls import CallRecord, Record, log_body
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import parse_retry_after
 from locomo_assets.tls import TlsVersion, at_least
@@ -72,12 +72,15 @@ class RecordingClient(httpx2.AsyncClient):
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()
+        log_body("judge", endpoint, "sent", request.content)
         response: httpx2.Response | None = None
         error: str | None = None
         try:
             response = await super().send(request, **how)
             if self._watch is not None:
                 self._watch(response)
+            if not how.get("stream"):
+                log_body("judge", endpoint, "received", response.content)
             if response.is_success:
                 self._limits.went_well(endpoint, in_flight)
             elif response.status_code == 429:

@@ -28,6 +28,13 @@ async def leased(
     did not come to renew its lease in time and another has taken it.
     """
     lease = await asyncio.to_thread(take, storage, lineage, lasts_s=lasts_s)
+    async with kept(storage, lease, lasts_s=lasts_s):
+        yield
+
+
+@asynccontextmanager
+async def kept(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> AsyncIterator[None]:
+    """Renews a lease while the block lasts, then releases it; `LeaseLostError` as in `leased`."""
     try:
         with first_failure():
             async with asyncio.TaskGroup() as group:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What is done of what is to do. `requests` counts HTTP requests, each try, with the tokens
-    they told of; `errors` those that failed.
+    they told of; `errors` those that failed. `waits_for` names who is in the way of a run that
+    has not begun.
     """
 
     turns: int = 0
@@ -25,6 +26,7 @@ class Counts:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    waits_for: str = ""
 
 
 @dataclass
@@ -37,6 +39,14 @@ class Progress:
     def add(self, **more: float) -> None:
         """Adds to the named counts and tells the listeners."""
         now = {name: getattr(self.counts, name) + value for name, value in more.items()}
-        self.counts = replace(self.counts, **now)
+        self._tell(replace(self.counts, **now))
+
+    def wait_for(self, whom: str) -> None:
+        """Tells the listeners who is in the way; the empty text: nobody any more."""
+        if whom or self.counts.waits_for:
+            self._tell(replace(self.counts, waits_for=whom))
+
+    def _tell(self, counts: Counts) -> None:
+        self.counts = counts
         for listener in self.listeners:
             listener(self.counts)

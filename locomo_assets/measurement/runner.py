@@ -5,12 +5,14 @@ Here: the stages in their order, per conversation, and who is told of each. The 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
+from locomo_assets.logs import telling
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
@@ -21,6 +23,8 @@ from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.leasing import until_over
 from locomo_assets.measurement.releases import register_release
 from locomo_assets.measurement.stages import StageReport
+
+_log = logging.getLogger(__name__)
 
 Stage = Callable[[Bench, Order], Awaitable[StageReport]]
 
@@ -77,17 +81,20 @@ async def measure(
     """
 
     async def one(order: Order) -> Failed | None:
-        for asset, stage in STAGES.items():
-            if asset not in assets:
-                continue
-            try:
-                report = await stage(bench, order)
-            except (LocomoError, OSError) as error:
-                started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
-                if started and asset != "judgements" and "answers" in assets:
-                    await leave_unanswered(bench, order, f"{asset} failed: {error}")
-                return Failed(order, asset, error)
-            on_report(order, report)
+        with telling(partition=f"{order.conversation}|{order.release}"):
+            for asset, stage in STAGES.items():
+                if asset not in assets:
+                    continue
+                try:
+                    report = await stage(bench, order)
+                except (LocomoError, OSError) as error:
+                    _log.warning("%s failed: %s", asset, error)
+                    started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+                    if started and asset != "judgements" and "answers" in assets:
+                        await leave_unanswered(bench, order, f"{asset} failed: {error}")
+                    return Failed(order, asset, error)
+                _log.info("%s: %s", asset, report.skipped or "done")
+                on_report(order, report)
         return None
 
     async def calibrate(release: str) -> Failed | None:

@@ -48,7 +48,7 @@ def build_defs(
     return dg.Definitions(
         assets=[
             locomo_dataset,
-            conversation_assets(place.settings.partitions_per_run),
+            conversation_assets(place.settings.partitions_per_run, place.settings.runs_at_once),
             daily_sample,
             *results,
             history_backup,

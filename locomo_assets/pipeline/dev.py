@@ -13,10 +13,13 @@ from locomo_assets.settings import read_settings
 
 def main() -> None:
     """Becomes `dg dev`; further arguments go to it (`--port 3001`)."""
-    os.environ["DAGSTER_HOME"] = str(prepare_home(read_settings().home))
+    settings = read_settings()
+    os.environ["DAGSTER_HOME"] = str(prepare_home(settings.home))
     dg = Path(sys.executable).with_name("dg")
-    workspace = ["--workspace", "workspace.yaml"]
-    os.execv(dg, ["dg", "dev", *workspace, *sys.argv[1:]])  # noqa: S606  # no shell is wanted
+    options = ["--workspace", "workspace.yaml"]
+    if settings.log_format == "json":
+        options += ["--log-format", "json"]
+    os.execv(dg, ["dg", "dev", *options, *sys.argv[1:]])  # noqa: S606  # no shell is wanted
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from locomo_assets.backboard.calls import log_call
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.logs import telling
 from locomo_assets.measurement.bench import Bench, Order, note_call, stored_conversation
 from locomo_assets.measurement.progress import Progress
+from locomo_assets.measurement.seats import seated, services_at
 from locomo_assets.measurement.watching import ReleaseWatch
 from locomo_assets.settings import CHANGELOG_URL, Settings
 
@@ -78,6 +81,8 @@ class Workplace:
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
         """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
 
+        Waits until the run may be at the services it asks.
+
         Raises:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
@@ -88,8 +93,18 @@ class Workplace:
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
-            limits = self._limits()
+            stack.enter_context(telling(run_id=run_id))
+            limits = self.limits()
             store = self.store()
+            await stack.enter_async_context(
+                seated(
+                    store.storage,
+                    self._services(),
+                    run_id,
+                    seats=chosen.runs_at_once,
+                    waiting=self.progress.wait_for,
+                )
+            )
             corrected = chosen.gold == "corrected"
             audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
             budget = self._budget(store, orders)
@@ -123,19 +138,30 @@ class Workplace:
                 watch=ReleaseWatch(self.feed(), override=chosen.allow_other_release),
             )
 
-    def _limits(self) -> "Limits":
+    def limits(self) -> "Limits":
+        """One run's share of the limits on requests."""
         from locomo_assets.backboard.limits import Limits
         from locomo_assets.backboard.wire import MESSAGES
         from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
+        share = chosen.runs_at_once
         return Limits(
-            _LARGEST_WIDTH,
+            max(1, _LARGEST_WIDTH // share),
             {
-                MESSAGES: chosen.max_messages_in_flight,
-                COMPLETIONS: chosen.max_verdicts_in_flight,
+                MESSAGES: chosen.max_messages_in_flight // share,
+                COMPLETIONS: chosen.max_verdicts_in_flight // share,
             },
         )
+
+    def _services(self) -> list[str]:
+        """Those that are asked over the network."""
+        from locomo_assets.judging.llm import OPENAI_URL
+
+        chosen = self.settings
+        memory = chosen.backboard_base_url if chosen.backboard_api_key else None
+        judge = (chosen.openai_base_url or OPENAI_URL) if chosen.openai_api_key else None
+        return services_at(url for url in (memory, judge) if url)
 
     def _budget(self, store: HistoryStore, orders: Sequence[Order]) -> "Budget | None":
         from locomo_assets.backboard.budget import Budget
@@ -263,6 +289,7 @@ class Workplace:
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)
+        log_call(record)
         self.progress.add(
             requests=1,
             errors=record.error is not None or (record.status or 0) >= 400,

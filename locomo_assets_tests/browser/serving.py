@@ -34,10 +34,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def dagster_ui(home: Path) -> Iterator[str]:
-    """`make dev` over a home, on a free port; its URL. Ended, with its children, at the end."""
+def dagster_ui(home: Path, log_path: Path | None = None) -> Iterator[str]:
+    """`make dev` over a home, on a free port; its URL. Ended, with its children, at the end.
+
+    What it and its children log goes into a file, if one is named.
+    """
     port = _free_port()
-    with tempfile.TemporaryFile() as log:
+    with log_path.open("wb") if log_path else tempfile.TemporaryFile() as log:
         # Started without a shell's job control, a child would ignore SIGINT: `env` restores it.
         process = subprocess.Popen(
             ["env", "--default-signal=INT,TERM", sys.executable, "-m", "locomo_assets.pipeline.dev",
@@ -63,7 +66,7 @@ def dagster_ui(home: Path) -> Iterator[str]:
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
     query = {"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"}
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:
             answer = httpx.post(f"{url}/graphql", json=query, timeout=5).json()

@@ -12,6 +12,8 @@ from locomo_assets_tests.measurement.world import DATASET
 
 def test_second_run_stops_and_goes_on_once_the_first_is_dead(s3_url: str, tmp_path: Path) -> None:
     with served(tmp_path, DATASET, s3_url) as place:
+        # Else the second would not come so far as to want the first one's partition.
+        place.settings["LOCOMO_RUNS_AT_ONCE"] = "2"
         with place.running(home=tmp_path / "first") as first:
             until(lambda: place.done().turns >= 3, first)
             # Asleep, so that it is still at work when the second has started.

@@ -3,7 +3,11 @@
 import dagster as dg
 import pytest
 
-from locomo_assets.pipeline.assets.conversations import conversation_assets
+from locomo_assets.backboard.wire import MESSAGES
+from locomo_assets.judging.judge import COMPLETIONS
+from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, conversation_assets
+from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.settings import read_settings
 
 
 @pytest.mark.parametrize(("setting", "per_run"), [("all", None), ("one", 1)])
@@ -21,3 +25,14 @@ def test_stages_are_assets_in_order() -> None:
         "answers": {dg.AssetKey("ingested_memories")},
         "judgements": {dg.AssetKey("answers")},
     }
+
+
+def test_one_run_at_a_time_queues_in_a_pool_and_several_share_the_limits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert conversation_assets("all").node_def.pools == {MEASUREMENT_POOL}
+    assert conversation_assets("one", 5).node_def.pools == set()
+    monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
+    monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "9")
+    limits = Workplace(read_settings()).limits()
+    assert (limits.width(MESSAGES), limits.width(COMPLETIONS)) == (3, 1)

@@ -28,6 +28,8 @@ from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.reporting.limits import limits_table
 
 OBSERVE_EVERY_S = 10.0
+MEASUREMENT_POOL = "measurement"
+"""The instances let one run at a time into a pool."""
 
 PENDING_BATCHES = "pending_batches"
 """In the metadata of a failure that is none: verdicts are still at the judge."""
@@ -54,8 +56,11 @@ class MeasureConfig(dg.Config):
     """Ask again what is stored already: pays the whole cost again."""
 
 
-def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
-    """The three assets; `partitions_per_run` (`all` or `one`) shapes their backfills."""
+def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:
+    """The three assets; `partitions_per_run` (`all` or `one`) shapes their backfills.
+
+    Where one run at a time may measure, a pool keeps the others in Dagster's queue.
+    """
     single = partitions_per_run == "all"
 
     @dg.multi_asset(
@@ -78,6 +83,7 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
         check_specs=checks.CONVERSATION,
         can_subset=True,
         group_name="measurement",
+        pool=MEASUREMENT_POOL if runs_at_once == 1 else None,
         partitions_def=grid,
         backfill_policy=(
             dg.BackfillPolicy.single_run() if single else dg.BackfillPolicy.multi_run(1)
@@ -233,8 +239,12 @@ class _Observer:
         self._context = context
         self._asset = asset
         self._last = time.monotonic()
+        self._waits_for = ""
 
     def __call__(self, counts: Counts) -> None:
+        if bool(counts.waits_for) != bool(self._waits_for):
+            self._waits_for = counts.waits_for
+            self._context.log.info(counts.waits_for or "nobody is in the way any more")
         if time.monotonic() - self._last < OBSERVE_EVERY_S:
             return
         self._last = time.monotonic()

@@ -1,0 +1,125 @@
+"""What a person does in the UI, by the GraphQL that its clicks send."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+WHERE = {"repositoryName": "__repository__", "repositoryLocationName": "locomo_assets"}
+MEASURED = ("ingested_memories", "answers", "judgements")
+
+
+def range_tags(release: str, conversations: Sequence[str]) -> dict[str, str]:
+    """Of a run over a release's conversations, the first to the last."""
+    return {
+        "dagster/asset_partition_range_start": f"{conversations[0]}|{release}",
+        "dagster/asset_partition_range_end": f"{conversations[-1]}|{release}",
+    }
+
+
+class Ui:
+    """Launches and statuses, at the URL of a UI."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, query: str, **variables: object) -> Any:
+        """The data of an answer without errors."""
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"{self._url}/graphql", json=body, timeout=60).json()
+        assert not answer.get("errors"), answer
+        return answer["data"]
+
+    def add_release(self, release: str) -> None:
+        """Adds a release's partition."""
+        self.ask(
+            "mutation ($where: RepositorySelector!, $key: String!) { addDynamicPartition("
+            'partitionsDefName: "release", partitionKey: $key, repositorySelector: $where)'
+            " { __typename } }",
+            where=WHERE,
+            key=release,
+        )
+
+    def launch(self, *assets: str, **tags: str) -> str:
+        """Starts a run of assets; its id."""
+        launched = self.ask(
+            "mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {"
+            " __typename ... on LaunchRunSuccess { run { runId } }"
+            " ... on PythonError { message } } }",
+            params={
+                "selector": {
+                    **WHERE,
+                    "jobName": "__ASSET_JOB",
+                    "assetSelection": [{"path": [name]} for name in assets],
+                },
+                "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+            },
+        )["launchRun"]
+        return str(launched["run"]["runId"])
+
+    def measure(self, release: str, conversations: Sequence[str], **tags: str) -> str:
+        """Starts a run of a release's conversations, the first to the last."""
+        return self.launch(*MEASURED, **range_tags(release, conversations), **tags)
+
+    def backfill(
+        self, assets: Sequence[str], partitions: Sequence[str], config: Mapping[str, Any]
+    ) -> str:
+        """Launches a backfill, as the dialog *Materialize* does; its id."""
+        launched = self.ask(
+            "mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams:"
+            " $params) { __typename ... on LaunchBackfillSuccess { backfillId }"
+            " ... on PythonError { message } } }",
+            params={
+                "assetSelection": [{"path": [name]} for name in assets],
+                "partitionNames": list(partitions),
+                "runConfigData": config,
+            },
+        )["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return str(launched["backfillId"])
+
+    def backfill_state(self, backfill_id: str) -> tuple[str, list[tuple[str, str]]]:
+        """A backfill's status, and each of its runs' id and status."""
+        found = self.ask(
+            "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on"
+            " PartitionBackfill { status runs(limit: 100) { runId status } } } }",
+            id=backfill_id,
+        )["partitionBackfillOrError"]
+        return found["status"], [(run["runId"], run["status"]) for run in found["runs"]]
+
+    def partitions(self, asset: str) -> dict[str, list[str]]:
+        """Partition keys of a conversation's asset by what the UI shows of them."""
+        statuses = self.ask(
+            "query ($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { ... on"
+            " AssetNode { assetPartitionStatuses { ... on MultiPartitionStatuses { ranges {"
+            " primaryDimStartKey primaryDimEndKey secondaryDim { ... on DefaultPartitionStatuses {"
+            " materializedPartitions failedPartitions unmaterializedPartitions } } } } } } } }",
+            asset={"path": [asset]},
+        )["assetNodeOrError"]["assetPartitionStatuses"]
+        found: dict[str, list[str]] = {"materialized": [], "failed": [], "unmaterialized": []}
+        for span in statuses["ranges"]:
+            for conversation in sorted({span["primaryDimStartKey"], span["primaryDimEndKey"]}):
+                for state, keys in found.items():
+                    releases = span["secondaryDim"][f"{state}Partitions"]
+                    keys += [f"{conversation}|{release}" for release in releases]
+        return found
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """Of a run."""
+        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
+        tags = self.ask(query, id=run_id)["runOrError"]["tags"]
+        return {tag["key"]: tag["value"] for tag in tags}
+
+    def status(self, run_id: str) -> str:
+        """Of a run."""
+        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        return str(self.ask(query, id=run_id)["runOrError"]["status"])
+
+    def until(self, run_id: str, *statuses: str, seconds: float = 60.0) -> str:
+        """The status, once it is one of these."""
+        deadline = time.monotonic() + seconds
+        while (status := self.status(run_id)) not in statuses:
+            assert time.monotonic() < deadline, f"the run is {status}"
+            time.sleep(0.1)
+        return status
