@@ -1,7 +1,7 @@
 """What the environment says: the only module that reads it.
 
-Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`.
-Keys live in `SecretStr` and are shown nowhere.
+Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`;
+how a secret store is read is `vault`. Keys live in `SecretStr` and are shown nowhere.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.vault import VaultError, fetch, parse_reference
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 
@@ -39,7 +40,8 @@ class Settings(BaseSettings):
     history: str | None = Field(
         default=None,
         validation_alias="LOCOMO_HISTORY",
-        description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
+        description="URL of the history (`file:///…`, `s3://…`, `gs://…`, `abfs://…`); default: "
+        "`history` in LOCOMO_HOME",
     )
     dataset: str | None = Field(
         default=None,
@@ -51,7 +53,7 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_DATASET_SHA256",
         description="SHA-256 the data set must have; needed where LOCOMO_DATASET is a URL",
     )
-    backboard_api_key: SecretStr | None = Field(
+    backboard_api_key_given: SecretStr | None = Field(
         default=None,
         validation_alias="BACKBOARD_API_KEY",
         description="Key of the Backboard API (costs money); without it the stand-in is measured",
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
         validation_alias="BACKBOARD_BASE_URL",
         description="Where the memory service answers",
     )
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key_given: SecretStr | None = Field(
         default=None,
         validation_alias="OPENAI_API_KEY",
         description="Key of the judge's API (costs money); without it the lexical judge judges",
@@ -70,6 +72,14 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="OPENAI_BASE_URL",
         description="Where an OpenAI-compatible judge answers; default: OpenAI",
+    )
+    secrets: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_SECRETS",
+        description="Where both keys are fetched from whenever a run uses them, in place of the "
+        "two variables: `aws-secretsmanager:<name or ARN>`, a JSON object "
+        '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
+        "each key has its own; a key left empty is done without",
     )
     question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",
@@ -196,6 +206,31 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @property
+    def backboard_api_key(self) -> SecretStr | None:
+        """The key of the Backboard API, fetched now where LOCOMO_SECRETS names a secret.
+
+        `VaultError` where it can't be.
+        """
+        return self._key("BACKBOARD_API_KEY", self.backboard_api_key_given)
+
+    @property
+    def openai_api_key(self) -> SecretStr | None:
+        """The key of the judge's API; likewise."""
+        return self._key("OPENAI_API_KEY", self.openai_api_key_given)
+
+    def _key(self, name: str, given: SecretStr | None) -> SecretStr | None:
+        if self.secrets is None:
+            return given
+        held = fetch(self.secrets)
+        if name not in held:
+            # Silently, the stand-in or the lexical judge would take its place.
+            raise VaultError(
+                f"LOCOMO_SECRETS: {name} is not in {self.secrets}; store it there, empty to do "
+                "without"
+            )
+        return SecretStr(held[name]) if held[name] else None
+
+    @property
     def history_url(self) -> str:
         """The history's URL, resolved."""
         return self.history or (self.home / "history").as_uri()
@@ -228,6 +263,9 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
+    if settings.secrets is not None:
+        _check_reference(settings)
+        return settings
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(
             "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "
@@ -239,3 +277,16 @@ def read_settings() -> Settings:
             "judge with the lexical judge"
         )
     return settings
+
+
+def _check_reference(settings: Settings) -> None:
+    try:
+        parse_reference(settings.secrets or "")
+    except VaultError as error:
+        raise SettingsError(f"LOCOMO_SECRETS: {error}") from None
+    for name, given in (
+        ("BACKBOARD_API_KEY", settings.backboard_api_key_given),
+        ("OPENAI_API_KEY", settings.openai_api_key_given),
+    ):
+        if given is not None:
+            raise SettingsError(f"{name} and LOCOMO_SECRETS both give that key; unset one of them")

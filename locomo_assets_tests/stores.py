@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from gcp_storage_emulator.exceptions import NotFound
@@ -33,6 +34,8 @@ _AZURITE_KEY = (
 
 class _Handler(RequestHandler):  # type: ignore[misc]  # untyped
     """The emulator's, with the precondition `ifGenerationMatch=0` on uploads in one request."""
+
+    rfile: BinaryIO
 
     def do_POST(self) -> None:  # noqa: N802  # the base class's name
         parts = urlsplit(self.path)
