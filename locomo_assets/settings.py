@@ -1,7 +1,7 @@
 """What the environment says: the only module that reads it.
 
-Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`.
-Keys live in `SecretStr` and are shown nowhere.
+Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`;
+how a secret store is read is `vault`. Keys live in `SecretStr` and are shown nowhere.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.tls import TlsVersion
+from locomo_assets.vault import VaultError, fetch, parse_reference
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 CHANGELOG_URL = "https://backboard.io/changelog"
@@ -41,7 +42,8 @@ class Settings(BaseSettings):
     history: str | None = Field(
         default=None,
         validation_alias="LOCOMO_HISTORY",
-        description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
+        description="URL of the history (`file:///…`, `s3://…`, `gs://…`, `abfs://…`); default: "
+        "`history` in LOCOMO_HOME",
     )
     backup: str | None = Field(
         default=None,
@@ -84,7 +86,7 @@ class Settings(BaseSettings):
         description="Gold answers that the judge is given: the data set's (`published`), or "
         "LOCOMO_AUDIT's in their place where it has others (`corrected`): verdicts of their own",
     )
-    backboard_api_key: SecretStr | None = Field(
+    backboard_api_key_given: SecretStr | None = Field(
         default=None,
         validation_alias="BACKBOARD_API_KEY",
         description="Key of the Backboard API (costs money); without it the stand-in is measured",
@@ -94,7 +96,7 @@ class Settings(BaseSettings):
         validation_alias="BACKBOARD_BASE_URL",
         description="Where the memory service answers",
     )
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key_given: SecretStr | None = Field(
         default=None,
         validation_alias="OPENAI_API_KEY",
         description="Key of the judge's API (costs money); without it the lexical judge judges",
@@ -109,6 +111,14 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_MIN_TLS",
         description="The least TLS version spoken with the memory service and the judge; `1.2` "
         "for proxies that know no better",
+    )
+    secrets: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_SECRETS",
+        description="Where both keys are fetched from whenever a run uses them, in place of the "
+        "two variables: `aws-secretsmanager:<name or ARN>`, a JSON object "
+        '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
+        "each key has its own; a key left empty is done without",
     )
     question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",
@@ -339,10 +349,35 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    def secrets(self) -> list[str]:
+    def held_secrets(self) -> list[str]:
         """Every key that is set, to keep it out of what is told."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
+
+    @property
+    def backboard_api_key(self) -> SecretStr | None:
+        """The key of the Backboard API, fetched now where LOCOMO_SECRETS names a secret.
+
+        `VaultError` where it can't be.
+        """
+        return self._key("BACKBOARD_API_KEY", self.backboard_api_key_given)
+
+    @property
+    def openai_api_key(self) -> SecretStr | None:
+        """The key of the judge's API; likewise."""
+        return self._key("OPENAI_API_KEY", self.openai_api_key_given)
+
+    def _key(self, name: str, given: SecretStr | None) -> SecretStr | None:
+        if self.secrets is None:
+            return given
+        held = fetch(self.secrets)
+        if name not in held:
+            # Silently, the stand-in or the lexical judge would take its place.
+            raise VaultError(
+                f"LOCOMO_SECRETS: {name} is not in {self.secrets}; store it there, empty to do "
+                "without"
+            )
+        return SecretStr(held[name]) if held[name] else None
 
     @property
     def history_url(self) -> str:
@@ -389,16 +424,6 @@ def read_settings() -> Settings:
             "verdicts may be under way, too few for one each; lower it, or raise "
             "LOCOMO_MAX_MESSAGES_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
         )
-    if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
-        raise SettingsError(
-            "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "
-            "to measure the packaged stand-in"
-        )
-    if settings.openai_base_url and settings.openai_api_key is None:
-        raise SettingsError(
-            "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL to "
-            "judge with the lexical judge"
-        )
     if settings.release_feed is None and settings.release_feed_url:
         raise SettingsError(
             "LOCOMO_RELEASE_FEED_URL is set but LOCOMO_RELEASE_FEED is not; say which kind of feed "
@@ -409,4 +434,30 @@ def read_settings() -> Settings:
             f"LOCOMO_RELEASE_FEED is {settings.release_feed} but LOCOMO_RELEASE_FEED_URL is not "
             "set; give the feed's URL"
         )
+    if settings.secrets is not None:
+        _check_reference(settings)
+        return settings
+    if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
+        raise SettingsError(
+            "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "
+            "to measure the packaged stand-in"
+        )
+    if settings.openai_base_url and settings.openai_api_key is None:
+        raise SettingsError(
+            "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL to "
+            "judge with the lexical judge"
+        )
     return settings
+
+
+def _check_reference(settings: Settings) -> None:
+    try:
+        parse_reference(settings.secrets or "")
+    except VaultError as error:
+        raise SettingsError(f"LOCOMO_SECRETS: {error}") from None
+    for name, given in (
+        ("BACKBOARD_API_KEY", settings.backboard_api_key_given),
+        ("OPENAI_API_KEY", settings.openai_api_key_given),
+    ):
+        if given is not None:
+            raise SettingsError(f"{name} and LOCOMO_SECRETS both give that key; unset one of them")

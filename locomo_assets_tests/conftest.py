@@ -67,6 +67,50 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     return f"s3://{bucket}/some/history"
 
 
+@pytest.fixture(scope="session")
+def gs_endpoint() -> Iterator[str]:
+    """A served Google Cloud Storage (an emulator; see `stores`)."""
+    from locomo_assets_tests.stores import google
+
+    with google() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def gs_url(gs_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A history's URL in a bucket of the test's own; the emulator asks for no credentials."""
+    import httpx
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gs_endpoint)
+    bucket = tmp_path.name.replace("_", "-").lower()
+    httpx.post(f"{gs_endpoint}/storage/v1/b", json={"name": bucket}).raise_for_status()
+    return f"gs://{bucket}/some/history"
+
+
+@pytest.fixture(scope="session")
+def azure_connection() -> Iterator[str]:
+    """A served Azure Blob Storage (Azurite), where it is installed."""
+    from locomo_assets_tests.stores import azure, azurite_command
+
+    command = azurite_command()
+    if command is None:
+        pytest.skip("Azurite is not installed; `make azurite` does (needs npm)")
+    with azure(command) as connection:
+        yield connection
+
+
+@pytest.fixture
+def abfs_url(azure_connection: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A history's URL in a container of the test's own."""
+    from azure.storage.blob import BlobServiceClient
+
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_connection)
+    container = tmp_path.name.replace("_", "-").lower()
+    with BlobServiceClient.from_connection_string(azure_connection) as client:
+        client.create_container(container)
+    return f"abfs://{container}/some/history"
+
+
 @pytest.fixture
 def real_dataset() -> Path:
     """The real data set, where it is there to read."""

@@ -5,7 +5,8 @@ system's and the network's errors told to people. What the objects mean is `stor
 
 Paths are relative to the URL, with `/`. An object is seen whole or not at all: a folder gets a
 temporary file, fsync, rename and the folder's fsync; an object store gets one PUT (or a
-multipart upload, which appears when completed).
+multipart upload, which appears when completed). What must not overwrite says so in the request
+(`If-None-Match: *`, `ifGenerationMatch=0`), and the store decides.
 """
 
 import errno
@@ -14,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
@@ -46,7 +47,7 @@ class Storage(Protocol):
 
 
 def open_storage(url: str) -> Storage:
-    """The storage behind a URL: `file:///…`, or `s3://…` and what else fsspec knows."""
+    """The storage behind a URL: `file:///…`, `s3://…`, `gs://…`, `abfs://…`, what fsspec knows."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
@@ -57,7 +58,8 @@ def open_storage(url: str) -> Storage:
     if len(parts.scheme) > 1:
         return ObjectStorage(url)
     raise HistoryUnreachableError(
-        f"history {url}: not a URL; write it as file:///folder or s3://bucket/folder"
+        f"history {url}: not a URL; write it as file:///folder, s3://bucket/folder, "
+        "gs://bucket/folder or abfs://container/folder"
     )
 
 
@@ -115,14 +117,9 @@ class ObjectStorage:
     """A bucket's folder, through fsspec; credentials and endpoint are its own business."""
 
     def __init__(self, url: str) -> None:
-        import fsspec
-
         self._url = url.rstrip("/")
         with _told(self._url, "reached", remote=True):
-            # other machines write too, so a listing is never kept
-            self._fs, root = fsspec.core.url_to_fs(
-                self._url, use_listings_cache=False, skip_instance_cache=True
-            )
+            self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
 
     @property
@@ -170,6 +167,23 @@ class ObjectStorage:
         return f"{self._root}/{path}"
 
 
+def _file_system(url: str) -> tuple[Any, str]:
+    """fsspec's file system for a URL, and the path in it."""
+    # other machines write too, so a listing is never kept
+    fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+    if urlsplit(url).scheme in ("gs", "gcs"):
+        # The class that "gs" names asks what kind of bucket it is before each request, by another
+        # protocol and with another permission. Its uploads are parted by a fixed line of text: a
+        # part with that line in it would arrive short, so what arrived is compared.
+        from gcsfs.core import GCSFileSystem
+
+        return GCSFileSystem(consistency="md5", **fresh), GCSFileSystem._strip_protocol(url)
+    import fsspec
+
+    file_system, root = fsspec.core.url_to_fs(url, **fresh)
+    return file_system, root
+
+
 @contextmanager
 def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False) -> Iterator[None]:
     """Tell an error of the system or the network in one line."""
@@ -191,7 +205,7 @@ def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False)
         if not remote:
             raise
         raise HistoryUnreachableError(
-            f"history {url} can't be {verb}: {_one_line(exc)}; check the URL, the endpoint and "
+            f"history {url} can't be {verb}: {_first_line(exc)}; check the URL, the endpoint and "
             "the credentials of the object store"
         ) from exc
 
@@ -206,6 +220,11 @@ def _cause(exc: OSError) -> str:
 
 def _one_line(exc: BaseException) -> str:
     return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def _first_line(exc: BaseException) -> str:
+    """An SDK's own words; some put the whole answer of the server below them."""
+    return next((line.strip() for line in str(exc).splitlines() if line.strip()), _one_line(exc))
 
 
 def _link_unless_there(temporary: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ Here: the choices (a key present: the real service; none: the stand-in in this p
 lexical judge). What is done with them is `measurement`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -223,11 +224,10 @@ class Workplace:
         from locomo_assets.backboard.wire import BackboardClient
 
         chosen = self.settings
-        if chosen.backboard_api_key is not None:
-            key = chosen.backboard_api_key.get_secret_value()
+        if (key := await asyncio.to_thread(lambda: chosen.backboard_api_key)) is not None:
             async with BackboardClient(
                 chosen.backboard_base_url,
-                key,
+                key.get_secret_value(),
                 limits=limits,
                 record=self._note,
                 budget=budget,
@@ -258,7 +258,7 @@ class Workplace:
         self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
     ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
         chosen = self.settings
-        if chosen.openai_api_key is None:
+        if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
             from locomo_assets.judging.lexical import LexicalJudge
 
             yield LexicalJudge(), None
@@ -268,7 +268,7 @@ class Workplace:
         from locomo_assets.measurement.batching import Batching
 
         async with LLMJudge.connect(
-            api_key=chosen.openai_api_key.get_secret_value(),
+            api_key=key.get_secret_value(),
             base_url=chosen.openai_base_url,
             model=chosen.judge_model,
             prompt=chosen.judge_prompt,

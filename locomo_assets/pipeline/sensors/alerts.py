@@ -77,7 +77,7 @@ def alert_urls(settings: Settings) -> dict[Severity, str]:
 
 def teller(settings: Settings) -> Teller:
     """Knows all keys of the settings, to leave them out."""
-    secrets = set(settings.secrets())
+    secrets = set(settings.held_secrets())
     for urls in alert_urls(settings).values():
         secrets |= secrets_in_url(urls)
     return Teller(ui_url=settings.ui_url, secrets=tuple(sorted(secrets)))

@@ -269,4 +269,4 @@ def test_a_failed_measurement_its_recovery_and_its_findings(
 def test_settings_give_away_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKBOARD_API_KEY", BACKBOARD_KEY)
     monkeypatch.setenv("LOCOMO_ALERT_URLS_LOW", "json://host/low")
-    assert Settings().secrets() == [BACKBOARD_KEY, "json://host/low"]
+    assert Settings().held_secrets() == [BACKBOARD_KEY, "json://host/low"]
