@@ -1,7 +1,7 @@
 """What a person does in the Dagster UI, by its own GraphQL."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,14 @@ class Run:
         )
         assert first == last, (first, last)
         return first
+
+
+def range_tags(release: str, conversations: Sequence[str]) -> dict[str, str]:
+    """Of a run over a release's conversations, the first to the last."""
+    return {
+        "dagster/asset_partition_range_start": f"{conversations[0]}|{release}",
+        "dagster/asset_partition_range_end": f"{conversations[-1]}|{release}",
+    }
 
 
 class Ui:
@@ -78,17 +86,21 @@ class Ui:
             id=found["sensorOrError"]["sensorState"]["id"],
         )
 
-    def backfill(self, partitions: Sequence[str]) -> str:
-        """Has partitions of the grid measured; the backfill's id."""
+    def backfill(
+        self, assets: Sequence[str], partitions: Sequence[str], config: Mapping[str, Any]
+    ) -> str:
+        """Launches a backfill, as the dialog *Materialize* does; its id."""
         launched = self.ask(
-            "mutation ($params: LaunchBackfillParams!) {"
-            " launchPartitionBackfill(backfillParams: $params) { __typename"
-            " ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
+            "mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams:"
+            " $params) { __typename ... on LaunchBackfillSuccess { backfillId }"
+            " ... on PythonError { message } } }",
             params={
-                "assetSelection": [{"path": [name]} for name in MEASURED],
+                "assetSelection": [{"path": [name]} for name in assets],
                 "partitionNames": list(partitions),
+                "runConfigData": config,
             },
         )["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
         return str(launched["backfillId"])
 
     def backfill_status(self, backfill: str) -> str:
@@ -108,6 +120,42 @@ class Ui:
             Run(one["runId"], one["status"], {tag["key"]: tag["value"] for tag in one["tags"]})
             for one in answer["runsOrError"]["results"]
         ]
+
+    def measure(self, release: str, conversations: Sequence[str], **tags: str) -> str:
+        """Starts a run of a release's conversations, the first to the last."""
+        return self.launch(*MEASURED, **range_tags(release, conversations), **tags)
+
+    def backfill_state(self, backfill_id: str) -> tuple[str, list[tuple[str, str]]]:
+        """A backfill's status, and each of its runs' id and status."""
+        found = self.ask(
+            "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on"
+            " PartitionBackfill { status runs(limit: 100) { runId status } } } }",
+            id=backfill_id,
+        )["partitionBackfillOrError"]
+        return found["status"], [(run["runId"], run["status"]) for run in found["runs"]]
+
+    def partitions(self, asset: str) -> dict[str, list[str]]:
+        """Partition keys of a conversation's asset by what the UI shows of them."""
+        statuses = self.ask(
+            "query ($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { ... on"
+            " AssetNode { assetPartitionStatuses { ... on MultiPartitionStatuses { ranges {"
+            " primaryDimStartKey primaryDimEndKey secondaryDim { ... on DefaultPartitionStatuses {"
+            " materializedPartitions failedPartitions unmaterializedPartitions } } } } } } } }",
+            asset={"path": [asset]},
+        )["assetNodeOrError"]["assetPartitionStatuses"]
+        found: dict[str, list[str]] = {"materialized": [], "failed": [], "unmaterialized": []}
+        for span in statuses["ranges"]:
+            for conversation in sorted({span["primaryDimStartKey"], span["primaryDimEndKey"]}):
+                for state, keys in found.items():
+                    releases = span["secondaryDim"][f"{state}Partitions"]
+                    keys += [f"{conversation}|{release}" for release in releases]
+        return found
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """Of a run."""
+        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
+        tags = self.ask(query, id=run_id)["runOrError"]["tags"]
+        return {tag["key"]: tag["value"] for tag in tags}
 
     def status(self, run_id: str) -> str:
         """Of a run."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets_tests.browser.graphql import MEASURED, Ui
+from locomo_assets_tests.browser.graphql import Ui
 from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.chaos.place import RELEASE, Place, served
 from locomo_assets_tests.measurement.world import DATASET
 
-FIRST, LAST = (DATASET.conversations[n].conversation for n in (0, -1))
+CONVERSATIONS = [one.conversation for one in DATASET.conversations]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_cancelled_in_the_ui_and_too_long_are_gone_on_with(place: Place) -> None
         dataset = ui.launch("locomo_dataset")
         assert ui.until(dataset, *ended) == "SUCCESS"
         ui.add_release(RELEASE)
-        cancelled = _measure(ui)
+        cancelled = ui.measure(RELEASE, CONVERSATIONS)
         _until_told(place, 3)
         ui.ask("mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=cancelled)
         told, begun = place.done().turns, time.monotonic()
@@ -39,22 +39,13 @@ def test_cancelled_in_the_ui_and_too_long_are_gone_on_with(place: Place) -> None
         # One turn of each conversation may have been under way.
         assert place.done().turns <= told + 2 * len(DATASET.conversations)
 
-        too_long = _measure(ui, **{"dagster/max_runtime": "1"})
+        too_long = ui.measure(RELEASE, CONVERSATIONS, **{"dagster/max_runtime": "1"})
         assert ui.until(too_long, *ended) in ("FAILURE", "CANCELED")
         at_its_end = place.done()
     assert place.done() == at_its_end
     assert at_its_end.verdicts < place.questions
     place.finish()
     place.assert_whole()
-
-
-def _measure(ui: Ui, **tags: str) -> str:
-    """Starts a run of all conversations of the release."""
-    ranged = {
-        "dagster/asset_partition_range_start": f"{FIRST}|{RELEASE}",
-        "dagster/asset_partition_range_end": f"{LAST}|{RELEASE}",
-    }
-    return ui.launch(*MEASURED, **ranged, **tags)
 
 
 def _until_told(place: Place, turns: int) -> None:

@@ -28,10 +28,10 @@ from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
+from locomo_assets_tests.browser.graphql import MEASURED, Ui, range_tags
 from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.daemon.counting import Counted, counting_standin, small_dataset
-from locomo_assets_tests.daemon.graphql import MEASURED, Ui, range_tags
 
 LIMIT = 2
 CONVERSATIONS = ("made-0", "made-1", "made-2")

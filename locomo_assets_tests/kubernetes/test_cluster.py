@@ -10,7 +10,7 @@ import pytest
 
 from locomo_assets.history import lens
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.browser.graphql import Run
+from locomo_assets_tests.browser.graphql import MEASURED, Run
 from locomo_assets_tests.kubernetes.cluster import wait_until
 from locomo_assets_tests.kubernetes.conftest import Deployment
 from locomo_assets_tests.measurement.world import DATASET, assert_told_once
@@ -145,7 +145,7 @@ def test_release_is_a_job_per_conversation(
     status = ui.until(run, *ENDED, seconds=240)
     assert status == "SUCCESS", ui.failure(run)
     ui.add_release("r1")
-    backfill = ui.backfill(partitions("r1"))
+    backfill = ui.backfill(MEASURED, partitions("r1"), {})
     pods: dict[str, str] = {}
 
     def all_seen() -> bool:
@@ -174,7 +174,10 @@ def test_deleted_pod_and_restarted_daemon_repeat_nothing(
     ui, cluster = deployment.ui, deployment.cluster
     ui.add_release("r2")
     ui.add_release("r3")
-    backfills = [ui.backfill(partitions("r2")), ui.backfill(partitions("r3"))]
+    backfills = [
+        ui.backfill(MEASURED, partitions("r2"), {}),
+        ui.backfill(MEASURED, partitions("r3"), {}),
+    ]
     killed = f"{NAMES[0]}|r2"
 
     def half_told() -> bool:
