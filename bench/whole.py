@@ -54,16 +54,26 @@ def side_by_side(source: Path, *, share: float) -> list[Figure]:
         calls = calls_of(ours.lens_path)
         path_s = critical_path_s(work)
         measuring_s = calls.last_at - calls.first_at
-        size = f"{work.conversations} conversations, {work.turns:,} turns, {work.questions:,} questions"
+        size = f"{work.conversations} conversations, {work.turns:,} turns, "
+        size += f"{work.questions:,} questions"
         return [
             Figure("whole/reference", reference_s, "s", size),
             Figure("whole/ours", ours.wall_s, "s", f"{size}, {calls.count:,} requests"),
             Figure("whole/ratio", reference_s / ours.wall_s, "×", f"goal ≥ {GOAL_RATIO:g}"),
-            Figure("whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"),
+            Figure(
+                "whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"
+            ),
             Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
-            Figure("whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"),
+            Figure(
+                "whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"
+            ),
             Figure("whole/CPU of ours", ours.used.cpu_s, "s", "all of the process"),
-            Figure("whole/CPU of the stand-in", server.used.cpu_s, "s", "the other side of the same 2 cores"),
+            Figure(
+                "whole/CPU of the stand-in",
+                server.used.cpu_s,
+                "s",
+                "the other side of the same 2 cores",
+            ),
         ]
 
 

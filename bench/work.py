@@ -42,7 +42,9 @@ def cut(source: Path, target: Path, *, share: float, copies: int = 1) -> Work:
         for copy in range(copies):
             name = conversation["sample_id"] + (f"-{copy}" if copies > 1 else "")
             without = [{**one, "evidence": []} for one in chosen] if share < 1 else chosen
-            made.append({**conversation, "sample_id": name, "conversation": sessions, "qa": without})
+            made.append(
+                {**conversation, "sample_id": name, "conversation": sessions, "qa": without}
+            )
             turns, questions = turns + kept, questions + len(chosen)
         longest = max(longest, kept)
     target.write_text(json.dumps(made))
