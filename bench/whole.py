@@ -22,7 +22,7 @@ _CHUNKS = 8
 _WIDE = {"LOCOMO_MAX_MESSAGES_IN_FLIGHT": "32", "LOCOMO_MAX_VERDICTS_IN_FLIGHT": "32"}
 
 
-def critical_path_s(work: Work, latencies: StandinSettings = LATENCIES) -> float:
+def critical_path_s(work: Work, latencies: StandinSettings) -> float:
     """The longest conversation's turns in order, then one question and one verdict.
 
     A turn's share is its message and the forming of its memory, which the next one waits for.
@@ -32,11 +32,13 @@ def critical_path_s(work: Work, latencies: StandinSettings = LATENCIES) -> float
     return (work.longest * turn_ms + question_ms + latencies.verdict_latency_ms) / 1000
 
 
-def side_by_side(source: Path, *, share: float) -> list[Figure]:
+def side_by_side(
+    source: Path, *, share: float, copies: int = 1, latencies: StandinSettings = LATENCIES
+) -> list[Figure]:
     """Wall seconds of both ways, their ratio, and the critical path's share."""
     with tempfile.TemporaryDirectory() as folder:
-        work = cut(source, Path(folder) / "work.json", share=share)
-        with served() as server:
+        work = cut(source, Path(folder) / "work.json", share=share, copies=copies)
+        with served(latencies) as server:
             client = SequentialClient(server.root)
             start = time.perf_counter()
             client.measure(work.path)
@@ -44,7 +46,7 @@ def side_by_side(source: Path, *, share: float) -> list[Figure]:
             client.close()
         if (client.turns, client.verdicts) != (work.turns, work.questions):
             raise AssertionError(f"the reference did {client.turns} turns of {work.turns}")
-        with served() as server:
+        with served(latencies) as server:
             ours = run(
                 Path(folder) / "home",
                 ["--dataset", str(work.path), "--release", "r1"],
@@ -52,7 +54,7 @@ def side_by_side(source: Path, *, share: float) -> list[Figure]:
                 **_WIDE,
             )
         calls = calls_of(ours.lens_path)
-        path_s = critical_path_s(work)
+        path_s = critical_path_s(work, latencies)
         measuring_s = calls.last_at - calls.first_at
         size = f"{work.conversations} conversations, {work.turns:,} turns, "
         size += f"{work.questions:,} questions"
@@ -60,6 +62,7 @@ def side_by_side(source: Path, *, share: float) -> list[Figure]:
             Figure("whole/reference", reference_s, "s", size),
             Figure("whole/ours", ours.wall_s, "s", f"{size}, {calls.count:,} requests"),
             Figure("whole/ratio", reference_s / ours.wall_s, "×", f"goal ≥ {GOAL_RATIO:g}"),
+            Figure("whole/ratio without start and report", reference_s / measuring_s, "×"),
             Figure(
                 "whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"
             ),
