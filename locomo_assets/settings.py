@@ -110,6 +110,20 @@ class Settings(BaseSettings):
         description="How many votes the model gives on each answer, an odd number: more than half "
         "decide; each is paid for",
     )
+    judge_mode: Literal["direct", "batch"] = Field(
+        default="direct",
+        validation_alias="LOCOMO_JUDGE_MODE",
+        description="`direct`: a call for each verdict; `batch`: one batch a conversation, at half "
+        "the price and within 24 hours",
+    )
+    judge_batch_wait_minutes: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_JUDGE_BATCH_WAIT_MINUTES",
+        description="How long a run waits for the judge's batches before it ends; a later run "
+        "collects them",
+    )
     prices: Path | None = Field(
         default=None,
         validation_alias="LOCOMO_PRICES",

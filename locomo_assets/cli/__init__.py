@@ -31,8 +31,9 @@ def main() -> None:
     except (LocomoError, OSError) as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code if isinstance(error, LocomoError) else 1)
+        known = error if isinstance(error, LocomoError) else LocomoError
+        print(f"{known.prefix}: {error}", file=sys.stderr)
+        sys.exit(known.exit_code)
     except Exception as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise

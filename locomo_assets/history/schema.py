@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -185,8 +185,10 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("input_tokens", _I64),
         ("output_tokens", _I64),
         ("cost_usd", _F64),
-        ("latency_ms", _F64),
+        ("latency_ms", _F64),  # null where a batch gave it
         ("judged_at", _TIME),
+        ("asked_by", _STR),  # direct, batch; null where nothing was asked, and before version 3
+        ("batch_id", _STR),  # the judge's server's
     ),
     # what a release's judge made of answers whose verdict is known; the conversation is null
     "canary_verdicts": (
@@ -244,6 +246,15 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
+    # what must be remembered of batches of verdicts to go on after a kill
+    "judge_batches": (
+        ("token", _STR),  # our own name of the batch, in its metadata at the server
+        ("event", _STR),  # intended, created, never_created, collected
+        ("batch_id", _STR),
+        ("fingerprints", _STRS),  # intended: of the verdicts asked for
+        ("status", _STR),  # collected: completed, failed, expired, cancelled, gone
+        ("noted_at", _TIME),
+    ),
 }
 
 TABLES: dict[str, pa.Schema] = {
@@ -263,7 +274,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "ingest_journal",
     ),
     "answers": ("answers", "retrieved_memories", "calls"),
-    "judgements": ("judgements", "calls"),
+    "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
     "imported_results": (
         "imported_files",

@@ -22,7 +22,11 @@ from locomo_assets.backboard.retrying import parse_retry_after
 # What the `openai` package itself waits at most when told to.
 _LONGEST_PAUSE_S = 60.0
 
-_MODEL_PATH = re.compile(r"/models/.+$")
+_IDS = (
+    (re.compile(r"^/models/.+$"), "/models/{model}"),
+    (re.compile(r"^/files/[^/]+"), "/files/{file}"),
+    (re.compile(r"^/batches/[^/]+"), "/batches/{batch}"),
+)
 
 
 class RecordingClient(httpx2.AsyncClient):
@@ -51,7 +55,9 @@ class RecordingClient(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
         """As httpx2's, and then a `CallRecord`."""
         path = request.url.path.removeprefix(self._base_path)
-        endpoint = f"{request.method} {_MODEL_PATH.sub('/models/{model}', path)}"
+        for found, template in _IDS:
+            path = found.sub(template, path)
+        endpoint = f"{request.method} {path}"
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()

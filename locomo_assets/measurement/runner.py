@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.asking import answer_questions
+from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.calibrating import judge_canaries
 from locomo_assets.measurement.ingesting import ingest_conversation
@@ -45,14 +46,19 @@ def told_once(failures: Sequence[Failed]) -> str:
     """The failures in one line: each cause once, behind the conversations that it stopped."""
     stopped: dict[tuple[str, str], list[Failed]] = {}
     for failed in failures:
-        # Their sums differ by what was under way; the limit is one.
-        is_limit = isinstance(failed.error, BudgetReachedError)
-        cause = BudgetReachedError.__name__ if is_limit else str(failed.error)
+        # Their sums differ by what was under way, and their batches; the cause is one.
+        is_one = isinstance(failed.error, BudgetReachedError | BatchPendingError)
+        cause = type(failed.error).__name__ if is_one else str(failed.error)
         stopped.setdefault((failed.asset, cause), []).append(failed)
     return "; ".join(
-        f"{', '.join(one.order.conversation for one in same)} at {asset}: {same[-1].error}"
+        f"{', '.join(one.order.conversation for one in same)} at {asset}: {_one_error(same)}"
         for (asset, _), same in stopped.items()
     )
+
+
+def _one_error(same: Sequence[Failed]) -> Exception:
+    pending = [one.error for one in same if isinstance(one.error, BatchPendingError)]
+    return BatchPendingError.together(pending) if pending else same[-1].error
 
 
 async def measure(

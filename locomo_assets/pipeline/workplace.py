@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
+    from locomo_assets.measurement.batching import Batching
     from locomo_assets.measurement.forecast import Usage
     from locomo_assets.prices import PriceTable
 
@@ -68,7 +69,7 @@ class Workplace:
             budget = self._budget(store, orders)
             client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
-            judge = await stack.enter_async_context(self._judge(prices, limits, budget))
+            judge, batching = await stack.enter_async_context(self._judge(prices, limits, budget))
             if budget is not None:
                 answer = self._expected_answer(store, orders)
                 self._price(budget, prices, system, judge, answer)
@@ -90,6 +91,7 @@ class Workplace:
                 ),
                 prices=prices,
                 run_id=run_id,
+                batching=batching,
                 progress=self.progress,
             )
 
@@ -135,24 +137,29 @@ class Workplace:
         judge: "Judge",
         answer: "Usage",
     ) -> None:
-        from locomo_assets.backboard.budget import ANSWER, VERDICT
+        from locomo_assets.backboard.budget import ANSWER, BATCHED_VERDICT, VERDICT
         from locomo_assets.measurement.forecast import ASSUMED_VERDICT
 
         identity = judge.identity
+        is_batch = self.settings.judge_mode == "batch"
         paid = (
-            (ANSWER, system, self.settings.llm_model, answer),
-            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT),
+            (ANSWER, system, self.settings.llm_model, answer, False),
+            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT, False),
+            (BATCHED_VERDICT, identity.system, identity.model, ASSUMED_VERDICT, True),
         )
-        for kind, who, model, one in paid:
+        for kind, who, model, one, batch in paid:
             if who in FREE_SYSTEMS:
                 continue
-            expected = prices.cost_usd(model, round(one.input_tokens), round(one.output_tokens))
-            if expected is None:
+            cost_usd = partial(prices.cost_usd, model, batch=batch)
+            expected = cost_usd(round(one.input_tokens), round(one.output_tokens))
+            if expected is not None:
+                budget.price(kind, cost_usd, expected)
+            elif is_batch or not batch:
+                what = "price in a batch (batch_factor)" if batch else "price"
                 raise UnpricedError(
-                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no price; add it to a table "
+                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no {what}; add it to a table "
                     "of your own (LOCOMO_PRICES), or unset the limit"
                 )
-            budget.price(kind, partial(prices.cost_usd, model), expected)
 
     @asynccontextmanager
     async def client(
@@ -190,15 +197,16 @@ class Workplace:
     @asynccontextmanager
     async def _judge(
         self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
-    ) -> AsyncIterator["Judge"]:
+    ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
         chosen = self.settings
         if chosen.openai_api_key is None:
             from locomo_assets.judging.lexical import LexicalJudge
 
-            yield LexicalJudge()
+            yield LexicalJudge(), None
             return
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.judging.votes import VotingJudge
+        from locomo_assets.measurement.batching import Batching
 
         async with LLMJudge.connect(
             api_key=chosen.openai_api_key.get_secret_value(),
@@ -210,7 +218,14 @@ class Workplace:
             limits=limits,
             budget=budget,
         ) as judge:
-            yield VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge
+            yield (
+                VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
+                Batching(
+                    judge.batches(chosen.judge_votes),
+                    wanted=chosen.judge_mode == "batch",
+                    wait_s=chosen.judge_batch_wait_minutes * 60.0,
+                ),
+            )
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)

@@ -7,6 +7,7 @@ COMMENT ON TABLE releases IS 'Releases registered: by a person, by a release fee
 COMMENT ON TABLE ingestions IS 'One row per ingestion of a conversation: counts, times, assistant';
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
 COMMENT ON TABLE ingest_journal IS 'How each ingestion began and went on: assistant, threads, resumptions';
+COMMENT ON TABLE judge_batches IS 'How each batch of verdicts began and ended: fingerprints asked for, batch, status';
 COMMENT ON TABLE memory_operations IS 'What became of each turn''s memory operation, and the memories it made';
 COMMENT ON TABLE memories IS 'What the service remembered after ingestion';
 COMMENT ON TABLE answers IS 'Every answer of every attempt; current_answers has those that count';

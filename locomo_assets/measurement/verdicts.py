@@ -1,0 +1,89 @@
+"""What is to be judged, and the rows that come of it.
+
+Here: one answer beside its question and gold answer, what its verdict depends on, and the row of
+each way to have one. Which way is taken is `judging`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from locomo_assets.judging.batches import Case
+from locomo_assets.judging.judge import JudgeIdentity, Judgement
+from locomo_assets.locomo.model import Question
+from locomo_assets.measurement.identity import fingerprint
+from locomo_assets.measurement.reusing import COPIED
+from locomo_assets.measurement.rows import Row
+
+_NOT_MENTIONED = "Not mentioned in the conversation"
+
+
+@dataclass(frozen=True)
+class Due:
+    """An answer (a row of `answers`) whose verdict is due, by this judge."""
+
+    question: Question
+    answer: Row
+    judge: JudgeIdentity
+
+    @cached_property
+    def case(self) -> Case:
+        """What the judge is shown."""
+        gold = self.question.gold_answer or ""
+        if self.question.category == 5:
+            # Right is to decline: what the speaker never said can't be known.
+            gold = self.question.gold_answer or _NOT_MENTIONED
+        return Case(self.question.question, gold, str(self.answer["answer"]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all that the verdict depends on."""
+        case = self.case
+        return fingerprint(
+            {
+                "question": case.question,
+                "gold": case.gold_answer,
+                "answer": self.answer["answer"],
+                "judge": self.judge.digest(),
+            }
+        )
+
+    @property
+    def is_answered(self) -> bool:
+        return bool(self.answer["outcome"] == "answered")
+
+    def unanswered(self) -> dict[str, Any]:
+        """The row where there is nothing to judge."""
+        reason = self.answer["reason"]
+        return {**self._row(), "verdict": "unanswered", "reason": reason, "cost_usd": 0.0}
+
+    def reused(self, known: Row) -> dict[str, Any]:
+        """The row where an equal verdict was paid for before."""
+        return {
+            **self._row(),
+            **{name: known.get(name) for name in COPIED},
+            "reused_from_judgement_id": known["judgement_id"],
+            "cost_usd": 0.0,
+        }
+
+    def judged(self, judgement: Judgement, batch_id: str | None = None) -> dict[str, Any]:
+        """The row of a verdict that was asked for, by a batch or at once."""
+        return {
+            **self._row(),
+            **judgement.row(),
+            "asked_by": "batch" if batch_id else "direct",
+            "batch_id": batch_id,
+        }
+
+    def _row(self) -> dict[str, Any]:
+        return {
+            "fingerprint": self.fingerprint,
+            "answer_id": self.answer["answer_id"],
+            "ingestion_id": self.answer["ingestion_id"],
+            "question_index": self.question.question_index,
+            "category": self.question.category,
+            "question_protocol": self.answer["question_protocol"],
+            **self.judge.row(),
+            "judged_at": datetime.now(UTC),
+        }
