@@ -36,7 +36,7 @@ from locomo_assets.measurement.stages import (
 )
 from locomo_assets.measurement.verdicts import Due
 
-_ASSET = "judgements"
+ASSET = "judgements"
 
 
 async def judge_answers(bench: Bench, order: Order) -> StageReport:
@@ -60,7 +60,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
             "question protocol; materialize answers first"
         )
     bench.progress.add(verdicts_to_do=len(wanted))
-    lineage = bench.lineage(_ASSET, order, sha256)
+    lineage = bench.lineage(ASSET, order, sha256)
     if _missing(bench, order, ground, wanted):
         async with leased(bench.store.storage, lineage):
             # Whoever held the lease until now may have judged them.
@@ -69,16 +69,14 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
                 bench.progress.add(verdicts=len(wanted) - len(missing))
                 return await _judge(bench, order, ground, missing, wanted=len(wanted))
     bench.progress.add(verdicts=len(wanted))
-    return StageReport(
-        _ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0}
-    )
+    return StageReport(ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0})
 
 
 def _missing(bench: Bench, order: Order, ground: Ground, wanted: Sequence[Due]) -> list[Due]:
     """Those without a stored verdict, and those whose new verdict a batch already owes."""
     if order.force:
         return list(wanted)
-    judged = {row["answer_id"] for row in _stored_verdicts(bench, order)}
+    judged = {row["answer_id"] for row in stored_verdicts(bench, order)}
     owed = {one for batch in _open_batches(bench, order, ground) for one in batch.fingerprints}
     return [
         due
@@ -87,29 +85,35 @@ def _missing(bench: Bench, order: Order, ground: Ground, wanted: Sequence[Due]) 
     ]
 
 
-def _print(bench: Bench, ground: Ground) -> str:
+def verdicts_print(bench: Bench, ground: Ground) -> str:
+    """The fingerprint of verdicts on these answers by today's judge."""
     return fingerprint({"ingestion": ground.basis, "judge": bench.judge.identity.digest()})
 
 
 def _open_batches(bench: Bench, order: Order, ground: Ground) -> list[OpenBatch]:
     if bench.batching is None:
         return []
-    return open_batches(bench.store, left_behind(bench.store, _ASSET, order, _print(bench, ground)))
+    return open_batches(
+        bench.store, left_behind(bench.store, ASSET, order, verdicts_print(bench, ground))
+    )
 
 
 async def _judge(
     bench: Bench, order: Order, ground: Ground, missing: Sequence[Due], *, wanted: int
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = _print(bench, ground)
-    left = left_behind(bench.store, _ASSET, order, print_)
+    print_ = verdicts_print(bench, ground)
+    left = left_behind(bench.store, ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
-    judged = {row["answer_id"] for row in _settled(earlier)}
+    # What this run was refused ahead is not asked for twice.
+    ahead = {row["answer_id"] for row in earlier if row["run_id"] == bench.run_id}
+    ahead &= {due.answer["answer_id"] for due in missing}
+    judged = ahead | {row["answer_id"] for row in _settled(earlier)}
     to_judge = [due for due in missing if due.answer["answer_id"] not in judged]
     bench.progress.add(verdicts=len(missing) - len(to_judge))
-    lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
+    lineage = bench.lineage(ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
-    stored = [] if order.force else _stored_verdicts(bench, order)
+    stored = [] if order.force else stored_verdicts(bench, order)
     by_content = verdicts_by_content(bench, order, [*stored, *_settled(earlier)])
     rows: list[Row] = []
 
@@ -143,7 +147,7 @@ async def _judge(
     )
     verdicts = [row["verdict"] for answer_id, row in counting.items() if answer_id in asked]
     return StageReport(
-        _ASSET,
+        ASSET,
         attempt.attempt_id,
         {
             "verdicts": wanted,
@@ -154,7 +158,8 @@ async def _judge(
             },
             "cost_usd": sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
             "judge": identity.name,
-            "verdicts_of_killed_runs": len(missing) - len(to_judge),
+            "verdicts_ahead": len(ahead),
+            "verdicts_of_killed_runs": len(missing) - len(to_judge) - len(ahead),
             "requests": len(calls),
         },
     )
@@ -187,14 +192,13 @@ class _Asking:
         """`known`: verdicts by fingerprint that need not be asked for; `left`: open batches."""
         located = await self._batch_run.located(left) if self._batch_run else []
         owed = {one for batch in located for one in batch.fingerprints}
-        by_batch = self._bench.batching is not None and self._bench.batching.wanted
         direct: list[Due] = []
         for due in dues:
             if not due.is_answered:
                 self._keep(due, due.unanswered())
             elif due.fingerprint in known and due.fingerprint not in owed:
                 self._keep(due, due.reused(known[due.fingerprint]))
-            elif by_batch or due.fingerprint in owed:
+            elif self._bench.by_batch or due.fingerprint in owed:
                 self._by_batch.setdefault(due.fingerprint, []).append(due)
             else:
                 direct.append(due)
@@ -234,10 +238,10 @@ def _settled(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if _is_settled(row)]
 
 
-def _stored_verdicts(bench: Bench, order: Order) -> list[Row]:
+def stored_verdicts(bench: Bench, order: Order) -> list[Row]:
     """The settled verdicts by today's judge."""
     markers = bench.store.markers(
-        asset=_ASSET, release=order.release, conversation=order.conversation
+        asset=ASSET, release=order.release, conversation=order.conversation
     )
     markers = [marker for marker in markers if is_by(marker, bench.judge.identity)]
     return _settled(bench.store.read("judgements", markers).to_pylist())
