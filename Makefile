@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills chaos check deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: run test test-kills chaos bench check deploy-check image test-images test-kubernetes dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
@@ -16,6 +16,10 @@ test-kills: .venv/test  ## A hundred killed writers of the history
 LOCOMO10 ?= ../shared/data/locomo10.json
 chaos: .venv/test  ## Twenty killed runs over the whole of LOCOMO10, against a faulty stand-in
 	$(BIN)/python -m locomo_assets_tests.chaos $(LOCOMO10)
+
+BENCH_SHARE ?= 0.1
+bench: .venv/test  ## Speed, memory, scale, as ratios (BENCH_SHARE=1: whole conversations; BENCH="--only whole")
+	$(BIN)/python -m bench $(LOCOMO10) --share $(BENCH_SHARE) $(BENCH)
 
 check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff check .

@@ -1,127 +1,161 @@
-"""Trend queries over many runs: `python bench/history.py --runs 1000`.
+"""The history's speed: commits, writers side by side, and the trend queries as it grows.
 
-Makes a synthetic history in a throw-away folder (the store's own attempts, ten conversations of
-154 questions a run, answers of 40 words, ten memories retrieved for each and traced to turns),
-publishes the lens, and times each query: median of seven, warm. The same group-by on one bare
-DuckDB table of the verdicts stands beside them.
+Here: the store and the lens over `synthetic` histories of several sizes, each size the last one
+and more. Queries: median of seven, warm; beside them the same SQL on one bare DuckDB table that
+holds just what the query reads.
 """
 
-import argparse
 import random
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
 
+from bench.figures import Figure
+from bench.synthetic import commit_conversation, commit_dataset, commit_run
 from locomo_assets.history import lens
-from locomo_assets.history.lineage import Lineage
-from locomo_assets.history.store import Attempt, HistoryStore
+from locomo_assets.history.store import HistoryStore
 
-QUESTIONS = 154
-CONVERSATIONS = 10
-ANSWER_WORDS = 40
-RETRIEVED = 10
-VOCABULARY = [f"word{number}" for number in range(5000)]
+GOAL_MS, GOAL_BARE = 100.0, 2.0
+WRITERS = 10
+
+_CELLS = "SELECT release, category, avg((verdict = 'correct')::INT) FROM {} GROUP BY ALL"
 QUERIES = {
     "accuracy by release × category": (
         "SELECT release, category, accuracy FROM accuracy_by_category"
     ),
-    "accuracy_trend": "SELECT * FROM accuracy_trend WHERE category IS NULL",
+    "accuracy trend": "SELECT * FROM accuracy_trend WHERE category IS NULL",
     "flips of two releases": "SELECT * FROM flips('r0', 'r1')",
     "cost by month": "SELECT * FROM cost_by_month",
     "scores by release": "SELECT * FROM scores_by_release",
-    "group-by on all current verdicts": (
-        "SELECT release, category, avg((verdict = 'correct')::INT) FROM current_judgements "
-        "GROUP BY ALL"
+    "group-by on all current verdicts": _CELLS.format("current_judgements"),
+}
+"""What people ask for most. The first four have a bare form to be compared with."""
+
+_BARE = {
+    "accuracy by release × category": ("verdicts", _CELLS.format("verdicts")),
+    "accuracy trend": (
+        "verdicts",
+        "SELECT release, avg((verdict = 'correct')::INT) FROM verdicts GROUP BY ALL",
     ),
+    "flips of two releases": (
+        "verdicts",
+        "SELECT * FROM (FROM verdicts WHERE release = 'r0') AS a JOIN (FROM verdicts WHERE "
+        "release = 'r1') AS b USING (conversation, question_index) WHERE a.verdict <> b.verdict",
+    ),
+    "cost by month": (
+        "costs",
+        "SELECT date_trunc('month', started_at), sum(cost_usd) FROM costs GROUP BY ALL",
+    ),
+    "group-by on all current verdicts": ("verdicts", _CELLS.format("verdicts")),
+}
+_TABLES = {
+    "verdicts": "SELECT release, conversation, question_index, category, verdict "
+    "FROM current_judgements",
+    "costs": "SELECT release, service, started_at, cost_usd FROM calls",
 }
 
 
-def _begin(store: HistoryStore, asset: str, release: str | None, conversation: str) -> Attempt:
-    return store.begin(
-        Lineage(
-            asset=asset,
-            run_id=f"run-{release}",
-            release=release,
-            conversation=conversation,
-            code_version="bench",
-            dataset_sha256="bench",
-            system="synthetic",
-        )
-    )
+def growing(sizes: Sequence[int]) -> list[Figure]:
+    """Everything at each number of runs, smallest first, and how it grew."""
+    dice = random.Random(1)
+    with tempfile.TemporaryDirectory() as folder:
+        store = HistoryStore.open((Path(folder) / "history").as_uri())
+        commit_dataset(store, dice)
+        figures, runs = [], 0
+        for size in sizes:
+            while runs < size:
+                commit_run(store, dice, f"r{runs}")
+                runs += 1
+            figures += _at(store, dice, Path(folder) / "history.duckdb", size)
+            runs += 1  # the one that `_at` refreshes by
+    return figures + _grew(figures, sizes)
 
 
-def _commit_questions(store: HistoryStore, dice: random.Random, conversation: str) -> None:
-    attempt = _begin(store, "locomo_dataset", None, conversation)
-    questions = [
-        {
-            "question_index": index,
-            "category": 1 + index % 4,
-            "question": f"question {index}",
-            "gold_answer": " ".join(dice.choices(VOCABULARY, k=5)),
-            "evidence": [f"D1:{index}"],
-        }
-        for index in range(QUESTIONS)
+def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list[Figure]:
+    name = f"{size} runs"
+    made_s = lens.rebuild(store, path).duration_s
+    commit_run(store, dice, f"r{size}")
+    refreshed_s = lens.refresh(store, path).duration_s
+    figures = [
+        Figure(f"{name}/lens from nothing", made_s, "s"),
+        Figure(f"{name}/lens after one more run", refreshed_s, "s"),
     ]
-    attempt.append("questions", questions)
-    attempt.commit()
+    with lens.open_read_only(path) as connection, duckdb.connect() as bare:
+        for table, sql in _TABLES.items():
+            bare.register("rows_of_lens", connection.sql(sql).to_arrow_table())
+            bare.execute(f"CREATE TABLE {table} AS FROM rows_of_lens")
+            bare.unregister("rows_of_lens")
+        for query, sql in QUERIES.items():
+            ours_ms = _median_ms(connection, sql)
+            note = f"goal < {GOAL_MS:g} ms"
+            if query in _BARE:
+                bare_ms = _median_ms(bare, _BARE[query][1])
+                note += f"; bare table {bare_ms:.1f} ms, ratio {ours_ms / bare_ms:.2f}"
+            figures.append(Figure(f"{name}/{query}", ours_ms, "ms", note))
+    return figures
 
 
-def _commit(store: HistoryStore, dice: random.Random, release: str, conversation: str) -> None:
-    now = datetime.now(UTC)
-    call = {"endpoint": "POST /bench", "status": 200, "cost_usd": 0.001, "started_at": now}
-    ingestion_id = f"{release}/{conversation}"
-    ingested = _begin(store, "ingested_memories", release, conversation)
-    ingested.append(
-        "memory_operations",
-        [
-            {"ingestion_id": ingestion_id, "dia_id": f"D1:{turn}", "memory_ids": [f"m{turn}"]}
-            for turn in range(QUESTIONS)
-        ],
-    )
-    ingested.commit()
-    for asset in ("answers", "judgements"):
-        attempt = _begin(store, asset, release, conversation)
-        rows: list[dict[str, object]] = []
-        for index in range(QUESTIONS):
-            common: dict[str, object] = {
-                "answer_id": f"{release}/{conversation}/{index}",
-                "question_index": index,
-                "category": 1 + index % 4,
-                "question_protocol": "isolated",
-            }
-            if asset == "answers":
-                rows.append(
-                    common
-                    | {
-                        "outcome": "answered",
-                        "question": f"question {index}",
-                        "answer": " ".join(dice.choices(VOCABULARY, k=ANSWER_WORDS)),
-                        "ingestion_id": ingestion_id,
-                        "memory_mode": "Readonly",
-                        "retrieved": RETRIEVED,
-                        "latency_ms": dice.uniform(50, 900),
-                        "asked_at": now,
-                    }
-                )
-            else:
-                verdict = "correct" if dice.random() < 0.85 else "wrong"
-                judged: dict[str, object] = {"judge": "bench", "verdict": verdict, "judged_at": now}
-                identity = {"judgement_id": f"j/{release}/{conversation}/{index}"}
-                rows.append(common | judged | identity)
-        attempt.append(asset, rows)
-        if asset == "answers":
-            retrieved = [
-                {"answer_id": row["answer_id"], "rank": rank, "memory_id": f"m{memory}"}
-                for row in rows
-                for rank, memory in enumerate(dice.sample(range(QUESTIONS), RETRIEVED), start=1)
-            ]
-            attempt.append("retrieved_memories", retrieved)
-        attempt.append("calls", [{"service": asset, **call} for _ in range(QUESTIONS)])
-        attempt.commit()
+def _grew(figures: Sequence[Figure], sizes: Sequence[int]) -> list[Figure]:
+    """From the smallest to the largest size, each time's growth over the data's."""
+    value = {one.name: one.value for one in figures}
+    least, most = min(sizes), max(sizes)
+    topics = ["lens from nothing", *QUERIES]
+    return [
+        Figure(
+            f"growth/{topic}",
+            value[f"{most} runs/{topic}"] / value[f"{least} runs/{topic}"] / (most / least),
+            "",
+            f"{least} to {most} runs; 1 grows as the data does",
+        )
+        for topic in topics
+    ]
+
+
+def committing() -> list[Figure]:
+    """A conversation's three attempts: one writer, and ten processes at once."""
+    dice = random.Random(2)
+    with tempfile.TemporaryDirectory() as folder:
+        url = (Path(folder) / "history").as_uri()
+        store = HistoryStore.open(url)
+        times = []
+        for number in range(11):
+            start = time.perf_counter()
+            commit_conversation(store, dice, "r1", f"alone-{number}")
+            times.append(time.perf_counter() - start)
+        alone_s = statistics.median(times[1:])
+        with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:
+            list(pool.map(_warm, range(WRITERS), chunksize=1))
+            start = time.perf_counter()
+            list(pool.map(_write, [url] * WRITERS * 5, range(WRITERS * 5), chunksize=5))
+            together_s = (time.perf_counter() - start) / (WRITERS * 5)
+        committed = len(store.markers(asset="judgements", release="together"))
+        if committed != WRITERS * 5:
+            raise AssertionError(f"{committed} of {WRITERS * 5} commits are there")
+    return [
+        Figure("commit/one writer", 1000 * alone_s, "ms", "154 answers, verdicts, 1,540 memories"),
+        Figure("commit/ten writers", 1000 * together_s, "ms", "wall time a commit"),
+        Figure(
+            "commit/ten ÷ one",
+            together_s / alone_s,
+            "",
+            "below 1: writers don't wait for each other",
+        ),
+    ]
+
+
+def _warm(_: int) -> None:
+    time.sleep(0.5)
+
+
+def _write(url: str, number: int) -> None:
+    store = HistoryStore.open(url)
+    commit_conversation(store, random.Random(number), "together", f"writer-{number}")
 
 
 def _median_ms(connection: duckdb.DuckDBPyConnection, sql: str) -> float:
@@ -131,42 +165,3 @@ def _median_ms(connection: duckdb.DuckDBPyConnection, sql: str) -> float:
         connection.execute(sql).fetchall()
         times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[1:])
-
-
-def main() -> None:
-    """Prints one line a query, and the bare table's figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
-    runs = parser.parse_args().runs
-    dice = random.Random(1)
-    with tempfile.TemporaryDirectory() as folder:
-        store = HistoryStore.open((Path(folder) / "history").as_uri())
-        start = time.perf_counter()
-        for conversation in range(CONVERSATIONS):
-            _commit_questions(store, dice, f"conv-{conversation}")
-        for run in range(runs):
-            for conversation in range(CONVERSATIONS):
-                _commit(store, dice, f"r{run}", f"conv-{conversation}")
-        print(f"{runs} runs committed in {time.perf_counter() - start:.1f} s")
-        path = Path(folder) / "history.duckdb"
-        print(f"lens made from nothing in {lens.rebuild(store, path).duration_s:.1f} s")
-        for conversation in range(CONVERSATIONS):
-            _commit(store, dice, "r-next", f"conv-{conversation}")
-        print(f"lens refreshed by one run in {lens.refresh(store, path).duration_s:.2f} s")
-        with lens.open_read_only(path) as connection:
-            for name, sql in QUERIES.items():
-                print(f"{name:<34} {_median_ms(connection, sql):8.1f} ms")
-            rows = connection.sql(
-                "SELECT release, category, verdict FROM current_judgements"
-            ).to_arrow_table()
-        with duckdb.connect() as bare:
-            bare.register("arrow_rows", rows)
-            bare.execute("CREATE TABLE verdicts AS FROM arrow_rows")
-            sql = QUERIES["group-by on all current verdicts"]
-            sql = sql.replace("current_judgements", "verdicts")
-            print(f"{'the same on a bare table':<34} {_median_ms(bare, sql):8.1f} ms")
-            print(f"{rows.num_rows} verdicts")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,10 +2,14 @@
 
 Here: polling memory operations, one after its turn or many at the side, and giving up in time.
 An operation's failure is an outcome, counted and kept, not an error.
+
+The next turn waits for the memory of the one before it, so what a look comes too late is lost, a
+hundred times over in a conversation; and a look too early is a request for nothing. So one that
+is waited for is looked at when those before it had ended.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +26,10 @@ from locomo_assets.backboard.wire import BackboardClient
 
 # The published measurement polls every 0.2 s, later every 1 s.
 _EAGER_S, _EAGER_PAUSE_S, _LATER_PAUSE_S = 2.0, 0.2, 1.0
+_LEAST_PAUSE_S = 0.01
+
+# How much the newest operation says of the next one.
+_WEIGHT = 0.2
 
 # A status that can't be had now is no news about the operation; one that is too new may be 404.
 _NO_NEWS = (RateLimitedError, ServerFailedError, ConnectionBrokenError, NotFoundError)
@@ -49,6 +57,30 @@ class OpenOperation:
         )
 
 
+class Rhythm:
+    """When to look: at the expected end, then in pauses that grow to those of the published
+    measurement. The first operation is looked at once.
+    """
+
+    def __init__(self) -> None:
+        self._expected_s = 0.0
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds before each look at one operation; never ends."""
+        waited_s = self._expected_s
+        yield waited_s
+        step_s = max(_LEAST_PAUSE_S, self._expected_s / 10)
+        while True:
+            pause_s = min(step_s, _pause(waited_s))
+            yield pause_s
+            waited_s += pause_s
+            step_s *= 2
+
+    def ended(self, waited_s: float, unseen_s: float) -> None:
+        """One had ended when it was looked at after `waited_s`, and not yet `unseen_s` before."""
+        self._expected_s += _WEIGHT * (waited_s - unseen_s / 2 - self._expected_s)
+
+
 class OperationWatch:
     """The open operations of one ingestion; `on_ended` gets each once, ended or given up.
 
@@ -64,6 +96,7 @@ class OperationWatch:
         self._client = client
         self._time_out_s = time_out_s
         self._on_ended = on_ended
+        self._rhythm = Rhythm()
         self._open: dict[str, OpenOperation] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,15 +107,18 @@ class OperationWatch:
         self._idle.clear()
 
     async def wait(self, operation: OpenOperation) -> None:
-        """Wait for this one, at most the time-out, polling at once and then in pauses."""
+        """Wait for this one, at most the time-out, polling in the rhythm of those before it."""
         ended: EndedOperation | None = None
         with suppress(TimeoutError):
             async with asyncio.timeout(self._time_out_s):
-                begun = perf_counter()
-                while ended is None:
+                begun = seen = perf_counter()
+                for pause_s in self._rhythm.pauses():
+                    await asyncio.sleep(pause_s)
+                    before, seen = seen, perf_counter()
                     ended = await self._look(operation)
-                    if ended is None:
-                        await asyncio.sleep(_pause(perf_counter() - begun))
+                    if ended is not None:
+                        self._rhythm.ended(seen - begun, seen - before)
+                        break
         await self._on_ended(ended or operation.ended("timed_out"))
 
     async def sweep(self) -> None:

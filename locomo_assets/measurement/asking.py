@@ -35,9 +35,12 @@ _TABLES = ("retrieved_memories", "answers")
 """In the order in which they are saved: an answer never before what it rests on."""
 
 
-async def answer_questions(bench: Bench, order: Order) -> StageReport:
+async def answer_questions(
+    bench: Bench, order: Order, on_saved: Callable[[Sequence[Row]], None] | None = None
+) -> StageReport:
     """Asks what has no stored answer yet, and commits the answers as one attempt.
 
+    `on_saved` is told answers that are saved while others are still asked for.
     Answers that a killed run saved are gone on with; which of two answers counts is said at
     `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
     feed names another release than the order's.
@@ -55,7 +58,7 @@ async def answer_questions(bench: Bench, order: Order) -> StageReport:
             if missing:
                 bench.progress.add(questions=len(wanted) - len(missing))
                 left = left_behind(bench.store, _ASSET, order, print_)
-                phase = _Phase(bench, order, conversation, ground)
+                phase = _Phase(bench, order, conversation, ground, on_saved)
                 return await phase.run(missing, left, wanted=len(wanted))
     bench.progress.add(questions=len(wanted))
     return StageReport(
@@ -77,6 +80,7 @@ class _Phase:
     order: Order
     conversation: Conversation
     ground: Ground
+    on_saved: Callable[[Sequence[Row]], None] | None
 
     async def run(
         self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
@@ -123,7 +127,14 @@ class _Phase:
 
         with noted_calls() as calls:
             model = protocol.llm_model or ""
-            saver = Saver(attempt, _TABLES, calls=calls, prices=bench.prices, model=model)
+            saver = Saver(
+                attempt,
+                _TABLES,
+                calls=calls,
+                prices=bench.prices,
+                model=model,
+                on_saved=self._tell,
+            )
             async with saving(saver):
                 if to_ask and protocol.writes_memory:
                     await self._ask_a_copy(to_ask, earlier, keep)
@@ -152,6 +163,10 @@ class _Phase:
                 "release_check": worst(*checks) if checks else None,
             },
         )
+
+    def _tell(self, table: str, rows: Sequence[Row]) -> None:
+        if self.on_saved is not None and table == _ASSET:
+            self.on_saved(rows)
 
     async def _ask_a_copy(
         self,

@@ -80,6 +80,11 @@ class Bench:
     progress: Progress = field(default_factory=Progress)
     watch: ReleaseWatch = field(default_factory=ReleaseWatch)
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether new verdicts are asked for by batches."""
+        return self.batching is not None and self.batching.wanted
+
     def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:
         """What every row of an attempt carries."""
         return Lineage(

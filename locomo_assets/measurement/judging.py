@@ -38,7 +38,7 @@ from locomo_assets.measurement.stages import (
 )
 from locomo_assets.measurement.verdicts import Due
 
-_ASSET = "judgements"
+ASSET = "judgements"
 
 
 async def judge_answers(bench: Bench, order: Order) -> StageReport:
@@ -65,7 +65,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
             "question protocol; materialize answers first"
         )
     bench.progress.add(verdicts_to_do=len(wanted))
-    lineage = bench.lineage(_ASSET, order, sha256)
+    lineage = bench.lineage(ASSET, order, sha256)
     if _missing(bench, order, ground, gold, every=every, wanted=wanted):
         async with leased(bench.store.storage, lineage):
             # Whoever held the lease until now may have judged them.
@@ -76,9 +76,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
                 bench.progress.add(verdicts=there, verdicts_to_do=besides)
                 return await _judge(bench, order, ground, gold, missing, there=there)
     bench.progress.add(verdicts=len(wanted))
-    return StageReport(
-        _ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0}
-    )
+    return StageReport(ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0})
 
 
 def _missing(
@@ -96,7 +94,7 @@ def _missing(
     }
     judged = set()
     if not order.force:
-        judged = {row["answer_id"] for row in _stored_verdicts(bench, order, gold)}
+        judged = {row["answer_id"] for row in stored_verdicts(bench, order, gold)}
     asked = {due.answer["answer_id"] for due in wanted} - judged
     return [
         due
@@ -105,7 +103,8 @@ def _missing(
     ]
 
 
-def _print(bench: Bench, ground: Ground, gold: Gold) -> str:
+def verdicts_print(bench: Bench, ground: Ground, gold: Gold) -> str:
+    """The fingerprint of verdicts on these answers by today's judge and gold answers."""
     judge = bench.judge.identity.digest()
     return fingerprint({"ingestion": ground.basis, "judge": judge, **gold.extra()})
 
@@ -113,23 +112,26 @@ def _print(bench: Bench, ground: Ground, gold: Gold) -> str:
 def _open_batches(bench: Bench, order: Order, ground: Ground, gold: Gold) -> list[OpenBatch]:
     if bench.batching is None:
         return []
-    print_ = _print(bench, ground, gold)
-    return open_batches(bench.store, left_behind(bench.store, _ASSET, order, print_))
+    print_ = verdicts_print(bench, ground, gold)
+    return open_batches(bench.store, left_behind(bench.store, ASSET, order, print_))
 
 
 async def _judge(
     bench: Bench, order: Order, ground: Ground, gold: Gold, missing: Sequence[Due], *, there: int
 ) -> StageReport:
     identity = bench.judge.identity
-    print_ = _print(bench, ground, gold)
-    left = left_behind(bench.store, _ASSET, order, print_)
+    print_ = verdicts_print(bench, ground, gold)
+    left = left_behind(bench.store, ASSET, order, print_)
     earlier = bench.store.read("judgements", left).to_pylist()
-    judged = {row["answer_id"] for row in _settled(earlier)}
+    # What this run was refused ahead is not asked for twice.
+    ahead = {row["answer_id"] for row in earlier if row["run_id"] == bench.run_id}
+    ahead &= {due.answer["answer_id"] for due in missing}
+    judged = ahead | {row["answer_id"] for row in _settled(earlier)}
     to_judge = [due for due in missing if due.answer["answer_id"] not in judged]
     bench.progress.add(verdicts=len(missing) - len(to_judge))
-    lineage = bench.lineage(_ASSET, order, ground.dataset_sha256)
+    lineage = bench.lineage(ASSET, order, ground.dataset_sha256)
     attempt = bench.store.begin(resumable(lineage, order, print_))
-    stored = [] if order.force else _stored_verdicts(bench, order, gold)
+    stored = [] if order.force else stored_verdicts(bench, order, gold)
     by_content = verdicts_by_content(bench, order, [*stored, *_settled(earlier)])
     rows: list[Row] = []
 
@@ -164,7 +166,7 @@ async def _judge(
     )
     verdicts = [row["verdict"] for answer_id, row in counting.items() if answer_id in asked]
     return StageReport(
-        _ASSET,
+        ASSET,
         attempt.attempt_id,
         {
             "verdicts": there + len(missing),
@@ -175,7 +177,8 @@ async def _judge(
             },
             "cost_usd": sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
             "judge": gold.judge(identity),
-            "verdicts_of_killed_runs": len(missing) - len(to_judge),
+            "verdicts_ahead": len(ahead),
+            "verdicts_of_killed_runs": len(missing) - len(to_judge) - len(ahead),
             "requests": len(calls),
         },
     )
@@ -208,14 +211,13 @@ class _Asking:
         """`known`: verdicts by fingerprint that need not be asked for; `left`: open batches."""
         located = await self._batch_run.located(left) if self._batch_run else []
         owed = {one for batch in located for one in batch.fingerprints}
-        by_batch = self._bench.batching is not None and self._bench.batching.wanted
         direct: list[Due] = []
         for due in dues:
             if not due.is_answered:
                 self._keep(due, due.unanswered())
             elif due.fingerprint in known and due.fingerprint not in owed:
                 self._keep(due, due.reused(known[due.fingerprint]))
-            elif by_batch or due.fingerprint in owed:
+            elif self._bench.by_batch or due.fingerprint in owed:
                 self._by_batch.setdefault(due.fingerprint, []).append(due)
             else:
                 direct.append(due)
@@ -255,10 +257,10 @@ def _settled(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if _is_settled(row)]
 
 
-def _stored_verdicts(bench: Bench, order: Order, gold: Gold) -> list[Row]:
+def stored_verdicts(bench: Bench, order: Order, gold: Gold) -> list[Row]:
     """The settled verdicts by today's judge and gold answers."""
     markers = bench.store.markers(
-        asset=_ASSET, release=order.release, conversation=order.conversation
+        asset=ASSET, release=order.release, conversation=order.conversation
     )
     judge = bench.judge.identity
     markers = [marker for marker in markers if is_by(marker, judge) and gold.is_of(marker)]

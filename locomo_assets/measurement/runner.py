@@ -13,6 +13,7 @@ from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.logs import telling
+from locomo_assets.measurement.ahead import judging_ahead
 from locomo_assets.measurement.asking import answer_questions
 from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
@@ -26,14 +27,14 @@ from locomo_assets.measurement.stages import StageReport
 
 _log = logging.getLogger(__name__)
 
-Stage = Callable[[Bench, Order], Awaitable[StageReport]]
+Stage = Callable[..., Awaitable[StageReport]]
 
 STAGES: dict[str, Stage] = {
     "ingested_memories": ingest_conversation,
     "answers": answer_questions,
     "judgements": judge_answers,
 }
-"""Asset → the stage that makes it, in their order."""
+"""Asset → the stage that makes it, of a bench and an order; in their order."""
 
 
 CANARIES = "the judge's canaries"
@@ -86,7 +87,11 @@ async def measure(
                 if asset not in assets:
                     continue
                 try:
-                    report = await stage(bench, order)
+                    if asset == "answers" and "judgements" in assets and not bench.by_batch:
+                        async with judging_ahead(bench, order) as on_saved:
+                            report = await stage(bench, order, on_saved)
+                    else:
+                        report = await stage(bench, order)
                 except (LocomoError, OSError) as error:
                     _log.warning("%s failed: %s", asset, error)
                     started = not isinstance(error, NothingToMeasureError | LeaseTakenError)

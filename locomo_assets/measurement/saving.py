@@ -1,11 +1,12 @@
 """An attempt's rows, saved in small parts while they come.
 
-Here: when they are saved. What a killed run has saved is found again by `resuming`.
+Here: when they are saved, and who is told. What a killed run has saved is found again by
+`resuming`.
 """
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from locomo_assets.backboard.calls import CallRecord
@@ -19,7 +20,10 @@ SAVED_EVERY_S = 2.0
 
 
 class Saver:
-    """Rows on their way into an attempt. Tables are saved in the order given, calls last."""
+    """Rows on their way into an attempt. Tables are saved in the order given, calls last.
+
+    `on_saved` is told a table and its rows, in the event loop, after each save but the last.
+    """
 
     def __init__(
         self,
@@ -29,8 +33,10 @@ class Saver:
         calls: Sequence[CallRecord],
         prices: PriceTable,
         model: str,
+        on_saved: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
         self._attempt = attempt
+        self._on_saved = on_saved
         self._waiting: dict[str, list[Row]] = {table: [] for table in tables}
         self._calls = calls
         self._calls_saved = 0
@@ -44,18 +50,24 @@ class Saver:
 
     async def save(self) -> None:
         """Returns when all that was added is saved."""
-        await asyncio.to_thread(self.save_now)
+        saved = await asyncio.to_thread(self.save_now)
+        if self._on_saved is not None:
+            for table, rows in saved.items():
+                self._on_saved(table, rows)
 
-    def save_now(self) -> None:
-        """`save` that blocks, for where nothing can be awaited any more."""
+    def save_now(self) -> dict[str, list[Row]]:
+        """`save` that blocks, for where nothing can be awaited any more; what it saved."""
+        saved: dict[str, list[Row]] = {}
         with self._one_at_a_time:
             for table, waiting in self._waiting.items():
-                count = len(waiting)
-                self._attempt.append(table, waiting[:count])
-                del waiting[:count]
+                rows = waiting[:]
+                self._attempt.append(table, rows)
+                del waiting[: len(rows)]
+                saved[table] = rows
             calls = self._calls[self._calls_saved :]
             self._attempt.append("calls", call_rows(calls, self._prices, self._model))
             self._calls_saved += len(calls)
+        return saved
 
     async def save_now_and_then(self) -> None:
         """Never returns."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import accumulate, islice
 from time import perf_counter
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from locomo_assets.backboard import operations
 from locomo_assets.backboard.errors import KeyRefusedError
 from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
-from locomo_assets.backboard.operations import OpenOperation, OperationWatch
+from locomo_assets.backboard.operations import OpenOperation, OperationWatch, Rhythm
 from locomo_assets_tests.backboard.clients import quick_client
 
 TURN = IngestedTurn(1, 0, "D1:1", "t1", "m1", "op1", None, 1.0)
@@ -96,3 +97,45 @@ def test_pauses_are_those_of_the_published_measurement(monkeypatch: pytest.Monke
     monkeypatch.undo()
     pauses = [operations._pause(waited_s) for waited_s in (0.0, 1.9, 2.1, 9.0)]
     assert pauses == [0.2, 0.2, 1.0, 1.0]
+
+
+def looks_at_one_that_takes(duration_s: float, rhythm: Rhythm) -> tuple[int, float]:
+    """How many looks it takes to see its end, and how many seconds too late it is seen."""
+    before_s = 0.0
+    for count, seen_s in enumerate(accumulate(rhythm.pauses()), start=1):
+        if seen_s >= duration_s:
+            rhythm.ended(seen_s, seen_s - before_s)
+            return count, seen_s - duration_s
+        before_s = seen_s
+    raise AssertionError("pauses end")
+
+
+@pytest.mark.parametrize("duration_s", [0.02, 0.1, 0.7, 3.0])
+def test_the_rhythm_finds_how_long_operations_take(
+    duration_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    rhythm = Rhythm()
+    late = [looks_at_one_that_takes(duration_s, rhythm) for _ in range(100)][20:]
+    assert sum(seconds for _, seconds in late) / len(late) < 0.15 * duration_s + 0.01
+    assert sum(looks for looks, _ in late) / len(late) < 3.0
+
+
+def test_the_rhythm_follows_operations_that_become_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    rhythm = Rhythm()
+    for duration_s in [1.0] * 50 + [0.0] * 50:
+        _, late_s = looks_at_one_that_takes(duration_s, rhythm)
+    assert late_s < 0.01
+
+
+def test_one_that_takes_longer_than_expected_is_looked_at_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    rhythm = Rhythm()
+    for _ in range(50):
+        looks_at_one_that_takes(0.1, rhythm)
+    looks = list(accumulate(islice(rhythm.pauses(), 20)))
+    assert len([at for at in looks if at < 2.0]) <= 14
+    assert looks[-1] - looks[-2] == pytest.approx(1.0)

@@ -8,6 +8,7 @@ import pytest
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens
 from locomo_assets.measurement import runner
+from locomo_assets.measurement.ahead import OnSaved
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.releases import BadLabelError
 from locomo_assets.measurement.stages import StageReport
@@ -106,10 +107,10 @@ def test_one_conversation_fails_alone(
 ) -> None:
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: Bench, order: Order) -> StageReport:
+    async def fails(bench: Bench, order: Order, on_saved: OnSaved) -> StageReport:
         if order.conversation == "sample-1":
             raise LocomoError("the service lost sample-1")
-        return await whole(bench, order)
+        return await whole(bench, order, on_saved)
 
     monkeypatch.setitem(runner.STAGES, "answers", fails)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at answers"):

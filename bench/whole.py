@@ -1,0 +1,117 @@
+"""The whole benchmark, side by side: the reference way of working, and this project's.
+
+Here: both on a stand-in process of their own with the same latencies, on the same conversations;
+and how busy a server is kept that takes only so many requests at once.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.ours import calls_of, run
+from bench.reference import SequentialClient
+from bench.serving import LATENCIES, served
+from bench.work import Work, cut
+from locomo_assets.standin.settings import StandinSettings
+
+GOAL_RATIO, GOAL_PATH, GOAL_BUSY = 8.0, 1.15, 0.9
+
+_CHUNKS = 8
+# Room enough for each question of the longest conversation, so that the path's end is one of each.
+_WIDE = {"LOCOMO_MAX_MESSAGES_IN_FLIGHT": "32", "LOCOMO_MAX_VERDICTS_IN_FLIGHT": "32"}
+
+
+def critical_path_s(work: Work, latencies: StandinSettings) -> float:
+    """The longest conversation's turns in order, then one question and one verdict.
+
+    A turn's share is its message and the forming of its memory, which the next one waits for.
+    """
+    turn_ms = latencies.message_latency_ms + latencies.memory_delay_ms
+    question_ms = latencies.first_chunk_latency_ms + (_CHUNKS - 1) * latencies.chunk_latency_ms
+    return (work.longest * turn_ms + question_ms + latencies.verdict_latency_ms) / 1000
+
+
+def side_by_side(
+    source: Path, *, share: float, copies: int = 1, latencies: StandinSettings = LATENCIES
+) -> list[Figure]:
+    """Wall seconds of both ways, their ratio, and the critical path's share."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = cut(source, Path(folder) / "work.json", share=share, copies=copies)
+        with served(latencies) as server:
+            client = SequentialClient(server.root)
+            start = time.perf_counter()
+            client.measure(work.path)
+            reference_s = time.perf_counter() - start
+            client.close()
+        if (client.turns, client.verdicts) != (work.turns, work.questions):
+            raise AssertionError(f"the reference did {client.turns} turns of {work.turns}")
+        with served(latencies) as server:
+            ours = run(
+                Path(folder) / "home",
+                ["--dataset", str(work.path), "--release", "r1"],
+                server=server,
+                **_WIDE,
+            )
+        calls = calls_of(ours.lens_path)
+        path_s = critical_path_s(work, latencies)
+        measuring_s = calls.last_at - calls.first_at
+        size = f"{work.conversations} conversations, {work.turns:,} turns, "
+        size += f"{work.questions:,} questions"
+        return [
+            Figure("whole/reference", reference_s, "s", size),
+            Figure("whole/ours", ours.wall_s, "s", f"{size}, {calls.count:,} requests"),
+            Figure("whole/ratio", reference_s / ours.wall_s, "×", f"goal ≥ {GOAL_RATIO:g}"),
+            Figure("whole/ratio without start and report", reference_s / measuring_s, "×"),
+            Figure(
+                "whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"
+            ),
+            Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
+            Figure(
+                "whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"
+            ),
+            Figure("whole/CPU of ours", ours.used.cpu_s, "s", "all of the process"),
+            Figure(
+                "whole/CPU of the stand-in",
+                server.used.cpu_s,
+                "s",
+                "the other side of the same 2 cores",
+            ),
+        ]
+
+
+def kept_busy(source: Path, *, share: float, in_flight: int) -> list[Figure]:
+    """How much of a server's `in_flight` places questions keep busy, known or found out.
+
+    Counted from the first question's request to the last one's, both ends included.
+    """
+    limited = StandinSettings(
+        message_latency_ms=0.0,
+        first_chunk_latency_ms=150.0,
+        chunk_latency_ms=10.0,
+        max_in_flight=in_flight,
+        retry_after_s=0,
+    )
+    figures = []
+    for name, allowed in (("known", in_flight), ("found out", 4 * in_flight)):
+        with tempfile.TemporaryDirectory() as folder, served(limited) as server:
+            work = cut(source, Path(folder) / "work.json", share=share)
+            ours = run(
+                Path(folder) / "home",
+                ["--dataset", str(work.path), "--release", "r1"],
+                server=server,
+                LOCOMO_QUESTION_PROTOCOL="no-memory",
+                LOCOMO_MAX_MESSAGES_IN_FLIGHT=str(allowed),
+            )
+            calls = calls_of(ours.lens_path, "service = 'backboard' AND endpoint LIKE '%messages'")
+            busy = calls.busy_s / (in_flight * (calls.last_at - calls.first_at))
+            figures.append(
+                Figure(
+                    f"limit {name}/busy",
+                    busy,
+                    "",
+                    f"of {in_flight} in flight, {calls.count:,} requests, {calls.refused} refused; "
+                    f"goal ≥ {GOAL_BUSY:g}",
+                )
+            )
+    return figures

@@ -1,0 +1,45 @@
+"""`make bench` in small: it fails on a broken ratio, never on an absolute time.
+
+The margins are wide, because the machine may be busy with other things: a ratio is out of its
+margin where something became slower several times over.
+"""
+
+from pathlib import Path
+
+from bench import history, overhead, whole
+from bench.figures import Figure
+from locomo_assets.standin.settings import StandinSettings
+
+SAMPLE = (
+    Path(whole.__file__).parents[1] / "locomo_assets" / "locomo" / "sample" / "locomo-sample.json"
+)
+QUICK = StandinSettings(
+    message_latency_ms=30.0, first_chunk_latency_ms=120.0, verdict_latency_ms=60.0
+)
+
+
+def values(figures: list[Figure]) -> dict[str, float]:
+    return {one.name: one.value for one in figures}
+
+
+def test_side_by_side_we_are_faster_than_the_reference() -> None:
+    figures = values(whole.side_by_side(SAMPLE, share=0.2, copies=4, latencies=QUICK))
+    assert figures["whole/ratio without start and report"] > 2.0
+
+
+def test_definitions_load_in_less_than_a_few_times_dagster() -> None:
+    figures = values(overhead.loading())
+    assert figures["start/definitions beyond it"] < 3 * figures["start/import dagster"]
+
+
+def test_queries_grow_no_faster_than_the_history() -> None:
+    figures = values(history.growing((4, 16)))
+    too_steep = {
+        name: value for name, value in figures.items() if name.startswith("growth/") and value > 2.0
+    }
+    assert too_steep == {}
+
+
+def test_writers_side_by_side_do_not_wait_for_each_other() -> None:
+    figures = values(history.committing())
+    assert figures["commit/ten ÷ one"] < 3.0
