@@ -59,6 +59,9 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
 
     def draw(axes: "Axes") -> None:
         names = [row.release for row in rows]
+        if all(row.latency_p50_ms is None for row in rows):
+            _nothing(axes, "no latency is known")
+            return
         for colour, label, values in (
             (_COLOURS[0], "median", [row.latency_p50_ms for row in rows]),
             (_COLOURS[1], "95 % of answers within", [row.latency_p95_ms for row in rows]),
@@ -77,11 +80,19 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
 
     def draw(axes: "Axes") -> None:
         known = [(row.release, row.cost_usd) for row in rows if row.cost_usd is not None]
+        if not known:
+            _nothing(axes, "no cost is known")
+            return
         axes.bar([n for n, _ in known], [v for _, v in known], color=_COLOURS[2], width=0.5)
         axes.set(ylabel="USD")
         axes.set_ylim(bottom=0)
 
     return _figure(draw, legend=False)
+
+
+def _nothing(axes: "Axes", said: str) -> None:
+    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
+    axes.set(xticks=[], yticks=[])
 
 
 def svg(figure: "Figure", title: str) -> str:
