@@ -51,7 +51,7 @@ class Loop:
             found = look()
             if found:
                 return found
-            time.sleep(0.3)
+            time.sleep(0.7)
         raise AssertionError(f"never came: {what}\n{self.log.read_text()[-6000:]}")
 
     def ticks(self, sensor: str) -> list[InstigatorTick]:
@@ -139,7 +139,7 @@ def _start(sensor: str, environment: Mapping[str, str]) -> None:
 def _end(daemon: "subprocess.Popen[bytes]") -> None:
     daemon.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
-        daemon.wait(30)
+        daemon.wait(3)
     with suppress(ProcessLookupError):
         # the code server and runs, which are of the daemon's session
         os.killpg(daemon.pid, signal.SIGKILL)
