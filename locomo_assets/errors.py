@@ -3,7 +3,7 @@
 Here: only the root. Each room draws its own tree below it, next to the code that raises it.
 
 A `LocomoError`'s text is one line that names the thing, the cause and the way out; the command
-line prints just that line and exits with `exit_code`.
+line prints just that line after `prefix` and exits with `exit_code`.
 """
 
 
@@ -14,3 +14,4 @@ class LocomoError(Exception):
     """
 
     exit_code = 1
+    prefix = "error"

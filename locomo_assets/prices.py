@@ -37,15 +37,20 @@ class _Price(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     as_of: date
+    batch_factor: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     usd_per_million_tokens: dict[str, _Price]
 
 
 @dataclass(frozen=True)
 class PriceTable:
-    """Model → (input, output) in USD per million tokens, as of a day."""
+    """Model → (input, output) in USD per million tokens, as of a day.
+
+    A request in a batch costs `batch_factor` of that; None: unknown.
+    """
 
     as_of: date
     usd_per_million_tokens: dict[str, tuple[float, float]]
+    batch_factor: float | None = None
 
     @classmethod
     def read(cls, path: Path | None = None) -> "PriceTable":
@@ -70,16 +75,21 @@ class PriceTable:
                 "the packaged prices.toml"
             ) from None
         prices = file.usd_per_million_tokens
-        return cls(file.as_of, {model: (p.input, p.output) for model, p in prices.items()})
+        by_model = {model: (p.input, p.output) for model, p in prices.items()}
+        return cls(file.as_of, by_model, file.batch_factor)
 
-    def cost_usd(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """The cost of a call; None where the model has no price (a guess would look like a bill).
+    def cost_usd(
+        self, model: str, input_tokens: int, output_tokens: int, *, batch: bool = False
+    ) -> float | None:
+        """The cost of a call, or of one in a batch; None where it has no price (a guess would look
+        like a bill).
 
         The stand-in and the lexical judge cost nothing.
         """
         if model.startswith(_FREE):
             return 0.0
         price = self.usd_per_million_tokens.get(model)
-        if price is None:
+        factor = self.batch_factor if batch else 1.0
+        if price is None or factor is None:
             return None
-        return (input_tokens * price[0] + output_tokens * price[1]) / 1_000_000
+        return factor * (input_tokens * price[0] + output_tokens * price[1]) / 1_000_000

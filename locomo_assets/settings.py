@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.tls import TlsVersion
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 
@@ -41,6 +42,20 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_HISTORY",
         description="URL of the history (`file:///…`, `s3://…`); default: `history` in LOCOMO_HOME",
     )
+    backup: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_BACKUP",
+        description="URL of the history's backups (`file:///…`, `s3://…`), best another disk or "
+        "account than the history's; without it none is made",
+    )
+    backup_keep_days: int = Field(
+        default=60,
+        ge=30,
+        le=90,
+        validation_alias="LOCOMO_BACKUP_KEEP_DAYS",
+        description="Days, 30 to 90, after which a successful backup removes older ones; the "
+        "newest two stay whatever their age",
+    )
     dataset: str | None = Field(
         default=None,
         validation_alias="LOCOMO_DATASET",
@@ -50,6 +65,23 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="LOCOMO_DATASET_SHA256",
         description="SHA-256 the data set must have; needed where LOCOMO_DATASET is a URL",
+    )
+    audit: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_AUDIT",
+        description="Path or https URL of an audit of the data set's gold answers: accuracy is "
+        "then shown without the faulty ones, and with its ceiling, too",
+    )
+    audit_sha256: str | None = Field(
+        default=None,
+        validation_alias="LOCOMO_AUDIT_SHA256",
+        description="SHA-256 the audit must have; needed where LOCOMO_AUDIT is a URL",
+    )
+    gold: Literal["published", "corrected"] = Field(
+        default="published",
+        validation_alias="LOCOMO_GOLD",
+        description="Gold answers that the judge is given: the data set's (`published`), or "
+        "LOCOMO_AUDIT's in their place where it has others (`corrected`): verdicts of their own",
     )
     backboard_api_key: SecretStr | None = Field(
         default=None,
@@ -70,6 +102,12 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="OPENAI_BASE_URL",
         description="Where an OpenAI-compatible judge answers; default: OpenAI",
+    )
+    min_tls: TlsVersion = Field(
+        default="1.3",
+        validation_alias="LOCOMO_MIN_TLS",
+        description="The least TLS version spoken with the memory service and the judge; `1.2` "
+        "for proxies that know no better",
     )
     question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",
@@ -109,6 +147,20 @@ class Settings(BaseSettings):
         validation_alias="LOCOMO_JUDGE_VOTES",
         description="How many votes the model gives on each answer, an odd number: more than half "
         "decide; each is paid for",
+    )
+    judge_mode: Literal["direct", "batch"] = Field(
+        default="direct",
+        validation_alias="LOCOMO_JUDGE_MODE",
+        description="`direct`: a call for each verdict; `batch`: one batch a conversation, at half "
+        "the price and within 24 hours",
+    )
+    judge_batch_wait_minutes: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="LOCOMO_JUDGE_BATCH_WAIT_MINUTES",
+        description="How long a run waits for the judge's batches before it ends; a later run "
+        "collects them",
     )
     prices: Path | None = Field(
         default=None,
@@ -228,6 +280,11 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
+    if settings.gold == "corrected" and settings.audit is None:
+        raise SettingsError(
+            "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
+            "answers are to be judged by, or unset LOCOMO_GOLD"
+        )
     if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
         raise SettingsError(
             "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "

@@ -27,6 +27,7 @@ def test_loads_in_a_fresh_interpreter(tmp_path: Path) -> None:
         "accuracy_metrics",
         "accuracy_trends",
         "answers",
+        "history_backup",
         "ingested_memories",
         "judgements",
         "locomo_dataset",

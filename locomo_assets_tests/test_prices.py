@@ -1,5 +1,6 @@
 """The price table."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,13 @@ def test_the_packaged_table_prices_a_verdict() -> None:
     assert table.cost_usd("gpt-4.1-mini", 1000, 0) == pytest.approx(0.0004)
     assert isinstance(table.as_of, date)
     assert all(price[0] < price[1] for price in table.usd_per_million_tokens.values())
+
+
+def test_a_batch_costs_half_and_without_a_factor_nobody_knows() -> None:
+    table = PriceTable.read()
+    assert table.cost_usd("gpt-4.1", 1_000_000, 500_000, batch=True) == pytest.approx(3.0)
+    assert replace(table, batch_factor=None).cost_usd("gpt-4.1", 1, 1, batch=True) is None
+    assert replace(table, batch_factor=None).cost_usd("standin:x", 1, 1, batch=True) == 0.0
 
 
 def test_an_unknown_model_has_no_cost_and_our_own_are_free() -> None:
@@ -50,6 +58,7 @@ def test_a_table_of_ones_own_takes_its_place(tmp_path: Path) -> None:
             "usd_per_million_tokens.m.input",
         ),
         ("as_of = 2026-01-01\n[usd_per_million_tokens]\nm = {input = 1}", "m.output"),
+        ("as_of = 2026-01-01\nbatch_factor = 2\n[usd_per_million_tokens]", "batch_factor"),
         ("as_of = 2026-01-01\nother = 1\n[usd_per_million_tokens]", "other"),
     ],
 )

@@ -36,6 +36,14 @@ def test_url_without_key_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) 
         read_settings()
 
 
+def test_corrected_gold_answers_need_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOMO_GOLD", "corrected")
+    with pytest.raises(SettingsError, match="LOCOMO_AUDIT is not set"):
+        read_settings()
+    monkeypatch.setenv("LOCOMO_AUDIT", "audit.json")
+    assert read_settings().gold == "corrected"
+
+
 def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKBOARD_API_KEY", "planted-key")
     settings = read_settings()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from locomo_assets.backboard.errors import PermanentError, TransientError
 from locomo_assets.errors import LocomoError
 
-ANSWER, VERDICT = "answer", "verdict"
+ANSWER, VERDICT, BATCHED_VERDICT = "answer", "verdict", "batched verdict"
 """The kinds of call that are paid for by tokens."""
 
 Told = Callable[[int | None, int | None], None]
@@ -46,13 +46,16 @@ class Budget:
         self._dearest_usd[kind] = expected_usd
 
     @asynccontextmanager
-    async def place(self, kind: str) -> AsyncIterator[Told]:
-        """Around one call: waits while those under way could use up the rest.
+    async def place(self, kind: str, calls: int = 1, *, sent: bool = False) -> AsyncIterator[Told]:
+        """Around one call, or so many that are made as one: waits while those under way could use
+        up the rest. Told of the tokens of all.
 
-        Raises `BudgetReachedError` where it would not fit even if they cost nothing.
+        Raises `BudgetReachedError` where it would not fit even if they cost nothing. What an
+        earlier run has `sent` already is counted, and not stopped.
         """
-        await self._room(kind)
-        dearest = self._dearest_usd.get(kind, 0.0)
+        if not sent:
+            await self._room(kind, calls)
+        dearest = calls * self._dearest_usd.get(kind, 0.0)
         cost: float | None = None
 
         def told(input_tokens: int | None, output_tokens: int | None) -> None:
@@ -69,17 +72,18 @@ class Budget:
         finally:
             self._under_way_usd -= dearest
             self.spent_usd += dearest if cost is None else cost
-            self._dearest_usd[kind] = max(self._dearest_usd.get(kind, 0.0), cost or 0.0)
+            self._dearest_usd[kind] = max(self._dearest_usd.get(kind, 0.0), (cost or 0.0) / calls)
             self._changed.set()
             self._changed = asyncio.Event()
 
-    async def _room(self, kind: str) -> None:
+    async def _room(self, kind: str, calls: int) -> None:
+        what = kind if calls == 1 else f"{calls} {kind}s"
         while True:
-            needed = self.spent_usd + self._dearest_usd.get(kind, 0.0)
+            needed = self.spent_usd + calls * self._dearest_usd.get(kind, 0.0)
             if needed > self.max_cost_usd:
                 raise BudgetReachedError(
                     f"cost limit: {self.spent_usd:.4f} of {self.max_cost_usd:g} USD are spent and "
-                    f"the next {kind} may cost {needed - self.spent_usd:.4f}; raise "
+                    f"the next {what} may cost {needed - self.spent_usd:.4f}; raise "
                     "LOCOMO_MAX_COST_USD and run it again: what is stored is not paid for again"
                 )
             if needed + self._under_way_usd <= self.max_cost_usd + 1e-9:
@@ -88,10 +92,12 @@ class Budget:
 
 
 @asynccontextmanager
-async def place_in(budget: Budget | None, kind: str | None) -> AsyncIterator[Told]:
-    """`budget.place(kind)`; nothing to wait for without a budget, or for a call that is free."""
+async def place_in(
+    budget: Budget | None, kind: str | None, calls: int = 1, *, sent: bool = False
+) -> AsyncIterator[Told]:
+    """`budget.place(…)`; nothing to wait for without a budget, or for a call that is free."""
     if budget is None or kind is None:
         yield lambda _input_tokens, _output_tokens: None
         return
-    async with budget.place(kind) as told:
+    async with budget.place(kind, calls, sent=sent) as told:
         yield told

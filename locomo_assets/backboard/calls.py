@@ -17,7 +17,8 @@ class CallRecord:
     `endpoint` is method and path template, `status` None where no answer came, `error` None or
     the kind of failure, `attempt` counts from 1, `latency_ms` begins when the request may be
     sent (waiting for our own limit is not in it), `in_flight` counts the requests at that
-    endpoint then, itself included. Tokens and cost are None where unknown.
+    endpoint then, itself included; both are None for a request that the server made itself, out
+    of a batch. Tokens and cost are None where unknown.
     """
 
     call_id: str
@@ -26,8 +27,8 @@ class CallRecord:
     status: int | None
     error: str | None
     attempt: int
-    latency_ms: float
-    in_flight: int
+    latency_ms: float | None
+    in_flight: int | None
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None

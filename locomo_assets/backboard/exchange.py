@@ -33,6 +33,7 @@ from locomo_assets.backboard.retrying import RetrySettings
 from locomo_assets.backboard.sse import SseDecoder
 from locomo_assets.backboard.streaming import Run, RunReader
 from locomo_assets.secrecy import hide, hide_in_chain, keep_out_of_logs
+from locomo_assets.tls import TlsVersion, at_least
 
 T = TypeVar("T")
 
@@ -110,6 +111,8 @@ class Exchange:
         retry: RetrySettings,
         record: Record,
         budget: Budget | None = None,
+        min_tls: TlsVersion = "1.3",
+        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         self.base_url = _checked_url(base_url)
         self._key = _checked_key(api_key)
@@ -119,6 +122,7 @@ class Exchange:
         self._retry = retry
         self._record = record
         self._budget = budget
+        self._watch = watch
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -127,7 +131,7 @@ class Exchange:
         self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
         self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
         # Made once, because it takes longer than a request.
-        trust = httpx.create_ssl_context() if transport is None else True
+        trust = at_least(httpx.create_ssl_context(), min_tls) if transport is None else True
 
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -258,6 +262,8 @@ class Exchange:
             async with asyncio.timeout(sent.limit_s):
                 response = await http.send(request, stream=True)
                 try:
+                    if self._watch is not None:
+                        self._watch(response)
                     sent.status = response.status_code
                     sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:

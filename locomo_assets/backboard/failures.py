@@ -24,6 +24,7 @@ from locomo_assets.backboard.errors import (
     UnreachableError,
 )
 from locomo_assets.backboard.retrying import parse_retry_after
+from locomo_assets.tls import too_old
 
 LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What a transport raises where no whole answer came."""
@@ -148,4 +149,6 @@ def _cause(error: Exception) -> str:
         if isinstance(inner, ssl.SSLCertVerificationError):
             return f"its certificate was not accepted: {inner.verify_message}"
         inner = inner.__cause__ or inner.__context__
+    if old := too_old(error):
+        return old
     return ": ".join(part for part in (type(error).__name__, str(error)) if part)

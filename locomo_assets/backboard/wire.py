@@ -9,7 +9,7 @@ raise `AmbiguousError` instead of being repeated.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from locomo_assets.backboard.exchange import Answered, Exchange, Timeouts
 from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import RetrySettings
+from locomo_assets.tls import TlsVersion
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
@@ -40,8 +41,9 @@ class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
     `record` gets every attempt at every request. `limits` may be shared between clients of one
-    event loop; `budget` is asked before each question. Raises `KeyRefusedError` or
-    `PermanentError` at once for a key or URL that can't be.
+    event loop; `budget` is asked before each question; `watch` sees each response while its
+    connection is open. No TLS older than `min_tls` is spoken, but by a `transport` of its own.
+    Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class BackboardClient:
         retry: RetrySettings | None = None,
         record: Record = _forget,
         budget: Budget | None = None,
+        min_tls: TlsVersion = "1.3",
+        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.retry = retry or RetrySettings()
@@ -67,6 +71,8 @@ class BackboardClient:
             retry=self.retry,
             record=record,
             budget=budget,
+            min_tls=min_tls,
+            watch=watch,
         )
 
     def __repr__(self) -> str:

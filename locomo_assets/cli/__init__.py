@@ -22,17 +22,30 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
-    from locomo_assets.cli import care, compare, history, imports, judges, remote, run, standin
+    from locomo_assets.cli import (
+        backups,
+        care,
+        compare,
+        doctor,
+        history,
+        imports,
+        judges,
+        remote,
+        run,
+        standin,
+    )
 
-    for module in (run, history, compare, judges, imports, care, remote, standin):
+    modules = (run, history, compare, judges, imports, care, backups, remote, doctor, standin)
+    for module in modules:
         module.register(app)
     try:
         app()
     except (LocomoError, OSError) as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code if isinstance(error, LocomoError) else 1)
+        known = error if isinstance(error, LocomoError) else LocomoError
+        print(f"{known.prefix}: {error}", file=sys.stderr)
+        sys.exit(known.exit_code)
     except Exception as error:
         if os.environ.get("LOCOMO_TRACEBACK"):
             raise

@@ -67,6 +67,18 @@ def check() -> None:
         )
 
 
+@history.command("register")
+def register_partitions() -> None:
+    """Make the history's conversations and releases partitions of a new Dagster instance.
+
+    Of that in DAGSTER_HOME, else of the local one. Costs nothing: it launches nothing.
+    """
+    from locomo_assets.pipeline.registering import register_history
+
+    conversations, releases = register_history(_store(), read_settings().home)
+    print(f"{len(conversations)} conversations and {len(releases)} releases are partitions now")
+
+
 @history.command()
 def compact(
     older_than_days: Annotated[

@@ -9,11 +9,17 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console, print_table, scores_table
+from locomo_assets.cli.tables import (
+    accuracy_table,
+    console,
+    gold_faults_table,
+    print_table,
+    scores_table,
+)
 from locomo_assets.history import lens
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.reporting.accuracy import HEADINGS, by_release, cells, invalid_line
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import Settings, read_settings
 
 
 class Format(StrEnum):
@@ -61,10 +67,17 @@ def report(
     """
     settings = read_settings()
     path = settings.lens_path
+    audit_sha256 = _keep_audit(settings)
     if html is not None:
         from locomo_assets.reporting.page.html import write_page
 
-        written = write_page(path, html, release, max_error_percent=settings.max_error_percent)
+        written = write_page(
+            path,
+            html,
+            release,
+            max_error_percent=settings.max_error_percent,
+            audit_sha256=audit_sha256,
+        )
         print(f"{html}: release {written.whole.release}")
         return
     _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
@@ -75,10 +88,24 @@ def report(
     limit = settings.max_error_percent
     out = console()
     series = accuracy_table(out, path, release, max_error_percent=limit)
+    gold_faults_table(out, path, series, audit_sha256)
     scores_table(out, path, release)
     for row in series:
         if not row.valid:
             out.print(f"\n{invalid_line(row, limit)}", soft_wrap=True, highlight=False)
+
+
+def _keep_audit(settings: Settings) -> str | None:
+    """Has the settings' audit in the history; its SHA-256, or None where none is set."""
+    if settings.audit is None:
+        return None
+    from locomo_assets.history.store import HistoryStore
+    from locomo_assets.measurement.auditing import keep_audit
+
+    store = HistoryStore.open(settings.history_url)
+    sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
+    lens.refresh(store, settings.lens_path)
+    return sha256
 
 
 def releases() -> None:

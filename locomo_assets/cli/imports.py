@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console
+from locomo_assets.cli.tables import accuracy_table, console, gold_faults_table
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -101,13 +101,17 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
     from locomo_assets.history import lens
     from locomo_assets.history.store import HistoryStore
     from locomo_assets.imports.saving import save_import
+    from locomo_assets.measurement.auditing import keep_audit
 
     store = HistoryStore.open(settings.history_url)
+    audit_sha256 = None
+    if settings.audit is not None:
+        audit_sha256 = keep_audit(store, settings.audit, settings.audit_sha256, dataset)
     marker = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
     held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
     print(f"release {release}: {held} " + ("imported" if marker else "are there already"))
     lens.publish(store, settings.lens_path)
-    accuracy_table(
-        console(), settings.lens_path, release, max_error_percent=settings.max_error_percent
-    )
+    out, limit = console(), settings.max_error_percent
+    series = accuracy_table(out, settings.lens_path, release, max_error_percent=limit)
+    gold_faults_table(out, settings.lens_path, series, audit_sha256)

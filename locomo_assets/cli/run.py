@@ -11,7 +11,12 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console, forecast_table
+from locomo_assets.cli.tables import (
+    accuracy_table,
+    console,
+    forecast_table,
+    gold_faults_table,
+)
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.reporting.accuracy import InvalidNumbersError, invalid_line
 from locomo_assets.settings import read_settings
@@ -72,6 +77,7 @@ def run(
     limit = workplace.settings.max_error_percent
     path = workplace.settings.lens_path
     series = accuracy_table(out, path, wanted.release, max_error_percent=limit)
+    gold_faults_table(out, path, series, workplace.keep_audit())
     home = workplace.settings.home
     out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)

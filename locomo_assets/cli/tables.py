@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.measurement.forecast import Item
-from locomo_assets.reporting import scores
+from locomo_assets.reporting import gold_faults, scores
 from locomo_assets.reporting.accuracy import (
     HEADINGS,
     Accuracy,
@@ -87,6 +87,25 @@ def scores_table(out: Console, lens_path: Path, release: str | None) -> None:
         out.print()
     for line in references:
         out.print(line, markup=False, highlight=False)
+
+
+def gold_faults_table(
+    out: Console, lens_path: Path, series: Sequence[Accuracy], audit_sha256: str | None
+) -> None:
+    """As published, without the questions of faulty gold answers, and the ceiling, by series."""
+    rows = gold_faults.read_gold_faults(lens_path, None, audit_sha256)
+    for whole in series:
+        its = [row for row in rows if row.is_of(whole)]
+        if its:
+            out.print(
+                f"\ngold faults: release {whole.release} · system {whole.system} · "
+                f"judge {whole.judge} · questions {whole.question_protocol} · "
+                f"audit {its[0].audit_sha256[:12]}",
+                markup=False,
+                highlight=False,
+            )
+            texts = [gold_faults.cells(row, whole) for row in its]
+            print_table(out, gold_faults.HEADINGS, texts)
 
 
 def forecast_table(out: Console, items: Sequence[Item]) -> None:

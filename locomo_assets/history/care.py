@@ -151,9 +151,9 @@ def prune(
     """Remove attempts older than `keep_days` that nothing current rests on.
 
     Kept whatever their age: attempts with a current answer, verdict or question, ingestions that
-    current answers were given from, registered releases, and the newest attempt of each asset,
-    data set, system and partition. Unfinished attempts begun earlier than that go too. Refreshes
-    the lens, before and after.
+    current answers were given from, registered releases, audits, and the newest attempt of each
+    asset, data set, system and partition. Unfinished attempts begun earlier than that go too.
+    Refreshes the lens, before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
     refresh(store, lens_path)
@@ -211,7 +211,7 @@ _CURRENT = """
 SELECT attempt_id FROM current_answers
 UNION SELECT judgement_attempt_id FROM current_judgements
 UNION SELECT attempt_id FROM ingestions SEMI JOIN current_answers USING (ingestion_id)
-UNION SELECT attempt_id FROM attempts WHERE asset = 'releases'
+UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit')
 UNION
 SELECT arg_max(attempt_id, (committed_at, attempt_id))
 FROM attempts

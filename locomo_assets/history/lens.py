@@ -64,6 +64,7 @@ _VIEW_FILES = (
     "scores",
     "reference_lines",
     "canary_rates",
+    "gold_faults",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),

@@ -28,9 +28,9 @@ _COMPACTED = ".compacted"
 class Lineage:
     """Whose work an attempt is. `extra` is free-form JSON (a fingerprint, an assistant's id).
 
-    `release` and `conversation` are None only for `locomo_dataset` and `releases`, the latter for
-    `imported_results` too; their rows then name their own. `system` says who was measured and is
-    None for the first two.
+    `release` and `conversation` are None only for `locomo_dataset`, `gold_audit` and `releases`,
+    the latter for `imported_results` too; their rows then name their own. `system` says who was
+    measured and is None for the first three.
     """
 
     asset: str

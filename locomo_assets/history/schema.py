@@ -10,7 +10,7 @@ evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -185,8 +185,27 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("input_tokens", _I64),
         ("output_tokens", _I64),
         ("cost_usd", _F64),
-        ("latency_ms", _F64),
+        ("latency_ms", _F64),  # null where a batch gave it
         ("judged_at", _TIME),
+        ("asked_by", _STR),  # direct, batch; null where nothing was asked, and before version 3
+        ("batch_id", _STR),  # the judge's server's
+        ("audit_sha256", _STR),  # set where the judge was to be given an audit's gold answers
+        ("corrected_gold_answer", _STR),  # the one it was given, where the audit has another
+    ),
+    # faults of gold answers, as an audit of the data set names them
+    "gold_faults": (
+        ("audit_sha256", _STR),
+        ("audit_source", _STR),
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("gold_answer", _STR),
+        ("error_type", _STR),
+        ("corrupts_score", _BOOL),  # false where only the evidence is wrong
+        ("cited_evidence", _STRS),
+        ("correct_evidence", _STRS),
+        ("correct_answer", _STR),  # null where the gold answer is right, or none is known
+        ("reasoning", _STR),
     ),
     # what a release's judge made of answers whose verdict is known; the conversation is null
     "canary_verdicts": (
@@ -210,11 +229,14 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
-    # every HTTP request of an attempt
+    # every HTTP request of an attempt, and every one that a judge's batch carried out
     "calls": (
         ("call_id", _STR),
         ("service", _STR),  # backboard, judge
-        ("endpoint", _STR),  # method and path template, e.g. `POST /threads/{id}/messages`
+        (
+            "endpoint",
+            _STR,
+        ),  # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
         ("status", _I32),  # null where no answer came
         ("error", _STR),  # null, or the kind of failure
         ("attempt", _I32),  # from 1
@@ -244,6 +266,15 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
+    # what must be remembered of batches of verdicts to go on after a kill
+    "judge_batches": (
+        ("token", _STR),  # our own name of the batch, in its metadata at the server
+        ("event", _STR),  # intended, created, never_created, collected
+        ("batch_id", _STR),
+        ("fingerprints", _STRS),  # intended: of the verdicts asked for
+        ("status", _STR),  # collected: completed, failed, expired, cancelled, gone
+        ("noted_at", _TIME),
+    ),
 }
 
 TABLES: dict[str, pa.Schema] = {
@@ -253,6 +284,7 @@ TABLES: dict[str, pa.Schema] = {
 
 ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "locomo_dataset": ("conversations", "sessions", "turns", "questions"),
+    "gold_audit": ("gold_faults",),
     "releases": ("releases",),
     "ingested_memories": (
         "ingestions",
@@ -263,7 +295,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "ingest_journal",
     ),
     "answers": ("answers", "retrieved_memories", "calls"),
-    "judgements": ("judgements", "calls"),
+    "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
     "imported_results": (
         "imported_files",

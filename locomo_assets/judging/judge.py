@@ -14,6 +14,8 @@ from locomo_assets.judging.verdict import Verdict
 
 COMPLETIONS = "POST /chat/completions"
 """The endpoint that verdicts come from, as `Limits` and `CallRecord` name it."""
+BATCHED = "BATCH /chat/completions"
+"""The same for a request that the server made out of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class Judgement:
 
     `reasoning` is the judge's own; `reason` says why a verdict is unscored. Tokens are None where
     none were counted, `cost_usd` where the model has no known price. `latency_ms` begins when the
-    judge's own limit let it go. `votes` were asked for, and `agreement` is the share of them that
-    gave this verdict (None where unscored).
+    judge's own limit let it go, and is None where a batch gave the verdict. `votes` were asked
+    for, and `agreement` is the share of them that gave this verdict (None where unscored).
     """
 
     verdict: Verdict
@@ -65,7 +67,7 @@ class Judgement:
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
-    latency_ms: float
+    latency_ms: float | None
     votes: int = 1
     agreement: float | None = 1.0
 

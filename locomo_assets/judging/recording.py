@@ -18,40 +18,57 @@ import httpx2
 from locomo_assets.backboard.calls import CallRecord, Record
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import parse_retry_after
+from locomo_assets.tls import TlsVersion, at_least
 
 # What the `openai` package itself waits at most when told to.
 _LONGEST_PAUSE_S = 60.0
 
-_MODEL_PATH = re.compile(r"/models/.+$")
+_IDS = (
+    (re.compile(r"^/models/.+$"), "/models/{model}"),
+    (re.compile(r"^/files/[^/]+"), "/files/{file}"),
+    (re.compile(r"^/batches/[^/]+"), "/batches/{batch}"),
+)
 
 
 class RecordingClient(httpx2.AsyncClient):
     """Reports every attempt of the `openai` client to `record`, failed and repeated ones too, and
     to `limits` whether it went well.
 
-    `cost_usd` turns input and output tokens into money; it may be set later.
+    `watch` sees each response while its connection is open. `cost_usd` turns input and output
+    tokens into money; it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]
 
     def __init__(
-        self, base_url: str, record: Record, limits: Limits, timeout: httpx2.Timeout
+        self,
+        base_url: str,
+        record: Record,
+        limits: Limits,
+        timeout: httpx2.Timeout,
+        *,
+        watch: Callable[[httpx2.Response], None] | None = None,
+        min_tls: TlsVersion = "1.3",
     ) -> None:
         super().__init__(
             timeout=timeout,
+            verify=at_least(httpx2.create_ssl_context(), min_tls),
             # The judge bounds what is in flight; waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
         self._record = record
         self._limits = limits
+        self._watch = watch
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
         """As httpx2's, and then a `CallRecord`."""
         path = request.url.path.removeprefix(self._base_path)
-        endpoint = f"{request.method} {_MODEL_PATH.sub('/models/{model}', path)}"
+        for found, template in _IDS:
+            path = found.sub(template, path)
+        endpoint = f"{request.method} {path}"
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()
@@ -59,6 +76,8 @@ class RecordingClient(httpx2.AsyncClient):
         error: str | None = None
         try:
             response = await super().send(request, **how)
+            if self._watch is not None:
+                self._watch(response)
             if response.is_success:
                 self._limits.went_well(endpoint, in_flight)
             elif response.status_code == 429:

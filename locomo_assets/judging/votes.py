@@ -26,9 +26,8 @@ class VotingJudge:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """The other judge's, with the number of votes in its name: their verdicts never mix."""
-        one = self._judge.identity
-        return replace(one, name=f"{one.name} ×{self._votes}", votes=self._votes)
+        """The other judge's, `with_votes`."""
+        return with_votes(self._judge.identity, self._votes)
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """See `judge.Judge`; the votes are given at the same time."""
@@ -41,11 +40,16 @@ class VotingJudge:
         return counted([vote.result() for vote in votes])
 
 
+def with_votes(one: JudgeIdentity, votes: int) -> JudgeIdentity:
+    """The identity with the number of votes in its name: their verdicts never mix."""
+    return one if votes == 1 else replace(one, name=f"{one.name} ×{votes}", votes=votes)
+
+
 def counted(votes: Sequence[Judgement]) -> Judgement:
     """What the votes come to by `majority`, with the first such vote's reasoning.
 
-    Tokens and costs are sums, None if one is unknown; the latency is the
-    longest.
+    Tokens and costs are sums, None if one is unknown; the latency is the longest, None if none is
+    known.
     """
     counts = Counter(vote.verdict for vote in votes)
     verdict, agreement = majority([vote.verdict for vote in votes])
@@ -59,7 +63,7 @@ def counted(votes: Sequence[Judgement]) -> Judgement:
         input_tokens=_sum(vote.input_tokens for vote in votes),
         output_tokens=_sum(vote.output_tokens for vote in votes),
         cost_usd=_sum(vote.cost_usd for vote in votes),
-        latency_ms=max(vote.latency_ms for vote in votes),
+        latency_ms=max((v.latency_ms for v in votes if v.latency_ms is not None), default=None),
         votes=len(votes),
         agreement=agreement,
     )

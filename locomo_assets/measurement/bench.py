@@ -20,6 +20,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
+from locomo_assets.measurement.batching import Batching
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.prices import PriceTable
 
@@ -49,7 +50,10 @@ class Order:
 
 @dataclass
 class Bench:
-    """The store, the service under test, the judge, and what is said of both in every row."""
+    """The store, the service under test, the judge, and what is said of both in every row.
+
+    `batching` is None for a judge that cannot be asked by batches.
+    """
 
     store: HistoryStore
     client: BackboardClient
@@ -60,6 +64,9 @@ class Bench:
     ask_protocol: AskProtocol
     prices: PriceTable
     run_id: str
+    audit_sha256: str | None = None
+    """The stored audit whose gold answers the judge is given; None: the data set's own."""
+    batching: Batching | None = None
     progress: Progress = field(default_factory=Progress)
 
     def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:

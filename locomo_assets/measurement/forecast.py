@@ -36,6 +36,7 @@ ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
 NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
 _CHARACTERS_A_TOKEN = 4
 _NEWEST_ATTEMPTS = 50
+_TOKENS = ("input_tokens", "output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,10 @@ def measured_answers(
 
 
 def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
-    """The average paid verdict of this judge's system and model, else the assumed one."""
-    columns = ("judge_system", "judge_model", "latency_ms", "input_tokens", "output_tokens")
+    """The average paid vote of this judge's system and model, else the assumed one."""
+    columns = ("judge_system", "judge_model", "votes", "latency_ms", *_TOKENS)
     rows = [
-        row
+        {**row, **{name: row[name] and row[name] / (row["votes"] or 1) for name in _TOKENS}}
         for row in store.read("judgements", _newest(store, "judgements"), columns).to_pylist()
         if (row["judge_system"], row["judge_model"]) == (system, model)
     ]
@@ -138,10 +139,14 @@ def _newest(store: HistoryStore, asset: str) -> list[Marker]:
 def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:
     known = [row for row in rows if None not in (row["input_tokens"], row["output_tokens"])]
     timed = [row for row in rows if row["latency_ms"] is not None]
-    if not known or not timed:
+    if not known:
         return assumed
+    # What batches gave tells its tokens, and no time.
+    seconds = (
+        sum(row["latency_ms"] or 0.0 for row in timed) / len(timed) / 1000.0 if timed else None
+    )
     return Usage(
-        sum(row["latency_ms"] or 0.0 for row in timed) / len(timed) / 1000.0,
+        assumed.seconds if seconds is None else seconds,
         sum(row["input_tokens"] or 0.0 for row in known) / len(known),
         sum(row["output_tokens"] or 0.0 for row in known) / len(known),
         f"measured, {len(known):,} {what}",
@@ -175,10 +180,31 @@ def questions(
 
 
 def verdicts(
-    count: int, verdict: Usage, prices: PriceTable, model: str, *, free: bool, width: int
+    count: int,
+    verdict: Usage,
+    prices: PriceTable,
+    model: str,
+    *,
+    free: bool,
+    width: int,
+    batched: int = 0,
 ) -> Item:
-    """One call a question, `width` at once."""
-    tokens = (count * verdict.input_tokens, count * verdict.output_tokens)
-    cost = 0.0 if free else prices.cost_usd(model, round(tokens[0]), round(tokens[1]))
-    minutes = count / width * verdict.seconds / 60.0
-    return Item("verdicts", count, *tokens, cost, minutes, verdict.source)
+    """One call a question, `width` at once; and `batched` more, whose time nobody knows."""
+
+    def cost_usd(number: int, *, batch: bool) -> float | None:
+        if free or number == 0:
+            return 0.0
+        read, written = number * verdict.input_tokens, number * verdict.output_tokens
+        return prices.cost_usd(model, round(read), round(written), batch=batch)
+
+    costs = (cost_usd(count, batch=False), cost_usd(batched, batch=True))
+    whole = count + batched
+    return Item(
+        "verdicts",
+        whole,
+        whole * verdict.input_tokens,
+        whole * verdict.output_tokens,
+        None if None in costs else sum(filter(None, costs)),
+        count / width * verdict.seconds / 60.0,
+        verdict.source + (f"; {batched:,} by batch, within 24 hours" if batched else ""),
+    )

@@ -1,7 +1,8 @@
 """Verdicts that were given before on the same words, by the same judge.
 
 Here: finding them, in all releases and runs of a conversation. A verdict depends on question, gold
-answer, answer and judge, which its fingerprint covers, and on nothing else.
+answer, answer and judge, which its fingerprint covers, and on nothing else: where an audit leaves
+a gold answer as it is, the verdict on the data set's own serves (`gold`).
 """
 
 from collections.abc import Iterable, Mapping

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from locomo_assets.backboard.budget import BudgetReachedError
 from locomo_assets.errors import LocomoError
+from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.measurement.asking import answer_questions
-from locomo_assets.measurement.bench import Bench, Order
+from locomo_assets.measurement.batching import BatchPendingError
+from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
 from locomo_assets.measurement.calibrating import canary_lineage, judge_canaries
+from locomo_assets.measurement.failing import leave_unanswered
 from locomo_assets.measurement.ingesting import ingest_conversation
 from locomo_assets.measurement.judging import judge_answers
 from locomo_assets.measurement.leasing import until_over
@@ -46,14 +49,19 @@ def told_once(failures: Sequence[Failed]) -> str:
     """The failures in one line: each cause once, behind the conversations that it stopped."""
     stopped: dict[tuple[str, str], list[Failed]] = {}
     for failed in failures:
-        # Their sums differ by what was under way; the limit is one.
-        is_limit = isinstance(failed.error, BudgetReachedError)
-        cause = BudgetReachedError.__name__ if is_limit else str(failed.error)
+        # Their sums differ by what was under way, and their batches; the cause is one.
+        is_one = isinstance(failed.error, BudgetReachedError | BatchPendingError)
+        cause = type(failed.error).__name__ if is_one else str(failed.error)
         stopped.setdefault((failed.asset, cause), []).append(failed)
     return "; ".join(
-        f"{', '.join(one.order.conversation for one in same)} at {asset}: {same[-1].error}"
+        f"{', '.join(one.order.conversation for one in same)} at {asset}: {_one_error(same)}"
         for (asset, _), same in stopped.items()
     )
+
+
+def _one_error(same: Sequence[Failed]) -> Exception:
+    pending = [one.error for one in same if isinstance(one.error, BatchPendingError)]
+    return BatchPendingError.together(pending) if pending else same[-1].error
 
 
 async def measure(
@@ -64,8 +72,8 @@ async def measure(
 ) -> list[Failed]:
     """Takes each order through the wanted stages; reports each stage as it ends.
 
-    Returns the failures. Only errors that belong to one conversation are caught; anything else
-    (a fault of ours, a cancel) ends the run.
+    Returns the failures; what they had still to ask is left unanswered. Only errors that belong to
+    one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
     async def one(order: Order) -> Failed | None:
@@ -75,6 +83,9 @@ async def measure(
             try:
                 report = await stage(bench, order)
             except (LocomoError, OSError) as error:
+                started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+                if started and asset != "judgements" and "answers" in assets:
+                    await leave_unanswered(bench, order, f"{asset} failed: {error}")
                 return Failed(order, asset, error)
             on_report(order, report)
         return None

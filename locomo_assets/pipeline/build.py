@@ -24,6 +24,7 @@ def build_defs(
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
     from locomo_assets.pipeline.assets.conversations import conversation_assets
+    from locomo_assets.pipeline.assets.history_backup import history_backup
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
     from locomo_assets.pipeline.assets.results_history import results_history
 
@@ -39,6 +40,7 @@ def build_defs(
             locomo_dataset,
             conversation_assets(place.settings.partitions_per_run),
             *results,
+            history_backup,
         ],
         resources={"workplace": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[

@@ -71,13 +71,16 @@ def forecast_items(
         judged = forecast.verdicts(0, lexical, prices, "lexical", free=True, width=1)
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
+        asked = sum(counts) * chosen.judge_votes
+        batched = asked if chosen.judge_mode == "batch" else 0
         judged = forecast.verdicts(
-            (sum(counts) + len(packaged_canaries().canaries)) * chosen.judge_votes,
+            asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
             forecast.measured_verdicts(store, str(judge), chosen.judge_model),
             prices,
             chosen.judge_model,
             free=False,
             width=chosen.max_verdicts_in_flight,
+            batched=batched,
         )
     return [*items, judged]
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.releases import check_label, refuse_imported
+from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
@@ -28,6 +29,13 @@ class StoppedError(LaunchError):
     """A signal stopped the run."""
 
     exit_code = 130
+
+
+class PendingError(LaunchError):
+    """Nothing failed: verdicts are still at the judge, and the same launch collects them."""
+
+    exit_code = 75
+    prefix = "pending"
 
 
 class BadRequestError(LaunchError):
@@ -66,6 +74,7 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
         BadLabelError: a release that can't be called so.
         BadRequestError: a conversation that does not exist.
         ReleaseTakenError: the release's results were imported.
+        PendingError: the judge's batches are not over yet.
         LaunchError: a run failed (its text is the failure's own line), or the Dagster instance
             can't be used.
     """
@@ -100,7 +109,7 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
             "adversarial": wanted.adversarial,
             "force": wanted.force,
         }
-        failures = []
+        failures: list[LaunchError] = []
         for first, last in ranges(instance, names):
             tags = {
                 "dagster/asset_partition_range_start": f"{first}|{wanted.release}",
@@ -112,10 +121,16 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
             except StoppedError:
                 raise
             except LaunchError as error:
-                failures.append(str(error))
+                failures.append(error)
+        try:
+            _run(job, instance, ["results_history"])
+        except LaunchError as error:
+            if isinstance(error, StoppedError) or not failures:
+                raise
+            failures.append(error)
         if failures:
-            raise LaunchError("; ".join(failures))
-        _run(job, instance, ["results_history"])
+            is_pending = all(isinstance(error, PendingError) for error in failures)
+            raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
         _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
         _run(job, instance, ["accuracy_trends"])
 
@@ -153,5 +168,7 @@ def _run(
             failure = data.user_failure_data
             cause = data.error.cause if data.error and data.error.cause else data.error
             line = (failure and failure.description) or (cause and cause.message.strip())
+            if failure and PENDING_BATCHES in failure.metadata:
+                raise PendingError(f"{line}")
             raise LaunchError(f"{line}" if failure else f"{line} (Dagster run {result.run_id})")
     raise LaunchError(f"Dagster run {result.run_id} failed; `make dev` shows its events")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from locomo_assets.backboard.limits import Limits
     from locomo_assets.backboard.wire import BackboardClient
     from locomo_assets.judging.judge import Judge
+    from locomo_assets.locomo.model import Dataset
+    from locomo_assets.measurement.batching import Batching
     from locomo_assets.measurement.forecast import Usage
     from locomo_assets.prices import PriceTable
 
@@ -49,6 +51,18 @@ class Workplace:
         """The history, opened (made where it does not exist yet)."""
         return HistoryStore.open(self.settings.history_url)
 
+    def keep_audit(self, dataset: "Dataset | None" = None, run_id: str | None = None) -> str | None:
+        """Stores the settings' audit for a data set (None: for the history's); its SHA-256.
+
+        None where no audit is set. Raises AuditError: it can't be read, or does not fit.
+        """
+        if self.settings.audit is None:
+            return None
+        from locomo_assets.measurement.auditing import keep_audit
+
+        chosen = self.settings
+        return keep_audit(self.store(), chosen.audit or "", chosen.audit_sha256, dataset, run_id)
+
     @asynccontextmanager
     async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
         """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
@@ -65,10 +79,12 @@ class Workplace:
         async with AsyncExitStack() as stack:
             limits = self._limits()
             store = self.store()
+            corrected = chosen.gold == "corrected"
+            audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
             budget = self._budget(store, orders)
             client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
-            judge = await stack.enter_async_context(self._judge(prices, limits, budget))
+            judge, batching = await stack.enter_async_context(self._judge(prices, limits, budget))
             if budget is not None:
                 answer = self._expected_answer(store, orders)
                 self._price(budget, prices, system, judge, answer)
@@ -90,6 +106,8 @@ class Workplace:
                 ),
                 prices=prices,
                 run_id=run_id,
+                audit_sha256=audit_sha256,
+                batching=batching,
                 progress=self.progress,
             )
 
@@ -135,24 +153,29 @@ class Workplace:
         judge: "Judge",
         answer: "Usage",
     ) -> None:
-        from locomo_assets.backboard.budget import ANSWER, VERDICT
+        from locomo_assets.backboard.budget import ANSWER, BATCHED_VERDICT, VERDICT
         from locomo_assets.measurement.forecast import ASSUMED_VERDICT
 
         identity = judge.identity
+        is_batch = self.settings.judge_mode == "batch"
         paid = (
-            (ANSWER, system, self.settings.llm_model, answer),
-            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT),
+            (ANSWER, system, self.settings.llm_model, answer, False),
+            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT, False),
+            (BATCHED_VERDICT, identity.system, identity.model, ASSUMED_VERDICT, True),
         )
-        for kind, who, model, one in paid:
+        for kind, who, model, one, batch in paid:
             if who in FREE_SYSTEMS:
                 continue
-            expected = prices.cost_usd(model, round(one.input_tokens), round(one.output_tokens))
-            if expected is None:
+            cost_usd = partial(prices.cost_usd, model, batch=batch)
+            expected = cost_usd(round(one.input_tokens), round(one.output_tokens))
+            if expected is not None:
+                budget.price(kind, cost_usd, expected)
+            elif is_batch or not batch:
+                what = "price in a batch (batch_factor)" if batch else "price"
                 raise UnpricedError(
-                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no price; add it to a table "
+                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no {what}; add it to a table "
                     "of your own (LOCOMO_PRICES), or unset the limit"
                 )
-            budget.price(kind, partial(prices.cost_usd, model), expected)
 
     @asynccontextmanager
     async def client(
@@ -165,7 +188,12 @@ class Workplace:
         if chosen.backboard_api_key is not None:
             key = chosen.backboard_api_key.get_secret_value()
             async with BackboardClient(
-                chosen.backboard_base_url, key, limits=limits, record=self._note, budget=budget
+                chosen.backboard_base_url,
+                key,
+                limits=limits,
+                record=self._note,
+                budget=budget,
+                min_tls=chosen.min_tls,
             ) as client:
                 yield client, chosen.backboard_base_url
             return
@@ -190,15 +218,16 @@ class Workplace:
     @asynccontextmanager
     async def _judge(
         self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
-    ) -> AsyncIterator["Judge"]:
+    ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
         chosen = self.settings
         if chosen.openai_api_key is None:
             from locomo_assets.judging.lexical import LexicalJudge
 
-            yield LexicalJudge()
+            yield LexicalJudge(), None
             return
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.judging.votes import VotingJudge
+        from locomo_assets.measurement.batching import Batching
 
         async with LLMJudge.connect(
             api_key=chosen.openai_api_key.get_secret_value(),
@@ -209,8 +238,16 @@ class Workplace:
             record=self._note,
             limits=limits,
             budget=budget,
+            min_tls=chosen.min_tls,
         ) as judge:
-            yield VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge
+            yield (
+                VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
+                Batching(
+                    judge.batches(chosen.judge_votes),
+                    wanted=chosen.judge_mode == "batch",
+                    wait_s=chosen.judge_batch_wait_minutes * 60.0,
+                ),
+            )
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)

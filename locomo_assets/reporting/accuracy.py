@@ -27,7 +27,8 @@ class Accuracy:
     """One line of accuracy: a series, for a release or one category of it.
 
     `accuracy_percent` is None where nothing was scored; `cost_usd` where a price is unknown.
-    `imported`: measured elsewhere, and read from files.
+    `imported`: measured elsewhere, and read from files. `gold`: the judge was given the data set's
+    gold answers (`published`), or an audit's in place of the faulty ones (`corrected`).
     `error_percent` of the questions have no verdict (unscored, unanswered, not judged); `valid`
     says whether that is few enough for the accuracy to be taken for one.
     `low_percent` and `high_percent` are Wilson's, `clustered_…` of the standard error clustered by
@@ -57,6 +58,7 @@ class Accuracy:
     tokens: int | None
     cost_usd: float | None
     imported: bool = False
+    gold: str = "published"
     clustered_se_percent: float | None = None
     clustered_low_percent: float | None = None
     clustered_high_percent: float | None = None

@@ -1,6 +1,6 @@
 -- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
 -- else a row per series and category. The series with the newest verdicts comes first,
--- the references (no-memory, full-context) last.
+-- those judged on corrected gold answers after them, the references (no-memory, full-context) last.
 -- A number is valid where errors took at most $max_error_percent of its own questions, and of its
 -- whole series: what failed in one category casts doubt on the rest of that release.
 WITH lines AS (
@@ -38,7 +38,14 @@ conversations AS (
     GROUP BY ALL
 ),
 newest AS (
-    SELECT release, system, question_protocol, dataset_sha256, judge, max(judged_at) AS judged_at
+    SELECT
+        release,
+        system,
+        question_protocol,
+        dataset_sha256,
+        judge,
+        max(judged_at) AS judged_at,
+        any_value(gold) AS gold
     FROM current_judgements
     GROUP BY ALL
 )
@@ -69,6 +76,7 @@ SELECT
             THEN coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0)
     END AS cost_usd,
     release IN (SELECT release FROM imported_files) AS imported,
+    coalesce(gold, 'published') AS gold,
     by_conversation
 FROM lines_and_errors
 LEFT JOIN conversations
@@ -76,6 +84,7 @@ LEFT JOIN conversations
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY
-    -- references stand beside what is measured, not in its place
-    question_protocol IN ('no-memory', 'full-context'), judged_at DESC NULLS LAST,
+    -- references stand beside what is measured, not in its place, and so do corrected gold answers
+    question_protocol IN ('no-memory', 'full-context'), gold IS NOT DISTINCT FROM 'corrected',
+    judged_at DESC NULLS LAST,
     release, system, judge, question_protocol, category

@@ -5,7 +5,8 @@ Here: the choice, and its refusal. Reading the chosen two is `comparison`.
 A release can have been measured on several data sets and judged by several judges. Judge and
 question protocol must be the same on both sides, always; the data set too unless only the
 questions both have are asked for. Systems may differ. Of several choices the first counts that
-measures memory, then one with the same data set, the same system, the newest verdict.
+measures memory, then one judged on the data set's own gold answers, with the same data set, the
+same system, the newest verdict. Other gold answers are another judge.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +26,9 @@ _REFERENCES = ("no-memory", "full-context")
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What was measured by what, and judged by whom. `judged_at` is the newest verdict's."""
+    """What was measured by what, and judged by whom. `judged_at` is the newest verdict's; `gold`
+    is `published`, or `corrected` where the judge was given an audit's gold answers.
+    """
 
     release: str
     system: str
@@ -33,6 +36,7 @@ class Series:
     judge: str
     dataset_sha256: str
     judged_at: datetime
+    gold: str = "published"
 
     def parameters(self) -> dict[str, str]:
         """What picks its rows in SQL."""
@@ -113,7 +117,9 @@ def choose_series(
     return chosen, _said(chosen, pairings)
 
 
-def _rank(pairing: Pairing) -> tuple[bool, bool, bool, datetime, list[tuple[str, str, str, str]]]:
+def _rank(
+    pairing: Pairing,
+) -> tuple[bool, bool, bool, bool, datetime, list[tuple[str, str, str, str]]]:
     x, y = pairing
     names = sorted(
         (one.judge, one.question_protocol, one.system, one.dataset_sha256) for one in pairing
@@ -121,6 +127,7 @@ def _rank(pairing: Pairing) -> tuple[bool, bool, bool, datetime, list[tuple[str,
     newest = max(x.judged_at, y.judged_at)
     return (
         x.question_protocol not in _REFERENCES,
+        x.gold == "published",
         x.dataset_sha256 == y.dataset_sha256,
         x.system == y.system,
         newest,

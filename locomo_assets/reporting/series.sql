@@ -5,7 +5,8 @@ SELECT
     question_protocol,
     judge,
     dataset_sha256,
-    coalesce(max(judged_at), 'epoch'::TIMESTAMPTZ) AS judged_at
+    coalesce(max(judged_at), 'epoch'::TIMESTAMPTZ) AS judged_at,
+    any_value(gold) AS gold
 FROM current_judgements
 WHERE release IN ($a, $b)
 GROUP BY ALL

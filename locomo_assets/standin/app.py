@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
 from locomo_assets.standin.assistants import AssistantCalls
+from locomo_assets.standin.batches import BatchCalls
 from locomo_assets.standin.faults import Dice
 from locomo_assets.standin.gate import JUDGE_PREFIX, Gate, error_response
 from locomo_assets.standin.judge import JudgeCalls
@@ -41,7 +42,10 @@ def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
     return Starlette(
         routes=[
             Mount(API_PREFIX, routes=api),
-            Mount(JUDGE_PREFIX, routes=JudgeCalls(service).routes()),
+            Mount(
+                JUDGE_PREFIX,
+                routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
+            ),
         ],
         middleware=[Middleware(Gate, settings=settings, dice=dice)],
         exception_handlers={HTTPException: _error, Exception: _defect},

@@ -1,6 +1,7 @@
 """What every request passes first: the system's name, the key, the limits, the faults.
 
-Here: an ASGI middleware. What the calls do is `assistants`, `messages`, `memories` and `judge`.
+Here: an ASGI middleware. What the calls do is `assistants`, `messages`, `memories`, `judge` and
+`batches`.
 
 The memory service (`/api`) and the judge (`/v1`) have a door each, with the same rules counted
 apart, and errors in the form that each one's clients know.

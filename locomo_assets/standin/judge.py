@@ -1,8 +1,8 @@
 """An OpenAI-compatible judge: what the `openai` client needs to be driven without a network.
 
 Here: `/v1/models` and `/v1/chat/completions`, and the stand-in's own rule for a verdict, a share
-of common words. It imports nothing of the project's judging, so that neither can flatter the
-other.
+of common words. The same by batches is `batches`. It imports nothing of the project's judging, so
+that neither can flatter the other.
 """
 
 import json
@@ -103,47 +103,50 @@ class JudgeCalls:
         return {"id": name, "object": "model", "created": self._started_s, "owned_by": OWNER}
 
     async def complete(self, request: Request) -> JSONResponse:
-        fields = await wire.read_fields(request)
-        model = wire.text(fields, "model")
-        if not model:
-            raise HTTPException(400, "model is missing")
-        if fields.get("stream"):
-            raise HTTPException(400, "the stand-in's judge does not stream; leave `stream` out")
-        texts = _texts(fields.get("messages"))
-        asked = [text for role, text in texts if role == "user"]
-        case = read_case(asked[-1]) if asked else None
-        if case is None:
-            raise HTTPException(
-                400,
-                "the stand-in judges only: the last user message needs lines that begin with "
-                "`Question:`, `Gold answer:` and `Generated answer:`",
-            )
-        correct, reasoning = verdict(case, self._service.words)
-        content = json.dumps({"reasoning": reasoning, "label": "CORRECT" if correct else "WRONG"})
+        answer = completion(await wire.read_fields(request), self._service.words)
         await pause(self._service.settings.verdict_latency_ms)
-        read, written = wire.tokens(*(text for _, text in texts)), wire.tokens(content)
-        return JSONResponse(
-            {
-                "id": f"chatcmpl-{uuid.uuid4().hex}",
-                "object": "chat.completion",
-                "created": int(time.time()),
-                "model": f"{OWNER}:{model}",
-                "choices": [
-                    {
-                        "index": 0,
-                        "message": {"role": "assistant", "content": content, "refusal": None},
-                        "logprobs": None,
-                        "finish_reason": "stop",
-                    }
-                ],
-                "usage": {
-                    "prompt_tokens": read,
-                    "completion_tokens": written,
-                    "total_tokens": read + written,
-                },
-                "system_fingerprint": OWNER,
-            }
+        return JSONResponse(answer)
+
+
+def completion(fields: wire.Fields, words: Words) -> dict[str, Any]:
+    """The answer to a request, or an HTTPException with 400 where it is none for a judge."""
+    model = wire.text(fields, "model")
+    if not model:
+        raise HTTPException(400, "model is missing")
+    if fields.get("stream"):
+        raise HTTPException(400, "the stand-in's judge does not stream; leave `stream` out")
+    texts = _texts(fields.get("messages"))
+    asked = [text for role, text in texts if role == "user"]
+    case = read_case(asked[-1]) if asked else None
+    if case is None:
+        raise HTTPException(
+            400,
+            "the stand-in judges only: the last user message needs lines that begin with "
+            "`Question:`, `Gold answer:` and `Generated answer:`",
         )
+    correct, reasoning = verdict(case, words)
+    content = json.dumps({"reasoning": reasoning, "label": "CORRECT" if correct else "WRONG"})
+    read, written = wire.tokens(*(text for _, text in texts)), wire.tokens(content)
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": f"{OWNER}:{model}",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": content, "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+        },
+        "system_fingerprint": OWNER,
+    }
 
 
 def _texts(messages: object) -> list[tuple[str, str]]:

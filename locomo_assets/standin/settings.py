@@ -1,7 +1,8 @@
 """The stand-in's knobs: how slow, how strict and how faulty it is.
 
-Here: values and their limits. What a knob does is in `gate` (limits and faults of every call) and
-`messages` (faults of a run and of the memory). Nothing here is read from the environment.
+Here: values and their limits. What a knob does is in `gate` (limits and faults of every call),
+`messages` (faults of a run and of the memory) and `batches`. Nothing here is read from the
+environment.
 """
 
 import math
@@ -45,6 +46,15 @@ class StandinSettings:
     """Memory operations that end as ERROR, leaving no memory."""
     memory_stuck_share: float = 0.0
     """Memory operations that never end, and leave no memory."""
+
+    batch_delay_ms: float = 0.0
+    """From a batch of verdicts to its end."""
+    batch_failed_share: float = 0.0
+    """Batches that fail as a whole, before anything of them is judged."""
+    batch_expired_share: float = 0.0
+    """Batches that expire with half of their requests judged."""
+    batch_request_failed_share: float = 0.0
+    """Requests of a batch that fail with 500."""
 
     max_in_flight: int | None = None
     """Requests at once; one more gets 429."""

@@ -2,7 +2,8 @@
 
 Here: rows in SQLite, shared by any number of server processes, and the rule that a memory is
 there only once its time has come. What calls look like on the wire is `assistants` and
-`messages`; finding memories for a question is `retrieval`.
+`messages`; finding memories for a question is `retrieval`. The judge's files and batches lie in
+the same file, and are `batch_state`.
 """
 
 import json
@@ -32,7 +33,9 @@ from locomo_assets.standin.records import (
 
 BUSY_TIMEOUT_S = 30.0
 
-_SCHEMA_VERSION = 1
+# Name of the statements that each version adds; a file of an earlier one gets what it lacks.
+_SCHEMAS = ("schema.sql", "batches.sql")
+_SCHEMA_VERSION = len(_SCHEMAS)
 
 
 class StandinStateError(LocomoError):
@@ -103,14 +106,14 @@ class StandinState:
     def create_assistant(self, name: str, fields: Mapping[str, Any]) -> Assistant:
         """A new assistant without memories."""
         made = Assistant(_new_id(), name, fields, time.time())
-        with self._writing() as db:
+        with self.writing() as db:
             _insert_assistant(db, made)
         return made
 
     def assistants(self, *, skip: int, limit: int, name: str | None) -> list[Assistant]:
         """In the order they were made; `name` exact."""
         where, arguments = ("", ()) if name is None else (" WHERE name = ?", (name,))
-        rows = self._read(
+        rows = self.read(
             f"SELECT assistant_id, name, fields_json, created_at FROM assistants{where}"  # noqa: S608 - `where` is one of two constants
             " ORDER BY seq LIMIT ? OFFSET ?",
             (*arguments, limit, skip),
@@ -119,7 +122,7 @@ class StandinState:
 
     def assistant(self, assistant_id: str) -> Assistant | None:
         """None where there is no such assistant."""
-        rows = self._read(
+        rows = self.read(
             "SELECT assistant_id, name, fields_json, created_at FROM assistants"
             " WHERE assistant_id = ?",
             (assistant_id,),
@@ -130,7 +133,7 @@ class StandinState:
         self, assistant_id: str, name: str | None, fields: Mapping[str, Any]
     ) -> Assistant | None:
         """Change the given fields and leave the others; None where there is no such assistant."""
-        with self._writing():
+        with self.writing():
             old = self.assistant(assistant_id)
             if old is None:
                 return None
@@ -145,7 +148,7 @@ class StandinState:
 
     def delete_assistant(self, assistant_id: str) -> bool:
         """Delete it with its threads, messages and memories; whether there was one."""
-        with self._writing() as db:
+        with self.writing() as db:
             done = db.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,))
             return done.rowcount == 1
 
@@ -162,7 +165,7 @@ class StandinState:
         `fields` overrides the original's. None where there is no such assistant.
         """
         now = time.time()
-        with self._writing() as db:
+        with self.writing() as db:
             old = self.assistant(assistant_id)
             if old is None:
                 return None
@@ -182,7 +185,7 @@ class StandinState:
         """None where there is no such assistant."""
         made = Thread(_new_id(), assistant_id, time.time())
         try:
-            with self._writing() as db:
+            with self.writing() as db:
                 db.execute(
                     "INSERT INTO threads (thread_id, assistant_id, created_at) VALUES (?, ?, ?)",
                     (made.thread_id, assistant_id, made.created_at),
@@ -193,7 +196,7 @@ class StandinState:
 
     def threads(self, assistant_id: str, *, skip: int, limit: int) -> list[Thread]:
         """In the order they were made."""
-        rows = self._read(
+        rows = self.read(
             "SELECT thread_id, assistant_id, created_at FROM threads WHERE assistant_id = ?"
             " ORDER BY seq LIMIT ? OFFSET ?",
             (assistant_id, limit, skip),
@@ -202,7 +205,7 @@ class StandinState:
 
     def thread(self, thread_id: str) -> Thread | None:
         """None where there is no such thread."""
-        rows = self._read(
+        rows = self.read(
             "SELECT thread_id, assistant_id, created_at FROM threads WHERE thread_id = ?",
             (thread_id,),
         )
@@ -210,13 +213,13 @@ class StandinState:
 
     def delete_thread(self, thread_id: str) -> bool:
         """Delete it with its messages; the assistant keeps the memories. Whether there was one."""
-        with self._writing() as db:
+        with self.writing() as db:
             done = db.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
             return done.rowcount == 1
 
     def messages(self, thread_id: str) -> list[Message]:
         """In the order they were saved."""
-        rows = self._read(
+        rows = self.read(
             "SELECT message_id, thread_id, role, content, status, metadata_json,"
             " memory_operation_id, created_at FROM messages WHERE thread_id = ? ORDER BY seq",
             (thread_id,),
@@ -255,7 +258,7 @@ class StandinState:
             _new_id(), thread.thread_id, role, content, status, metadata, operation_id, now
         )
         try:
-            with self._writing() as db:
+            with self.writing() as db:
                 db.execute(
                     "INSERT INTO messages (message_id, thread_id, role, content, status,"
                     " metadata_json, memory_operation_id, created_at)"
@@ -281,7 +284,7 @@ class StandinState:
 
     def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
         """Those visible at `now` (epoch seconds), in the order they were said to the service."""
-        rows = self._read(
+        rows = self.read(
             "SELECT memory_id, text, said_at, thread_id, message_id, visible_at FROM memories"
             " WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
             (assistant_id, now),
@@ -296,7 +299,7 @@ class StandinState:
 
         Memories never change and only go with their assistant, so the number names the set.
         """
-        rows = self._read(
+        rows = self.read(
             "SELECT count(*), max(visible_at) FROM memories"
             " WHERE assistant_id = ? AND visible_at <= ?",
             (assistant_id, now),
@@ -305,7 +308,7 @@ class StandinState:
 
     def operation(self, operation_id: str) -> Operation | None:
         """None where there is no such operation."""
-        rows = self._read(
+        rows = self.read(
             "SELECT memory_id, ends_at FROM operations WHERE operation_id = ?", (operation_id,)
         )
         if not rows:
@@ -318,22 +321,24 @@ class StandinState:
     # transactions
 
     def _prepare(self) -> int:
-        with self._writing() as db:
+        with self.writing() as db:
             version: int = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+            for name in _SCHEMAS[version:]:
+                schema = files(__package__).joinpath(name).read_text(encoding="utf-8")
                 for statement in schema.split(";"):
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                return _SCHEMA_VERSION
+                version += 1
+                db.execute(f"PRAGMA user_version = {version}")
         return version
 
-    def _read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+    def read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        """The rows of one SELECT."""
         with self._lock, self._explained():
             return self._db.execute(sql, arguments).fetchall()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, undone where the block fails."""
         with self._lock, self._explained():
             # A transaction that begins by reading could not wait for another process's write.
             self._db.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,7 @@
 """`docs/sql.md`: every example runs and finds something, and every view has one."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,9 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "judgements": [judgement(i, "wrong", "v", conversation="conv-1") for i in range(5)],
     }
     commit(store, imported, rows)
+    fault = {"conversation": "conv-1", "question_index": 1, "audit_sha256": "a" * 64}
+    audit = replace(lineage("gold_audit", None, None), system=None)
+    commit(store, audit, {"gold_faults": [{**fault, "corrupts_score": True}]})
     canary = {"kind": "right", "judge": "lexical-1", "verdict": "correct", "canary_id": "a/right"}
     commit(store, lineage("judge_canaries", conversation=None), {"canary_verdicts": [canary]})
     return refresh(store, folder / "history.duckdb").path

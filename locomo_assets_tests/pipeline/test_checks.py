@@ -161,9 +161,16 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
     assert "thread" in str(numbers(found["sample-1|r1"])["actual"])
     assert current("ingested_memories", "ingestion_complete") == found.keys()
     assert evaluations("answers", "answers_complete").keys() == {"sample-2|r1"}
-    for asset in ("ingested_memories", "answers", "judgements"):
+    for asset in ("ingested_memories", "judgements"):
         (marker,) = workplace.store().markers(asset=asset)
         assert marker.lineage.conversation == "sample-2"
+    # The release does not look complete without it.
+    (row,) = by_release(workplace.settings.lens_path, "r1", max_error_percent=2.0)
+    assert (row.questions, row.scored, row.unanswered, row.valid) == (6, 3, 3, False)
+    assert lens.query(
+        workplace.settings.lens_path,
+        "SELECT DISTINCT left(reason, 25) FROM current_answers WHERE outcome = 'unanswered'",
+    )[1] == [("ingested_memories failed:",)]
     # Nor by a later run of the questions alone.
     job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
@@ -174,7 +181,7 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
             raise_on_error=False,
         )
     assert not result.success
-    assert len(workplace.store().markers(asset="answers")) == 1
+    assert len(workplace.store().markers(asset="answers")) == 2
     alone = evaluations("answers", "answers_complete")["sample-1|r1"]
     assert "nothing is ingested" in str(numbers(alone)["actual"])
 

@@ -24,6 +24,19 @@ def test_paid_launch_without_history(home: Path, monkeypatch: pytest.MonkeyPatch
     assert forecast_launch(wanted, Workplace(read_settings()))[1].cost_usd is None
 
 
+def test_verdicts_by_batch_are_forecast_at_half_the_price(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-key")
+    monkeypatch.setenv("LOCOMO_JUDGE_MODE", "batch")
+    monkeypatch.setenv("LOCOMO_JUDGE_VOTES", "3")
+    wanted = Launch(release="r1", questions=5)
+    *_, verdicts = forecast_launch(wanted, Workplace(read_settings()))
+    assert verdicts.calls == 3 * (10 + 36)
+    assert verdicts.cost_usd == pytest.approx(3 * (10 / 2 + 36) * (500 * 2 + 100 * 8) / 1e6)
+    assert verdicts.source == "assumed; 30 by batch, within 24 hours"
+
+
 def test_what_was_measured_replaces_what_is_assumed(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

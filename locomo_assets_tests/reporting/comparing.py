@@ -59,11 +59,14 @@ class History:
             ]
             commit(self.store, judged, {"judgements": said})
 
-    def judge_again(self, release: str, conversation: str, signs: str, judge: str) -> None:
+    def judge_again(
+        self, release: str, conversation: str, signs: str, judge: str, **columns: Any
+    ) -> None:
         """Another judge on the answers of the last round."""
         mark = f"{release}-{self._times}-{conversation}"
         said = [
-            judgement(n, CORRECT_OR_WRONG[sign], mark, judge=judge) for n, sign in enumerate(signs)
+            judgement(n, CORRECT_OR_WRONG[sign], mark, judge=judge, **columns)
+            for n, sign in enumerate(signs)
         ]
         commit(self.store, lineage("judgements", release, conversation), {"judgements": said})
 

@@ -22,16 +22,20 @@ from locomo_assets.reporting.accuracy import (
     trend_chart,
 )
 from locomo_assets.reporting.canaries import canary_numbers
+from locomo_assets.reporting.gold_faults import metadata_numbers as metadata_faults
 from locomo_assets.reporting.page.content import previous_release
 from locomo_assets.reporting.page.html import trend_pictures
 from locomo_assets.reporting.scores import metadata_numbers
 
 
-def _fresh_lens(workplace: Workplace) -> None:
+def _fresh_lens(workplace: Workplace) -> str | None:
+    """Brings the lens up to date, the settings' audit in it; that one's SHA-256."""
     try:
+        audit_sha256 = workplace.keep_audit()
         lens.refresh(workplace.store(), workplace.settings.lens_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    return audit_sha256
 
 
 def _series(row: Accuracy) -> tuple[str, str, str, str]:
@@ -39,9 +43,10 @@ def _series(row: Accuracy) -> tuple[str, str, str, str]:
 
 
 def _numbers(row: Accuracy) -> dict[str, float]:
+    # The UI plots it over the releases, so what is not valid or not alike goes by another name.
+    name = "accuracy_percent" if row.gold == "published" else "accuracy_corrected_gold_percent"
     numbers: dict[str, float | None] = {
-        # The UI plots it over the releases, so what is not valid goes by another name.
-        "accuracy_percent" if row.valid else "accuracy_percent_not_valid": row.accuracy_percent,
+        name if row.valid else f"{name}_not_valid": row.accuracy_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
         "accuracy_clustered_se_percent": row.clustered_se_percent,
@@ -82,7 +87,7 @@ def accuracy_metrics(
     context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """The newest series of the release as numbers (the UI plots them), all of them as a table."""
-    _fresh_lens(workplace)
+    audit_sha256 = _fresh_lens(workplace)
     path, release = workplace.settings.lens_path, context.partition_key
     limit = workplace.settings.max_error_percent
     rows = by_release(path, release, max_error_percent=limit)
@@ -100,6 +105,8 @@ def accuracy_metrics(
             **canary_numbers(
                 workplace.settings.lens_path, rows[0].release, rows[0].system, rows[0].judge
             ),
+            **metadata_faults(workplace.settings.lens_path, rows[0], audit_sha256),
+            "gold": rows[0].gold,
             "system": rows[0].system,
             "judge": rows[0].judge,
             "question_protocol": rows[0].question_protocol,

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.measurement.batching import BatchPendingError
 from locomo_assets.measurement.bench import Order
 from locomo_assets.measurement.progress import Counts
 from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once, wait_for_leases
@@ -28,13 +29,17 @@ from locomo_assets.reporting.limits import limits_table
 
 OBSERVE_EVERY_S = 10.0
 
+PENDING_BATCHES = "pending_batches"
+"""In the metadata of a failure that is none: verdicts are still at the judge."""
+
 _SPECS = (
     ("ingested_memories", "locomo_dataset", "Each turn of a conversation, in order, "
      "in the memory of a new assistant. Costs one message a turn."),
     ("answers", "ingested_memories", "Each question, answered by the assistant. Costs "
      "one LLM answer a question."),
     ("judgements", "answers", "Each answer's verdict by the judge. Costs one judge "
-     "call a question; the lexical judge costs nothing."),
+     "call a question, half the price by batches (LOCOMO_JUDGE_MODE); the lexical judge costs "
+     "nothing."),
 )  # fmt: skip
 
 
@@ -131,8 +136,8 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
             for failed in failures:
                 checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
             raise dg.Failure(
-                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}",
-                metadata=run_metadata,
+                _told(failures, len(orders)),
+                metadata={**run_metadata, **_pending(failures)},
                 allow_retries=False,
             )
         skipped = _log_skipped(context, reports)
@@ -151,6 +156,19 @@ def conversation_assets(partitions_per_run: str) -> dg.AssetsDefinition:
 
 def _earlier_runs(run: dg.DagsterRun) -> set[str]:
     return {one for one in (run.parent_run_id, run.root_run_id) if one}
+
+
+def _told(failures: Sequence[Failed], orders: int) -> str:
+    ended = "wait for their verdicts" if _pending(failures) else "failed"
+    return f"{len(failures)} of {orders} conversations {ended}: {told_once(failures)}"
+
+
+def _pending(failures: Sequence[Failed]) -> dict[str, Any]:
+    """Metadata where nothing but the judge's batches is waited for: their ids."""
+    errors = [one.error for one in failures if isinstance(one.error, BatchPendingError)]
+    if len(errors) < len(failures):
+        return {}
+    return {PENDING_BATCHES: [state.batch_id for error in errors for state in error.pending]}
 
 
 def _key(order: Order) -> str:

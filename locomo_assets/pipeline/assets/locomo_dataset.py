@@ -49,6 +49,7 @@ def locomo_dataset(
         dataset = read_dataset(source, pinned)
         found = {"counts_by_category": counts_by_category(dataset), "schema": schema(dataset)}
         _stop_if_failed(context, dataset, found)
+        audit_sha256 = workplace.keep_audit(dataset, context.run.run_id)
         written = store_dataset(workplace.store(), dataset, context.run.run_id)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -65,6 +66,7 @@ def locomo_dataset(
             "questions": questions,
             **found["counts_by_category"].numbers,
             "conversations_written": written,
+            **({"audit_sha256": audit_sha256} if audit_sha256 else {}),
             "dagster/row_count": questions,
             "rows": rows_sql("questions", {"dataset_sha256": dataset.sha256}),
         },

@@ -17,6 +17,7 @@ from locomo_assets.history import lens
 from locomo_assets.reporting.accuracy import Accuracy, by_category, by_release, invalid_line
 from locomo_assets.reporting.comparison import Comparison, compare
 from locomo_assets.reporting.errors import NotComparableError, UnknownReleaseError
+from locomo_assets.reporting.gold_faults import GoldFaults, read_gold_faults
 from locomo_assets.reporting.scores import (
     Scores,
     abstention_line,
@@ -26,6 +27,7 @@ from locomo_assets.reporting.scores import (
 
 REFERENCE_PROTOCOLS = ("no-memory", "full-context")
 _ORDER = Path(__file__).with_name("release_order.sql")
+_PUBLISHED = Path(__file__).with_name("published.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,24 @@ class Reference:
 
     name: str
     accuracy_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A category of what others published, or the whole of it, with both names and its judge."""
+
+    release: str
+    system: str
+    llm_model: str
+    judge: str
+    shown: str
+    vendor_shown: str
+    correct: int
+    scored: int
+    accuracy_percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,8 @@ class Content:
     trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
+    published: tuple[Published, ...]
+    gold_faults: tuple[GoldFaults, ...]
     scores: tuple[Scores, ...]
     said: tuple[str, ...]
     previous: str | None
@@ -60,11 +82,16 @@ class Content:
 
 
 def read_content(
-    lens_path: Path, release: str | None = None, *, max_error_percent: float
+    lens_path: Path,
+    release: str | None = None,
+    *,
+    max_error_percent: float,
+    audit_sha256: str | None = None,
 ) -> Content:
     """The page of a release, or of the newest one measured.
 
-    What is not valid by `max_error_percent` is compared with nothing.
+    What is not valid by `max_error_percent` is compared with nothing. Gold faults are those of
+    one audit, or of the newest in the history.
 
     Raises:
         UnknownReleaseError: the release has no verdicts, or none has.
@@ -112,6 +139,12 @@ def read_content(
             for name in sorted({row.category for row in parts})
         },
         references=_references(everything, whole, imported),
+        published=_published(lens_path, whole.dataset_sha256),
+        gold_faults=tuple(
+            row
+            for row in read_gold_faults(lens_path, whole.release, audit_sha256)
+            if row.is_of(whole)
+        ),
         scores=tuple(scores),
         said=tuple([line for line in declined if line] + reference_text(lens_path, whole.release)),
         previous=previous,
@@ -139,6 +172,12 @@ def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
     with lens.open_read_only(lens_path) as connection:
         rows = connection.execute(_ORDER.read_text()).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
+
+
+def _published(lens_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
+    with lens.open_read_only(lens_path) as connection:
+        rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
+    return tuple(Published(*row) for row in rows)
 
 
 def _series(row: Accuracy) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from locomo_assets.reporting import gold_faults
 from locomo_assets.reporting.accuracy import accuracy_text
 from locomo_assets.reporting.errors import UnknownReleaseError
 from locomo_assets.reporting.page import charts
@@ -18,13 +19,22 @@ _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def write_page(
-    lens_path: Path, target: Path, release: str | None = None, *, max_error_percent: float
+    lens_path: Path,
+    target: Path,
+    release: str | None = None,
+    *,
+    max_error_percent: float,
+    audit_sha256: str | None = None,
 ) -> Content:
     """Writes the report of a release (or the newest), whole or not at all.
 
+    Gold faults are shown by that audit, or by the newest in the history.
+
     Raises UnknownReleaseError: the release has no verdicts. OSError: it can't be written.
     """
-    content = read_content(lens_path, release, max_error_percent=max_error_percent)
+    content = read_content(
+        lens_path, release, max_error_percent=max_error_percent, audit_sha256=audit_sha256
+    )
     text = render(content)
     half = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -56,6 +66,7 @@ def render(content: Content) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["fixed"] = _fixed
+    environment.filters["fault_cells"] = gold_faults.cells
     environment.filters["accuracy"] = accuracy_text
     environment.filters["points"] = _points
     environment.filters["p"] = _p
@@ -69,7 +80,7 @@ def render(content: Content) -> str:
     }
     template = environment.from_string(_TEMPLATE.read_text())
     return template.render(c=content, charts=drawn, headline=_headline(content),
-                           correction=CORRECTION)  # fmt: skip
+                           correction=CORRECTION, fault_headings=gold_faults.HEADINGS)  # fmt: skip
 
 
 def _headline(content: Content) -> str:

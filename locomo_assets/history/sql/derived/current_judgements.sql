@@ -26,7 +26,8 @@ SELECT
     a.question_protocol,
     a.dataset_sha256,
     a.question,
-    q.gold_answer,
+    -- what the judge was given
+    coalesce(j.corrected_gold_answer, q.gold_answer) AS gold_answer,
     a.answer,
     j.reasoning,
     coalesce(j.reason, a.reason) AS reason,
@@ -41,6 +42,8 @@ SELECT
     j.prompt_sha256,
     j.votes,
     j.agreement,
+    CASE WHEN j.audit_sha256 IS NULL THEN 'published' ELSE 'corrected' END AS gold,
+    j.audit_sha256,
     j.latency_ms AS judge_latency_ms,
     j.input_tokens AS judge_input_tokens,
     j.output_tokens AS judge_output_tokens,

@@ -1,0 +1,250 @@
+"""A language model as judge, asked by batches (OpenAI's Batch API): half the price, within a day.
+
+Here: sending a batch so that it exists once, finding it again, how far it is, and its results. The
+files' lines are `batch_lines`. What a run remembers of its batches, and how long it waits, is
+`measurement.batching`.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import openai
+from openai.types import Batch
+
+from locomo_assets.backboard.budget import BATCHED_VERDICT, Budget, Told, place_in
+from locomo_assets.backboard.calls import CallRecord, Record
+from locomo_assets.backboard.retrying import parse_retry_after
+from locomo_assets.judging.batch_lines import Result, custom_id, read_results, request_lines
+from locomo_assets.judging.batches import GONE, BatchState, Case, Collected
+from locomo_assets.judging.completion import failed, request_body
+from locomo_assets.judging.errors import JudgeError
+from locomo_assets.judging.failures import cause, may_go_better, raise_if_hopeless, said
+from locomo_assets.judging.judge import BATCHED, JudgeIdentity, Judgement
+from locomo_assets.judging.prompt import Prompt
+from locomo_assets.judging.verdict import Reply, Verdict
+from locomo_assets.judging.votes import counted
+
+NAME_KEY = "locomo_batch"
+"""The key in a batch's metadata under which our own name for it stands."""
+
+_TRIES = 5
+_LONGEST_PAUSE_S = 60.0
+_LOOKS_AFTER_S = (0.0, 1.0, 2.0)
+# How far our clock and the server's may be apart.
+_CLOCKS_APART = timedelta(hours=2)
+
+
+class BatchJudge:
+    """`llm.LLMJudge.batches` makes one. Raises JudgeError where the server can't be worked with."""
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        identity: JudgeIdentity,
+        prompt: Prompt,
+        *,
+        cost_usd: Callable[[int, int], float | None],
+        record: Record,
+        budget: Budget | None,
+    ) -> None:
+        self._client = client
+        self.identity = identity
+        self._prompt = prompt
+        self._cost_usd = cost_usd
+        self._record = record
+        self._budget = budget
+
+    def place(self, cases: int, *, sent: bool = False) -> AbstractAsyncContextManager[Told]:
+        """What so many cases may cost, held while they are judged; see `Budget.place`."""
+        return place_in(self._budget, BATCHED_VERDICT, cases * self.identity.votes, sent=sent)
+
+    async def send(self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]) -> str:
+        """Has the cases (by fingerprint) judged in one batch; its id at the server.
+
+        `token` is its name for `find`, `labels` further metadata for whoever looks at it there.
+        """
+        bodies = {
+            custom_id(fingerprint, vote): request_body(self.identity.model, self._message(case))
+            for fingerprint, case in cases.items()
+            for vote in range(1, self.identity.votes + 1)
+        }
+        try:
+            file = await self._client.files.create(
+                file=(f"{token}.jsonl", request_lines(bodies), "application/jsonl"),
+                purpose="batch",
+            )
+            return await self._create(file.id, token, labels)
+        except openai.APIError as error:
+            raise self._explained(error, "a batch can't be made") from None
+
+    async def find(self, token: str, made_after: datetime) -> str | None:
+        """The id of the batch of this name, if there is one; looks more than once."""
+        oldest = (made_after - _CLOCKS_APART).timestamp()
+        try:
+            for pause_s in _LOOKS_AFTER_S:
+                await asyncio.sleep(pause_s)
+                async for batch in self._client.batches.list(limit=100):
+                    if (batch.metadata or {}).get(NAME_KEY) == token:
+                        return batch.id
+                    if batch.created_at and batch.created_at < oldest:
+                        break
+        except openai.APIError as error:
+            raise self._explained(error, "its batches can't be listed") from None
+        return None
+
+    async def state(self, batch_id: str) -> BatchState:
+        """How far it is now."""
+        try:
+            return _state(await self._client.batches.retrieve(batch_id), self._client.api_key)
+        except openai.NotFoundError:
+            return BatchState(batch_id, GONE)
+        except openai.APIError as error:
+            raise self._explained(error, f"batch {batch_id} can't be looked at") from None
+
+    async def results(self, state: BatchState, fingerprints: Collection[str]) -> Collected:
+        """What came of each case of a batch that is over; records the requests in its files."""
+        contents = [await self._content(file) for file in state.files]
+        names = {
+            custom_id(fingerprint, vote): fingerprint
+            for fingerprint in fingerprints
+            for vote in range(1, self.identity.votes + 1)
+        }
+        files = [content for content in contents if content is not None]
+        missing = f"batch {state.batch_id} {_why_missing(state)}"
+        if len(files) < len(contents):
+            missing += "; one of its files is gone"
+        # A batch that failed as a whole has not been begun.
+        nothing = 0 if state.status == "failed" else None
+        read = read_results(
+            files, names, Result(failed(missing), None, None, None, nothing, nothing)
+        )
+        votes: dict[str, list[Judgement]] = defaultdict(list)
+        for name, fingerprint in names.items():
+            votes[fingerprint].append(self._vote(read.results[name], state))
+        return Collected(
+            {one: counted(given) if len(given) > 1 else given[0] for one, given in votes.items()},
+            sum(one.input_tokens or 0 for one in read.results.values()),
+            sum(one.output_tokens or 0 for one in read.results.values()),
+        )
+
+    async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
+        # The package would send it again after a lost answer, and two batches be paid for.
+        once = self._client.with_options(max_retries=0)
+        began = datetime.now(UTC)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                made = await once.batches.create(
+                    input_file_id=file_id,
+                    endpoint="/v1/chat/completions",
+                    completion_window="24h",
+                    metadata={NAME_KEY: token, **{name: v[:512] for name, v in labels.items()}},
+                )
+                return made.id
+            except openai.APIError as error:
+                if not may_go_better(error) or attempt == _TRIES:
+                    raise
+                await asyncio.sleep(_pause_s(error, attempt))
+                if not isinstance(error, openai.RateLimitError):
+                    found = await self.find(token, began)
+                    if found is not None:
+                        return found
+        raise AssertionError("unreachable")
+
+    async def _content(self, file_id: str) -> bytes | None:
+        try:
+            return (await self._client.files.content(file_id)).content
+        except openai.NotFoundError:
+            return None
+        except openai.APIError as error:
+            raise self._explained(error, f"file {file_id} of a batch can't be read") from None
+
+    def _vote(self, result: Result, state: BatchState) -> Judgement:
+        tokens = (result.input_tokens, result.output_tokens)
+        cost_usd = None if None in tokens else self._cost_usd(tokens[0] or 0, tokens[1] or 0)
+        if result.is_told:
+            self._record(
+                CallRecord(
+                    call_id=uuid4().hex,
+                    service="judge",
+                    endpoint=BATCHED,
+                    status=result.status,
+                    error=result.error,
+                    attempt=1,
+                    latency_ms=None,
+                    in_flight=None,
+                    input_tokens=tokens[0],
+                    output_tokens=tokens[1],
+                    cost_usd=cost_usd,
+                    started_at=state.created_at or datetime.now(UTC),
+                    request_id=result.request_id,
+                )
+            )
+        reply = self._without_key(result.reply)
+        return Judgement(
+            verdict=reply.verdict,
+            reasoning=reply.reasoning,
+            reason=reply.reason,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            cost_usd=cost_usd,
+            latency_ms=None,
+            agreement=None if reply.verdict is Verdict.UNSCORED else 1.0,
+        )
+
+    def _without_key(self, reply: Reply) -> Reply:
+        if reply.reason is None:
+            return reply
+        return Reply(reply.verdict, reply.reasoning, said(reply.reason, self._client.api_key))
+
+    def _message(self, case: Case) -> str:
+        return self._prompt.fill(
+            question=case.question,
+            gold_answer=case.gold_answer,
+            generated_answer=case.answer,
+        )
+
+    def _explained(self, error: openai.APIError, what: str) -> JudgeError:
+        host = self._client.base_url.host
+        raise_if_hopeless(error, host)
+        if isinstance(error, openai.NotFoundError):
+            return JudgeError(
+                f"judge at {host}: {what}, it has no Batch API; set LOCOMO_JUDGE_MODE=direct"
+            )
+        return JudgeError(
+            f"judge at {host}: {what} ({cause(error, self._client.api_key)}); run it again: a "
+            "batch that was made is found again and not paid for twice"
+        )
+
+
+def _state(batch: Batch, key: str) -> BatchState:
+    counts = batch.request_counts
+    errors = (batch.errors.data if batch.errors else None) or []
+    whys = [": ".join(filter(None, (one.code, one.message))) for one in errors]
+    return BatchState(
+        batch_id=batch.id,
+        status=batch.status,
+        created_at=datetime.fromtimestamp(batch.created_at, UTC) if batch.created_at else None,
+        done=counts.completed + counts.failed if counts else 0,
+        total=counts.total if counts else 0,
+        files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
+        why=said("; ".join(whys[:3]), key) or None,
+    )
+
+
+def _why_missing(state: BatchState) -> str:
+    if state.status == GONE:
+        return "is not known to the server, with this key"
+    if state.status == "completed":
+        return "gives no result for it"
+    return f"{state.status} before it was judged" + (f" ({state.why})" if state.why else "")
+
+
+def _pause_s(error: openai.APIError, attempt: int) -> float:
+    after_s = None
+    if isinstance(error, openai.APIStatusError):
+        after_s = parse_retry_after(error.response.headers.get("retry-after"))
+    return min(_LONGEST_PAUSE_S, 0.5 * 2.0**attempt if after_s is None else after_s)

@@ -1,0 +1,17 @@
+-- What others published on a data set: each series' categories under both taxonomies, its whole last.
+SELECT
+    release,
+    system,
+    coalesce(llm_model, 'unknown') AS llm_model,
+    judge,
+    coalesce(category || ' ' || official_name, 'all scored') AS shown,
+    coalesce(vendor_name, 'overall') AS vendor_shown,
+    correct,
+    scored,
+    round(100 * accuracy, 2) AS accuracy_percent,
+    round(100 * accuracy_low, 2) AS low_percent,
+    round(100 * accuracy_high, 2) AS high_percent,
+    category IS NULL AS is_whole
+FROM published_results
+WHERE dataset_sha256 = $1 AND (category IS NULL OR category <> 5)
+ORDER BY release, system, judge, category NULLS LAST

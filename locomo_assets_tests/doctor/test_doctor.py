@@ -1,0 +1,234 @@
+"""The doctor: each line ok, warn and fail; nothing that costs is asked; no key is shown."""
+
+import json
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from locomo_assets.backups.making import make_backup
+from locomo_assets.doctor.diagnosis import Diagnosis, DoctorError, Level, looked_at
+from locomo_assets.doctor.examination import examine
+from locomo_assets.doctor.places import look_at_backups, look_at_dataset, look_at_history, probe
+from locomo_assets.doctor.services import look_at_services
+from locomo_assets.history.storage import LocalStorage, open_storage
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.settings import Settings, read_settings
+from locomo_assets.standin.server import BaseUrls, running_standin
+from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.doctor.serving import make_certificate, odd_backboard, tls_proxy
+
+KEY = "planted-key-5531"
+
+
+@pytest.fixture(autouse=True)
+def _instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a look sets for the process goes with the test."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+
+
+@pytest.fixture
+def standin(home: Path) -> Iterator[BaseUrls]:
+    with running_standin(StandinSettings(keys=(KEY,)), home / "server.sqlite") as urls:
+        yield urls
+
+
+def served(monkeypatch: pytest.MonkeyPatch, backboard: str, openai: str | None = None) -> None:
+    monkeypatch.setenv("BACKBOARD_BASE_URL", backboard)
+    monkeypatch.setenv("BACKBOARD_API_KEY", KEY)
+    if openai:
+        monkeypatch.setenv("OPENAI_BASE_URL", openai)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+def by_subject(lines: list[Diagnosis]) -> dict[str, Diagnosis]:
+    assert all("\n" not in f"{line.found}{line.way_out}" for line in lines)
+    assert all(line.way_out for line in lines if line.level is Level.WARN)
+    assert KEY not in repr(lines)
+    return {line.subject: line for line in lines}
+
+
+def looks(look: Callable[[Settings], Iterable[Diagnosis]]) -> dict[str, Diagnosis]:
+    """What one look finds."""
+    return by_subject(looked_at("it", lambda: look(read_settings())))
+
+
+def test_all_is_well(
+    home: Path, standin: BaseUrls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("LOCOMO_BACKUP", (tmp_path / "backups").as_uri())
+    store = HistoryStore.open((home / "history").as_uri())
+    make_backup(store, open_storage((tmp_path / "backups").as_uri()), keep_days=60, run_id="b")
+    with (
+        tls_proxy(standin.backboard, certificate, ssl.TLSVersion.TLSv1_3) as backboard,
+        tls_proxy(standin.openai, certificate, ssl.TLSVersion.TLSv1_3) as openai,
+    ):
+        served(monkeypatch, backboard, openai)
+        found = by_subject(examine())
+    assert {line.level for line in found.values()} == {Level.OK}, found
+    assert list(found) == [
+        "settings",
+        "data set",
+        "history",
+        "backups",
+        "memory service",
+        "memory service round trip",
+        "memory service TLS",
+        "judge",
+        "judge round trip",
+        "judge TLS",
+        "clock",
+        "Dagster instance",
+        "run launcher",
+        "disk",
+    ]
+    assert found["settings"].found == "BACKBOARD_API_KEY set; OPENAI_API_KEY set"
+    assert "answers as standin and takes the key" in found["memory service"].found
+    assert found["memory service TLS"].found == "TLSv1.3"
+    assert found["run launcher"].found == "LocalRunLauncher"
+    assert store.storage.list("doctor") == []
+
+
+def test_an_old_proxy(
+    home: Path, standin: BaseUrls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with tls_proxy(standin.openai, certificate, ssl.TLSVersion.TLSv1_2) as openai:
+        served(monkeypatch, standin.backboard, openai)
+        found = looks(look_at_services)
+        assert found["judge"].level is Level.FAIL
+        assert "LOCOMO_MIN_TLS" in found["judge"].found
+        assert found["memory service"].level is Level.OK
+        monkeypatch.setenv("LOCOMO_MIN_TLS", "1.2")
+        found = looks(look_at_services)
+    assert found["judge"].level is Level.OK
+    assert (found["judge TLS"].level, found["judge TLS"].found[:7]) == (Level.WARN, "TLSv1.2")
+    assert found["memory service TLS"].found == "none, on this machine"
+
+
+def test_a_refused_key_and_a_server_that_is_down(
+    home: Path, standin: BaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served(monkeypatch, standin.backboard, "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("BACKBOARD_API_KEY", "another-key")
+    found = looks(look_at_services)
+    assert "another-key" not in repr(found)
+    assert found["memory service"].level is Level.FAIL
+    assert "BACKBOARD_API_KEY" in found["memory service"].found
+    assert found["judge"].level is Level.FAIL
+    assert "127.0.0.1" in found["judge"].found
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "level"), [(0, Level.OK), (-15, Level.WARN), (3600, Level.FAIL)]
+)
+def test_the_clock_against_the_servers(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: int, level: Level
+) -> None:
+    with odd_backboard(ahead=timedelta(seconds=ahead_s)) as url:
+        served(monkeypatch, url)
+        clock = looks(look_at_services)["clock"]
+    assert clock.level is level
+    assert ("behind" if ahead_s > 0 else "ahead") in clock.found
+
+
+def test_a_slow_service_is_degraded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with odd_backboard(takes_s=0.51) as url:
+        served(monkeypatch, url)
+        found = looks(look_at_services)
+    trip = found["memory service round trip"]
+    assert (trip.level, "degraded" in trip.found) == (Level.WARN, True)
+    assert found["memory service"].level is Level.OK
+
+
+def test_the_dataset(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "(the packaged sample)" in looks(look_at_dataset)["data set"].found
+    monkeypatch.setenv("LOCOMO_DATASET", packaged_sample())
+    assert "(no known file)" in looks(look_at_dataset)["data set"].found
+    monkeypatch.setenv("LOCOMO_DATASET_SHA256", "0" * 64)
+    found = looks(look_at_dataset)["it"]
+    assert (found.level, "its SHA-256 is" in found.found) == (Level.FAIL, True)
+
+
+def test_settings_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOMO_JUDGE_VOTES", "2")
+    (line,) = examine()
+    assert (line.subject, line.level) == ("settings", Level.FAIL)
+    assert "LOCOMO_JUDGE_VOTES" in line.found
+
+
+def test_an_old_backup_and_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = (home / "backups").as_uri()
+    monkeypatch.setenv("LOCOMO_BACKUP", place)
+    assert "none yet" in looks(look_at_backups)["backups"].found
+    store = HistoryStore.open((home / "history").as_uri())
+    old = datetime.now(UTC) - timedelta(hours=30)
+    make_backup(store, open_storage(place), keep_days=60, run_id="b", now=old)
+    line = looks(look_at_backups)["backups"]
+    assert (line.level, line.found[-12:]) == (Level.WARN, "30 hours old")
+
+
+class Overwriting(LocalStorage):
+    """A store that knows no exclusive creation."""
+
+    def put_new(self, path: str, data: bytes) -> None:
+        self.put(path, data)
+
+
+class Stale(LocalStorage):
+    """A store whose listings are late."""
+
+    def list(self, prefix: str) -> list[str]:
+        return []
+
+
+def test_what_a_store_must_do(tmp_path: Path) -> None:
+    assert probe(LocalStorage(tmp_path)) is None
+    assert "was replaced by one that was to be created" in str(probe(Overwriting(tmp_path)))
+    assert "is not listed" in str(probe(Stale(tmp_path)))
+    assert LocalStorage(tmp_path).list("") == []
+
+
+def test_a_bucket_does_it(s3_url: str) -> None:
+    storage = open_storage(s3_url)
+    assert probe(storage) is None
+    assert storage.list("") == []
+
+
+def test_a_history_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("LOCOMO_HISTORY", (home / "file" / "history").as_uri())
+    found = looks(look_at_history)["it"]
+    assert (found.level, "can't be written" in found.found) == (Level.FAIL, True)
+
+
+def run(*arguments: str) -> Result:
+    import typer
+
+    from locomo_assets.cli import doctor
+
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    doctor.register(app)
+    return CliRunner().invoke(app, ["doctor", *arguments])
+
+
+def test_exit_codes_and_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings let a pod start; a failure does not."""
+    done = run()
+    assert done.exit_code == 0
+    assert done.stdout.startswith("warn  settings")
+    monkeypatch.setenv("LOCOMO_DATASET", str(home / "none.json"))
+    done = run("--format", "json")
+    assert isinstance(done.exception, DoctorError)
+    assert str(done.exception) == "1 of 10 fail: data set"
+    levels = {line["subject"]: line["level"] for line in json.loads(done.stdout)}
+    assert (levels["data set"], levels["backups"], levels["disk"]) == ("fail", "warn", "ok")

@@ -1,0 +1,182 @@
+"""The judge asked by batches, with the real client over a real socket at the stand-in."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locomo_assets.backboard.budget import BATCHED_VERDICT, Budget, BudgetReachedError
+from locomo_assets.backboard.calls import CallRecord
+from locomo_assets.judging import batch as batch_module
+from locomo_assets.judging.batch import BatchJudge
+from locomo_assets.judging.batches import BatchState, Case
+from locomo_assets.judging.errors import JudgeError
+from locomo_assets.judging.judge import BATCHED, JudgeIdentity
+from locomo_assets.judging.llm import LLMJudge
+from locomo_assets.prices import PriceTable
+from locomo_assets.standin import judge as standin_judge
+from locomo_assets.standin.faults import Dice
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.judging.scripted import KEY, failing, scripted_server
+
+CASES = {
+    "a" * 64: Case("When?", "7 May 2023", "On 7 May 2023."),
+    "b" * 64: Case("Where?", "In Paris", "No idea."),
+}
+BEGAN = datetime.now(UTC)
+
+
+@asynccontextmanager
+async def at_standin(
+    folder: Path, votes: int = 1, *, budget: Budget | None = None, **knobs: Any
+) -> AsyncIterator[tuple[BatchJudge, list[CallRecord], JudgeIdentity]]:
+    calls: list[CallRecord] = []
+    with running_standin(StandinSettings(**knobs), folder / "served.sqlite") as urls:
+        async with LLMJudge.connect(
+            api_key=DEFAULT_KEY,
+            base_url=urls.openai,
+            prices=PriceTable.read(),
+            record=calls.append,
+            budget=budget,
+        ) as judge:
+            yield judge.batches(votes), calls, judge.identity
+
+
+def batches(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "served.sqlite")) as db:
+        return int(db.execute("SELECT count(*) FROM batches").fetchone()[0])
+
+
+async def test_a_batch_gives_the_verdicts_of_the_same_judge(tmp_path: Path) -> None:
+    async with at_standin(tmp_path) as (judge, calls, direct):
+        assert judge.identity == direct
+        calls.clear()
+        batch_id = await judge.send("t1", CASES, {"release": "r1", "long": "x" * 999})
+        assert await judge.find("t1", BEGAN) == batch_id
+        state = await judge.state(batch_id)
+        assert (state.is_over, state.done, state.total) == (True, 2, 2)
+        collected = await judge.results(state, CASES)
+    verdicts = [str(one.verdict) for one in collected.judgements.values()]
+    assert verdicts == ["correct", "wrong"]
+    assert {one.latency_ms for one in collected.judgements.values()} == {None}
+    of_batch = [call for call in calls if call.endpoint == BATCHED]
+    assert [call.status for call in of_batch] == [200, 200]
+    assert sum(call.input_tokens or 0 for call in of_batch) == collected.input_tokens > 0
+    assert [call.endpoint for call in calls if call.endpoint != BATCHED] == [
+        "POST /files",
+        "POST /batches",
+        "GET /batches",
+        "GET /batches/{batch}",
+        "GET /files/{file}/content",
+    ]
+
+
+async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standin_judge, "OWNER", "pretended")
+    budget = Budget(1.0)
+    prices = PriceTable.read()
+    budget.price(BATCHED_VERDICT, lambda i, o: prices.cost_usd("gpt-4.1", i, o, batch=True), 0.01)
+    async with at_standin(tmp_path, budget=budget) as (judge, calls, _):
+        async with judge.place(len(CASES)) as told:
+            state = await judge.state(await judge.send("t1", CASES, {}))
+            collected = await judge.results(state, CASES)
+            told(collected.input_tokens, collected.output_tokens)
+        whole = prices.cost_usd("gpt-4.1", collected.input_tokens, collected.output_tokens)
+        costs = [one.cost_usd or 0 for one in collected.judgements.values()]
+        assert whole
+        assert sum(costs) == pytest.approx(whole / 2)
+        assert sum(call.cost_usd or 0 for call in calls) == pytest.approx(whole / 2)
+        assert budget.spent_usd == pytest.approx(whole / 2)
+        budget.max_cost_usd = budget.spent_usd + 99 * max(costs)
+        with pytest.raises(BudgetReachedError, match="the next 100 batched verdicts may cost"):
+            async with judge.place(100):
+                pass
+        async with judge.place(100, sent=True):
+            pass
+
+
+async def test_votes_are_requests_of_their_own(tmp_path: Path) -> None:
+    async with at_standin(tmp_path, votes=3) as (judge, calls, direct):
+        assert (judge.identity.votes, judge.identity.name) == (3, f"{direct.name} ×3")
+        state = await judge.state(await judge.send("t1", CASES, {}))
+        collected = await judge.results(state, CASES)
+    assert state.total == 6
+    assert [(j.votes, j.agreement) for j in collected.judgements.values()] == [(3, 1.0)] * 2
+    assert len([call for call in calls if call.endpoint == BATCHED]) == 6
+
+
+async def test_a_lost_answer_makes_no_second_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose = iter([False, False, True])  # the model, the file, the batch
+    hit = lambda _dice, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
+    monkeypatch.setattr(Dice, "hit", hit)
+    async with at_standin(tmp_path) as (judge, calls, _):
+        batch_id = await judge.send("t1", CASES, {})
+        assert await judge.find("t1", BEGAN) == batch_id
+    assert batches(tmp_path) == 1
+    assert [call.status for call in calls if call.endpoint == "POST /batches"] == [None]
+
+
+async def test_what_was_never_created_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0, 0.01))
+    async with at_standin(tmp_path) as (judge, calls, _):
+        await judge.send("t1", CASES, {})
+        assert await judge.find("t2", BEGAN) is None
+        assert [call.endpoint for call in calls].count("GET /batches") == 2
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reasons", "cost"),
+    [
+        ({"batch_failed_share": 1.0}, ["failed before it was judged (token_limit_exceeded"] * 2, 0),
+        ({"batch_expired_share": 1.0}, [None, "batch_expired: "], 0),
+        ({"batch_request_failed_share": 1.0}, ["HTTP 500: "] * 2, 0),
+    ],
+)
+async def test_what_a_batch_does_not_judge_is_unscored_and_the_rest_is_kept(
+    tmp_path: Path, knobs: dict[str, Any], reasons: list[str | None], cost: float
+) -> None:
+    async with at_standin(tmp_path, **knobs) as (judge, _, _):
+        state = await judge.state(await judge.send("t1", CASES, {}))
+        assert state.is_over
+        collected = await judge.results(state, CASES)
+    for judgement, reason in zip(collected.judgements.values(), reasons, strict=True):
+        assert (judgement.verdict == "unscored") == (reason is not None)
+        assert (reason or "") in (judgement.reason or "")
+        assert judgement.cost_usd == cost
+
+
+async def test_a_batch_the_server_does_not_know_is_over(tmp_path: Path) -> None:
+    async with at_standin(tmp_path) as (judge, _, _):
+        state = await judge.state("batch_x")
+        assert state.is_over
+        collected = await judge.results(state, CASES)
+        assert "is not known to the server" in str(collected.judgements["a" * 64].reason)
+        no_file = BatchState("batch_y", "completed", files=("file-x",))
+        collected = await judge.results(no_file, CASES)
+        assert "one of its files is gone" in str(collected.judgements["a" * 64].reason)
+        assert collected.judgements["a" * 64].cost_usd is None
+
+
+async def test_a_server_without_batches_is_named() -> None:
+    with scripted_server() as server:
+        async with LLMJudge.connect(
+            api_key=KEY, base_url=server.base_url, prices=PriceTable.read(), max_retries=0
+        ) as judge:
+            for answer, line in (
+                (failing(404), "has no Batch API; set LOCOMO_JUDGE_MODE=direct"),
+                (failing(401), "the key is refused"),
+                (failing(400, f"bad {KEY}"), r"a batch can't be made \(HTTP 400: bad \*\*\*\)"),
+            ):
+                server.fixed = answer
+                with pytest.raises(JudgeError, match=line):
+                    await asyncio.wait_for(judge.batches().send("t1", CASES, {}), 10)
