@@ -72,7 +72,7 @@ class RecordingClient(httpx2.AsyncClient):
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()
-        log_body("judge", endpoint, "sent", request.content)
+        log_body("judge", endpoint, "sent", _body(request))
         response: httpx2.Response | None = None
         error: str | None = None
         try:
@@ -126,3 +126,11 @@ def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
     except (ValueError, LookupError, TypeError, RecursionError, httpx2.StreamError):
         return None, None
     return counted if all(type(count) is int for count in counted) else (None, None)
+
+
+def _body(request: httpx2.Request) -> bytes | None:
+    """What is sent; None for a file that is uploaded, which is read only while it is sent."""
+    try:
+        return request.content
+    except httpx2.RequestNotRead:
+        return None

@@ -122,7 +122,7 @@ async def test_nobody_starts_before_retry_after_and_other_endpoints_go_on() -> N
 
 async def test_the_client_finds_the_width_that_the_service_takes(tmp_path: Path) -> None:
     records, limits = Records(), Limits(16)
-    strict = StandinSettings(keys=(KEY,), max_in_flight=6, other_latency_ms=5.0, retry_after_s=0)
+    strict = StandinSettings(keys=(KEY,), max_in_flight=6, other_latency_ms=50.0, retry_after_s=0)
     with running_standin(strict, tmp_path / "state.sqlite") as urls:
         async with (
             quick_client(urls.backboard, limits=limits, record=records) as client,

@@ -9,6 +9,7 @@ import pytest
 from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.measurement import runner
+from locomo_assets.measurement.ahead import OnSaved
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.measurement.leasing import leased
@@ -58,10 +59,10 @@ def world(tmp_path: Path) -> World:
 def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
     stage = STAGES[asset]
 
-    async def failing(bench: Bench, order: Order) -> StageReport:
+    async def failing(bench: Bench, order: Order, *on_saved: OnSaved) -> StageReport:
         if order.conversation == conversation:
             raise OSError("no room left on the device")
-        return await stage(bench, order)
+        return await stage(bench, order, *on_saved)
 
     monkeypatch.setitem(runner.STAGES, asset, failing)
 
