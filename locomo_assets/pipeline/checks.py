@@ -117,6 +117,13 @@ RELEASE = (
         releases,
     ),
     _spec(
+        "release_is_what_was_measured",
+        "accuracy_metrics",
+        "The release feed named this release before and after each conversation's work. Labels of "
+        "one's own are exempt; without a feed it is unknown, which passes.",
+        releases,
+    ),
+    _spec(
         "run_time",
         "accuracy_metrics",
         "The work on the release, without pauses between runs, took at most "

@@ -14,6 +14,7 @@ from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.quality import release as quality
 from locomo_assets.quality.comparing import judge_canaries, not_below_previous
+from locomo_assets.quality.labelling import release_is_what_was_measured
 from locomo_assets.reporting.accuracy import (
     Accuracy,
     by_category,
@@ -136,6 +137,9 @@ def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckRe
             settings.lens_path,
             row,
             previous_release(settings.lens_path, row, max_error_percent=settings.max_error_percent),
+        ),
+        "release_is_what_was_measured": release_is_what_was_measured(
+            settings.lens_path, row.release
         ),
         "run_time": quality.run_time(effort, settings.max_run_minutes),
     }
