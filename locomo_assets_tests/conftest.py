@@ -1,5 +1,6 @@
 """What all tests share: an environment without keys and a home of their own."""
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,21 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("LOCOMO_", "BACKBOARD_", "OPENAI_", "DAGSTER_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """What a command or the definitions set up in a test's process stays in that test."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    before = [(one, one.level, one.disabled, one.propagate, one.handlers[:]) for one in loggers]
+    made_by = logging.getLoggerClass()
+    yield
+    logging.setLoggerClass(made_by)
+    logging.captureWarnings(False)
+    logging.disable(logging.NOTSET)
+    for one, level, disabled, propagate, handlers in before:
+        one.setLevel(level)
+        one.disabled, one.propagate, one.handlers = disabled, propagate, handlers
 
 
 @pytest.fixture

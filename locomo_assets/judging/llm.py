@@ -101,7 +101,7 @@ class LLMJudge:
         key = _checked_key(api_key)
         keep_out_of_logs(key)
         limits = limits or Limits()
-        record = partial(_without_key, key, record or _ignore)
+        record = _without_key(key, record or _ignore)
         http = RecordingClient(
             str(url),
             record,
@@ -181,9 +181,13 @@ class LLMJudge:
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
 
 
-def _without_key(key: str, record: Record, call: CallRecord) -> None:
-    request_id = call.request_id and hide(call.request_id, key)
-    record(replace(call, request_id=request_id))
+def _without_key(key: str, record: Record) -> Record:
+    """A closure, because a partial shows its arguments."""
+
+    def cleaned(call: CallRecord) -> None:
+        record(replace(call, request_id=call.request_id and hide(call.request_id, key)))
+
+    return cleaned
 
 
 def _ignore(_call: CallRecord) -> None:

@@ -19,6 +19,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history import lens, processes
 from locomo_assets.judging.prompt import read_prompt
 from locomo_assets.measurement import runner
+from locomo_assets.measurement.ahead import OnSaved
 from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline.build import build_defs
@@ -112,10 +113,10 @@ def _measured_before(monkeypatch: pytest.MonkeyPatch) -> None:
     job = build_defs(read_settings()).resolve_implicit_global_asset_job_def()
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: Bench, order: Order) -> StageReport:
+    async def fails(bench: Bench, order: Order, *on_saved: OnSaved) -> StageReport:
         if order.conversation == "made-1":
             raise LocomoError("the service lost made-1")
-        return await whole(bench, order)
+        return await whole(bench, order, *on_saved)
 
     with dg.DagsterInstance.get() as instance:
 
