@@ -88,4 +88,4 @@ def test_cost_limit_stops_before_a_message_that_is_too_long(
     monkeypatch.setenv("LOCOMO_QUESTION_PROTOCOL", "no-memory")
     launch(Launch(release="r1", conversations=["sample-1"], questions=1), place())
     rows = store.read("answers", store.markers(asset="answers")).to_pylist()
-    assert [row["outcome"] for row in rows] == ["unanswered", "answered"]
+    assert [row["outcome"] for row in rows].count("answered") == 1
