@@ -133,6 +133,7 @@ class _Phase:
                 calls=calls,
                 prices=bench.prices,
                 model=model,
+                free=bench.is_free,
                 on_saved=self._tell,
             )
             async with saving(saver):
@@ -254,7 +255,7 @@ async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awai
 
 
 def _cost(bench: Bench, answer: AnswerResult) -> float | None:
-    if bench.system == "standin":
+    if bench.is_free:
         return 0.0
     if answer.output_tokens is None:
         return None

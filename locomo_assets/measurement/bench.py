@@ -81,6 +81,11 @@ class Bench:
     watch: ReleaseWatch = field(default_factory=ReleaseWatch)
 
     @property
+    def is_free(self) -> bool:
+        """Whether the service takes nothing for what it does."""
+        return self.system == "standin"
+
+    @property
     def by_batch(self) -> bool:
         """Whether new verdicts are asked for by batches."""
         return self.batching is not None and self.batching.wanted

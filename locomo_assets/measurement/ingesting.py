@@ -84,6 +84,7 @@ async def _ingest(
             calls=calls,
             prices=bench.prices,
             model=protocol.llm_model or "",
+            free=bench.is_free,
         )
         async with saving(saver):
             result = await ingest(

@@ -37,12 +37,18 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
 
 
-def call_rows(calls: Sequence[CallRecord], prices: PriceTable, model: str) -> list[Row]:
-    """Rows of the `calls` table; a cost the client did not know is filled in from the prices."""
+def call_rows(
+    calls: Sequence[CallRecord], prices: PriceTable, model: str, *, free: bool
+) -> list[Row]:
+    """Rows of the `calls` table; a cost the client did not know is filled in from the prices.
+
+    `free`: the system takes nothing, whatever model it names.
+    """
     rows: list[Row] = []
     for call in calls:
         row = asdict(call)
         if call.cost_usd is None and call.output_tokens is not None:
-            row["cost_usd"] = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
+            priced = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
+            row["cost_usd"] = 0.0 if free else priced
         rows.append(row)
     return rows

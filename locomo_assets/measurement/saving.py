@@ -22,7 +22,8 @@ SAVED_EVERY_S = 2.0
 class Saver:
     """Rows on their way into an attempt. Tables are saved in the order given, calls last.
 
-    `on_saved` is told a table and its rows, in the event loop, after each save but the last.
+    `free`: the requests cost nothing, whatever `model` costs elsewhere. `on_saved` is told a table
+    and its rows, in the event loop, after each save but the last.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Saver:
         calls: Sequence[CallRecord],
         prices: PriceTable,
         model: str,
+        free: bool = False,
         on_saved: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
         self._attempt = attempt
@@ -42,6 +44,7 @@ class Saver:
         self._calls_saved = 0
         self._prices = prices
         self._model = model
+        self._free = free
         self._one_at_a_time = threading.Lock()
 
     def add(self, table: str, *rows: Row) -> None:
@@ -65,7 +68,9 @@ class Saver:
                 del waiting[: len(rows)]
                 saved[table] = rows
             calls = self._calls[self._calls_saved :]
-            self._attempt.append("calls", call_rows(calls, self._prices, self._model))
+            self._attempt.append(
+                "calls", call_rows(calls, self._prices, self._model, free=self._free)
+            )
             self._calls_saved += len(calls)
         return saved
 

@@ -102,6 +102,15 @@ def test_published_protocol_asks_a_copy(
     assert clones == 1
 
 
+def test_requests_to_the_standin_cost_nothing(workplace: Workplace) -> None:
+    launch(Launch(release="r1", conversations=["sample-1"], questions=2), workplace)
+    [(priced, dearest)] = _count(
+        workplace, "SELECT count(cost_usd), max(cost_usd) FROM calls WHERE output_tokens > 0"
+    )
+    assert priced
+    assert dearest == 0
+
+
 def test_one_conversation_fails_alone(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
