@@ -19,7 +19,8 @@ from locomo_assets.history import lens
 class Calls:
     """Requests of a run: how many, and their times in seconds since the epoch.
 
-    `waiting_s`: while at least one was under way; `busy_s`: the sum of all their durations.
+    `waiting_s`: while at least one was under way; `busy_s`: the sum of the durations of those that
+    were not refused.
     """
 
     count: int
@@ -82,6 +83,6 @@ def calls_of(lens_path: Path, condition: str = "true") -> Calls:
         first_at=rows[0][0],
         last_at=until,
         waiting_s=waiting_s,
-        busy_s=sum(row[1] for row in rows),
+        busy_s=sum(duration_s for _, duration_s, refused in rows if not refused),
         refused=sum(row[2] for row in rows),
     )

@@ -87,7 +87,7 @@ def growth(source: Path, *, share: float, copies: int) -> list[Figure]:
                 Path(folder) / "home",
                 ["--dataset", str(work.path), "--release", "r1"],
                 server=server,
-                LOCOMO_MAX_MESSAGES_IN_FLIGHT="32",
+                LOCOMO_MAX_REQUESTS_IN_FLIGHT="32",
                 LOCOMO_MAX_VERDICTS_IN_FLIGHT="32",
             )
             calls = calls_of(ours.lens_path)

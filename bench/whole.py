@@ -19,7 +19,7 @@ GOAL_RATIO, GOAL_PATH, GOAL_BUSY = 8.0, 1.15, 0.9
 
 _CHUNKS = 8
 # Room enough for each question of the longest conversation, so that the path's end is one of each.
-_WIDE = {"LOCOMO_MAX_MESSAGES_IN_FLIGHT": "32", "LOCOMO_MAX_VERDICTS_IN_FLIGHT": "32"}
+_WIDE = {"LOCOMO_MAX_REQUESTS_IN_FLIGHT": "32", "LOCOMO_MAX_VERDICTS_IN_FLIGHT": "32"}
 
 
 def critical_path_s(work: Work, latencies: StandinSettings) -> float:
@@ -83,7 +83,8 @@ def side_by_side(
 def kept_busy(source: Path, *, share: float, in_flight: int) -> list[Figure]:
     """How much of a server's `in_flight` places questions keep busy, known or found out.
 
-    Counted from the first question's request to the last one's, both ends included.
+    A question is two requests, for its thread and for its answer; a place is kept busy by those
+    that were taken. Counted from the first one's start to the last one's end.
     """
     limited = StandinSettings(
         message_latency_ms=0.0,
@@ -101,9 +102,11 @@ def kept_busy(source: Path, *, share: float, in_flight: int) -> list[Figure]:
                 ["--dataset", str(work.path), "--release", "r1"],
                 server=server,
                 LOCOMO_QUESTION_PROTOCOL="no-memory",
-                LOCOMO_MAX_MESSAGES_IN_FLIGHT=str(allowed),
+                LOCOMO_MAX_REQUESTS_IN_FLIGHT=str(allowed),
             )
-            calls = calls_of(ours.lens_path, "service = 'backboard' AND endpoint LIKE '%messages'")
+            calls = calls_of(
+                ours.lens_path, "service = 'backboard' AND endpoint NOT LIKE '%assistants'"
+            )
             busy = calls.busy_s / (in_flight * (calls.last_at - calls.first_at))
             figures.append(
                 Figure(

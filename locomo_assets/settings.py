@@ -235,11 +235,11 @@ class Settings(BaseSettings):
         description="How many questions the daily sample has, spread over conversations and "
         "categories 1–4 as the data set's are",
     )
-    max_messages_in_flight: int = Field(
+    max_requests_in_flight: int = Field(
         default=16,
         ge=1,
-        validation_alias="LOCOMO_MAX_MESSAGES_IN_FLIGHT",
-        description="Messages (turns and questions) under way at once, over all conversations, "
+        validation_alias="LOCOMO_MAX_REQUESTS_IN_FLIGHT",
+        description="Requests to the memory service under way at once, over all conversations, "
         "at most: it starts at 4, grows while answers come, shrinks at each 429 episode",
     )
     max_verdicts_in_flight: int = Field(
@@ -417,12 +417,12 @@ def read_settings() -> Settings:
             "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
             "answers are to be judged by, or unset LOCOMO_GOLD"
         )
-    narrowest = min(settings.max_messages_in_flight, settings.max_verdicts_in_flight)
+    narrowest = min(settings.max_requests_in_flight, settings.max_verdicts_in_flight)
     if settings.runs_at_once > narrowest:
         raise SettingsError(
-            f"LOCOMO_RUNS_AT_ONCE is {settings.runs_at_once}, but only {narrowest} messages or "
+            f"LOCOMO_RUNS_AT_ONCE is {settings.runs_at_once}, but only {narrowest} requests or "
             "verdicts may be under way, too few for one each; lower it, or raise "
-            "LOCOMO_MAX_MESSAGES_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
+            "LOCOMO_MAX_REQUESTS_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
         )
     if settings.release_feed is None and settings.release_feed_url:
         raise SettingsError(

@@ -16,10 +16,11 @@ from locomo_assets.backboard.errors import (
     NotFoundError,
     RunFailedError,
 )
+from locomo_assets.backboard.exchange import SERVICE
 from locomo_assets.backboard.failures import SENSELESS
 from locomo_assets.backboard.published import PublishedThread
 from locomo_assets.backboard.tasks import first_failure
-from locomo_assets.backboard.wire import MESSAGES, BackboardClient
+from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.locomo.model import Question
 
 __all__ = ["AnswerResult", "AskProgress", "AskProtocol", "ask_all", "ask_question"]
@@ -109,17 +110,12 @@ async def _all_isolated(
     async def one(question: Question) -> None:
         await keep(await _ask_isolated(client, assistant_id, question, protocol, message))
 
-    running: set[asyncio.Task[None]] = set()
     with first_failure():
         async with asyncio.TaskGroup() as group:
             for question in questions:
-                # The limit itself is in the client; this keeps threads from being made for
-                # questions whose turn is far off, and follows a limit that changes.
-                while len(running) >= client.limits.width(MESSAGES):
-                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                task = group.create_task(one(question))
-                running.add(task)
-                task.add_done_callback(running.discard)
+                end = await client.limits.begin(SERVICE)
+                # A task that is cancelled before it begins runs no line of its own.
+                group.create_task(one(question)).add_done_callback(end)
 
 
 async def _all_published(

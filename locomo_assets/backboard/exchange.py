@@ -35,6 +35,9 @@ from locomo_assets.backboard.streaming import Run, RunReader
 from locomo_assets.secrecy import hide, hide_in_chain, keep_out_of_logs
 from locomo_assets.tls import TlsVersion, at_least
 
+SERVICE = "backboard"
+"""The service's name in the records of its calls, and its line in the limits."""
+
 T = TypeVar("T")
 
 # Less than the 5 s after which common servers close an idle connection: a request written to one
@@ -160,7 +163,7 @@ class Exchange:
         async def take(response: httpx.Response, sent: Sent) -> tuple[Any, Sent, httpx.Headers]:
             body = await response.aread()
             sent.latency_ms = sent.elapsed_ms()
-            log_body("backboard", call.endpoint, "received", body)
+            log_body(SERVICE, call.endpoint, "received", body)
             try:
                 return (response.json() if body else None), sent, response.headers
             except (ValueError, RecursionError) as error:
@@ -173,7 +176,7 @@ class Exchange:
 
         async def take(response: httpx.Response, sent: Sent) -> Answered:
             run = await self._read_run(call, response, sent)
-            log_body("backboard", call.endpoint, "received", run.text)
+            log_body(SERVICE, call.endpoint, "received", run.text)
             latency_ms = sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms()
             sent.input_tokens, sent.output_tokens = run.input_tokens, run.output_tokens
             return Answered(run, sent.sent_at, sent.first_chunk_ms, latency_ms, sent.in_flight)
@@ -232,22 +235,22 @@ class Exchange:
         number: int,
     ) -> T:
         async with (
-            self._limits.slot(call.endpoint) as in_flight,
+            self._limits.slot(SERVICE) as in_flight,
             place_in(self._budget, ANSWER if call.asks_model else None) as told,
         ):
             sent = Sent(in_flight, limit_s)
             error: str | None = None
-            log_body("backboard", call.endpoint, "sent", call.json or call.form)
+            log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
             try:
                 with self._lanes.lane() as http:
                     answer = await self._send(http, call, request, take, sent)
                 told(sent.input_tokens, sent.output_tokens)
-                self._limits.went_well(call.endpoint, in_flight)
+                self._limits.went_well(SERVICE, in_flight)
                 return answer
             except BaseException as failure:
                 error = type(failure).__name__
                 if isinstance(failure, RateLimitedError):
-                    self._throttled(call, sent, failure.retry_after_s)
+                    self._throttled(sent, failure.retry_after_s)
                 hide_in_chain(failure, self._key)
                 raise
             finally:
@@ -271,7 +274,7 @@ class Exchange:
                     sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:
                         await response.aread()
-                        log_body("backboard", call.endpoint, "received", response.content)
+                        log_body(SERVICE, call.endpoint, "received", response.content)
                         raise failures.refused(call, self.base_url, response, self._clean)
                     return await take(response, sent)
                 finally:
@@ -281,10 +284,10 @@ class Exchange:
         except failures.LOST as error:
             raise failures.lost(call, self.base_url, error) from error
 
-    def _throttled(self, call: Call, sent: Sent, retry_after_s: float | None) -> None:
+    def _throttled(self, sent: Sent, retry_after_s: float | None) -> None:
         longest_s = self._retry.longest_retry_after_s
         pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
-        self._limits.throttled(call.endpoint, sent.start, pause_s)
+        self._limits.throttled(SERVICE, sent.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return hide(text, self._key)
@@ -293,7 +296,7 @@ class Exchange:
 def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> CallRecord:
     return CallRecord(
         call_id=uuid4().hex,
-        service="backboard",
+        service=SERVICE,
         endpoint=call.endpoint,
         status=sent.status,
         error=error,

@@ -63,7 +63,7 @@ def forecast_items(
             prices,
             chosen.llm_model,
             free=system == "standin",
-            width=1 if chosen.question_protocol == "published" else chosen.max_messages_in_flight,
+            width=1 if chosen.question_protocol == "published" else chosen.max_requests_in_flight,
         ),
     ]
     if chosen.openai_api_key is None:

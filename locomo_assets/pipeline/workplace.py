@@ -141,8 +141,8 @@ class Workplace:
 
     def limits(self) -> "Limits":
         """One run's share of the limits on requests."""
+        from locomo_assets.backboard.exchange import SERVICE
         from locomo_assets.backboard.limits import Limits
-        from locomo_assets.backboard.wire import MESSAGES
         from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
@@ -150,7 +150,7 @@ class Workplace:
         return Limits(
             max(1, _LARGEST_WIDTH // share),
             {
-                MESSAGES: chosen.max_messages_in_flight // share,
+                SERVICE: chosen.max_requests_in_flight // share,
                 COMPLETIONS: chosen.max_verdicts_in_flight // share,
             },
         )

@@ -1,4 +1,4 @@
-"""How the width of each endpoint followed the service in a run, as a table for the UI.
+"""How the width of each line followed the service in a run, as a table for the UI.
 
 Here: layout. The changes are `backboard.limits`'.
 """
@@ -12,9 +12,9 @@ SHOWN = 100
 
 def limits_table(changes: Sequence[WidthChange]) -> str:
     """Markdown, oldest change first; of more than `SHOWN` changes the last ones."""
-    lines = ["| time (UTC) | endpoint | at once | why |", "| --- | --- | --- | --- |"]
+    lines = ["| time (UTC) | line | at once | why |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {one.changed_at:%H:%M:%S.%f} | {one.endpoint} | {one.width} | {one.why} |"
+        f"| {one.changed_at:%H:%M:%S.%f} | {one.line} | {one.width} | {one.why} |"
         for one in changes[-SHOWN:]
     ]
     left_out = len(changes) - SHOWN

@@ -16,6 +16,7 @@ from locomo_assets.backboard.asking import (
     ask_question,
 )
 from locomo_assets.backboard.errors import KeyRefusedError, NotFoundError, UnreachableError
+from locomo_assets.backboard.exchange import SERVICE
 from locomo_assets.backboard.ingesting import IngestProtocol, MemoryJournal, ingest
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.wire import MESSAGES
@@ -101,7 +102,7 @@ async def test_isolated_questions(tmp_path: Path) -> None:
 
 async def test_isolated_questions_go_side_by_side_up_to_the_limit(tmp_path: Path) -> None:
     settings = StandinSettings(first_chunk_latency_ms=30)
-    async with rig(tmp_path, settings, limits=Limits(8, {MESSAGES: 2})) as it:
+    async with rig(tmp_path, settings, limits=Limits(8, {SERVICE: 2})) as it:
         assistant_id = await told(it)
         results = await asked(it, assistant_id, ISOLATED)
     assert max(one.in_flight or 0 for one in results) == 2
@@ -315,7 +316,7 @@ async def test_cancelling_stops_at_once(tmp_path: Path, protocol: AskProtocol) -
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 1.0)
-        assert it.client.limits.in_flight(MESSAGES) == 0
+        assert it.client.limits.in_flight(SERVICE) == 0
 
 
 async def test_one_question_in_a_given_thread(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ from locomo_assets.backboard.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from locomo_assets.backboard.exchange import Timeouts
+from locomo_assets.backboard.exchange import SERVICE, Timeouts
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import MESSAGES, BackboardClient
+from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets_tests.backboard.clients import KEY, QUICK, Records, quick_client
 from locomo_assets_tests.backboard.raw_server import (
     Say,
@@ -191,7 +191,7 @@ async def test_waiting_for_our_own_limit_is_no_latency() -> None:
     slow = stream({"type": "content_streaming", "content": "x"}, ENDED, pause_s=0.03)
     async with (
         raw_server(slow) as server,
-        quick_client(server.base_url, limits=Limits(8, {MESSAGES: 1})) as client,
+        quick_client(server.base_url, limits=Limits(8, {SERVICE: 1})) as client,
     ):
         start = perf_counter()
         asks = [client.ask("t1", "when?", memory="Readonly") for _ in range(5)]
@@ -253,7 +253,7 @@ async def test_a_waiting_retry_holds_no_place() -> None:
     ):
         first = asyncio.create_task(client.get_thread("t1"))
         await asyncio.sleep(0.1)
-        assert client.limits.in_flight("GET /threads/{id}") == 0
+        assert client.limits.in_flight(SERVICE) == 0
         await asyncio.wait_for(client.get_thread("t2"), 0.15)
         await first
 
@@ -320,7 +320,7 @@ async def test_a_cancelled_call_is_recorded_and_gives_its_place_back() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert client.limits.in_flight(MESSAGES) == 0
+        assert client.limits.in_flight(SERVICE) == 0
     assert records.errors() == ["CancelledError"]
 
 

@@ -6,23 +6,24 @@ from time import perf_counter
 
 import pytest
 
+from locomo_assets.backboard.asking import AskProtocol, ask_all
 from locomo_assets.backboard.errors import ServerFailedError
+from locomo_assets.backboard.exchange import SERVICE
 from locomo_assets.backboard.limits import Limits
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import KEY, Records, quick_client
+from locomo_assets_tests.backboard.conversations import question
 
-LIST = "GET /assistants"
 
-
-async def hold(limits: Limits, endpoint: str, seen: list[int], until: asyncio.Event) -> None:
-    async with limits.slot(endpoint) as in_flight:
+async def hold(limits: Limits, line: str, seen: list[int], until: asyncio.Event) -> None:
+    async with limits.slot(line) as in_flight:
         seen.append(in_flight)
         await until.wait()
 
 
-def widths(limits: Limits, endpoint: str) -> list[tuple[int, str]]:
-    return [(change.width, change.why) for change in limits.history if change.endpoint == endpoint]
+def widths(limits: Limits, line: str) -> list[tuple[int, str]]:
+    return [(change.width, change.why) for change in limits.history if change.line == line]
 
 
 async def test_no_more_than_the_width_at_once() -> None:
@@ -109,7 +110,7 @@ async def test_an_episode_shrinks_once_and_the_next_again() -> None:
     assert limits.width("A") == 1
 
 
-async def test_nobody_starts_before_retry_after_and_other_endpoints_go_on() -> None:
+async def test_nobody_starts_before_retry_after_and_other_lines_go_on() -> None:
     limits, seen, until = Limits(8), list[int](), asyncio.Event()
     until.set()
     limits.throttled("A", perf_counter(), 0.15)
@@ -118,6 +119,43 @@ async def test_nobody_starts_before_retry_after_and_other_endpoints_go_on() -> N
     assert perf_counter() - begun < 0.1
     await hold(limits, "A", seen, until)
     assert perf_counter() - begun >= 0.14
+
+
+async def test_no_more_work_begins_than_twice_the_width_and_each_end_lets_one_in() -> None:
+    limits = Limits(3, start=1)
+    ends = [await limits.begin("A") for _ in range(2)]
+    third = asyncio.create_task(limits.begin("A"))
+    await asyncio.sleep(0.01)
+    assert not third.done()
+    assert limits.in_flight("A") == 0
+    ends[0](None)
+    ends.append(await asyncio.wait_for(third, 1.0))
+    fourth = asyncio.create_task(limits.begin("A"))
+    limits.went_well("A", 1)
+    ends.append(await asyncio.wait_for(fourth, 1.0))
+    for end in ends[1:]:
+        end(None)
+
+
+async def nothing(_: object) -> None:
+    pass
+
+
+async def test_the_service_counts_all_requests_together(tmp_path: Path) -> None:
+    """Threads were refused without end while messages had every place."""
+    records, limits = Records(), Limits(4)
+    strict = StandinSettings(keys=(KEY,), max_in_flight=4, first_chunk_latency_ms=20.0)
+    with running_standin(strict, tmp_path / "state.sqlite") as urls:
+        async with quick_client(urls.backboard, limits=limits, record=records) as client:
+            assistant = await client.create_assistant("one", description="")
+            questions = [question(number, f"Which {number}?") for number in range(40)]
+            await ask_all(
+                client, assistant.assistant_id, questions, AskProtocol(name="isolated"), nothing
+            )
+    # The server counts a request a moment longer than we do.
+    refused = records.errors().count("RateLimitedError")
+    assert refused < 10
+    assert len(records.all) == 1 + 2 * len(questions) + refused
 
 
 async def test_the_client_finds_the_width_that_the_service_takes(tmp_path: Path) -> None:
@@ -131,9 +169,9 @@ async def test_the_client_finds_the_width_that_the_service_takes(tmp_path: Path)
             for _ in range(200):
                 group.create_task(client.list_assistants())
     refused = records.errors().count("RateLimitedError")
-    episodes = [width for width, why in widths(limits, LIST) if why == "429"]
+    episodes = [width for width, why in widths(limits, SERVICE) if why == "429"]
     assert 1 <= len(episodes) <= refused < 60
-    assert max(width for width, _ in widths(limits, LIST)) <= 10
+    assert max(width for width, _ in widths(limits, SERVICE)) <= 10
 
 
 async def test_a_server_error_narrows_nothing(tmp_path: Path) -> None:
@@ -144,4 +182,4 @@ async def test_a_server_error_narrows_nothing(tmp_path: Path) -> None:
         async with quick_client(urls.backboard, limits=limits) as client:
             with pytest.raises(ServerFailedError):
                 await client.list_assistants()
-    assert widths(limits, LIST) == [(4, "start")]
+    assert widths(limits, SERVICE) == [(4, "start")]

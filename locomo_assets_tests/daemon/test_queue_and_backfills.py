@@ -47,7 +47,7 @@ def counted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
         "DAGSTER_HOME": str(prepare_home(home)),
         "LOCOMO_DATASET": str(small_dataset(home / "made.json")),
         "LOCOMO_JUDGE_PROMPT": str(prompt),
-        "LOCOMO_MAX_MESSAGES_IN_FLIGHT": str(LIMIT),
+        "LOCOMO_MAX_REQUESTS_IN_FLIGHT": str(LIMIT),
         "LOCOMO_MAX_VERDICTS_IN_FLIGHT": str(LIMIT),
         "LOCOMO_LOG_FORMAT": "json",
         "LOCOMO_LOG_LEVEL": "DEBUG",

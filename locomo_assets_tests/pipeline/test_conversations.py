@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from locomo_assets.backboard.wire import MESSAGES
+from locomo_assets.backboard.exchange import SERVICE
 from locomo_assets.judging.judge import COMPLETIONS
 from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, conversation_assets
 from locomo_assets.pipeline.workplace import Workplace
@@ -35,4 +35,4 @@ def test_one_run_at_a_time_queues_in_a_pool_and_several_share_the_limits(
     monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
     monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "9")
     limits = Workplace(read_settings()).limits()
-    assert (limits.width(MESSAGES), limits.width(COMPLETIONS)) == (3, 1)
+    assert (limits.width(SERVICE), limits.width(COMPLETIONS)) == (3, 1)
