@@ -155,7 +155,7 @@ async def test_the_service_counts_all_requests_together(tmp_path: Path) -> None:
     asked = records.all[1:]
     assert len(asked) == 2 * len(questions)
     begun = [(one.started_at, 1) for one in asked]
-    ended = [(one.started_at + timedelta(milliseconds=one.latency_ms), -1) for one in asked]
+    ended = [(one.started_at + timedelta(milliseconds=one.latency_ms or 0.0), -1) for one in asked]
     changes = [change for _, change in sorted(begun + ended)]
     assert max(accumulate(changes)) == 4
 
