@@ -92,7 +92,8 @@ def _judge(settings: Settings, seen: list[_Seen]) -> Iterator[Diagnosis]:
     if settings.openai_api_key is None:
         yield ok("judge", "the lexical judge, in the run's own process")
         return
-    from locomo_assets.judging.llm import OPENAI_URL, LLMJudge
+    from locomo_assets.judging.judge import OPENAI_URL
+    from locomo_assets.judging.llm import LLMJudge
     from locomo_assets.prices import PriceTable
 
     key = settings.openai_api_key.get_secret_value()

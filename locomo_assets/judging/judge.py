@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from locomo_assets.judging.verdict import Verdict
 
+OPENAI_URL = "https://api.openai.com/v1"
+"""Where the judge is asked unless a setting says otherwise."""
+
 COMPLETIONS = "POST /chat/completions"
 """The endpoint that verdicts come from, as `Limits` and `CallRecord` name it."""
 BATCHED = "BATCH /chat/completions"

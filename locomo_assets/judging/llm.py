@@ -29,7 +29,7 @@ from locomo_assets.judging.completion import (
 )
 from locomo_assets.judging.errors import JudgeError
 from locomo_assets.judging.failures import cause, raise_if_hopeless
-from locomo_assets.judging.judge import COMPLETIONS, JudgeIdentity, Judgement
+from locomo_assets.judging.judge import COMPLETIONS, OPENAI_URL, JudgeIdentity, Judgement
 from locomo_assets.judging.prompt import Prompt, PromptIdentity, read_prompt
 from locomo_assets.judging.recording import RecordingClient
 from locomo_assets.judging.verdict import Reply, Verdict
@@ -38,7 +38,6 @@ from locomo_assets.prices import PriceTable
 from locomo_assets.secrecy import hide, keep_out_of_logs
 from locomo_assets.tls import TlsVersion
 
-OPENAI_URL = "https://api.openai.com/v1"
 STANDIN = "standin"
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from locomo_assets.backboard.tasks import first_failure
 from locomo_assets.errors import LocomoError
 from locomo_assets.measurement.auditing import corrected_gold
-from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_conversation
+from locomo_assets.measurement.bench import Bench, Order, noted_calls
 from locomo_assets.measurement.grounds import ground_or_raise
 from locomo_assets.measurement.judging import ASSET, stored_verdicts, verdicts_print
 from locomo_assets.measurement.leasing import leased
@@ -41,7 +41,7 @@ async def _judge(bench: Bench, order: Order, saved: "asyncio.Queue[Sequence[Row]
     answers = await saved.get()
     if answers is None:
         return
-    conversation, sha256 = stored_conversation(bench.store, order.conversation)
+    conversation, sha256 = bench.conversation(order.conversation)
     questions = {question.question_index: question for question in conversation.questions}
     gold = corrected_gold(bench.store, bench.audit_sha256, sha256, order.conversation)
     print_ = verdicts_print(bench, ground_or_raise(bench, order, sha256), gold)

@@ -15,7 +15,7 @@ from locomo_assets.backboard.errors import AmbiguousError, NotFoundError
 from locomo_assets.backboard.wire import BackboardClient
 from locomo_assets.history.lineage import UnfinishedAttempt
 from locomo_assets.locomo.model import Conversation, Question
-from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_conversation
+from locomo_assets.measurement.bench import Bench, Order, noted_calls
 from locomo_assets.measurement.grounds import Ground, ground_or_raise
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, left_behind, resumable
@@ -45,7 +45,7 @@ async def answer_questions(
     `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
     feed names another release than the order's.
     """
-    conversation, sha256 = stored_conversation(bench.store, order.conversation)
+    conversation, sha256 = bench.conversation(order.conversation)
     ground = ground_or_raise(bench, order, sha256)
     wanted = chosen_questions(conversation, order)
     print_ = ground.answers
@@ -152,7 +152,7 @@ class _Phase:
         if to_ask:
             checks.append(await bench.watch.check(self.order.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
-        finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
+        await finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
         counting = list(counted_answers([*earlier, *rows]).values())
         numbers = answer_numbers(counting, wanted, len(calls))
         return StageReport(

@@ -80,6 +80,14 @@ class Bench:
     progress: Progress = field(default_factory=Progress)
     watch: ReleaseWatch = field(default_factory=ReleaseWatch)
 
+    _conversations: dict[str, tuple[Conversation, str]] = field(default_factory=dict, repr=False)
+
+    def conversation(self, name: str) -> tuple[Conversation, str]:
+        """As `stored_conversation`, which see; read once, so that all stages measure the same."""
+        if name not in self._conversations:
+            self._conversations[name] = stored_conversation(self.store, name)
+        return self._conversations[name]
+
     @property
     def is_free(self) -> bool:
         """Whether the service takes nothing for what it does."""

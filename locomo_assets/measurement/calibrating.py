@@ -89,4 +89,4 @@ async def _judge(bench: Bench, lineage: Lineage, left: Sequence[UnfinishedAttemp
             await gather_limited(
                 verdict, [c for c in canaries.canaries if c.canary_id not in judged]
             )
-    finish(attempt, bench.store, left, judge=identity.name, judge_digest=identity.digest())
+    await finish(attempt, bench.store, left, judge=identity.name, judge_digest=identity.digest())

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from locomo_assets.backboard.answers import unanswered
 from locomo_assets.history.errors import HistoryError
-from locomo_assets.measurement.bench import Bench, Order, stored_conversation
+from locomo_assets.measurement.bench import Bench, Order
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.stages import chosen_questions
 
@@ -22,7 +22,7 @@ async def leave_unanswered(bench: Bench, order: Order, why: str) -> int:
     None are where another run is at them, or where the history can't be written.
     """
     with suppress(HistoryError, OSError):
-        conversation, sha256 = stored_conversation(bench.store, order.conversation)
+        conversation, sha256 = bench.conversation(order.conversation)
         lineage = bench.lineage(_ASSET, order, sha256)
         async with leased(bench.store.storage, lineage):
             stored = _stored(bench, order, sha256)

@@ -14,7 +14,7 @@ from locomo_assets.backboard.journal import IngestState
 from locomo_assets.history.lineage import UnfinishedAttempt
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.measurement import journal
-from locomo_assets.measurement.bench import Bench, Order, noted_calls, stored_conversation
+from locomo_assets.measurement.bench import Bench, Order, noted_calls
 from locomo_assets.measurement.journal import StoredIngestJournal, state_of, time_at_work
 from locomo_assets.measurement.leasing import leased
 from locomo_assets.measurement.resuming import finish, left_behind, resumable
@@ -37,7 +37,7 @@ async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
     if not bench.ask_protocol.needs_ingestion:
         why = f"memory is off in the question protocol {bench.ask_protocol.label()}"
         return StageReport(_ASSET, None, {"turns": 0, "requests": 0}, skipped=why)
-    conversation, sha256 = stored_conversation(bench.store, order.conversation)
+    conversation, sha256 = bench.conversation(order.conversation)
     bench.progress.add(turns_to_do=len(conversation.turns))
     reused = _reused(bench, order, sha256, conversation)
     if reused is not None:
@@ -117,7 +117,7 @@ async def _ingest(
     attempt.append("memories", [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()])
     numbers |= result.completeness()
     numbers["release_check"] = worst(before, after)
-    finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
+    await finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
     return StageReport(
         _ASSET,
         attempt.attempt_id,

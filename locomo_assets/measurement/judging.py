@@ -20,7 +20,6 @@ from locomo_assets.measurement.bench import (
     NothingToMeasureError,
     Order,
     noted_calls,
-    stored_conversation,
 )
 from locomo_assets.measurement.gathering import gather_limited
 from locomo_assets.measurement.gold import Gold
@@ -48,7 +47,7 @@ async def judge_answers(bench: Bench, order: Order) -> StageReport:
     two on the same answer within an attempt the first that is scored counts. `LeaseTakenError` if
     another run is at it, `BatchPendingError` while a batch is.
     """
-    conversation, sha256 = stored_conversation(bench.store, order.conversation)
+    conversation, sha256 = bench.conversation(order.conversation)
     ground = ground_or_raise(bench, order, sha256)
     gold = corrected_gold(bench.store, bench.audit_sha256, sha256, order.conversation)
     answers = stored_answers(bench, order, ground.answers)
@@ -149,7 +148,7 @@ async def _judge(
             await _Asking(bench, order, saver, keep).judge(
                 to_judge, by_content, _open_batches(bench, order, ground, gold)
             )
-    finish(
+    await finish(
         attempt,
         bench.store,
         left,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from locomo_assets.history.lineage import Lineage, UnfinishedAttempt
 from locomo_assets.history.store import Attempt, HistoryStore
+from locomo_assets.measurement.aside import aside
 from locomo_assets.measurement.bench import Order
 
 K = TypeVar("K", bound=Hashable)
@@ -38,14 +39,18 @@ def left_behind(
     ]
 
 
-def finish(
+async def finish(
     attempt: Attempt, store: HistoryStore, left: Iterable[UnfinishedAttempt], **extra: Any
 ) -> None:
     """Commit the attempt with the rows of those it went on with."""
-    for earlier in left:
-        attempt.take_over(store, earlier)
-    attempt.merge()
-    attempt.commit(**extra)
+
+    def commit() -> None:
+        for earlier in left:
+            attempt.take_over(store, earlier)
+        attempt.merge()
+        attempt.commit(**extra)
+
+    await aside(commit)
 
 
 def first_complete(

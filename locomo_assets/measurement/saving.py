@@ -13,6 +13,7 @@ from locomo_assets.backboard.calls import CallRecord
 from locomo_assets.backboard.tasks import first_failure
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.store import Attempt
+from locomo_assets.measurement.aside import aside
 from locomo_assets.measurement.rows import Row, call_rows
 from locomo_assets.prices import PriceTable
 
@@ -98,4 +99,4 @@ async def saving(saver: Saver) -> AsyncIterator[None]:
         with suppress(HistoryError):
             saver.save_now()
         raise
-    saver.save_now()
+    await aside(saver.save_now)

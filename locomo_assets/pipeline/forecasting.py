@@ -16,7 +16,7 @@ from locomo_assets.backboard.ingesting import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.measurement import forecast
-from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order, stored_conversation
+from locomo_assets.measurement.bench import Bench, NothingToMeasureError, Order
 from locomo_assets.measurement.progress import Progress
 from locomo_assets.measurement.runner import STAGES
 from locomo_assets.measurement.stages import chosen_questions
@@ -92,7 +92,7 @@ def forecast_orders(
     conversations, counts = [], []
     for order in orders:
         try:
-            conversation, _ = stored_conversation(bench.store, order.conversation)
+            conversation, _ = bench.conversation(order.conversation)
         except NothingToMeasureError:
             continue
         conversations.append(conversation)

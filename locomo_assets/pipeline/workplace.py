@@ -157,7 +157,7 @@ class Workplace:
 
     def _services(self) -> list[str]:
         """Those that are asked over the network."""
-        from locomo_assets.judging.llm import OPENAI_URL
+        from locomo_assets.judging.judge import OPENAI_URL
 
         chosen = self.settings
         memory = chosen.backboard_base_url if chosen.backboard_api_key else None
