@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import lens, lens_tables
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryError,
@@ -75,10 +75,13 @@ def test_an_empty_history_has_all_tables_and_views(store: HistoryStore, path: Pa
     report = refresh(store, path)
     assert (report.attempts, report.rebuilt) == (0, True)
     assert query(path, "FROM accuracy_by_release")[1] == []
-    assert all(rows == [] for name, rows in everything(path).items() if name in lens.DERIVED)
+    assert all(rows == [] for name, rows in everything(path).items() if name in lens_tables.DERIVED)
 
 
-def test_refreshing_step_by_step_equals_rebuilding(store: HistoryStore, path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 4, 2000])
+def test_refreshing_step_by_step_equals_rebuilding(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     steps: list[Callable[[], object]] = [
         lambda: measure(store, "r1", "early"),
         lambda: commit_dataset(store),  # gold answers come late
@@ -96,6 +99,7 @@ def test_refreshing_step_by_step_equals_rebuilding(store: HistoryStore, path: Pa
         step()
         assert not refresh(store, path).rebuilt or step is steps[0]
     other = path.with_name("rebuilt.duckdb")
+    monkeypatch.setattr(lens, "_ATTEMPTS_AT_ONCE", at_once)
     assert rebuild(store, other).rebuilt
     assert everything(path) == everything(other)
     assert query(path, "SELECT count(*), count(gold_answer) FROM current_judgements") == (
@@ -172,7 +176,8 @@ def test_a_lens_of_another_history_or_program_is_rebuilt(
     other = HistoryStore.open((tmp_path / "other").as_uri())
     assert refresh(other, path).rebuilt
     assert query(path, COUNT)[1] == [(0,)]
-    monkeypatch.setattr(lens, "definitions_sha256", lambda: "changed")
+    for room in (lens, lens_tables):
+        monkeypatch.setattr(room, "definitions_sha256", lambda: "changed")
     assert refresh(other, path).rebuilt
     assert not refresh(other, path).rebuilt
 

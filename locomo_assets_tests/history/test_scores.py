@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import lens, lens_tables
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo import scoring
 from locomo_assets_tests.history.making import (
@@ -170,13 +170,13 @@ def test_a_new_scoring_version_scores_everything_anew(
     assert world.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
     monkeypatch.setattr("locomo_assets.history.text_scores.token_f1", lambda *_: 0.25)
     assert world.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
-    monkeypatch.setattr(lens, "SCORING_VERSION", scoring.VERSION + 1)
-    lens.definitions_sha256.cache_clear()
+    monkeypatch.setattr(lens_tables, "SCORING_VERSION", scoring.VERSION + 1)
+    lens_tables.definitions_sha256.cache_clear()
     try:
         assert world.rows("SELECT f1 FROM answer_scores") == [(0.25,)]
     finally:
         monkeypatch.undo()
-        lens.definitions_sha256.cache_clear()
+        lens_tables.definitions_sha256.cache_clear()
 
 
 def _measured(world: World, release: str, protocol: str, verdicts: Sequence[str]) -> None:

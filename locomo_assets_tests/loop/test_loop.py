@@ -1,5 +1,5 @@
 """From a release in a served feed to a point of the trend, by the real daemon; and what else may
-come: a broken feed, the same release again, one that changes in mid-run.
+come: a broken feed, the same release again, one that changes in mid-run; and who is told of it.
 """
 
 from pathlib import Path
@@ -13,12 +13,16 @@ from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.pipeline.release_sensor import NAME
 from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_feed
 from locomo_assets_tests.loop.daemon import CONVERSATIONS, Loop, running_loop, ten_conversations
+from locomo_assets_tests.reporting.alerts.sink import Sink, served_sink
 
 
 def test_loop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One daemon for all of it, as starting one takes longest."""
-    with served_feed(releases_json("v0", "v1")) as feed:
+    with served_feed(releases_json("v0", "v1")) as feed, served_sink() as sink:
         environment = {
+            "LOCOMO_ALERT_URLS_HIGH": sink.url("high"),
+            "LOCOMO_ALERT_URLS_LOW": sink.url("low"),
+            "LOCOMO_MAX_RUN_MINUTES": "0.0001",
             "LOCOMO_DATASET": str(ten_conversations(home / "ten.json")),
             "LOCOMO_MEMORY_WAIT": "conversation",
             "LOCOMO_RELEASE_FEED": "json",
@@ -32,7 +36,9 @@ def test_loop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             new_release(loop, feed)
             broken_feed(loop, feed)
             same_release_again(loop, feed)
+            told(loop, sink, "/low", "LoCoMo v2: long run")
             changed_in_mid_run(loop, feed)
+            told(loop, sink, "/high", "LoCoMo v3: run failed")
 
 
 def rows(loop: Loop, sql: str) -> list[tuple[Any, ...]]:
@@ -46,7 +52,14 @@ def home_lens(loop: Loop) -> Path:
     return loop.workplace.settings.home / "looked-at.duckdb"
 
 
+def told(loop: Loop, sink: Sink, path: str, title: str) -> None:
+    """By the sensor `alerts`, which is on because there is a place to tell."""
+    loop.until(title, lambda: title in sink.titles())
+    assert [post["path"] for post in sink.posts if post["title"] == title] == [path]
+
+
 def first_look(loop: Loop) -> None:
+    loop.until("the first look for alerts", lambda: loop.skipped("alerts", "from here on"))
     loop.until("the first tick", lambda: loop.skipped(NAME, "v1 is registered and not run"))
     assert loop.instance.get_dynamic_partitions(RELEASE) == ["v1"]
     assert loop.runs(locomo_release="v1") == []
