@@ -89,7 +89,7 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
 
 
 def _launch(wanted: Launch, workplace: Workplace) -> None:
-    """Materializes the data set, the release's conversations, metrics and trends."""
+    """Materializes the data set, the release's conversations, and what follows from both."""
     check_label(wanted.release)
     refuse_imported(workplace.store(), wanted.release)
     os.environ.setdefault("DAGSTER_HOME", str(prepare_home(workplace.settings.home)))
@@ -122,8 +122,9 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
                 raise
             except LaunchError as error:
                 failures.append(error)
+        results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
-            _run(job, instance, ["results_history"])
+            _run(job, instance, results[:1] if failures else results, partition_key=wanted.release)
         except LaunchError as error:
             if isinstance(error, StoppedError) or not failures:
                 raise
@@ -131,8 +132,6 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
         if failures:
             is_pending = all(isinstance(error, PendingError) for error in failures)
             raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
-        _run(job, instance, ["accuracy_metrics"], partition_key=wanted.release)
-        _run(job, instance, ["accuracy_trends"])
 
 
 def _run(
