@@ -1,7 +1,7 @@
 """Where a run's processor time goes: `python -m bench.profiling DATASET`.
 
 Here: py-spy over one `locomo-assets run` against a served stand-in without latency, and its
-samples counted by function: its own, and those of all that it calls.
+samples counted by package, by function, and within functions of the project.
 """
 
 import argparse
@@ -61,21 +61,32 @@ def top(counted: Counter[str], total: int) -> list[str]:
 
 
 def tables(sampled: Sequence[tuple[list[str], int]]) -> str:
-    """Markdown: own time by function, then time within each function, callees included."""
+    """Markdown: time by package and by function, then within each function, callees included."""
+    packages: Counter[str] = Counter()
     own: Counter[str] = Counter()
     within: Counter[str] = Counter()
     for frames, count in sampled:
         named = [_named(frame) for frame in frames]
+        packages[_package(named)] += count
         own[named[-1]] += count
         for name in set(named):
             within[name] += count
     total = sum(own.values())
     ours = Counter({name: count for name, count in within.items() if "locomo_assets" in name})
-    head = ["| share | function |", "| --- | --- |"]
-    lines = ["Own time:", "", *head, *top(own, total), ""]
+    head = ["| share | where |", "| --- | --- |"]
+    lines = ["By package (imports apart):", "", *head, *top(packages, total), ""]
+    lines += ["Own time:", "", *head, *top(own, total), ""]
     lines += ["Within functions of the project, what they call included:", "", *head]
     lines += top(ours, total)
     return "\n".join(lines)
+
+
+def _package(named: Sequence[str]) -> str:
+    """Of the innermost frame; whatever happens while a module is loaded is importing."""
+    if any("_find_and_load" in name for name in named):
+        return "importing"
+    place = named[-1].split(" ")[0]
+    return place.split("/")[0] if "/" in place else place.removesuffix(".py") or "none"
 
 
 def _named(frame: str) -> str:
