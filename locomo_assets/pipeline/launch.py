@@ -124,7 +124,10 @@ def _launch(wanted: Launch, workplace: Workplace) -> None:
                 failures.append(error)
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
-            _run(job, instance, results[:1] if failures else results, partition_key=wanted.release)
+            if failures:
+                _run(job, instance, results[:1])
+            else:
+                _run(job, instance, results, partition_key=wanted.release)
         except LaunchError as error:
             if isinstance(error, StoppedError) or not failures:
                 raise
