@@ -39,12 +39,25 @@ class Counted:
             self.begun[kind] += 1
             self.under_way[kind] += 1
             self.most[kind] = max(self.most[kind], self.under_way[kind])
+            ended = False
+
+            def end() -> None:
+                nonlocal ended
+                self.under_way[kind] -= not ended
+                ended = True
+
+            async def send_and_end(message: Message) -> None:
+                # Before the last piece goes out: its receiver may ask again at once.
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    end()
+                await send(message)
+
             try:
                 begun = await receive()
                 if await self._may_go(receive):
-                    await app(scope, _again(begun, receive), send)
+                    await app(scope, _again(begun, receive), send_and_end)
             finally:
-                self.under_way[kind] -= 1
+                end()
 
         return watched
 
