@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from locomo_assets.backboard.remote import list_own
@@ -62,6 +64,23 @@ async def test_two_runs_at_once_ingest_once(
         again = await ingest_conversation(two, ORDER)
         assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
     assert_told_once(record, SAMPLE)
+
+
+async def test_the_data_set_is_read_once_a_run(
+    store: HistoryStore, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    whole = HistoryStore.read
+
+    def reading(self: HistoryStore, table: str, *args: Any) -> pa.Table:
+        read.append(table)
+        return whole(self, table, *args)
+
+    monkeypatch.setattr(HistoryStore, "read", reading)
+    async with at_bench(store, urls, "one") as bench:
+        for stage in (ingest_conversation, answer_questions, judge_answers):
+            await stage(bench, ORDER)
+    assert read.count("turns") == 1
 
 
 async def test_stopped_ingestion_goes_on_with_the_same_assistant(
