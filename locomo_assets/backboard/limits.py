@@ -4,8 +4,8 @@ Here: counting, waiting, and the width: it starts low, grows while it goes well,
 episode of 429, and nobody starts before a Retry-After is over. Sending, and telling what came of
 it, is the clients' (`exchange`, `judging.recording`); trying again is `retrying`.
 
-A line is what shares one width: the memory service as a whole, because it counts all of a key's
-requests together, and each endpoint of a judge, whose limits are each endpoint's own.
+A line is what shares one width: the memory service as a whole, because it tells of no limits and so
+may count all of a key's requests together, and each endpoint of a judge.
 
 The rule is TCP's: one more a round of answers, × 0.8 when refused. A 5xx says nothing about the
 width and changes none.
