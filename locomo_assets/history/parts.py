@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,8 +17,16 @@ from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
 from locomo_assets.history.lineage import Lineage, Part, lineage_from_json, lineage_to_json
 from locomo_assets.history.schema import LINEAGE, TABLES
 
-_LINEAGE_KEY = b"locomo_lineage"
+_LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
+
+
+class Footer(NamedTuple):
+    """What a part says of itself. `is_derived`: its rows follow from other parts."""
+
+    lineage: Lineage
+    rows: int
+    is_derived: bool
 
 
 def encode_rows(
@@ -28,8 +36,9 @@ def encode_rows(
     attempt_id: str,
     lineage: Lineage,
     written_at: datetime,
+    is_derived: bool = False,
 ) -> bytes:
-    """One zstd Parquet file of the rows, with the lineage columns and, in its footer, lineage.
+    """One zstd Parquet file of the rows, with the lineage columns and, in its footer, `Footer`.
 
     A row names only the table's own columns; those left out are null. Where the lineage has no
     release or conversation, a row may name it. `HistoryRowError` for an unknown column, a value
@@ -63,7 +72,15 @@ def encode_rows(
             values = [fixed[field.name]] * len(rows)
         arrays.append(_array(table, field, values))
     footer = {_LINEAGE_KEY: json.dumps(lineage_to_json(lineage), ensure_ascii=False).encode()}
-    return encode_table(pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer)))
+    whole = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
+    return encode_derived(whole) if is_derived else encode_table(whole)
+
+
+def encode_derived(table: pa.Table) -> bytes:
+    """`encode_table`, marked as derived."""
+    return encode_table(
+        table.replace_schema_metadata({**(table.schema.metadata or {}), _DERIVED_KEY: b"1"})
+    )
 
 
 def encode_table(table: pa.Table) -> bytes:
@@ -102,16 +119,17 @@ def decode_part(
     return found if as_written else _in_schema(TABLES[part.table], found, columns)
 
 
-def footer_of(path: str, data: bytes) -> tuple[Lineage, int]:
-    """The lineage and the number of rows of a part no marker vouches for."""
+def footer_of(path: str, data: bytes) -> Footer:
+    """What a part no marker vouches for says of itself; `HistoryDamagedError` if it can't."""
     try:
         metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
-        lineage = lineage_from_json(json.loads((metadata.metadata or {})[_LINEAGE_KEY]))
+        said = metadata.metadata or {}
+        lineage = lineage_from_json(json.loads(said[_LINEAGE_KEY]))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as exc:
         raise HistoryDamagedError(
             f"{path} is no part of a history ({type(exc).__name__}); delete it"
         ) from exc
-    return lineage, metadata.num_rows
+    return Footer(lineage, metadata.num_rows, _DERIVED_KEY in said)
 
 
 def _in_schema(schema: pa.Schema, found: pa.Table, columns: Collection[str] | None) -> pa.Table:

@@ -50,7 +50,7 @@ from locomo_assets.history.lineage import (
     partition_folder,
     path_label,
 )
-from locomo_assets.history.parts import decode_part, encode_rows, encode_table, footer_of
+from locomo_assets.history.parts import decode_part, encode_derived, encode_rows, footer_of
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
 from locomo_assets.history.storage import Storage, open_storage
 
@@ -170,7 +170,8 @@ class HistoryStore:
         """Attempts of one partition that have parts and no marker, oldest first.
 
         They are in progress elsewhere, or were left by a run that ended early. Not those whose
-        rows a committed attempt has taken over (`Attempt.take_over`).
+        rows a committed attempt has taken over (`Attempt.take_over`); and no derived parts, which
+        say once more what lies in others, or what whoever goes on will find anew.
         """
         where = Lineage(
             asset=asset,
@@ -196,12 +197,9 @@ class HistoryStore:
         lineages: dict[str, Lineage] = {}
         parts: dict[str, list[Part]] = {}
         for table, path in open_paths:
-            lineage, rows = footer_of(path, data[path])
-            if (lineage.asset, lineage.release, lineage.conversation) == (
-                asset,
-                release,
-                conversation,
-            ):
+            lineage, rows, is_derived = footer_of(path, data[path])
+            its = (lineage.asset, lineage.release, lineage.conversation)
+            if its == (asset, release, conversation) and not is_derived:
                 lineages[attempt_of(path)] = lineage
                 parts.setdefault(attempt_of(path), []).append(Part(path, table, rows, None, None))
         return [UnfinishedAttempt(i, lineages[i], tuple(parts[i])) for i in sorted(parts)]
@@ -225,11 +223,14 @@ class Attempt:
         self._continued: list[str] = []
         self._marker: Marker | None = None
 
-    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def append(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, is_derived: bool = False
+    ) -> None:
         """Publish rows as one part, durably, before returning; no rows, no part.
 
         Rows name the table's own columns (`schema.TABLES` without the lineage); what they leave
-        out is null. `HistoryRowError` if they do not fit; then nothing is written.
+        out is null. `HistoryRowError` if they do not fit; then nothing is written. Derived rows
+        count with the commit only: `HistoryStore.unfinished` does not find them.
         """
         if table not in ASSET_TABLES[self.lineage.asset]:
             raise HistoryRowError(
@@ -244,6 +245,7 @@ class Attempt:
             attempt_id=self.attempt_id,
             lineage=self.lineage,
             written_at=datetime.now(UTC),
+            is_derived=is_derived,
         )
         path = self._new_path(table)
         self._storage.put(path, data)
@@ -257,7 +259,8 @@ class Attempt:
         for table in dict.fromkeys(part.table for part in unfinished.parts):
             own = [f.name for f in TABLES[table] if f.name not in _LINEAGE_NAMES]
             named = [n for n in ("release", "conversation") if getattr(self.lineage, n) is None]
-            self.append(table, store.read(table, [unfinished], [*own, *named]).to_pylist())
+            rows = store.read(table, [unfinished], [*own, *named]).to_pylist()
+            self.append(table, rows, is_derived=True)
         with self._lock:
             self._continued.append(unfinished.attempt_id)
 
@@ -340,7 +343,7 @@ def merged_part(storage: Storage, parts: Sequence[Part], path: str) -> Part:
     """Publish the rows of several parts of a table as one, in their order and as written."""
     data = storage.get_many([part.path for part in parts])
     rows = pa.concat_tables([decode_part(p, data[p.path], as_written=True) for p in parts])
-    merged = encode_table(rows)
+    merged = encode_derived(rows)
     storage.put(path, merged)
     return Part(
         path, parts[0].table, rows.num_rows, len(merged), hashlib.sha256(merged).hexdigest()

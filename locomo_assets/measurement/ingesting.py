@@ -113,8 +113,9 @@ async def _ingest(
         "started_at": began_at or result.started_at,
         "ended_at": result.ended_at,
     }
-    attempt.append("ingestions", [head])
-    attempt.append("memories", [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()])
+    attempt.append("ingestions", [head], is_derived=True)
+    memories = [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()]
+    attempt.append("memories", memories, is_derived=True)
     numbers |= result.completeness()
     numbers["release_check"] = worst(before, after)
     await finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)

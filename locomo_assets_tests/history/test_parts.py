@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
 from locomo_assets.history.lineage import Part
-from locomo_assets.history.parts import decode_part, encode_rows, encode_table, footer_of
+from locomo_assets.history.parts import (
+    decode_part,
+    encode_derived,
+    encode_rows,
+    encode_table,
+    footer_of,
+)
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets_tests.history.making import answer, lineage
 
@@ -101,7 +107,9 @@ def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
         decode_part(Part("x.parquet", "answers", 1, None, None), data[:-10])
     with pytest.raises(HistoryDamagedError, match="1 rows, its marker says 2"):
         decode_part(part(data, 2), data)
-    assert footer_of("x.parquet", data) == (lineage("answers"), 1)
+    assert footer_of("x.parquet", data) == (lineage("answers"), 1, False)
+    merged = encode_derived(decode_part(part(data, 1), data, as_written=True))
+    assert footer_of("x.parquet", merged) == (lineage("answers"), 1, True)
     for foreign in (data[:-10], b"", encode_table(pa.table({"a": [1]}))):
         with pytest.raises(HistoryDamagedError, match="no part of a history"):
             footer_of("x.parquet", foreign)

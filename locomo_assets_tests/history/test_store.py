@@ -167,6 +167,28 @@ def test_unfinished_work_is_found_and_taken_over(store: HistoryStore) -> None:
     ]
 
 
+def test_what_a_kill_before_the_commit_leaves_is_found_once(store: HistoryStore) -> None:
+    first = store.begin(lineage("answers", run_id="killed"))
+    first.append("answers", [answer(0)])
+    first.append("answers", [answer(1)])
+    first.merge()
+    second = store.begin(lineage("answers", run_id="killed again"))
+    second.append("answers", [answer(2)])
+    second.append("calls", [call(0)], is_derived=True)
+    for found in store.unfinished("answers", "r1", "conv-1")[:1]:
+        second.take_over(store, found)
+    second.merge()
+
+    last = store.begin(lineage("answers", run_id="resumed"))
+    for found in store.unfinished("answers", "r1", "conv-1"):
+        last.take_over(store, found)
+    last.merge()
+    marker = last.commit()
+    rows = store.read("answers", [marker]).to_pylist()
+    assert [row["question_index"] for row in rows] == [0, 1, 2]
+    assert marker.rows == {"answers": 3}
+
+
 def test_threads_append_to_one_attempt(store: HistoryStore) -> None:
     attempt = store.begin(lineage("answers"))
 

@@ -9,9 +9,14 @@ import pyarrow as pa
 import pytest
 
 from locomo_assets.backboard.remote import list_own
-from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
+from locomo_assets.history.errors import (
+    HistoryUnreachableError,
+    LeaseLostError,
+    LeaseTakenError,
+)
 from locomo_assets.history.lease import take
-from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.lineage import Marker
+from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.measurement.asking import answer_questions
@@ -104,6 +109,32 @@ async def test_stopped_ingestion_goes_on_with_the_same_assistant(
     assert [row["event"] for row in events].count("begun") == 3
     assert [row["event"] for row in events].count("assistant_created") == 1
     assert store.unfinished("ingested_memories", "r1", ORDER.conversation) == []
+
+
+async def test_runs_killed_at_their_commit_leave_each_turn_once(
+    store: HistoryStore, urls: BaseUrls, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Attempt.commit
+
+    def killed(attempt: Attempt, **extra: Any) -> Marker:
+        if attempt.lineage.run_id != "three":
+            raise HistoryUnreachableError("killed here")
+        return whole(attempt, **extra)
+
+    monkeypatch.setattr(Attempt, "commit", killed)
+    for run_id in ("one", "two"):
+        async with at_bench(store, urls, run_id) as bench:
+            with pytest.raises(HistoryUnreachableError):
+                await ingest_conversation(bench, ORDER)
+    async with at_bench(store, urls, "three") as bench:
+        await ingest_conversation(bench, ORDER)
+    assert_told_once(record, SAMPLE)
+    (marker,) = store.markers(asset="ingested_memories")
+    turns = store.read("ingested_turns", [marker]).to_pylist()
+    assert sorted(row["dia_id"] for row in turns) == sorted(t.dia_id for t in SAMPLE.turns)
+    assert marker.rows["ingestions"] == 1
+    remembered = [row["memory_id"] for row in store.read("memories", [marker]).to_pylist()]
+    assert len(remembered) == len(set(remembered))
 
 
 async def test_ingestion_whose_assistant_was_deleted_begins_anew(
