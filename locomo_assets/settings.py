@@ -1,9 +1,11 @@
 """What the environment says: the only module that reads it.
 
-Here: names, defaults, validation. Who builds clients and judges from it is `pipeline.workplace`;
-how a secret store is read is `vault`. Keys live in `SecretStr` and are shown nowhere.
+Here: names, defaults, the range of each. What they must be together is `settings_checks`; who
+builds clients and judges from it is `pipeline.workplace`; how a secret store is read is `vault`.
+Keys live in `SecretStr` and are shown nowhere.
 """
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +13,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.settings_checks import contradictions
 from locomo_assets.tls import TlsVersion
-from locomo_assets.vault import VaultError, fetch, parse_reference
+from locomo_assets.vault import VaultError, fetch
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 CHANGELOG_URL = "https://backboard.io/changelog"
@@ -402,7 +405,7 @@ def read_settings() -> Settings:
 
     Raises:
         SettingsError: naming the variable and what is wrong with it (never its value, which may
-            be a key).
+            be a key); also where a variable's name is nearly a setting's.
     """
     try:
         settings = Settings()
@@ -412,52 +415,6 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
-    if settings.gold == "corrected" and settings.audit is None:
-        raise SettingsError(
-            "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
-            "answers are to be judged by, or unset LOCOMO_GOLD"
-        )
-    narrowest = min(settings.max_requests_in_flight, settings.max_verdicts_in_flight)
-    if settings.runs_at_once > narrowest:
-        raise SettingsError(
-            f"LOCOMO_RUNS_AT_ONCE is {settings.runs_at_once}, but only {narrowest} requests or "
-            "verdicts may be under way, too few for one each; lower it, or raise "
-            "LOCOMO_MAX_REQUESTS_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
-        )
-    if settings.release_feed is None and settings.release_feed_url:
-        raise SettingsError(
-            "LOCOMO_RELEASE_FEED_URL is set but LOCOMO_RELEASE_FEED is not; say which kind of feed "
-            "it is (changelog, openapi, sdk, json, file), or unset it"
-        )
-    if settings.release_feed not in (None, "changelog") and not settings.release_feed_url:
-        raise SettingsError(
-            f"LOCOMO_RELEASE_FEED is {settings.release_feed} but LOCOMO_RELEASE_FEED_URL is not "
-            "set; give the feed's URL"
-        )
-    if settings.secrets is not None:
-        _check_reference(settings)
-        return settings
-    if settings.backboard_base_url != BACKBOARD_URL and settings.backboard_api_key is None:
-        raise SettingsError(
-            "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset the URL "
-            "to measure the packaged stand-in"
-        )
-    if settings.openai_base_url and settings.openai_api_key is None:
-        raise SettingsError(
-            "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL to "
-            "judge with the lexical judge"
-        )
+    for line in contradictions(settings, os.environ):
+        raise SettingsError(line)
     return settings
-
-
-def _check_reference(settings: Settings) -> None:
-    try:
-        parse_reference(settings.secrets or "")
-    except VaultError as error:
-        raise SettingsError(f"LOCOMO_SECRETS: {error}") from None
-    for name, given in (
-        ("BACKBOARD_API_KEY", settings.backboard_api_key_given),
-        ("OPENAI_API_KEY", settings.openai_api_key_given),
-    ):
-        if given is not None:
-            raise SettingsError(f"{name} and LOCOMO_SECRETS both give that key; unset one of them")
