@@ -5,6 +5,7 @@ careless program would keep it.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from locomo_assets_tests.secrets.searching import PLANTED
 Manner = Literal["fails", "refuses", "redirects"]
 
 # So much before the key that a text cut for people may end within it.
+# Requests of a batch, of which a run has one.
+_ONCE = ("POST files", "POST batches", "GET content")
+# So much before the key that a text cut for people may end within it.
 _LEADS = ("", "x" * 170 + " ", "x" * 270 + " ")
 
 
@@ -37,6 +41,7 @@ class Hostile:
         self._app = app
         self._manner = manner
         self._seen: Counter[str] = Counter()
+        self._batched: list[str] = []
         self.told: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +82,11 @@ class Hostile:
         if parse_qs(body.decode("utf-8", "replace")).get("send_to_llm") == ["true"]:
             kind = "question"
         self._seen[kind] += 1
+        if kind == "POST files":
+            self._batched = re.findall(r'"custom_id": "([^"]+)"', body.decode())
+        if kind == "GET content" and self._seen[kind] > 1:
+            self.told["batch results"] += 1
+            return PlainTextResponse(_results(self._batched, key))
         what, response = _failure(kind, self._seen[kind], key, is_judge=is_judge)
         if response is not None:
             self.told[what] += 1
@@ -91,9 +101,22 @@ def _failure(kind: str, number: int, key: str, *, is_judge: bool) -> tuple[str, 
     if kind == "question" and number <= 9:
         event = json.dumps({"type": "run_failed", "error": said})
         return "run failed", PlainTextResponse(f"data: {event}\n\n", media_type="text/event-stream")
-    if number == 4:
+    if number == 4 or (number == 1 and kind in _ONCE):
         return f"{kind} failed", _error(500, said, is_judge=is_judge)
     return kind, None
+
+
+def _results(names: list[str], key: str) -> str:
+    """A batch's output file, with the key wherever a line has room for it."""
+    told = {"message": f"{key} sent this", "code": key}
+    kinds = (
+        {"response": {"status_code": 500, "request_id": key, "body": {"error": told}}},
+        {"error": told},
+        {"response": {"status_code": 200, "request_id": key, "body": {"choices": key}}},
+        {"response": {"status_code": key}},
+    )
+    lines = ({"custom_id": name, **kinds[i % len(kinds)]} for i, name in enumerate(names))
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def _error(status: int, text: str, *, is_judge: bool) -> JSONResponse:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from locomo_assets.history import lens
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.secrets.hostile import hostile_standin
 from locomo_assets_tests.secrets.searching import (
     BACKBOARD_KEY,
     OPENAI_KEY,
+    PLANTED,
     files_with_a_key,
     holds_a_key,
 )
@@ -81,6 +84,38 @@ def test_a_whole_run_with_failures_keeps_no_key(
     assert rows >= cleaned >= 1
     assert "x-api-key" not in (home / "debug.log").read_text().lower()
     assert len((home / "debug.log").read_text()) > 100_000
+    assert files_with_a_key(home) == []
+
+
+def test_verdicts_by_a_batch_keep_no_key(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path_factory.mktemp("server")
+    with (
+        running_standin(StandinSettings(keys=PLANTED), outside / "quiet.sqlite") as quiet,
+        hostile_standin(outside, "fails", monkeypatch) as (urls, gate),
+    ):
+        codes, done = _driven(
+            home,
+            {"arguments": RUN, "environment": {}},
+            BACKBOARD_BASE_URL=quiet.backboard,
+            OPENAI_BASE_URL=urls.openai,
+            LOCOMO_JUDGE_MODE="batch",
+        )
+    assert codes == [1], done.stderr[-3000:]
+    assert {
+        "POST files failed",
+        "POST batches failed",
+        "GET content failed",
+        "batch results",
+    } <= gate.told.keys()
+    ((cleaned, unscored, verdicts),) = lens.query(
+        home / "history" / "history.duckdb",
+        "SELECT count(*) FILTER (reason LIKE '%***%'), count(*) FILTER (verdict = 'unscored'), "
+        "count(*) FROM current_judgements",
+    )[1]
+    assert cleaned >= 4
+    assert unscored == verdicts
     assert files_with_a_key(home) == []
 
 
