@@ -184,7 +184,8 @@ def _without_key(key: str, record: Record) -> Record:
     """A closure, because a partial shows its arguments."""
 
     def cleaned(call: CallRecord) -> None:
-        record(replace(call, request_id=call.request_id and hide(call.request_id, key)))
+        request_id, error = (said and hide(said, key) for said in (call.request_id, call.error))
+        record(replace(call, request_id=request_id, error=error))
 
     return cleaned
 
