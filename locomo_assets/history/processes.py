@@ -21,12 +21,13 @@ def machine() -> str | None:
 def process(pid: int) -> str | None:
     """A process of this machine by number and start, which tells it from a later one of its number.
 
-    None if there is none, or one that is dead and not yet buried.
+    None if there is none, or one that is dead and not yet buried. OSError where that can't be
+    seen, which is no proof of anything.
     """
     try:
         # The name in parentheses may hold anything, so count from behind it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
 
@@ -45,4 +46,7 @@ def is_gone(machine_name: str | None, process_name: str) -> bool:
     """Whether a process is dead for certain; False for one that can't be seen from here."""
     if machine_name is None or machine_name != machine():
         return False
-    return process(pid_of(process_name)) != process_name
+    try:
+        return process(pid_of(process_name)) != process_name
+    except OSError:
+        return False

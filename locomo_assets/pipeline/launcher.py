@@ -27,7 +27,8 @@ class _Worker(NamedTuple):
 
     def is_gone(self) -> bool:
         # The instance lies in a folder of one machine: another boot is an earlier one.
-        rebooted = _boot(self.machine) != _boot(processes.machine())
+        here = processes.machine()
+        rebooted = here is not None and _boot(self.machine) != _boot(here)
         return rebooted or processes.is_gone(self.machine, self.process)
 
 

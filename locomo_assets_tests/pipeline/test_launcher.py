@@ -1,5 +1,6 @@
 """Runs that Dagster did not start: seen when they are dead, and stopped like any other."""
 
+import errno
 import json
 import logging
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring import execute_run_monitoring_iteration
@@ -55,9 +57,13 @@ def _monitored(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus
     with create_test_daemon_workspace_context(EmptyWorkspaceTarget(), instance) as context:
         errors = list(execute_run_monitoring_iteration(context, logging.getLogger("test")))
     assert errors == [None] * len(errors)
+    return _run(instance, run_id).status
+
+
+def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
     run = instance.get_run_by_id(run_id)
     assert run is not None
-    return run.status
+    return run
 
 
 def test_run_of_a_killed_process_has_failed(instance: dg.DagsterInstance) -> None:
@@ -74,6 +80,24 @@ def test_run_from_before_a_restart_has_failed(instance: dg.DagsterInstance) -> N
     assert _monitored(instance, run_id) == dg.DagsterRunStatus.FAILURE
 
 
+@pytest.mark.parametrize("unreadable", ["stat", "boot_id"])
+def test_run_of_a_process_that_can_not_be_looked_at_is_left_alone(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    whole = Path.read_text
+
+    def exhausted(path: Path, *how: str) -> str:
+        if path.name == unreadable:
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return whole(path, *how)
+
+    with _process() as process:
+        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        monkeypatch.setattr(Path, "read_text", exhausted)
+        health = instance.run_launcher.check_run_worker_health(_run(instance, run_id))
+    assert health.status == WorkerStatus.RUNNING
+
+
 def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) -> None:
     boot = str(processes.machine()).partition(" ")[0]
     elsewhere = _started(instance, f"{boot} pid:[1]", "1@1")
@@ -87,10 +111,8 @@ def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
     with _process() as process:
         run_id = _started(instance, processes.machine(), processes.process(process.pid))
         assert instance.run_launcher.terminate(run_id)
+        assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELING
         assert process.wait(10) == -signal.SIGTERM
-        run = instance.get_run_by_id(run_id)
-        assert run is not None
-        assert run.status == dg.DagsterRunStatus.CANCELING
 
 
 def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
@@ -98,7 +120,5 @@ def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
         run_id = _started(instance, processes.machine(), processes.process(process.pid))
         process.kill()
     assert instance.run_launcher.terminate(run_id)
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    assert run.status == dg.DagsterRunStatus.CANCELED
+    assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELED
     assert not instance.run_launcher.terminate(run_id)
