@@ -1,16 +1,18 @@
 """The history's speed: commits, writers side by side, and the trend queries as it grows.
 
 Here: the store and the lens over `synthetic` histories of several sizes, each size the last one
-and more. Queries: median of seven, warm; beside them the same SQL on one bare DuckDB table that
-holds just what the query reads.
+and more. Queries: median of seven, warm; beside them the same question to one bare DuckDB table,
+in a file of its own, that holds just the columns which the queries read.
 """
 
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,27 +40,21 @@ QUERIES = {
 """What people ask for most. The first four have a bare form to be compared with."""
 
 _BARE = {
-    "accuracy by release × category": ("verdicts", _CELLS.format("verdicts")),
-    "accuracy trend": (
-        "verdicts",
-        "SELECT release, avg((verdict = 'correct')::INT) FROM verdicts GROUP BY ALL",
-    ),
-    "flips of two releases": (
-        "verdicts",
-        "SELECT * FROM (FROM verdicts WHERE release = 'r0') AS a JOIN (FROM verdicts WHERE "
-        "release = 'r1') AS b USING (conversation, question_index) WHERE a.verdict <> b.verdict",
-    ),
-    "cost by month": (
-        "costs",
-        "SELECT date_trunc('month', started_at), sum(cost_usd) FROM costs GROUP BY ALL",
-    ),
-    "group-by on all current verdicts": ("verdicts", _CELLS.format("verdicts")),
+    "accuracy by release × category": _CELLS.format("current_judgements"),
+    "accuracy trend": "SELECT release, avg((verdict = 'correct')::INT) FROM current_judgements "
+    "GROUP BY ALL",
+    "flips of two releases": QUERIES["flips of two releases"],
+    "cost by month": "SELECT date_trunc('month', started_at), sum(cost_usd) FROM calls "
+    "GROUP BY ALL",
+    "group-by on all current verdicts": QUERIES["group-by on all current verdicts"],
 }
 _TABLES = {
-    "verdicts": "SELECT release, conversation, question_index, category, verdict "
+    "current_judgements": "SELECT release, conversation, question_index, category, verdict, judge, "
+    "system, question_protocol, dataset_sha256, question, gold_answer, answer "
     "FROM current_judgements",
-    "costs": "SELECT release, service, started_at, cost_usd FROM calls",
+    "calls": "SELECT release, service, started_at, cost_usd FROM calls",
 }
+_FLIPS = files("locomo_assets.history").joinpath("sql", "views", "flips.sql").read_text("utf-8")
 
 
 def growing(sizes: Sequence[int]) -> list[Figure]:
@@ -86,19 +82,31 @@ def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list
         Figure(f"{name}/lens from nothing", made_s, "s"),
         Figure(f"{name}/lens after one more run", refreshed_s, "s"),
     ]
-    with lens.open_read_only(path) as connection, duckdb.connect() as bare:
-        for table, sql in _TABLES.items():
-            bare.register("rows_of_lens", connection.sql(sql).to_arrow_table())
-            bare.execute(f"CREATE TABLE {table} AS FROM rows_of_lens")
-            bare.unregister("rows_of_lens")
+    with lens.open_read_only(path) as connection, _bare_of(connection, path) as bare:
         for query, sql in QUERIES.items():
             ours_ms = _median_ms(connection, sql)
             note = f"goal < {GOAL_MS:g} ms"
             if query in _BARE:
-                bare_ms = _median_ms(bare, _BARE[query][1])
+                bare_ms = _median_ms(bare, _BARE[query])
                 note += f"; bare table {bare_ms:.1f} ms, ratio {ours_ms / bare_ms:.2f}"
             figures.append(Figure(f"{name}/{query}", ours_ms, "ms", note))
     return figures
+
+
+@contextmanager
+def _bare_of(
+    connection: duckdb.DuckDBPyConnection, lens_path: Path
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    path = lens_path.with_name("bare.duckdb")
+    with duckdb.connect(path) as bare:
+        for table, sql in _TABLES.items():
+            bare.register("rows_of_lens", connection.sql(sql).to_arrow_table())
+            bare.execute(f"CREATE TABLE {table} AS FROM rows_of_lens")
+            bare.unregister("rows_of_lens")
+        bare.execute(_FLIPS.partition(";")[0])
+    with duckdb.connect(path, read_only=True) as bare:
+        yield bare
+    path.unlink()
 
 
 def _grew(figures: Sequence[Figure], sizes: Sequence[int]) -> list[Figure]:

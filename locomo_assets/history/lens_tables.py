@@ -26,6 +26,7 @@ DERIVED = (
     "answer_scores",
     "accuracy_cells",
     "latency_by_release",
+    "scores_by_release",
     "call_counts",
 )
 _VIEW_FILES = (
@@ -149,7 +150,7 @@ def _derive(
             "WHERE c.release = t.release AND c.conversation = t.conversation"
         )
         connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
-    for table in ("accuracy_cells", "latency_by_release"):
+    for table in ("accuracy_cells", "latency_by_release", "scores_by_release"):
         connection.execute(
             f"DELETE FROM {table} WHERE release IN (SELECT release FROM touched_partitions)"  # noqa: S608  # our own names
         )

@@ -1,27 +1,3 @@
-CREATE VIEW scores_by_release AS
-SELECT
-    release,
-    system,
-    question_protocol,
-    dataset_sha256,
-    count(*) AS questions,
-    count(*) FILTER (outcome = 'answered') AS answered,
-    avg(f1) AS f1,
-    avg(exact_match::INTEGER) AS exact_match,
-    avg(recall_at_1) AS recall_at_1,
-    avg(recall_at_5) AS recall_at_5,
-    avg(recall_at_10) AS recall_at_10,
-    avg(reciprocal_rank) AS mrr,
-    count(recall_at_10) AS questions_with_retrieval,
-    sum(memories_traced) / nullif(sum(memories_retrieved), 0) AS memories_traceable,
-    median(answer_words) AS answer_words_p50,
-    avg(answer_words) AS answer_words_mean,
-    quantile_cont(latency_ms, 0.5) AS latency_p50_ms,
-    quantile_cont(latency_ms, 0.95) AS latency_p95_ms
-FROM answer_scores
-WHERE category <> 5
-GROUP BY release, system, question_protocol, dataset_sha256;
-
 CREATE VIEW scores_by_category AS
 SELECT
     release,
