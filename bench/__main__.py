@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import history, overhead, whole
+from bench import history, http2, overhead, whole
 from bench.figures import Figure, table, write
 
 Part = Callable[[], list[Figure]]
@@ -22,6 +22,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
             lambda: overhead.one_conversation(source, share=share),
             lambda: overhead.growth(source, share=share / 2, copies=10),
         ],
+        "http2": [http2.compared],
         "history": [history.committing, lambda: history.growing(sizes)],
     }
 

@@ -23,10 +23,11 @@ LATENCIES = StandinSettings(
     first_chunk_latency_ms=150.0,
     chunk_latency_ms=10.0,
     verdict_latency_ms=60.0,
-    memory_delay_ms=100.0,
+    memory_delay_ms=140.0,
 )
-"""40 ms a turn, 100 ms until its memory is there, 150 ms to a streamed answer's first chunk and
-10 ms between chunks, 60 ms a verdict.
+"""40 ms a turn and 100 ms more until its memory is there (the delay counts from the message, not
+from its answer), 150 ms to a streamed answer's first chunk and 10 ms between chunks, 60 ms a
+verdict.
 """
 
 

@@ -25,9 +25,10 @@ _WIDE = {"LOCOMO_MAX_REQUESTS_IN_FLIGHT": "32", "LOCOMO_MAX_VERDICTS_IN_FLIGHT":
 def critical_path_s(work: Work, latencies: StandinSettings) -> float:
     """The longest conversation's turns in order, then one question and one verdict.
 
-    A turn's share is its message and the forming of its memory, which the next one waits for.
+    A turn's share is its message or the forming of its memory, which begins with the message and
+    which the next one waits for, whichever takes longer.
     """
-    turn_ms = latencies.message_latency_ms + latencies.memory_delay_ms
+    turn_ms = max(latencies.message_latency_ms, latencies.memory_delay_ms)
     question_ms = latencies.first_chunk_latency_ms + (_CHUNKS - 1) * latencies.chunk_latency_ms
     return (work.longest * turn_ms + question_ms + latencies.verdict_latency_ms) / 1000
 
