@@ -7,14 +7,19 @@ from pathlib import Path
 from bench import history, http2, overhead, whole
 from bench.figures import Figure, table, write
 
+_ALL = ("whole", "busy", "overhead", "http2", "history")
 Part = Callable[[], list[Figure]]
 
 
 def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
-    """Topic → its measurements. `runs` is the largest history, in steps of ten."""
+    """Topic → its measurements. `runs` is the largest history, in steps of ten.
+
+    `path` is the part of `whole` that needs no reference, which takes twenty times as long.
+    """
     sizes = [size for size in (10, 100, 1000) if size <= runs]
     return {
         "whole": [lambda: whole.side_by_side(source, share=share)],
+        "path": [lambda: whole.along_the_path(source, share=share)],
         "busy": [lambda: whole.kept_busy(source, share=max(share, 0.3), in_flight=8)],
         "overhead": [
             overhead.loading,
@@ -40,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     figures: list[Figure] = []
     for topic, measurements in parts(given.dataset, share=given.share, runs=given.runs).items():
-        if given.only and topic not in given.only:
+        if topic not in (given.only or _ALL):
             continue
         for measure in measurements:
             figures += measure()

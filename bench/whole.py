@@ -36,7 +36,7 @@ def critical_path_s(work: Work, latencies: StandinSettings) -> float:
 def side_by_side(
     source: Path, *, share: float, copies: int = 1, latencies: StandinSettings = LATENCIES
 ) -> list[Figure]:
-    """Wall seconds of both ways, their ratio, and the critical path's share."""
+    """Wall seconds of the reference, then `along_the_path`, and the ratios of the two."""
     with tempfile.TemporaryDirectory() as folder:
         work = cut(source, Path(folder) / "work.json", share=share, copies=copies)
         with served(latencies) as server:
@@ -45,40 +45,55 @@ def side_by_side(
             client.measure(work.path)
             reference_s = time.perf_counter() - start
             client.close()
-        if (client.turns, client.verdicts) != (work.turns, work.questions):
-            raise AssertionError(f"the reference did {client.turns} turns of {work.turns}")
-        with served(latencies) as server:
-            ours = run(
-                Path(folder) / "home",
-                ["--dataset", str(work.path), "--release", "r1"],
-                server=server,
-                **_WIDE,
-            )
+    if (client.turns, client.verdicts) != (work.turns, work.questions):
+        raise AssertionError(f"the reference did {client.turns} turns of {work.turns}")
+    ours = along_the_path(source, share=share, copies=copies, latencies=latencies)
+    value = {one.name: one.value for one in ours}
+    return [
+        Figure("whole/reference", reference_s, "s", _size(work)),
+        Figure("whole/ratio", reference_s / value["whole/ours"], "×", f"goal ≥ {GOAL_RATIO:g}"),
+        Figure(
+            "whole/ratio without start and report",
+            reference_s / value["whole/measuring"],
+            "×",
+        ),
+        *ours,
+    ]
+
+
+def along_the_path(
+    source: Path, *, share: float, copies: int = 1, latencies: StandinSettings = LATENCIES
+) -> list[Figure]:
+    """Ours alone, and the critical path's share of it."""
+    with tempfile.TemporaryDirectory() as folder, served(latencies) as server:
+        work = cut(source, Path(folder) / "work.json", share=share, copies=copies)
+        ours = run(
+            Path(folder) / "home",
+            ["--dataset", str(work.path), "--release", "r1"],
+            server=server,
+            **_WIDE,
+        )
         calls = calls_of(ours.lens_path)
-        path_s = critical_path_s(work, latencies)
-        measuring_s = calls.last_at - calls.first_at
-        size = f"{work.conversations} conversations, {work.turns:,} turns, "
-        size += f"{work.questions:,} questions"
-        return [
-            Figure("whole/reference", reference_s, "s", size),
-            Figure("whole/ours", ours.wall_s, "s", f"{size}, {calls.count:,} requests"),
-            Figure("whole/ratio", reference_s / ours.wall_s, "×", f"goal ≥ {GOAL_RATIO:g}"),
-            Figure("whole/ratio without start and report", reference_s / measuring_s, "×"),
-            Figure(
-                "whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"
-            ),
-            Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
-            Figure(
-                "whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"
-            ),
-            Figure("whole/CPU of ours", ours.used.cpu_s, "s", "all of the process"),
-            Figure(
-                "whole/CPU of the stand-in",
-                server.used.cpu_s,
-                "s",
-                "the other side of the same 2 cores",
-            ),
-        ]
+    path_s = critical_path_s(work, latencies)
+    measuring_s = calls.last_at - calls.first_at
+    return [
+        Figure("whole/ours", ours.wall_s, "s", f"{_size(work)}, {calls.count:,} requests"),
+        Figure("whole/measuring", measuring_s, "s", "first request to last"),
+        Figure("whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"),
+        Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
+        Figure("whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"),
+        Figure("whole/CPU of ours", ours.used.cpu_s, "s", "all of the process"),
+        Figure(
+            "whole/CPU of the stand-in",
+            server.used.cpu_s,
+            "s",
+            "the other side of the same 2 cores",
+        ),
+    ]
+
+
+def _size(work: Work) -> str:
+    return f"{work.conversations} conversations, {work.turns:,} turns, {work.questions:,} questions"
 
 
 def kept_busy(source: Path, *, share: float, in_flight: int) -> list[Figure]:
