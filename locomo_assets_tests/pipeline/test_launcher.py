@@ -35,8 +35,13 @@ def instance(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dagster
 
 @contextmanager
 def _process() -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+    # Whoever runs the tests may ignore SIGTERM, which a process inherits.
+    sleeps = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_DFL); print(flush=True)"
+    command = [sys.executable, "-c", f"{sleeps}; time.sleep(60)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         try:
+            process.stdout.readline()
             yield process
         finally:
             process.kill()
