@@ -34,7 +34,10 @@ def process(pid: int) -> str | None:
 
 def this_process() -> str:
     """As `process`, or the number alone where the start is not known."""
-    return process(os.getpid()) or str(os.getpid())
+    try:
+        return process(os.getpid()) or str(os.getpid())
+    except OSError:
+        return str(os.getpid())
 
 
 def pid_of(name: str) -> int:
@@ -47,6 +50,7 @@ def is_gone(machine_name: str | None, process_name: str) -> bool:
     if machine_name is None or machine_name != machine():
         return False
     try:
-        return process(pid_of(process_name)) != process_name
+        found = process(pid_of(process_name))
     except OSError:
         return False
+    return found is None or ("@" in process_name and found != process_name)

@@ -106,6 +106,15 @@ def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path)
         take(storage, MINE)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told apart through /proc only")
+def test_process_whose_start_is_not_known_is_gone_only_with_its_number() -> None:
+    here = processes.machine()
+    assert not processes.is_gone(here, str(os.getpid()))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    assert processes.is_gone(here, str(ended.pid))
+
+
 def test_process_of_another_machine_is_waited_for(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
