@@ -18,6 +18,7 @@ from locomo_assets.backboard.errors import (
 )
 from locomo_assets.backboard.exchange import SERVICE
 from locomo_assets.backboard.failures import SENSELESS
+from locomo_assets.backboard.limits import patiently
 from locomo_assets.backboard.published import PublishedThread
 from locomo_assets.backboard.tasks import first_failure
 from locomo_assets.backboard.wire import BackboardClient
@@ -108,7 +109,9 @@ async def _all_isolated(
     keep: Callable[[AnswerResult], Awaitable[None]],
 ) -> None:
     async def one(question: Question) -> None:
-        await keep(await _ask_isolated(client, assistant_id, question, protocol, message))
+        with patiently():
+            answer = await _ask_isolated(client, assistant_id, question, protocol, message)
+        await keep(answer)
 
     with first_failure():
         async with asyncio.TaskGroup() as group:

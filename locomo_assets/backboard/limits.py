@@ -12,8 +12,9 @@ width and changes none.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -24,6 +25,23 @@ SHRINK = 0.8
 
 # Twice: while some wait before they try again, others keep the places busy.
 _WORKS = 2
+
+
+_is_patient: ContextVar[bool] = ContextVar("is_patient", default=False)
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """Of all requests made within, at most one stands in a line's queue at a time.
+
+    So nobody else waits behind more than one of them: a turn, which the rest of its conversation
+    waits for, not behind another conversation's hundred questions, which nothing waits for.
+    """
+    before = _is_patient.set(True)
+    try:
+        yield
+    finally:
+        _is_patient.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,7 @@ class _Line:
     limiter: CapacityLimiter
     works: CapacityLimiter
     largest: int
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)
     answers: int = 0
     shrunk_at: float = field(default=float("-inf"))
     resume_at: float = field(default=float("-inf"))
@@ -87,12 +106,19 @@ class Limits:
     async def slot(self, line: str) -> AsyncIterator[int]:
         """Wait for a place, in order of asking, and until the service may be asked again.
 
-        Gives the number in flight, itself included.
+        Gives the number in flight, itself included. `patiently`: see there.
         """
         state = self._line(line)
-        async with state.limiter:
+        if _is_patient.get():
+            async with state.door:
+                await state.limiter.acquire()
+        else:
+            await state.limiter.acquire()
+        try:
             await _may_go(state)
             yield state.limiter.borrowed_tokens
+        finally:
+            state.limiter.release()
 
     async def begin(self, line: str) -> Callable[[object], None]:
         """Wait until a piece of work of several requests may begin; to be called at its end: what

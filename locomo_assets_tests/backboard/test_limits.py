@@ -11,7 +11,7 @@ import pytest
 from locomo_assets.backboard.asking import AskProtocol, ask_all
 from locomo_assets.backboard.errors import ServerFailedError
 from locomo_assets.backboard.exchange import SERVICE
-from locomo_assets.backboard.limits import Limits
+from locomo_assets.backboard.limits import Limits, patiently
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import KEY, Records, quick_client
@@ -69,6 +69,46 @@ async def test_a_cancelled_waiter_leaves_no_gap() -> None:
     await first
     await asyncio.wait_for(hold(limits, "A", seen, until), 1.0)
     assert seen == [1, 1]
+
+
+async def test_who_is_not_patient_waits_behind_one_that_is_at_most() -> None:
+    limits, order = Limits(1), list[str]()
+
+    async def take(name: str) -> None:
+        async with limits.slot("A"):
+            order.append(name)
+            await asyncio.sleep(0.001)
+
+    async def question(number: int) -> None:
+        with patiently():
+            await take(f"question {number}")
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(5):
+            group.create_task(question(number))
+        await asyncio.sleep(0)
+        group.create_task(take("turn"))
+    # One has the place and one stands in line already; the others let the turn go first.
+    assert order.index("turn") <= 2
+    assert [name for name in order if name != "turn"] == [f"question {n}" for n in range(5)]
+    assert limits.in_flight("A") == 0
+
+
+async def test_a_cancelled_patient_waiter_leaves_no_gap() -> None:
+    limits, seen, until = Limits(1), list[int](), asyncio.Event()
+
+    async def patient() -> None:
+        with patiently():
+            await hold(limits, "A", seen, until)
+
+    tasks = [asyncio.create_task(patient()) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    tasks[1].cancel()  # stands in line
+    tasks[2].cancel()  # waits to stand there
+    until.set()
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 1.0)
+    assert seen == [1, 1]
+    assert limits.in_flight("A") == 0
 
 
 @pytest.mark.parametrize("width", [0, -1])
