@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from itertools import accumulate, islice
+from random import Random
 from time import perf_counter
 
 import httpx
@@ -117,14 +118,25 @@ def test_the_rhythm_finds_how_long_operations_take(
     monkeypatch.undo()
     rhythm = Rhythm()
     late = [looks_at_one_that_takes(duration_s, rhythm) for _ in range(100)][20:]
-    assert sum(seconds for _, seconds in late) / len(late) < 0.15 * duration_s + 0.01
-    assert sum(looks for looks, _ in late) / len(late) < 3.0
+    assert sum(seconds for _, seconds in late) / len(late) < 0.006
+    assert sum(looks for looks, _ in late) / len(late) < 2.0
+
+
+def test_where_they_vary_it_is_late_by_a_part_of_their_deviation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    rhythm, random = Rhythm(), Random(7)
+    late = [looks_at_one_that_takes(random.uniform(0.5, 1.5), rhythm) for _ in range(1000)]
+    assert sum(seconds for _, seconds in late) / len(late) < 0.25
+    assert sum(looks for looks, _ in late) / len(late) < 2.7
 
 
 def test_the_rhythm_follows_operations_that_become_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     rhythm = Rhythm()
-    for duration_s in [1.0] * 50 + [0.0] * 50:
+    # As many as the longest conversations have: no number may run over.
+    for duration_s in [1.0] * 50 + [0.0] * 1500:
         _, late_s = looks_at_one_that_takes(duration_s, rhythm)
     assert late_s < 0.01
 
@@ -137,5 +149,5 @@ def test_one_that_takes_longer_than_expected_is_looked_at_ever_more_seldom(
     for _ in range(50):
         looks_at_one_that_takes(0.1, rhythm)
     looks = list(accumulate(islice(rhythm.pauses(), 20)))
-    assert len([at for at in looks if at < 2.0]) <= 14
+    assert len([at for at in looks if at < 2.0]) <= 15
     assert looks[-1] - looks[-2] == pytest.approx(1.0)
