@@ -14,6 +14,7 @@ from locomo_assets.backboard.journal import IngestState
 from locomo_assets.history.lineage import UnfinishedAttempt
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.measurement import journal
+from locomo_assets.measurement.aside import aside
 from locomo_assets.measurement.bench import Bench, Order, noted_calls
 from locomo_assets.measurement.journal import StoredIngestJournal, state_of, time_at_work
 from locomo_assets.measurement.leasing import leased
@@ -113,9 +114,13 @@ async def _ingest(
         "started_at": began_at or result.started_at,
         "ended_at": result.ended_at,
     }
-    attempt.append("ingestions", [head], is_derived=True)
-    memories = [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()]
-    attempt.append("memories", memories, is_derived=True)
+
+    def sum_up() -> None:
+        attempt.append("ingestions", [head], is_derived=True)
+        memories = [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()]
+        attempt.append("memories", memories, is_derived=True)
+
+    await aside(sum_up)
     numbers |= result.completeness()
     numbers["release_check"] = worst(before, after)
     await finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
