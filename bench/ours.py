@@ -41,6 +41,17 @@ class Run:
     lens_path: Path
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Of all conversations' turns: from one message to the next, the memory of the first waited
+    for; and how often that memory was asked for.
+    """
+
+    median_ms: float
+    mean_ms: float
+    looks: float
+
+
 def run(
     home: Path, arguments: Sequence[str], *, server: Served | None = None, **settings: str
 ) -> Run:
@@ -86,3 +97,18 @@ def calls_of(lens_path: Path, condition: str = "true") -> Calls:
         busy_s=sum(duration_s for _, duration_s, refused in rows if not refused),
         refused=sum(row[2] for row in rows),
     )
+
+
+def turns_of(lens_path: Path) -> Turns:
+    """The times between messages of a conversation while it is told, and looks at operations."""
+    _, rows = lens.query(
+        lens_path,
+        "WITH sent AS (SELECT started_at, lead(started_at) OVER (PARTITION BY conversation "
+        "ORDER BY started_at) AS next_at FROM calls WHERE asset = 'ingested_memories' "
+        "AND endpoint = 'POST /threads/{id}/messages') "
+        "SELECT median(epoch(next_at) - epoch(started_at)), "
+        "avg(epoch(next_at) - epoch(started_at)), count(*), (SELECT count(*) FROM calls "
+        "WHERE endpoint LIKE 'GET %/operations/{id}') FROM sent",
+    )
+    median_s, mean_s, sent, looks = rows[0]
+    return Turns(1000 * median_s, 1000 * mean_s, looks / sent)

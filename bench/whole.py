@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.ours import calls_of, run
+from bench.ours import calls_of, run, turns_of
 from bench.reference import SequentialClient
 from bench.serving import LATENCIES, served
 from bench.work import Work, cut
@@ -24,14 +24,17 @@ _WIDE = {"LOCOMO_MAX_REQUESTS_IN_FLIGHT": "64", "LOCOMO_MAX_VERDICTS_IN_FLIGHT":
 
 
 def critical_path_s(work: Work, latencies: StandinSettings) -> float:
-    """The longest conversation's turns in order, then one question and one verdict.
-
-    A turn's share is its message or the forming of its memory, which begins with the message and
-    which the next one waits for, whichever takes longer.
-    """
-    turn_ms = max(latencies.message_latency_ms, latencies.memory_delay_ms)
+    """The longest conversation's turns in order, then one question and one verdict."""
+    turn_ms = _turn_ms(latencies)
     question_ms = latencies.first_chunk_latency_ms + (_CHUNKS - 1) * latencies.chunk_latency_ms
     return (work.longest * turn_ms + question_ms + latencies.verdict_latency_ms) / 1000
+
+
+def _turn_ms(latencies: StandinSettings) -> float:
+    """A message or the forming of its memory, which begins with the message and which the next one
+    waits for, whichever takes longer.
+    """
+    return max(latencies.message_latency_ms, latencies.memory_delay_ms)
 
 
 def side_by_side(
@@ -74,7 +77,7 @@ def along_the_path(
             server=server,
             **_WIDE,
         )
-        calls = calls_of(ours.lens_path)
+        calls, turns = calls_of(ours.lens_path), turns_of(ours.lens_path)
     path_s = critical_path_s(work, latencies)
     measuring_s = calls.last_at - calls.first_at
     return [
@@ -83,6 +86,13 @@ def along_the_path(
         Figure("whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"),
         Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
         Figure("whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"),
+        Figure(
+            "whole/turn to turn",
+            turns.median_ms,
+            "ms",
+            f"median; mean {turns.mean_ms:.1f}; the stand-in takes {_turn_ms(latencies):g}",
+        ),
+        Figure("whole/looks a turn", turns.looks, "", "at its memory operation"),
         Figure("whole/CPU of ours", ours.used.cpu_s, "s", "all of the process"),
         Figure(
             "whole/CPU of the stand-in",
