@@ -14,7 +14,10 @@ SAMPLE = (
     Path(whole.__file__).parents[1] / "locomo_assets" / "locomo" / "sample" / "locomo-sample.json"
 )
 QUICK = StandinSettings(
-    message_latency_ms=30.0, first_chunk_latency_ms=120.0, verdict_latency_ms=60.0
+    message_latency_ms=30.0,
+    memory_delay_ms=60.0,
+    first_chunk_latency_ms=120.0,
+    verdict_latency_ms=60.0,
 )
 
 
@@ -23,8 +26,10 @@ def values(figures: list[Figure]) -> dict[str, float]:
 
 
 def test_side_by_side_we_are_faster_than_the_reference() -> None:
-    figures = values(whole.side_by_side(SAMPLE, share=0.2, copies=4, latencies=QUICK))
+    figures = values(whole.side_by_side(SAMPLE, share=0.2, copies=2, latencies=QUICK))
     assert figures["whole/ratio without start and report"] > 2.0
+    assert figures["whole/turn to turn"] < 3 * QUICK.memory_delay_ms
+    assert figures["whole/looks a turn"] < 5.0
 
 
 def test_definitions_load_in_less_than_a_few_times_dagster() -> None:
