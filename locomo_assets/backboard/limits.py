@@ -1,8 +1,9 @@
 """How many requests may be under way at a service at once, and how that follows the service.
 
-Here: counting, waiting, letting others go first, and the width: it starts low, grows while it goes well, shrinks once an
-episode of 429, and nobody starts before a Retry-After is over. Sending, and telling what came of
-it, is the clients' (`exchange`, `judging.recording`); trying again is `retrying`.
+Here: counting, waiting, letting others go first, and the width: it starts low, grows while it goes
+well, shrinks once an episode of 429, and nobody starts before a Retry-After is over. Sending, and
+telling what came of it, is the clients' (`exchange`, `judging.recording`); trying again is
+`retrying`.
 
 A line is what shares one width: the memory service as a whole, because it tells of no limits and so
 may count all of a key's requests together, and each endpoint of a judge.
