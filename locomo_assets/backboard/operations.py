@@ -30,7 +30,9 @@ _LEAST_PAUSE_S = 0.004
 
 # How much the newest operation says of the next one.
 _WEIGHT = 0.2
-_MOST_DOUBLINGS = 30
+
+# Hours already: further ones would only run over.
+_MOST_DOUBLINGS = 20
 
 # A status that can't be had now is no news about the operation; one that is too new may be 404.
 _NO_NEWS = (RateLimitedError, ServerFailedError, ConnectionBrokenError, NotFoundError)
@@ -69,7 +71,8 @@ class Rhythm:
 
     def __init__(self) -> None:
         self._expected_s = self._deviation_s = 0.0
-        self._seen = self._at_first_look = 0
+        self._is_first = True
+        self._at_first_look = 0
 
     def pauses(self) -> Iterator[float]:
         """Seconds before each look at one operation; never ends."""
@@ -91,12 +94,12 @@ class Rhythm:
             self._at_first_look = min(self._at_first_look + 1, _MOST_DOUBLINGS)
             unseen_s = min(waited_s, self._step_s() * 2.0**self._at_first_look)
         off_s = waited_s - unseen_s / 2 - self._expected_s
-        if not self._seen:
+        if self._is_first:
+            self._is_first = False
             self._expected_s, self._deviation_s = off_s, unseen_s / 2
         else:
             self._expected_s += _WEIGHT * off_s
             self._deviation_s += _WEIGHT * (abs(off_s) - self._deviation_s)
-        self._seen += 1
 
     def _step_s(self) -> float:
         return max(_LEAST_PAUSE_S, self._deviation_s / 2)
