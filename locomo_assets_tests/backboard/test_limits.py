@@ -1,7 +1,7 @@
 """Limits: never more than the width at once, in order; a width that follows the service."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
@@ -198,6 +198,26 @@ async def test_the_service_counts_all_requests_together(tmp_path: Path) -> None:
     ended = [(one.started_at + timedelta(milliseconds=one.latency_ms or 0.0), -1) for one in asked]
     changes = [change for _, change in sorted(begun + ended)]
     assert max(accumulate(changes)) == 4
+
+
+async def test_others_go_before_the_questions_that_wait(tmp_path: Path) -> None:
+    records = Records()
+    slow = StandinSettings(keys=(KEY,), first_chunk_latency_ms=40.0, other_latency_ms=40.0)
+    with running_standin(slow, tmp_path / "state.sqlite") as urls:
+        async with quick_client(
+            urls.backboard, limits=Limits(8, start=8), record=records
+        ) as client:
+            assistant = await client.create_assistant("one", description="")
+            questions = [question(number, f"Which {number}?") for number in range(40)]
+            asking = asyncio.create_task(
+                ask_all(client, assistant.assistant_id, questions, AskProtocol(), nothing)
+            )
+            await asyncio.sleep(0.1)
+            called_at = datetime.now(UTC)
+            await client.list_assistants()
+            await asking
+    begun_at = next(one.started_at for one in records.all if one.endpoint == "GET /assistants")
+    assert sum(called_at < one.started_at < begun_at for one in records.all) <= 2
 
 
 async def test_the_client_finds_the_width_that_the_service_takes(tmp_path: Path) -> None:
