@@ -68,7 +68,8 @@ def one_conversation(source: Path, *, share: float) -> list[Figure]:
             "one conversation/outside requests",
             outside_s,
             "s",
-            "no request under way: start, Dagster's steps, commits, lens, report",
+            "no request under way: start, waiting for memories to form, Dagster's steps, commits, "
+            "lens, report",
         ),
         Figure("one conversation/outside ÷ wall", outside_s / ours.wall_s, ""),
     ]
