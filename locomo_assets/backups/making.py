@@ -8,7 +8,7 @@ names, and those of a backup under way have no manifest yet.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from locomo_assets.history.errors import (
 )
 from locomo_assets.history.lineage import Lineage, attempt_of
 from locomo_assets.history.schema import SCHEMA_VERSION
-from locomo_assets.history.storage import Storage
+from locomo_assets.history.storage import Storage, get_present
 from locomo_assets.history.store import HistoryStore
 
 T = TypeVar("T")
@@ -110,10 +110,10 @@ def make_backup(
 
 
 def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> Manifest:
-    """Copy a cut; take another one if files of it vanish (compacted, pruned, committed)."""
+    """Copy a cut; take another one if files of it vanish (pruned, or compacted a day ago)."""
     for left in reversed(range(_CUTS)):
         try:
-            cut = take_cut(store)
+            cut = take_cut(store, copier.save)
             files = copier.copy(cut)
             break
         except HistoryDamagedError:
@@ -129,7 +129,7 @@ def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> Manifest:
         schema_version=SCHEMA_VERSION,
         history_id=store.history_id,
         attempts=len(cut.markers),
-        unfinished=tuple(sorted({attempt_of(path) for path in cut.unfinished})),
+        unfinished=tuple(sorted({attempt_of(file.path) for file in cut.unfinished})),
         rows=dict(sorted(rows.items())),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
@@ -146,6 +146,14 @@ class _Copier:
             self._held = {path.rpartition("/")[2] for path in target.list("objects")}
         self.new_files = self.new_bytes = 0
 
+    def save(self, paths: Sequence[str]) -> list[File]:
+        """Those files that are still there; each of them is in the place when this returns."""
+        files = []
+        for batch in in_batches(paths, AT_ONCE):
+            self._still_alone()
+            files += self._put(get_present(self._source, batch), {})
+        return files
+
     def copy(self, cut: Cut) -> list[File]:
         """All files of a cut; each is in the place when this returns."""
         vouched = {part.path: part.sha256 for part in cut.parts}
@@ -156,15 +164,14 @@ class _Copier:
         ]
         known = {file.path for file in files}
         to_read = [path for path in vouched if path not in known]
-        to_read += [*(marker.path for marker in cut.markers), *cut.unfinished, *cut.others]
+        to_read += [*(marker.path for marker in cut.markers), *cut.others]
         for paths in in_batches(to_read, AT_ONCE):
             self._still_alone()
-            files += self._copy(paths, vouched)
-        return files
+            files += self._put(self._source.get_many(paths), vouched)
+        return [*files, *cut.unfinished]
 
-    def _copy(self, paths: Sequence[str], vouched: dict[str, str | None]) -> list[File]:
-        data = self._source.get_many(paths)
-        files = [File(p, len(data[p]), hashlib.sha256(data[p]).hexdigest()) for p in paths]
+    def _put(self, data: Mapping[str, bytes], vouched: Mapping[str, str | None]) -> list[File]:
+        files = [File(p, len(d), hashlib.sha256(d).hexdigest()) for p, d in data.items()]
         for file in files:
             if vouched.get(file.path, file.sha256) != file.sha256:
                 raise HistoryDamagedError(

@@ -63,6 +63,18 @@ def open_storage(url: str) -> Storage:
     )
 
 
+def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
+    """Those files that are still there, where others remove some meanwhile."""
+    try:
+        return storage.get_many(paths)
+    except HistoryDamagedError:
+        found = {}
+        for path in paths:
+            with suppress(HistoryDamagedError):
+                found[path] = storage.get(path)
+        return found
+
+
 class LocalStorage:
     """A folder on this machine."""
 

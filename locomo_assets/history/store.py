@@ -52,7 +52,7 @@ from locomo_assets.history.lineage import (
 )
 from locomo_assets.history.parts import decode_part, encode_derived, encode_rows, footer_of
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
-from locomo_assets.history.storage import Storage, open_storage
+from locomo_assets.history.storage import Storage, get_present, open_storage
 
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _WITHOUT_RELEASE = frozenset({"locomo_dataset", "gold_audit", "releases"})
@@ -171,7 +171,8 @@ class HistoryStore:
 
         They are in progress elsewhere, or were left by a run that ended early. Not those whose
         rows a committed attempt has taken over (`Attempt.take_over`); and no derived parts, which
-        say once more what lies in others, or what whoever goes on will find anew.
+        say once more what lies in others, or what whoever goes on will find anew. Without the
+        partition's lease, what is found may be committed, and its parts gone, at any time.
         """
         where = Lineage(
             asset=asset,
@@ -193,10 +194,14 @@ class HistoryStore:
         for marker in self.read_markers(self.marker_names(marker_folder(where))):
             done |= {marker.attempt_id, *marker.continued}
         open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
-        data = self.storage.get_many([path for _, path in open_paths])
+        data = get_present(self.storage, [path for _, path in open_paths])
+        # a part goes when its attempt is committed, or given up: then it is unfinished no more
+        gone = {attempt_of(path) for _, path in open_paths if path not in data}
         lineages: dict[str, Lineage] = {}
         parts: dict[str, list[Part]] = {}
         for table, path in open_paths:
+            if attempt_of(path) in gone:
+                continue
             lineage, rows, is_derived = footer_of(path, data[path])
             its = (lineage.asset, lineage.release, lineage.conversation)
             if its == (asset, release, conversation) and not is_derived:

@@ -6,6 +6,9 @@ because they were paid for as well.
 
 from collections.abc import Iterable
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
+from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.lineage import Marker, UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 
@@ -14,13 +17,26 @@ PAID_ASSETS = ("answers", "judgements")
 
 def spent_usd(store: HistoryStore, partitions: Iterable[tuple[str, str]]) -> float:
     """USD of all requests for these (release, conversation); unknown costs count as nothing."""
-    total = 0.0
-    for release, conversation in partitions:
-        for asset in PAID_ASSETS:
-            attempts: list[Marker | UnfinishedAttempt] = [
-                *store.markers(asset=asset, release=release, conversation=conversation),
-                *store.unfinished(asset, release, conversation),
-            ]
-            costs = store.read("calls", attempts, ("cost_usd",))["cost_usd"].to_pylist()
-            total += sum(cost or 0.0 for cost in costs)
-    return total
+    return sum(
+        cost or 0.0
+        for release, conversation in partitions
+        for asset in PAID_ASSETS
+        for cost in _costs_usd(store, asset, release, conversation)
+    )
+
+
+# Others may be at work: the small parts of an attempt that commits before they are read are gone.
+@retry(retry=retry_if_exception_type(HistoryDamagedError), stop=stop_after_attempt(5), reraise=True)
+def _costs_usd(
+    store: HistoryStore, asset: str, release: str, conversation: str
+) -> list[float | None]:
+    # unfinished ones first: what commits in between is found twice, not never
+    unfinished = store.unfinished(asset, release, conversation)
+    markers = store.markers(asset=asset, release=release, conversation=conversation)
+    done = {attempt for m in markers for attempt in (m.attempt_id, *m.continued)}
+    attempts: list[Marker | UnfinishedAttempt] = [
+        *markers,
+        *(attempt for attempt in unfinished if attempt.attempt_id not in done),
+    ]
+    costs: list[float | None] = store.read("calls", attempts, ("cost_usd",))["cost_usd"].to_pylist()
+    return costs

@@ -270,6 +270,70 @@ def test_what_commits_meanwhile_is_taken_as_committed(
     assert copy.read("answers", copy.markers(release="r2")).num_rows == 4
 
 
+class Busy(LocalStorage):
+    """A history in which an attempt commits whenever one of its small parts is to be read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.store = HistoryStore.open(folder.as_uri())
+        self.committed = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._attempt = self.store.begin(lineage("answers", f"busy-{self.committed}"))
+        for number in range(4):
+            self._attempt.append("answers", [answer(number, "b")])
+
+    def get(self, path: str) -> bytes:
+        if self._attempt.attempt_id in path and path.startswith("tables"):
+            self._attempt.merge()
+            self._attempt.commit()
+            self.committed += 1
+            self._begin()
+        return super().get(path)
+
+
+def test_however_much_is_committed_meanwhile_a_backup_is_made(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    busy = Busy(tmp_path / "history")
+    report = back_up(HistoryStore(busy, store.history_id), place)
+    assert busy.committed
+    assert report.manifest.unfinished == ()
+    copy = restored(place, tmp_path / "new")
+    assert copy.read("answers", copy.markers(release="busy-0")).num_rows == 4
+    assert check(copy).problems == ()
+
+
+def test_what_commits_after_the_moment_is_kept_as_unfinished(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    """Its parts were read before; the commit is seen, but is later than the moment."""
+    attempt = store.begin(lineage("answers", "r2"))
+    attempt.append("answers", [answer(0, "b")])
+
+    class Late(LocalStorage):
+        """Each listing of the markers shows one more commit; the attempt's is the last of them."""
+
+        listings = 0
+
+        def list(self, prefix: str) -> list[str]:
+            if prefix == "attempts":
+                self.listings += 1
+                commit_answers(store, lineage("answers", f"later-{self.listings}"), mark="c")
+                if self.listings == 7:
+                    attempt.commit()
+            return super().list(prefix)
+
+    slow = Late(tmp_path / "history")
+    report = back_up(HistoryStore(slow, store.history_id), place)
+    assert slow.listings == 7
+    assert report.manifest.unfinished == (attempt.attempt_id,)
+    copy = restored(place, tmp_path / "new")
+    (found,) = copy.unfinished("answers", "r2", "conv-1")
+    assert copy.read("answers", [found]).num_rows == 1
+
+
 def test_backups_while_runs_write_and_care_is_taken(
     store: HistoryStore, place: Storage, tmp_path: Path
 ) -> None:
