@@ -28,10 +28,10 @@ DERIVED = (
     "latency_by_release",
     "scores_by_release",
     "call_counts",
+    "release_order",
 )
 _VIEW_FILES = (
     "categories",
-    "release_order",
     "accuracy",
     "flips",
     "flip_details",
@@ -156,6 +156,8 @@ def _derive(
         )
         connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
     connection.execute(f"INSERT INTO call_counts {_sql('derived/call_counts.sql')}")
+    connection.execute("DELETE FROM release_order")
+    connection.execute(f"INSERT INTO release_order {_sql('derived/release_order.sql')}")
 
 
 def _datasets(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-CREATE VIEW release_order AS
+-- One row more or less moves the positions of others, so all are worked out anew each time.
 WITH published AS (
     SELECT
         release,
@@ -34,4 +34,5 @@ SELECT
     first_measured_at,
     last_measured_at
 FROM published
-FULL JOIN measured USING (release);
+FULL JOIN measured USING (release)
+ORDER BY position
