@@ -26,7 +26,7 @@ from locomo_assets.history.store import HistoryStore
 GOAL_MS, GOAL_BARE = 100.0, 2.0
 WRITERS = 10
 
-_CELLS = "SELECT release, category, avg((verdict = 'correct')::INT) FROM {} GROUP BY ALL"
+_SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("sql").iterdir()}
 QUERIES = {
     "accuracy by release × category": (
         "SELECT release, category, accuracy FROM accuracy_by_category"
@@ -35,25 +35,18 @@ QUERIES = {
     "flips of two releases": "SELECT * FROM flips('r0', 'r1')",
     "cost by month": "SELECT * FROM cost_by_month",
     "scores by release": "SELECT * FROM scores_by_release",
-    "group-by on all current verdicts": _CELLS.format("current_judgements"),
+    "group-by on all current verdicts": _SQL["cells"],
 }
 """What people ask for most. The first four have a bare form to be compared with."""
 
 _BARE = {
-    "accuracy by release × category": _CELLS.format("current_judgements"),
-    "accuracy trend": "SELECT release, avg((verdict = 'correct')::INT) FROM current_judgements "
-    "GROUP BY ALL",
+    "accuracy by release × category": _SQL["cells"],
+    "accuracy trend": _SQL["bare_trend"],
     "flips of two releases": QUERIES["flips of two releases"],
-    "cost by month": "SELECT date_trunc('month', started_at), sum(cost_usd) FROM calls "
-    "GROUP BY ALL",
+    "cost by month": _SQL["bare_cost_by_month"],
     "group-by on all current verdicts": QUERIES["group-by on all current verdicts"],
 }
-_TABLES = {
-    "current_judgements": "SELECT release, conversation, question_index, category, verdict, judge, "
-    "system, question_protocol, dataset_sha256, question, gold_answer, answer "
-    "FROM current_judgements",
-    "calls": "SELECT release, service, started_at, cost_usd FROM calls",
-}
+_TABLES = {name: _SQL[f"bare_{name}"] for name in ("current_judgements", "calls")}
 _FLIPS = files("locomo_assets.history").joinpath("sql", "views", "flips.sql").read_text("utf-8")
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from bench.serving import Served, Used, wait_used
 from locomo_assets.history import lens
 
+_TURNS = Path(__file__).with_name("sql") / "turns.sql"
+
 
 @dataclass(frozen=True)
 class Calls:
@@ -101,14 +103,6 @@ def calls_of(lens_path: Path, condition: str = "true") -> Calls:
 
 def turns_of(lens_path: Path) -> Turns:
     """The times between messages of a conversation while it is told, and looks at operations."""
-    _, rows = lens.query(
-        lens_path,
-        "WITH sent AS (SELECT started_at, lead(started_at) OVER (PARTITION BY conversation "
-        "ORDER BY started_at) AS next_at FROM calls WHERE asset = 'ingested_memories' "
-        "AND endpoint = 'POST /threads/{id}/messages') "
-        "SELECT median(epoch(next_at) - epoch(started_at)), "
-        "avg(epoch(next_at) - epoch(started_at)), count(*), (SELECT count(*) FROM calls "
-        "WHERE endpoint LIKE 'GET %/operations/{id}') FROM sent",
-    )
+    _, rows = lens.query(lens_path, _TURNS.read_text())
     median_s, mean_s, sent, looks = rows[0]
     return Turns(1000 * median_s, 1000 * mean_s, looks / sent)

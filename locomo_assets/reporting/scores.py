@@ -43,6 +43,7 @@ class Scores:
 HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "recall@10 %", "MRR",
             "traceable %", "words", "p50 ms")  # fmt: skip
 _SQL = Path(__file__).with_name("scores.sql")
+_REFERENCES = Path(__file__).with_name("reference_lines.sql")
 _ABSTENTION = """
 SELECT answered, abstained, trapped, other
 FROM abstention_by_release
@@ -92,14 +93,7 @@ def abstention_line(lens_path: Path, whole: Scores) -> str | None:
 def reference_text(lens_path: Path, release: str | None) -> list[str]:
     """For each series with references: what the memory adds, in words."""
     with lens.open_read_only(lens_path) as connection:
-        rows = connection.execute(
-            "SELECT release, system, judge, question_protocol, "
-            "no_memory_accuracy, no_memory_questions, no_memory_release, memory_adds_points, "
-            "full_context_accuracy, full_context_questions, full_context_release, "
-            "full_context_ahead_points FROM reference_lines "
-            "WHERE $1 IS NULL OR release = $1 ORDER BY ALL",
-            [release],
-        ).fetchall()
+        rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
     lines = []
     for name, system, judge, protocol, *numbers in rows:
         floor, ceiling = numbers[:4], numbers[4:]

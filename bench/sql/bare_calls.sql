@@ -1,0 +1,1 @@
+SELECT release, service, started_at, cost_usd FROM calls

@@ -1,0 +1,1 @@
+SELECT release, category, avg((verdict = 'correct')::INT) FROM current_judgements GROUP BY ALL
