@@ -47,4 +47,4 @@ def test_queries_grow_no_faster_than_the_history() -> None:
 
 def test_writers_side_by_side_do_not_wait_for_each_other() -> None:
     figures = values(history.committing())
-    assert figures["commit/ten ÷ one"] < 3.0
+    assert figures["commit/ten ÷ one"] < 2.0
