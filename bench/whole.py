@@ -79,12 +79,20 @@ def along_the_path(
         calls, turns = calls_of(ours.lens_path), turns_of(ours.lens_path)
     path_s = critical_path_s(work, latencies)
     measuring_s = calls.last_at - calls.first_at
+    before_s = calls.first_at - ours.started_at
     return [
         Figure("whole/ours", ours.wall_s, "s", f"{_size(work)}, {calls.count:,} requests"),
         Figure("whole/measuring", measuring_s, "s", "first request to last"),
         Figure("whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"),
         Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
         Figure("whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"),
+        Figure("whole/before measuring", before_s, "s", "imports, Dagster's start, the data set"),
+        Figure(
+            "whole/after measuring",
+            ours.wall_s - before_s - measuring_s,
+            "s",
+            "the last commit, Dagster's events, lens, metrics, trends, the table",
+        ),
         Figure(
             "whole/turn to turn",
             turns.median_ms,
