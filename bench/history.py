@@ -26,7 +26,7 @@ from locomo_assets.history.store import HistoryStore
 GOAL_MS, GOAL_BARE = 100.0, 2.0
 WRITERS = 10
 
-_SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("sql").iterdir()}
+_SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("sql").glob("*.sql")}
 QUERIES = {
     "accuracy by release × category": (
         "SELECT release, category, accuracy FROM accuracy_by_category"
