@@ -14,12 +14,12 @@ before the markers are listed: the attempt of one that was gone by then has its 
 However much is committed meanwhile, no cut fails because of it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from locomo_assets.backups.manifest import File
 from locomo_assets.history.lens import LENS_NAME
-from locomo_assets.history.lineage import Marker, MarkerName, Part, attempt_of
+from locomo_assets.history.lineage import Marker, MarkerName, Part, attempt_of, settled
 from locomo_assets.history.store import HistoryStore
 
 _ROUNDS = 5
@@ -50,12 +50,12 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
     them. `HistoryDamagedError` for a marker that is torn, or gone by now: then take another.
     """
     seen = {marker.path: marker for marker in store.markers()}
-    unfinished = _saved(_unfinished(store, _done(seen.values())), save)
+    unfinished = _saved(_unfinished(store, settled(seen.values())), save)
     names = _marker_names(store)
     new = store.read_markers([name for name in names if name.path not in seen])
     seen |= {marker.path: marker for marker in new}
     markers = [seen[name.path] for name in names]
-    done = _done(markers)
+    done = settled(markers)
     return Cut(
         markers=markers,
         unfinished=[file for file in unfinished if attempt_of(file.path) not in done],
@@ -63,14 +63,8 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
     )
 
 
-def _done(markers: Iterable[Marker]) -> set[str]:
-    """Attempts that are committed, or that another one has taken over."""
-    return {attempt for m in markers for attempt in (m.attempt_id, *m.continued)}
-
-
 def _saved(paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]) -> list[File]:
-    """The parts of attempts of which none was gone. (Where one was, and there is no marker, the
-    attempt is being given up.)"""
+    """The parts of attempts of which none was gone: the others are committed, or given up."""
     files = save(paths)
     gone = {attempt_of(path) for path in {*paths} - {file.path for file in files}}
     return [file for file in files if attempt_of(file.path) not in gone]

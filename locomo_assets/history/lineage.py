@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,6 +85,11 @@ class Marker:
         for part in self.parts:
             rows[part.table] = rows.get(part.table, 0) + part.rows
         return rows
+
+
+def settled(markers: Iterable[Marker]) -> set[str]:
+    """The attempts that are unfinished no more: committed, or taken over by one that is."""
+    return {attempt for m in markers for attempt in (m.attempt_id, *m.continued)}
 
 
 @dataclass(frozen=True, slots=True)

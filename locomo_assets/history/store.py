@@ -49,6 +49,7 @@ from locomo_assets.history.lineage import (
     part_folder,
     partition_folder,
     path_label,
+    settled,
 )
 from locomo_assets.history.parts import decode_part, encode_derived, encode_rows, footer_of
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
@@ -190,9 +191,7 @@ class HistoryStore:
             for path in self.storage.list(partition_folder(table, where))
             if path.endswith(".parquet")
         ]
-        done: set[str] = set()
-        for marker in self.read_markers(self.marker_names(marker_folder(where))):
-            done |= {marker.attempt_id, *marker.continued}
+        done = settled(self.read_markers(self.marker_names(marker_folder(where))))
         open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
         data = get_present(self.storage, [path for _, path in open_paths])
         # a part goes when its attempt is committed, or given up: then it is unfinished no more

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from locomo_assets.history.errors import HistoryDamagedError
-from locomo_assets.history.lineage import Marker, UnfinishedAttempt
+from locomo_assets.history.lineage import Marker, UnfinishedAttempt, settled
 from locomo_assets.history.store import HistoryStore
 
 PAID_ASSETS = ("answers", "judgements")
@@ -33,7 +33,7 @@ def _costs_usd(
     # unfinished ones first: what commits in between is found twice, not never
     unfinished = store.unfinished(asset, release, conversation)
     markers = store.markers(asset=asset, release=release, conversation=conversation)
-    done = {attempt for m in markers for attempt in (m.attempt_id, *m.continued)}
+    done = settled(markers)
     attempts: list[Marker | UnfinishedAttempt] = [
         *markers,
         *(attempt for attempt in unfinished if attempt.attempt_id not in done),
