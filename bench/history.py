@@ -20,7 +20,7 @@ import duckdb
 
 from bench.figures import Figure
 from bench.synthetic import commit_conversation, commit_dataset, commit_run
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 
 GOAL_MS, GOAL_BARE = 100.0, 2.0
@@ -68,14 +68,14 @@ def growing(sizes: Sequence[int]) -> list[Figure]:
 
 def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list[Figure]:
     name = f"{size} runs"
-    made_s = lens.rebuild(store, path).duration_s
+    made_s = database.rebuild(store, path).duration_s
     commit_run(store, dice, f"r{size}")
-    refreshed_s = lens.refresh(store, path).duration_s
+    refreshed_s = database.refresh(store, path).duration_s
     figures = [
         Figure(f"{name}/lens from nothing", made_s, "s"),
         Figure(f"{name}/lens after one more run", refreshed_s, "s"),
     ]
-    with lens.open_read_only(path) as connection, _bare_of(connection, path) as bare:
+    with database.open_read_only(path) as connection, _bare_of(connection, path) as bare:
         for query, sql in QUERIES.items():
             ours_ms = _median_ms(connection, sql)
             note = f"goal < {GOAL_MS:g} ms"

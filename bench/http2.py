@@ -33,7 +33,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bench.figures import Figure
-from locomo_assets.backboard.lanes import Lanes
+from locomo_assets.backboard.transport import Lanes
 from locomo_assets.standin.server import LOOPBACK
 from locomo_assets_tests.doctor.serving import make_certificate
 

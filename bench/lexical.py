@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from locomo_assets.analysis.agreement import agreement
 from locomo_assets.judging.lexical import LexicalJudge, compare
-from locomo_assets.statistics.agreement import agreement
 
 NUMBERS = range(1, 11)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.serving import Served, Used, wait_used
-from locomo_assets.history import lens
+from locomo_assets.history import database
 
 _TURNS = Path(__file__).with_name("sql") / "turns.sql"
 
@@ -81,7 +81,7 @@ def run(
 
 def calls_of(lens_path: Path, condition: str = "true") -> Calls:
     """The requests for which an SQL condition on `calls` holds."""
-    _, rows = lens.query(
+    _, rows = database.query(
         lens_path,
         "SELECT epoch(started_at), latency_ms / 1000, coalesce(status, 0) = 429 FROM calls "
         f"WHERE {condition} ORDER BY started_at",
@@ -103,6 +103,6 @@ def calls_of(lens_path: Path, condition: str = "true") -> Calls:
 
 def turns_of(lens_path: Path) -> Turns:
     """The times between messages of a conversation while it is told, and looks at operations."""
-    _, rows = lens.query(lens_path, _TURNS.read_text())
+    _, rows = database.query(lens_path, _TURNS.read_text())
     median_s, mean_s, sent, looks = rows[0]
     return Turns(1000 * median_s, 1000 * mean_s, looks / sent)

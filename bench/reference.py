@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 from openai import OpenAI
 
-from locomo_assets.backboard.turns import message_text
-from locomo_assets.judging.prompt import read_prompt
+from locomo_assets.backboard.messages import message_text
+from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.locomo.model import Conversation
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.standin.settings import DEFAULT_KEY
 
 _WAIT_S = 10.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.history.lineage import Lineage
+from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import Attempt, HistoryStore
 
 QUESTIONS = 154

@@ -19,7 +19,7 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from locomo_assets.secrecy import hide_everywhere
+from locomo_assets.redaction import hide_everywhere
 
 ROOT = "locomo_assets"
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

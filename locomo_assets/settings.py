@@ -13,9 +13,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.http.errors import TlsVersion
+from locomo_assets.secret_store import VaultError, fetch
 from locomo_assets.settings_checks import contradictions
-from locomo_assets.tls import TlsVersion
-from locomo_assets.vault import VaultError, fetch
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 CHANGELOG_URL = "https://backboard.io/changelog"

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from locomo_assets.vault import VaultError, parse_reference
+from locomo_assets.secret_store import VaultError, parse_reference
 
 if TYPE_CHECKING:
     from locomo_assets.settings import Settings

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from locomo_assets import secrecy
-from locomo_assets.backboard.calls import CallRecord, log_body, log_call
+from locomo_assets import redaction
+from locomo_assets.http.calls import CallRecord, log_body, log_call
 from locomo_assets.logs import JsonLines, telling
 from locomo_assets_tests.secrets.searching import BACKBOARD_KEY, holds_a_key
 
@@ -44,7 +44,7 @@ def kept() -> Iterator[_Kept]:
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrecy, "_keys", {BACKBOARD_KEY})
+    monkeypatch.setattr(redaction, "_keys", {BACKBOARD_KEY})
 
 
 def _call(**values: Any) -> CallRecord:
@@ -74,7 +74,7 @@ def test_request_tells_all_about_itself(kept: _Kept) -> None:
     assert went_well.pop("time").endswith("+00:00")
     assert went_well == {
         "level": "DEBUG",
-        "logger": "locomo_assets.backboard.calls",
+        "logger": "locomo_assets.http.calls",
         "message": "POST /threads/{id}/messages: HTTP 200, attempt 1, 12 ms",
         "run_id": "run-1",
         "partition": "conv-26|r1",

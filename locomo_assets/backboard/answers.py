@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from locomo_assets.backboard.exchange import Answered
-from locomo_assets.backboard.shapes import Memory
+from locomo_assets.backboard.models import Memory
+from locomo_assets.backboard.transport import Answered
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-from locomo_assets.backboard.errors import (
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
+from locomo_assets.http.errors import (
     ConnectionBrokenError,
     NotFoundError,
     RateLimitedError,
     ServerFailedError,
 )
-from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
-from locomo_assets.backboard.wire import BackboardClient
 
 # The published measurement polls every 0.2 s, later every 1 s.
 _EAGER_S, _EAGER_PAUSE_S, _LATER_PAUSE_S = 2.0, 0.2, 1.0

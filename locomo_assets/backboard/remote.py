@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from locomo_assets.backboard.errors import NotFoundError
-from locomo_assets.backboard.shapes import Assistant
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.models import Assistant
+from locomo_assets.http.errors import NotFoundError
 
 # The published script's own assistants are called by the first four words alone: not ours.
 _OURS = re.compile(

@@ -25,22 +25,22 @@ def main() -> None:
     """Runs the command line; an error a person can put right ends as one line and its exit code."""
     from locomo_assets.cli import (
         alerts,
-        backups,
-        care,
+        backup,
         compare,
         doctor,
         exporter,
         history,
         imports,
         judges,
+        maintenance,
         remote,
         run,
         standin,
     )
 
     as_json = _configure_logs()
-    modules = (run, history, compare, judges, imports, care, alerts, exporter)
-    for module in (*modules, backups, remote, doctor, standin):
+    modules = (run, history, compare, judges, imports, maintenance, alerts, exporter)
+    for module in (*modules, backup, remote, doctor, standin):
         module.register(app)
     try:
         app()

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from locomo_assets.reporting.comparison import Comparison, Part, compare
-from locomo_assets.reporting.flips import Flip, Memory
+from locomo_assets.analysis.comparison import Comparison, Flip, Memory, Part, compare
+from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.intervals import CORRECTION, Interval
+from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.settings import read_settings
-from locomo_assets.statistics.intervals import CORRECTION, Interval
-from locomo_assets.statistics.noise import NoiseFloor
-from locomo_assets.statistics.words import Word
 
 _WIDTH = 100
 _TEXT = 400

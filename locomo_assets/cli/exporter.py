@@ -23,10 +23,10 @@ def exporter(
     It only reads. Of a history elsewhere (s3://…) it keeps a lens of its own up to date, once a
     minute.
     """
+    from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS
     from locomo_assets.history.store import HistoryStore
-    from locomo_assets.quality.release import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS
     from locomo_assets.reporting.exporter.metrics import Limits
-    from locomo_assets.reporting.exporter.serving import (
+    from locomo_assets.reporting.exporter.server import (
         HistoryCollector,
         refreshing,
         serving,

@@ -9,16 +9,16 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import (
+from locomo_assets.analysis.accuracy import HEADINGS, by_release, cells, invalid_line
+from locomo_assets.history import database
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.reporting.tables import (
     accuracy_table,
     console,
     gold_faults_table,
     print_table,
     scores_table,
 )
-from locomo_assets.history import lens
-from locomo_assets.history.errors import HistoryError
-from locomo_assets.reporting.accuracy import HEADINGS, by_release, cells, invalid_line
 from locomo_assets.settings import Settings, read_settings
 
 
@@ -42,7 +42,7 @@ def sql(
     format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
 ) -> None:
     """Query the history, read-only. Costs nothing."""
-    columns, rows = lens.query(read_settings().lens_path, query)
+    columns, rows = database.query(read_settings().lens_path, query)
     if format is Format.table:
         print_table(console(), columns, rows)
     elif format is Format.csv:
@@ -69,7 +69,7 @@ def report(
     path = settings.lens_path
     audit_sha256 = _keep_audit(settings)
     if html is not None:
-        from locomo_assets.reporting.page.html import write_page
+        from locomo_assets.reporting.html import write_page
 
         written = write_page(
             path,
@@ -80,7 +80,7 @@ def report(
         )
         print(f"{html}: release {written.whole.release}")
         return
-    _, known = lens.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
+    _, known = database.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
     if release is not None and (release,) not in {tuple(row) for row in known}:
         raise HistoryError(
             f"release {release}: not in the history; `locomo-assets releases` lists those that are"
@@ -100,11 +100,11 @@ def _keep_audit(settings: Settings) -> str | None:
     if settings.audit is None:
         return None
     from locomo_assets.history.store import HistoryStore
-    from locomo_assets.measurement.auditing import keep_audit
+    from locomo_assets.runs.gold import keep_audit
 
     store = HistoryStore.open(settings.history_url)
     sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
-    lens.refresh(store, settings.lens_path)
+    database.refresh(store, settings.lens_path)
     return sha256
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.cli.tables import accuracy_table, console, gold_faults_table
+from locomo_assets.reporting.tables import accuracy_table, console, gold_faults_table
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _read(path: Path) -> bytes:
 
 
 def _dataset(settings: Settings, source: str | None) -> "Dataset":
-    from locomo_assets.locomo.reading import read_dataset
+    from locomo_assets.locomo.parsing import read_dataset
     from locomo_assets.locomo.sample import packaged_sample
 
     chosen = source or settings.dataset
@@ -98,10 +98,10 @@ def _dataset(settings: Settings, source: str | None) -> "Dataset":
 
 
 def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", release: str) -> None:
-    from locomo_assets.history import lens
+    from locomo_assets.history import database
     from locomo_assets.history.store import HistoryStore
-    from locomo_assets.imports.saving import save_import
-    from locomo_assets.measurement.auditing import keep_audit
+    from locomo_assets.imports.save import save_import
+    from locomo_assets.runs.gold import keep_audit
 
     store = HistoryStore.open(settings.history_url)
     audit_sha256 = None
@@ -111,7 +111,7 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
     held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
     print(f"release {release}: {held} " + ("imported" if marker else "are there already"))
-    lens.publish(store, settings.lens_path)
+    database.publish(store, settings.lens_path)
     out, limit = console(), settings.max_error_percent
     series = accuracy_table(out, settings.lens_path, release, max_error_percent=limit)
     gold_faults_table(out, settings.lens_path, series, audit_sha256)

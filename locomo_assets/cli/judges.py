@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import console, print_table
+from locomo_assets.reporting.tables import console, print_table
 from locomo_assets.settings import read_settings
 
 
@@ -22,7 +22,7 @@ def judge_agreement(
     release: Annotated[str | None, typer.Option(help="Only answers of this release.")] = None,
 ) -> None:
     """How far two judges agree on the same answers, beyond chance. Costs nothing."""
-    from locomo_assets.reporting.judges import judge_agreement as read
+    from locomo_assets.analysis.agreement import judge_agreement as read
 
     found = read(read_settings().lens_path, a, b, release)
     out = console()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.cli.tables import console, print_table
+from locomo_assets.reporting.tables import console, print_table
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.remote import OwnAssistant
-    from locomo_assets.pipeline.workplace import Workplace
+    from locomo_assets.services import Workplace
 
 remote = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _workplace() -> "Workplace":
-    from locomo_assets.pipeline.workplace import Workplace
+    from locomo_assets.services import Workplace
 
     return Workplace(read_settings())
 

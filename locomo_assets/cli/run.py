@@ -14,14 +14,14 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.cli.tables import (
+from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_line
+from locomo_assets.reporting.tables import (
     accuracy_table,
     console,
     forecast_table,
     gold_faults_table,
 )
-from locomo_assets.measurement.progress import Counts
-from locomo_assets.reporting.accuracy import InvalidNumbersError, invalid_line
+from locomo_assets.runs.context import Counts
 from locomo_assets.settings import read_settings
 
 LOGGED_EVERY_S = 10.0
@@ -61,7 +61,7 @@ def run(
     Without keys: nothing is called, nothing costs.
     """
     from locomo_assets.pipeline.launch import Launch, launch
-    from locomo_assets.pipeline.workplace import Workplace
+    from locomo_assets.services import Workplace
 
     wanted = Launch(
         release=release or f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}",
@@ -73,7 +73,7 @@ def run(
     )
     workplace = Workplace(read_settings())
     if dry_run:
-        from locomo_assets.pipeline.dry_run import forecast_launch
+        from locomo_assets.pipeline.launch import forecast_launch
 
         forecast_table(console(), forecast_launch(wanted, workplace))
         return

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from locomo_assets.backups.errors import open_backups
-from locomo_assets.backups.manifest import backup_names, made_at
+from locomo_assets.analysis.checks import KNOWN_COUNTS, counts_by_category, schema
 from locomo_assets.doctor.diagnosis import Diagnosis, fail, ok, warn
+from locomo_assets.history.backup.snapshot import backup_names, made_at, open_backups
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.quality.dataset import KNOWN_COUNTS, counts_by_category, schema
 from locomo_assets.settings import Settings
 
 _RIVALS = 8

@@ -18,7 +18,7 @@ from locomo_assets.history.lease import LASTS_S
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from locomo_assets.backboard.calls import CallRecord
+    from locomo_assets.http.calls import CallRecord
 
 GOOD_MS = 200.0
 ACCEPTABLE_MS = 500.0
@@ -71,7 +71,7 @@ def _memory_service(settings: Settings, seen: list[_Seen]) -> Iterator[Diagnosis
     if settings.backboard_api_key is None:
         yield ok("memory service", "the packaged stand-in, in the run's own process")
         return
-    from locomo_assets.backboard.wire import BackboardClient
+    from locomo_assets.backboard.client import BackboardClient
 
     key = settings.backboard_api_key.get_secret_value()
     found = _Seen(settings.backboard_base_url)

@@ -1,28 +1,78 @@
-"""Who is at work on a partition, so that two runs never pay for the same; or at a service.
+"""Leases: one writer for each partition, also across processes and machines.
 
-Here: taking, renewing and releasing a lease, as small objects beside the attempts. Renewing in
-time and stopping the work when a lease is lost is `measurement.leasing`; a service's leases are
-`measurement.seats`.
-
-A lease is `leases/asset=…/release=…/conversation=…/<generation>.json`; the highest generation
-counts. It is created only where it does not exist, so of several that want the next generation
-one gets it. The highest is never deleted, only marked as released: a run that woke up late
-must find that it lost. Expiry goes by the machines' clocks, so they may differ by less than the
-lease's time. A holder on this machine whose process is gone is not waited for.
+A lease is renewed while its holder works. The lease of a process that is gone is free at once
+where that can be known, else when its time is over.
 """
 
+import asyncio
 import json
+import os
 import secrets
 import socket
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from locomo_assets.history import processes
-from locomo_assets.history.errors import HistoryDamagedError, LeaseLostError, LeaseTakenError
-from locomo_assets.history.lineage import Lineage, marker_folder
+from locomo_assets.history.errors import (
+    HistoryDamagedError,
+    HistoryUnreachableError,
+    LeaseLostError,
+    LeaseTakenError,
+)
+from locomo_assets.history.provenance import Lineage, marker_folder
 from locomo_assets.history.storage import Storage
+from locomo_assets.http.concurrency import first_failure
+
+
+def machine() -> str | None:
+    """This boot of this machine, and its process numbers' namespace; None where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
+def process(pid: int) -> str | None:
+    """A process of this machine by number and start, which tells it from a later one of its number.
+
+    None if there is none, or one that is dead and not yet buried. OSError where that can't be
+    seen, which is no proof of anything.
+    """
+    try:
+        # The name in parentheses may hold anything, so count from behind it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
+
+
+def this_process() -> str:
+    """As `process`, or the number alone where the start is not known."""
+    try:
+        return process(os.getpid()) or str(os.getpid())
+    except OSError:
+        return str(os.getpid())
+
+
+def pid_of(name: str) -> int:
+    """The number in a process's name."""
+    return int(name.partition("@")[0])
+
+
+def is_gone(machine_name: str | None, process_name: str) -> bool:
+    """Whether a process is dead for certain; False for one that can't be seen from here."""
+    if machine_name is None or machine_name != machine():
+        return False
+    try:
+        found = process(pid_of(process_name))
+    except OSError:
+        return False
+    return found is None or ("@" in process_name and found != process_name)
+
 
 LASTS_S = 60.0
 _LOOKS = 5
@@ -43,7 +93,7 @@ class Holder:
 
     def process_gone(self) -> bool:
         """Whether it is dead for certain."""
-        return processes.is_gone(self.machine, self.process)
+        return is_gone(self.machine, self.process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +127,8 @@ def take_in(
     holder = Holder(
         run_id=run_id,
         host=socket.gethostname(),
-        machine=processes.machine(),
-        process=processes.this_process(),
+        machine=machine(),
+        process=this_process(),
         token=secrets.token_hex(8),
     )
     for _ in range(_LOOKS):
@@ -166,3 +216,67 @@ def _read(storage: Storage, path: str) -> Lease:
         return Lease(path, Holder(**value["holder"]), expires_at, value["released"])
     except (ValueError, KeyError, TypeError) as exc:
         raise HistoryDamagedError(f"lease {path} can't be read; delete it") from exc
+
+
+_LOOK_EVERY_S = 1.0
+
+
+@asynccontextmanager
+async def leased(
+    storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S
+) -> AsyncIterator[None]:
+    """Alone on the asset and partition of a lineage while the block lasts.
+
+    `LeaseTakenError` at once if another run is; `LeaseLostError` ends the block if this process
+    did not come to renew its lease in time and another has taken it.
+    """
+    lease = await asyncio.to_thread(take, storage, lineage, lasts_s=lasts_s)
+    async with kept(storage, lease, lasts_s=lasts_s):
+        yield
+
+
+@asynccontextmanager
+async def kept(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> AsyncIterator[None]:
+    """Renews a lease while the block lasts, then releases it; `LeaseLostError` as in `leased`."""
+    try:
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(_beat(storage, lease, lasts_s))
+                yield
+                beating.cancel()
+    finally:
+        # Who can't be told finds out when the lease is over.
+        with suppress(HistoryUnreachableError):
+            release(storage, lease)
+
+
+async def until_over(
+    storage: Storage,
+    lineages: Iterable[Lineage],
+    run_ids: Collection[str],
+    *,
+    lasts_s: float = LASTS_S,
+) -> None:
+    """Waits while one of these runs, which have ended, still has a lease of these partitions.
+
+    A pod that crashed could not release its own, and nobody else can see that it is gone. Waits
+    for at most `lasts_s`: a lease that holds longer is being renewed, and taking it will tell.
+    """
+    deadline = time.monotonic() + lasts_s
+    for lineage in lineages:
+        while time.monotonic() < deadline:
+            lease = await asyncio.to_thread(newest, storage, lineage)
+            is_theirs = lease is not None and lease.holder.run_id in run_ids
+            if lease is None or not is_theirs or lease.is_over(datetime.now(UTC)):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _beat(storage: Storage, lease: Lease, lasts_s: float) -> None:
+    while True:
+        await asyncio.sleep(lasts_s / 4)
+        try:
+            lease = await asyncio.to_thread(renew, storage, lease, lasts_s=lasts_s)
+        except HistoryUnreachableError:
+            if datetime.now(UTC) >= lease.expires_at:
+                raise

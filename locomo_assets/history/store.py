@@ -26,13 +26,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from locomo_assets.history.data_files import decode_part, encode_derived, encode_rows, footer_of
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryRowError,
     HistoryUnreachableError,
     HistoryVersionError,
 )
-from locomo_assets.history.lineage import (
+from locomo_assets.history.provenance import (
     Lineage,
     Marker,
     MarkerName,
@@ -51,7 +52,6 @@ from locomo_assets.history.lineage import (
     path_label,
     settled,
 )
-from locomo_assets.history.parts import decode_part, encode_derived, encode_rows, footer_of
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
 from locomo_assets.history.storage import Storage, get_present, open_storage
 

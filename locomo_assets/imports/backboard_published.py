@@ -14,13 +14,14 @@ from locomo_assets.imports.results import (
     ImportedResults,
     ImportedVerdict,
     ImportRefusedError,
+    StrictModel,
+    decoded,
+    read_model,
 )
-from locomo_assets.imports.strict import StrictModel, decoded, read_model
+from locomo_assets.judging.judge import Verdict
 from locomo_assets.judging.llm import llm_identity
-from locomo_assets.judging.prompt import REFERENCE_PROMPT
-from locomo_assets.judging.verdict import Verdict
-from locomo_assets.locomo.categories import SCORED_CATEGORIES
-from locomo_assets.locomo.model import Dataset, Question
+from locomo_assets.judging.prompts import REFERENCE_PROMPT
+from locomo_assets.locomo.model import SCORED_CATEGORIES, Dataset, Question
 
 FILES = "locomo_conversation_*.json"
 """What the files are called."""

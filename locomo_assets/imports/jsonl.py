@@ -15,10 +15,11 @@ from locomo_assets.imports.results import (
     ImportedResults,
     ImportedVerdict,
     ImportRefusedError,
+    StrictModel,
+    decoded,
+    read_model,
 )
-from locomo_assets.imports.strict import StrictModel, decoded, read_model
-from locomo_assets.judging.verdict import Verdict
-from locomo_assets.judging.votes import majority
+from locomo_assets.judging.judge import Verdict, majority
 from locomo_assets.locomo.model import Dataset, Question
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]

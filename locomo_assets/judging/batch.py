@@ -1,32 +1,168 @@
-"""A language model as judge, asked by batches (OpenAI's Batch API): half the price, within a day.
-
-Here: sending a batch so that it exists once, finding it again, how far it is, and its results. The
-files' lines are `batch_lines`. What a run remembers of its batches, and how long it waits, is
-`measurement.batching`.
-"""
+"""Verdicts by OpenAI's Batch API: the files' lines, and sending, finding and reading a batch."""
 
 import asyncio
+import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import openai
 from openai.types import Batch
+from pydantic import BaseModel, ValidationError
 
-from locomo_assets.backboard.budget import BATCHED_VERDICT, Budget, Told, place_in
-from locomo_assets.backboard.calls import CallRecord, Record
-from locomo_assets.backboard.retrying import parse_retry_after
-from locomo_assets.judging.batch_lines import Result, custom_id, read_results, request_lines
-from locomo_assets.judging.batches import GONE, BatchState, Case, Collected
-from locomo_assets.judging.completion import failed, request_body
-from locomo_assets.judging.errors import JudgeError
-from locomo_assets.judging.failures import cause, may_go_better, raise_if_hopeless, said
-from locomo_assets.judging.judge import BATCHED, JudgeIdentity, Judgement
-from locomo_assets.judging.prompt import Prompt
-from locomo_assets.judging.verdict import Reply, Verdict
-from locomo_assets.judging.votes import counted
+from locomo_assets.http.budget import BATCHED_VERDICT, Budget, Told, place_in
+from locomo_assets.http.calls import CallRecord, Record
+from locomo_assets.http.retry import parse_retry_after
+from locomo_assets.judging.completion import (
+    cause,
+    failed,
+    may_go_better,
+    raise_if_hopeless,
+    read_completion,
+    request_body,
+    said,
+)
+from locomo_assets.judging.judge import (
+    BATCHED,
+    GONE,
+    BatchState,
+    Case,
+    Collected,
+    JudgeError,
+    JudgeIdentity,
+    Judgement,
+    Reply,
+    Verdict,
+    counted,
+)
+from locomo_assets.judging.prompts import Prompt
+
+URL = "/v1/chat/completions"
+_KEY_LENGTH = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one request.
+
+    `status` is the HTTP status that it ended with, None where it was not carried out or nothing is
+    known of it. Tokens are None where unknown, 0 where it failed.
+    """
+
+    reply: Reply
+    status: int | None = None
+    error: str | None = None
+    request_id: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the files say anything of it."""
+        return self.status is not None or self.error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """By `custom_id`; and how many lines can't be read, or tell of requests that were not made."""
+
+    results: Mapping[str, Result]
+    unreadable: int
+    unknown: int
+
+
+class _Response(BaseModel):
+    status_code: int
+    request_id: str | None = None
+    body: Any = None
+
+
+class _Error(BaseModel):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Line(BaseModel):
+    custom_id: str
+    response: _Response | None = None
+    error: _Error | None = None
+
+
+def custom_id(fingerprint: str, vote: int) -> str:
+    """A request's name in its batch, at most 64 characters: what it is about, and which vote."""
+    return f"{fingerprint[:_KEY_LENGTH]}-{vote}"
+
+
+def request_lines(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The input file: `custom_id` → the body of a chat completion."""
+    lines = (
+        {"custom_id": name, "method": "POST", "url": URL, "body": body}
+        for name, body in bodies.items()
+    )
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+def read_results(files: Iterable[bytes], wanted: Collection[str], missing: Result) -> Results:
+    """The output and the error file together; `missing` is for those of which they say nothing.
+
+    A request with more than one result has none that could be believed. Never raises.
+    """
+    found: dict[str, list[Result]] = {name: [] for name in wanted}
+    unreadable = unknown = 0
+    for line in (line for file in files for line in file.split(b"\n") if line.strip()):
+        try:
+            read = _Line.model_validate_json(line)
+        except ValidationError:
+            unreadable += 1
+            continue
+        if read.custom_id in found:
+            found[read.custom_id].append(_result(read))
+        else:
+            unknown += 1
+    if unreadable:
+        reason = f"{missing.reply.reason}; {unreadable} of its lines can't be read"
+        missing = replace(missing, reply=failed(reason))
+    results = {name: _only(ones, missing) for name, ones in found.items()}
+    return Results(results, unreadable, unknown)
+
+
+def _only(results: list[Result], missing: Result) -> Result:
+    if not results:
+        return missing
+    if len(results) == 1:
+        return results[0]
+    reply = failed(f"the batch gives {len(results)} results for it")
+    # Each may have been paid for.
+    return Result(
+        reply,
+        error="more than one result",
+        input_tokens=sum(one.input_tokens or 0 for one in results),
+        output_tokens=sum(one.output_tokens or 0 for one in results),
+    )
+
+
+def _result(line: _Line) -> Result:
+    if line.response is None:
+        told = line.error or _Error()
+        code = told.code or "it was not carried out"
+        reply = failed(": ".join(filter(None, (code, told.message))))
+        return Result(reply, None, code, None, 0, 0)
+    status, request_id = line.response.status_code, line.response.request_id
+    if status != 200:
+        reply = failed(f"HTTP {status}: {_message(line.response.body)}")
+        return Result(reply, status, f"HTTP {status}", request_id, 0, 0)
+    reply, usage = read_completion(line.response.body)
+    return Result(reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens)
+
+
+def _message(body: object) -> object:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error.get("message") if isinstance(error, dict) else "no reason given"
+
 
 NAME_KEY = "locomo_batch"
 """The key in a batch's metadata under which our own name for it stands."""

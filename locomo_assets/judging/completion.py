@@ -1,7 +1,4 @@
-"""What a judge's model is asked, and what it answers: one chat completion.
-
-Here: the request's body and the answer's reading, the same for a request of its own and for one in
-a batch. The reply inside is `verdict`'s to read.
+"""One chat completion of a judge's model: the request, the answer, and its failures.
 
 Parameters and messages are those of the published result: temperature 0.1, at most 300 tokens, a
 JSON object.
@@ -9,9 +6,13 @@ JSON object.
 
 from typing import Any
 
+import httpx2
+import openai
 from pydantic import BaseModel, ValidationError
 
-from locomo_assets.judging.verdict import Reply, Verdict, parse_reply
+from locomo_assets.http.errors import too_old
+from locomo_assets.judging.judge import JudgeError, Reply, Verdict, parse_reply
+from locomo_assets.redaction import hide
 
 SYSTEM_MESSAGE = (
     "You are evaluating conversational AI memory recall. "
@@ -98,3 +99,51 @@ def _reply(answer: _Answer) -> Reply:
     if not (choice.message.content or "").strip():
         return failed("the reply is empty")
     return parse_reply(choice.message.content or "")
+
+
+_REFUSED = (openai.AuthenticationError, openai.PermissionDeniedError)
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
+
+
+def raise_if_hopeless(error: openai.APIError, host: str) -> None:
+    """Raise JudgeError where every further call would fail as well."""
+    if isinstance(error, _REFUSED):
+        raise JudgeError(
+            f"judge at {host}: the key is refused ({error.status_code}); check OPENAI_API_KEY and "
+            "that it may read models and make chat completions"
+        ) from None
+    if isinstance(error, openai.APIConnectionError) and isinstance(error.__cause__, _NOT_SENT):
+        raise JudgeError(
+            f"judge at {host}: cannot be reached ({_cause_of_loss(error)}); check that it is up, "
+            "OPENAI_BASE_URL and the network"
+        ) from None
+
+
+def may_go_better(error: openai.APIError) -> bool:
+    """Whether the same request may succeed later; where the answer was lost it may already have."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (408, 409, 429) or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError)
+
+
+def cause(error: openai.APIError, key: str) -> str:
+    """Why, in a few words."""
+    if isinstance(error, openai.APITimeoutError):
+        return "no answer in time"
+    if isinstance(error, openai.APIConnectionError):
+        return f"the answer was lost ({hide(_cause_of_loss(error), key)})"
+    status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else "failed"
+    body = error.body.get("message") if isinstance(error.body, dict) else None
+    return f"{status}: {said(body or error.message, key)}"
+
+
+def said(text: object, key: str) -> str:
+    """What a server said, in one short line; servers repeat what they are sent, keys included."""
+    return hide(" ".join(str(text).split()), key)[:200]
+
+
+def _cause_of_loss(error: openai.APIConnectionError) -> str:
+    lost = error.__cause__
+    if lost and (old := too_old(lost)):
+        return old
+    return ": ".join(filter(None, (type(lost).__name__, str(lost)))) if lost else "no connection"

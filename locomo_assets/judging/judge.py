@@ -1,16 +1,104 @@
-"""What a judge is, to whoever wants verdicts.
+"""What a judge is, and what it gives: identity, reply, verdict, votes, a batch's state.
 
-Here: its identity, what it gives, and the protocol that every judge follows. The judges are
-`lexical` and `llm`.
+A single verdict that could not be had is no error but `Verdict.UNSCORED`, with its reason.
+`JudgeError` means that no verdict can be had at all.
 """
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
-from locomo_assets.judging.verdict import Verdict
+from locomo_assets.errors import LocomoError
+from locomo_assets.http.concurrency import first_failure
+
+
+class JudgeError(LocomoError):
+    """No verdict can be had: the key is refused, the server is away, the prompt is unusable."""
+
+
+_CORRECTED = ", gold corrected@"
+
+
+def on_corrected_gold(judge: str, audit_sha256: str) -> str:
+    """`gpt-4.1/generous@1a2b3c4d, gold corrected@5e6f7a8b`, by the hash of the audit's file."""
+    return f"{judge}{_CORRECTED}{audit_sha256[:8]}"
+
+
+def judge_alone(judge: str) -> str:
+    """The judge of such a name, whatever gold answers it was given."""
+    return judge.partition(_CORRECTED)[0]
+
+
+class Verdict(StrEnum):
+    """What became of a question.
+
+    UNSCORED: the judge failed. UNANSWERED: the system under test failed; no judge gives it.
+    """
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    UNSCORED = "unscored"
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judge's reply, read. `reason` says why it is unscored, and is None where it is scored."""
+
+    verdict: Verdict
+    reasoning: str | None
+    reason: str | None
+
+
+_LABELS = {"CORRECT": Verdict.CORRECT, "WRONG": Verdict.WRONG}
+
+
+def parse_reply(text: str) -> Reply:
+    """Read `{"reasoning": …, "label": "CORRECT" | "WRONG"}`; other keys are ignored.
+
+    Anything else, a label given twice included, is unscored. Never raises.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_without_repeats)
+    except _RepeatedLabelError:
+        return _unscored("the reply gives its label more than once")
+    except (ValueError, RecursionError):
+        return _unscored("the reply is not JSON")
+    if not isinstance(content, dict):
+        return _unscored("the reply is not a JSON object")
+    reasoning = content.get("reasoning")
+    if not isinstance(reasoning, str):
+        reasoning = None
+    label = content.get("label")
+    if not isinstance(label, str) or label not in _LABELS:
+        return _unscored("the reply's label is neither CORRECT nor WRONG", reasoning)
+    return Reply(_LABELS[label], _storable(reasoning), None)
+
+
+class _RepeatedLabelError(Exception):
+    pass
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if sum(key == "label" for key, _ in pairs) > 1:
+        raise _RepeatedLabelError
+    return dict(pairs)
+
+
+def _unscored(reason: str, reasoning: str | None = None) -> Reply:
+    return Reply(Verdict.UNSCORED, _storable(reasoning), reason)
+
+
+def _storable(text: str | None) -> str | None:
+    """JSON's escapes can spell half a character, which no file can hold."""
+    return None if text is None else text.encode(errors="replace").decode()
+
 
 OPENAI_URL = "https://api.openai.com/v1"
 """Where the judge is asked unless a setting says otherwise."""
@@ -98,3 +186,121 @@ class Judge(Protocol):
 
 def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+Number = TypeVar("Number", int, float)
+
+
+class VotingJudge:
+    """A judge that asks another one `votes` times (odd) for each verdict; each call is paid for."""
+
+    def __init__(self, judge: Judge, votes: int) -> None:
+        self._judge = judge
+        self._votes = votes
+
+    @property
+    def identity(self) -> JudgeIdentity:
+        """The other judge's, `with_votes`."""
+        return with_votes(self._judge.identity, self._votes)
+
+    async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
+        """See `judge.Judge`; the votes are given at the same time."""
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                votes = [
+                    group.create_task(self._judge.judge(question, gold_answer, answer, category))
+                    for _ in range(self._votes)
+                ]
+        return counted([vote.result() for vote in votes])
+
+
+def with_votes(one: JudgeIdentity, votes: int) -> JudgeIdentity:
+    """The identity with the number of votes in its name: their verdicts never mix."""
+    return one if votes == 1 else replace(one, name=f"{one.name} ×{votes}", votes=votes)
+
+
+def counted(votes: Sequence[Judgement]) -> Judgement:
+    """What the votes come to by `majority`, with the first such vote's reasoning.
+
+    Tokens and costs are sums, None if one is unknown; the latency is the longest, None if none is
+    known.
+    """
+    counts = Counter(vote.verdict for vote in votes)
+    verdict, agreement = majority([vote.verdict for vote in votes])
+    decided = verdict is not Verdict.UNSCORED
+    said = ", ".join(f"{counts[kind]} {kind.value}" for kind in Verdict if counts[kind])
+    causes = dict.fromkeys(vote.reason for vote in votes if vote.reason)
+    return Judgement(
+        verdict=verdict,
+        reasoning=next(v.reasoning for v in votes if v.verdict is verdict) if decided else None,
+        reason=None if decided else f"no majority ({said}): {'; '.join(causes)}",
+        input_tokens=_sum(vote.input_tokens for vote in votes),
+        output_tokens=_sum(vote.output_tokens for vote in votes),
+        cost_usd=_sum(vote.cost_usd for vote in votes),
+        latency_ms=max((v.latency_ms for v in votes if v.latency_ms is not None), default=None),
+        votes=len(votes),
+        agreement=agreement,
+    )
+
+
+def majority(verdicts: Sequence[Verdict]) -> tuple[Verdict, float | None]:
+    """The verdict of more than half of the votes asked for (at least one), and their share.
+
+    Unscored and None where there is none, because of unscored votes or a tie: a verdict of a
+    minority is no verdict.
+    """
+    verdict, most = max(Counter(verdicts).items(), key=lambda item: item[1])
+    if verdict is Verdict.UNSCORED or 2 * most <= len(verdicts):
+        return Verdict.UNSCORED, None
+    return verdict, most / len(verdicts)
+
+
+def _sum(values: Iterable[Number | None]) -> Number | None:
+    every = list(values)
+    known = [value for value in every if value is not None]
+    return sum(known) if len(known) == len(every) else None
+
+
+GONE = "gone"
+"""The status of a batch that its server does not know, with this key."""
+
+_OVER = ("completed", "failed", "expired", "cancelled", GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a verdict is asked about."""
+
+    question: str
+    gold_answer: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How far a batch is: requests `done`, well or not, of `total`; times are UTC.
+
+    `why` says what is wrong with a batch that failed as a whole.
+    """
+
+    batch_id: str
+    status: str
+    created_at: datetime | None = None
+    done: int = 0
+    total: int = 0
+    files: tuple[str, ...] = ()
+    why: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in _OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """By fingerprint, and what all the requests took."""
+
+    judgements: Mapping[str, Judgement]
+    input_tokens: int
+    output_tokens: int

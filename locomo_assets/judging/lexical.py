@@ -20,11 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from locomo_assets.judging.judge import JudgeIdentity, Judgement
-from locomo_assets.judging.times import Span, spans, years_in
-from locomo_assets.judging.verdict import Verdict
-from locomo_assets.judging.words import STOP_STEMS, is_number, normalized, stems
-from locomo_assets.locomo.abstention import declines
+from locomo_assets.judging.judge import JudgeIdentity, Judgement, Verdict
+from locomo_assets.judging.text_normalization import STOP_STEMS, is_number, normalized, stems
+from locomo_assets.judging.time_spans import Span, spans, years_in
+from locomo_assets.locomo.text_scores import declines
 
 _UNKNOWABLE = re.compile(
     r"\b(?:not|never) (?:mentioned|specified|stated|known|answerable|available|given)\b|"

@@ -16,27 +16,34 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.backboard.budget import VERDICT, Budget, place_in
-from locomo_assets.backboard.calls import CallRecord, Record
-from locomo_assets.backboard.limits import Limits
+from locomo_assets.http.budget import VERDICT, Budget, place_in
+from locomo_assets.http.calls import CallRecord, Record
+from locomo_assets.http.errors import TlsVersion
+from locomo_assets.http.limits import Limits
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
     Usage,
+    cause,
     failed,
+    raise_if_hopeless,
     read_completion,
     request_body,
 )
-from locomo_assets.judging.errors import JudgeError
-from locomo_assets.judging.failures import cause, raise_if_hopeless
-from locomo_assets.judging.judge import COMPLETIONS, OPENAI_URL, JudgeIdentity, Judgement
-from locomo_assets.judging.prompt import Prompt, PromptIdentity, read_prompt
-from locomo_assets.judging.recording import RecordingClient
-from locomo_assets.judging.verdict import Reply, Verdict
-from locomo_assets.judging.votes import with_votes
+from locomo_assets.judging.http_client import RecordingClient
+from locomo_assets.judging.judge import (
+    COMPLETIONS,
+    OPENAI_URL,
+    JudgeError,
+    JudgeIdentity,
+    Judgement,
+    Reply,
+    Verdict,
+    with_votes,
+)
+from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
 from locomo_assets.prices import PriceTable
-from locomo_assets.secrecy import hide, keep_out_of_logs
-from locomo_assets.tls import TlsVersion
+from locomo_assets.redaction import hide, keep_out_of_logs
 
 STANDIN = "standin"
 

@@ -16,9 +16,8 @@ from typing import Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from locomo_assets.locomo.errors import AuditError
-from locomo_assets.locomo.model import Conversation, Dataset, Question
-from locomo_assets.locomo.reading import read_bytes
+from locomo_assets.locomo.model import AuditError, Conversation, Dataset, Question
+from locomo_assets.locomo.parsing import read_bytes
 
 WRONG_CITATION = "WRONG_CITATION"
 """The one kind of fault that leaves the gold answer right: only its evidence is not."""

@@ -1,16 +1,22 @@
-"""What a LoCoMo data set is, as frozen values.
+"""The data set as frozen values: conversations, sessions, turns, questions, their categories.
 
-Here: the shapes that every other room shares. Reading and validating files is `reading`;
-what category numbers mean is `categories`.
-
-Identity (also in the history): a data set is the SHA-256 of its file; a conversation its
-`sample_id`; a session its number in the file (from 1); a turn its `dia_id`; a question its
-conversation and position in the conversation's list (from 0), never its text, because texts
-repeat. Source: Maharana et al., ACL 2024, and github.com/snap-research/locomo.
+Also the errors of a data set that can't be used, and the forms in which evidence is written.
 """
 
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from locomo_assets.errors import LocomoError
+
+
+class DatasetError(LocomoError):
+    """The data set cannot be used as it is; the text names the file, the place and the way out."""
+
+
+class AuditError(LocomoError):
+    """The audit cannot be used as it is, or not with this data set; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,73 @@ class Dataset:
     source: str
     size_bytes: int
     conversations: tuple[Conversation, ...]
+
+
+ADVERSARIAL = 5
+"""Questions whose premise is false: asked on request only, never averaged with the rest."""
+
+OFFICIAL_NAMES: dict[int, str] = {
+    1: "multi-hop",
+    2: "temporal",
+    3: "open-domain",
+    4: "single-hop",
+    ADVERSARIAL: "adversarial",
+}
+
+VENDOR_NAMES: dict[int, str] = {
+    1: "single-hop",
+    2: "temporal",
+    3: "multi-hop",
+    4: "open-domain",
+    ADVERSARIAL: "adversarial",
+}
+
+SCORED_CATEGORIES: tuple[int, ...] = (1, 2, 3, 4)
+"""The categories a published score is made of."""
+
+
+def official_name(category: int) -> str:
+    """The paper's name of a category; KeyError for a number the data set does not have."""
+    return OFFICIAL_NAMES[category]
+
+
+def vendor_name(category: int) -> str:
+    """The name the vendors print for a category; KeyError as in `official_name`."""
+    return VENDOR_NAMES[category]
+
+
+_SEPARATORS = re.compile(r"[;,\s]+")
+_TURN_ID = re.compile(r"D:?0*(\d+):0*(\d+)", re.ASCII)
+
+
+def resolve_evidence(
+    as_written: Sequence[str], dia_ids: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (ids of existing turns, the rest as written), each in order and without repeats.
+
+    Reads several ids in one string (`D8:6; D9:17`, `D9:1 D4:4`), padded numbers (`D30:05`) and a
+    stray colon (`D:11:26`).
+    """
+    found: dict[str, None] = {}
+    rest: dict[str, None] = {}
+    for written in as_written:
+        if written in dia_ids:
+            found[written] = None
+            continue
+        for piece in filter(None, _SEPARATORS.split(written)):
+            dia_id = _existing(piece, dia_ids)
+            if dia_id is None:
+                rest[piece] = None
+            else:
+                found[dia_id] = None
+    return tuple(found), tuple(rest)
+
+
+def _existing(piece: str, dia_ids: Collection[str]) -> str | None:
+    if piece in dia_ids:
+        return piece
+    match = _TURN_ID.fullmatch(piece)
+    if match is None:
+        return None
+    dia_id = f"D{match[1]}:{match[2]}"
+    return dia_id if dia_id in dia_ids else None

@@ -1,24 +1,31 @@
-"""From the bytes of a data set file to values, or to one clear error.
+"""From a LoCoMo file, local or behind a URL, to conversations; each refusal names its line.
 
-Here: the file format and its validation, free of any input or output. Fetching the bytes is
-`reading`; what evidence ids point at is `evidence`.
-
-The format (snap-research/locomo): a list of objects with `sample_id`, `conversation` (with
-`speaker_a`, `speaker_b`, and for each session N `session_N` and `session_N_date_time`) and `qa`.
-Other keys are ignored, and so are dates of sessions that do not exist.
+Reading is bounded and checked against a pinned SHA-256 where one is given.
 """
 
 import hashlib
+import ipaddress
 import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
-from locomo_assets.locomo.categories import ADVERSARIAL, OFFICIAL_NAMES
-from locomo_assets.locomo.errors import DatasetError
-from locomo_assets.locomo.evidence import resolve_evidence
-from locomo_assets.locomo.model import Conversation, Dataset, Question, Session, Turn
+import httpx
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.locomo.model import (
+    ADVERSARIAL,
+    OFFICIAL_NAMES,
+    Conversation,
+    Dataset,
+    DatasetError,
+    Question,
+    Session,
+    Turn,
+    resolve_evidence,
+)
 
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -246,3 +253,98 @@ def _storable(value: Any, place: _Place) -> str:
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     return "nothing" if value is None else kinds.get(type(value), "a number")
+
+
+__all__ = ["parse_dataset", "read_bytes", "read_dataset"]
+
+_MAX_BYTES = 512 * 2**20
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+def read_dataset(source: str, expected_sha256: str | None = None) -> Dataset:
+    """Read the data set at a path or an https URL.
+
+    `expected_sha256` (hex) is compared with the file's own; a URL cannot be read without it.
+    Raises DatasetError for whatever is not found, not as pinned, or not a LoCoMo file.
+    """
+    name, data = read_bytes(source, expected_sha256, what="data set", error=DatasetError)
+    return parse_dataset(data, name)
+
+
+def read_bytes(
+    source: str, expected_sha256: str | None, *, what: str, error: type[LocomoError]
+) -> tuple[str, bytes]:
+    """A file's bytes, and its name without credentials, from a path or an https URL.
+
+    Raises `error`, whose text begins with `what`, as `read_dataset` does.
+    """
+    if "://" in source:
+        name, data = _download(source, expected_sha256, what, error)
+    else:
+        name, data = source, _read(source, what, error)
+    if expected_sha256 is not None:
+        found = hashlib.sha256(data).hexdigest()
+        if found != expected_sha256.strip().lower():
+            raise error(
+                f"{what} {name}: its SHA-256 is {found}, not the expected {expected_sha256}; "
+                "give the right file, or the hash of this one if you trust it"
+            )
+    return name, data
+
+
+def _read(path: str, what: str, error: type[LocomoError]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise error(f"{what} {path}: there is no such file; check the path") from None
+    except (OSError, ValueError) as failure:
+        cause = (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
+        raise error(f"{what} {path}: cannot be read ({cause}); give a readable file") from failure
+
+
+def _download(
+    source: str, expected_sha256: str | None, what: str, error: type[LocomoError]
+) -> tuple[str, bytes]:
+    try:
+        url = httpx.URL(source)
+    except httpx.InvalidURL as failure:
+        raise error(f"{what} URL cannot be read ({failure}); check it") from None
+    # The name is stored and printed, and credentials stand before the host or in the query.
+    name = str(url.copy_with(username=None, password=None, query=None, fragment=None))
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+        raise error(f"{what} {name}: only https URLs and paths are read; use one of these")
+    if expected_sha256 is None:
+        raise error(
+            f"{what} {name}: a URL needs a pinned SHA-256, since what it serves may change; "
+            "give the hash of the file you mean"
+        )
+    data = bytearray()
+    try:
+        with (
+            httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client,
+            client.stream("GET", url) as response,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > _MAX_BYTES:
+                    raise error(
+                        f"{what} {name}: is larger than {_MAX_BYTES >> 20} MiB; check the URL"
+                    )
+    except httpx.HTTPStatusError as failure:
+        raise error(
+            f"{what} {name}: the server answered {failure.response.status_code}; check the URL"
+        ) from None
+    except httpx.HTTPError as failure:
+        raise error(
+            f"{what} {name}: could not be fetched ({str(failure) or type(failure).__name__}); "
+            "check the URL and the network, or download the file and give its path"
+        ) from None
+    return name, bytes(data)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from locomo_assets.locomo.errors import DatasetError
-from locomo_assets.locomo.model import Conversation, Dataset, Question, Session, Turn
+from locomo_assets.locomo.model import Conversation, Dataset, DatasetError, Question, Session, Turn
 
 Row = dict[str, Any]
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import Settings, read_settings
 
 
@@ -30,13 +30,11 @@ def build_defs(
     from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
     from locomo_assets.pipeline.assets.conversations import conversation_assets
     from locomo_assets.pipeline.assets.daily_sample import daily_sample
-    from locomo_assets.pipeline.assets.history_backup import history_backup
+    from locomo_assets.pipeline.assets.history import history_backup, results_history
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
-    from locomo_assets.pipeline.assets.results_history import results_history
-    from locomo_assets.pipeline.release_runs import release_job
-    from locomo_assets.pipeline.release_sensor import release_sensor
-    from locomo_assets.pipeline.schedules import schedules
+    from locomo_assets.pipeline.schedules import release_job, schedules
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
+    from locomo_assets.pipeline.sensors.releases import release_sensor
 
     place = workplace or Workplace(settings or read_settings())
     stale = timedelta(days=place.settings.max_trend_age_days)

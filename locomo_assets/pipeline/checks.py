@@ -17,14 +17,14 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from locomo_assets.pipeline.partitions import grid, releases
-from locomo_assets.quality.conversation import (
+from locomo_assets.analysis.checks import (
+    Finding,
     Numbers,
     answers_complete,
     ingestion_complete,
     not_reached,
 )
-from locomo_assets.quality.finding import Finding
+from locomo_assets.pipeline.partitions import grid, releases
 
 
 def _spec(

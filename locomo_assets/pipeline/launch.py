@@ -1,8 +1,4 @@
-"""The whole graph for one release from a script: the runs in their order, in this process.
-
-Here: the order of runs, and their failures as one line. Runs are recorded in the instance of
-LOCOMO_HOME, where the UI shows them.
-"""
+"""Dagster runs in their order, their failures as one line, partitions of a history, dry runs."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,12 +9,17 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.measurement.releases import check_label, refuse_imported
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.parsing import read_dataset
+from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.build import build_defs
+from locomo_assets.pipeline.forecast import forecast_items
 from locomo_assets.pipeline.launcher import process_tag
-from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges, register_conversations
+from locomo_assets.runs import forecast
+from locomo_assets.runs.releases import check_label, refuse_imported
+from locomo_assets.services import Workplace
 
 
 class LaunchError(LocomoError):
@@ -174,3 +175,52 @@ def _run(
                 raise PendingError(f"{line}")
             raise LaunchError(f"{line}" if failure else f"{line} (Dagster run {result.run_id})")
     raise LaunchError(f"Dagster run {result.run_id} failed; `make dev` shows its events")
+
+
+_MEASURED = ("ingested_memories", "answers", "judgements")
+
+
+def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[str]]:
+    """Registers what was measured in the instance of DAGSTER_HOME, else in that of `home`.
+
+    Conversations become those of the data set stored last; releases are added in the order in
+    which they were measured. Returns both.
+    """
+    markers = store.markers()
+    datasets = [m.lineage for m in markers if m.lineage.asset == "locomo_dataset"]
+    newest = {lineage.conversation: lineage.dataset_sha256 for lineage in datasets}
+    conversations = [
+        name for name, sha in newest.items() if name and sha == datasets[-1].dataset_sha256
+    ]
+    measured = [m.lineage.release for m in markers if m.lineage.asset in _MEASURED]
+    releases = [release for release in dict.fromkeys(measured) if release is not None]
+    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
+    with dg.DagsterInstance.get() as instance:
+        register_conversations(instance, conversations)
+        instance.add_dynamic_partitions(RELEASE, releases)
+    return conversations, releases
+
+
+def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]:
+    """Turns, questions and verdicts of a launch for which nothing is stored yet.
+
+    Raises:
+        LocomoError: the data set, the prices or the history can't be read.
+        BadRequestError: a conversation that the data set does not have.
+    """
+    chosen = workplace.settings
+    source = wanted.dataset or chosen.dataset or packaged_sample()
+    dataset = read_dataset(source, chosen.dataset_sha256)
+    known = {one.conversation: one for one in dataset.conversations}
+    for name in wanted.conversations or ():
+        if name not in known:
+            raise BadRequestError(
+                f"conversation {name}: not in the data set, which has {', '.join(known)}"
+            )
+    conversations = [known[name] for name in wanted.conversations or known]
+    counts = [
+        len([q for q in one.questions if wanted.adversarial or q.category != 5][: wanted.questions])
+        for one in conversations
+    ]
+    system = "standin" if chosen.backboard_api_key is None else "backboard"
+    return forecast_items(conversations, counts, workplace, system)

@@ -14,27 +14,27 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from locomo_assets.history import processes
+from locomo_assets.history import lease
 
 PROCESS_TAG = "locomo/process"
 
 
 class _Worker(NamedTuple):
-    """The process that a run is in; names as in `history.processes`."""
+    """The process that a run is in; names as in `history.lease`."""
 
     machine: str | None
     process: str
 
     def is_gone(self) -> bool:
         # The instance lies in a folder of one machine: another boot is an earlier one.
-        here = processes.machine()
+        here = lease.machine()
         rebooted = here is not None and _boot(self.machine) != _boot(here)
-        return rebooted or processes.is_gone(self.machine, self.process)
+        return rebooted or lease.is_gone(self.machine, self.process)
 
 
 def process_tag() -> dict[str, str]:
     """Tags that say that a run is in this process."""
-    return {PROCESS_TAG: json.dumps(_Worker(processes.machine(), processes.this_process()))}
+    return {PROCESS_TAG: json.dumps(_Worker(lease.machine(), lease.this_process()))}
 
 
 class LocalRunLauncher(dg.DefaultRunLauncher):
@@ -65,8 +65,8 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
         self._instance.report_run_canceling(run)
         if worker.is_gone():
             self._instance.report_run_canceled(run)
-        elif worker.machine is not None and worker.machine == processes.machine():
-            os.kill(processes.pid_of(worker.process), signal.SIGTERM)
+        elif worker.machine is not None and worker.machine == lease.machine():
+            os.kill(lease.pid_of(worker.process), signal.SIGTERM)
         else:
             return False
         return True

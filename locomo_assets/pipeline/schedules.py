@@ -1,18 +1,62 @@
-"""What runs by the clock, once somebody switches it on: all of it is off by default.
+"""Schedules, and the run requests by which sensors and schedules measure a release."""
 
-Here: the weekly full run, the daily sample, and whatever asset is to be made at a time. Times are
-UTC; the cron strings are settings.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
+
+# Not exported; the version of Dagster is pinned.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 from dagster._utils.schedules import is_valid_cron_string
 
-from locomo_assets.measurement.releases import WEEKLY
-from locomo_assets.pipeline.partitions import RELEASE
-from locomo_assets.pipeline.release_runs import JOB, release_run_requests
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
+from locomo_assets.runs.releases import WEEKLY
 from locomo_assets.settings import Settings, SettingsError
+
+JOB = "release_measurement"
+
+
+def release_job() -> UnresolvedAssetJobDefinition:
+    """Ingests, asks and judges; costs what its conversations cost."""
+    return dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.assets("ingested_memories", "answers", "judgements"),
+        description="A release's conversations, ingested, asked and judged. What is stored is not "
+        "paid for again.",
+    )
+
+
+def release_run_requests(
+    instance: dg.DagsterInstance,
+    release: str,
+    *,
+    partitions_per_run: str,
+    tags: Mapping[str, str],
+    names: Sequence[str] | None = None,
+) -> list[dg.RunRequest]:
+    """For the registered conversations, or those of `names`; none where none is registered.
+
+    The same release has the same run keys, so that Dagster never starts its runs twice.
+    """
+    wanted = instance.get_dynamic_partitions(CONVERSATION) if names is None else names
+    # A range of one, not a partition key: Dagster's own check of keys with several dimensions does
+    # not see partitions that the same tick adds.
+    each = [(name, name) for name in wanted]
+    return [
+        dg.RunRequest(
+            run_key=f"{release}/{first}" if first == last else f"{release}/{first}-{last}",
+            tags={
+                **tags,
+                ASSET_PARTITION_RANGE_START_TAG: f"{first}|{release}",
+                ASSET_PARTITION_RANGE_END_TAG: f"{last}|{release}",
+            },
+        )
+        for first, last in (each if partitions_per_run == "one" else ranges(instance, wanted))
+    ]
+
 
 _OFF = dg.DefaultScheduleStatus.STOPPED
 

@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import extraction, wire
-from locomo_assets.standin.faults import ConnectionDroppedError
+from locomo_assets.standin import retrieval as extraction
+from locomo_assets.standin import wire
+from locomo_assets.standin.middleware import ConnectionDroppedError
 from locomo_assets.standin.records import MemoryFate, Message, NewMemory, Thread
 from locomo_assets.standin.retrieval import Found
 from locomo_assets.standin.service import Service, pause

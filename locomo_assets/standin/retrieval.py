@@ -1,7 +1,4 @@
-"""Finding the memories that speak of a question: BM25 over stemmed words.
-
-Here: words, one index for each assistant, ranking. What is answered from the memories found is
-`extraction`.
+"""From a question to an answer out of memories: BM25 over stemmed words, and a quoting answer.
 
 BM25 is the `bm25s` library's (Lucene's variant, k1 1.5, b 0.75), stems are Snowball's English.
 """
@@ -9,14 +6,14 @@ BM25 is the `bm25s` library's (Lucene's variant, k1 1.5, b 0.75), stems are Snow
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
+from locomo_assets.standin import dates
 from locomo_assets.standin.records import Memory
 from locomo_assets.standin.state import StandinState
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LARGEST_CACHE = 64
 """Assistants whose index is kept; LoCoMo has ten conversations, and protocols clone each."""
@@ -116,3 +113,68 @@ def best(index: Index, query: "Sequence[str]", limit: int) -> list[Found]:
     # Equal scores keep the order in which the memories came.
     order = sorted(range(len(scores)), key=lambda i: -scores[i])[:limit]
     return [Found(index.memories[i], scores[i]) for i in order if scores[i] > 0]
+
+
+UNKNOWN = "I don't know: nothing I remember speaks of that."
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_ABOUT_TIME = re.compile(
+    r"^\W*(?:when\b|(?:on |in |during |since )?(?:what|which) (?:date|day|month|year)\b)", re.I
+)
+_MEMORIES_READ = 5
+_SENTENCES_SAID = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """One sentence of a memory's `whole` text. `fit` to the question: more is better."""
+
+    text: str
+    whole: str
+    speaker: str
+    said_on: date
+    fit: float
+
+    def about_time(self) -> str | None:
+        """When it says that something happens, or else what is around it says."""
+        return dates.resolve(self.text, self.said_on) or dates.resolve(self.whole, self.said_on)
+
+
+def answer(question: str, found: Sequence[Found], words: Words) -> str:
+    """The answer's text, the same for the same question and memories.
+
+    `found` is best first. Without any it says that it does not know.
+    """
+    asked = frozenset(words.of(question))
+    said = [_sentences(hit, asked, words) for hit in found]
+    # A question tells little about its own answer, though it is made of the same words.
+    stated = [[one for one in memory if not one.text.endswith("?")] for memory in said]
+    told = [memory for memory in stated if memory] or said
+    sentences = [sentence for memory in told[:_MEMORIES_READ] for sentence in memory]
+    if not sentences:
+        return UNKNOWN
+    if _ABOUT_TIME.search(question):
+        return _when(sentences)
+    best = sorted(sentences, key=lambda sentence: -sentence.fit)[:_SENTENCES_SAID]
+    return " ".join(f"{sentence.speaker}{sentence.text}" for sentence in best)
+
+
+def _when(sentences: Sequence[_Sentence]) -> str:
+    dated = [(sentence, sentence.about_time()) for sentence in sentences]
+    best, said = max(dated, key=lambda one: one[0].fit * (1.25 if one[1] else 1.0))
+    told = said or dates.long_date(best.said_on)
+    return f"{told[0].upper()}{told[1:]}: {best.speaker}{best.text}"
+
+
+def _sentences(hit: Found, asked: frozenset[str], words: Words) -> list[_Sentence]:
+    speaker, colon, text = hit.memory.text.partition(": ")
+    if not colon or len(speaker) > 40:
+        speaker, text = "", hit.memory.text
+    said_on = hit.memory.said_at.date()
+    parts = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+    prefix = f"{speaker}: " if speaker else ""
+    sentences = []
+    for part in parts:
+        shared = len(asked.intersection(words.of(f"{speaker} {part}")))
+        sentences.append(_Sentence(part, text, prefix, said_on, hit.score * (1 + shared)))
+    return sentences

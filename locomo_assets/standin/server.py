@@ -1,26 +1,105 @@
-"""The stand-in on a real socket, by uvicorn.
+"""The stand-in as one application (`/api` the memory service, `/v1` the judge), and serving it.
 
-Here: starting, stopping, and closing a connection without an answer, which ASGI has no word for.
-What is served is `app`.
+It is served over a socket, or inside this process without one.
 """
 
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
+import httpx
 import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.standin.app import create_app
-from locomo_assets.standin.faults import DROP
+from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
+from locomo_assets.standin.batches import BatchCalls
+from locomo_assets.standin.judge import JudgeCalls
+from locomo_assets.standin.messages import MessageCalls
+from locomo_assets.standin.middleware import DROP, JUDGE_PREFIX, Dice, Gate, error_response
+from locomo_assets.standin.retrieval import Retriever, Words
+from locomo_assets.standin.service import Reader, Service
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets.standin.state import StandinState
+
+API_PREFIX = "/api"
+
+
+def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
+    """The application over `state`, which stays the caller's to close."""
+    dice = Dice(settings.seed)
+    words = Words()
+    service = Service(state, settings, dice, words, Retriever(state, words), Reader(words))
+    api = [
+        # The two calls a run makes thousands of come first.
+        *MessageCalls(service).routes(),
+        *MemoryCalls(service).routes(),
+        *AssistantCalls(service).routes(),
+    ]
+    return Starlette(
+        routes=[
+            Mount(API_PREFIX, routes=api),
+            Mount(
+                JUDGE_PREFIX,
+                routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
+            ),
+        ],
+        middleware=[Middleware(Gate, settings=settings, dice=dice)],
+        exception_handlers={HTTPException: _error, Exception: _defect},
+    )
+
+
+def _error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    headers = dict(error.headers) if error.headers else None
+    return error_response(request.url.path, error.status_code, error.detail, headers)
+
+
+def _defect(request: Request, _error: Exception) -> JSONResponse:
+    return error_response(request.url.path, 500, HTTPStatus(500).phrase)
+
+
+def in_process_transport(app: ASGIApp) -> httpx.AsyncBaseTransport:
+    """A transport to `app`, in which a lost answer is an `httpx.RemoteProtocolError`."""
+
+    async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, DROP: _drop}, receive, send)
+
+    # httpx and Starlette declare the same ASGI callables under different names.
+    served: Callable[..., Awaitable[None]] = droppable
+    return httpx.ASGITransport(served)
+
+
+@asynccontextmanager
+async def standin_transport(
+    state_path: Path, settings: StandinSettings | None = None
+) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """A transport to a stand-in over the state in this file; opens and closes it.
+
+    Base URLs are any host's with `/api` (memory service) and `/v1` (judge).
+
+    Raises:
+        StandinStateError: the file can't be used.
+    """
+    with StandinState(state_path) as state:
+        yield in_process_transport(create_app(state, settings or StandinSettings()))
+
+
+async def _drop() -> None:
+    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
 
 LOOPBACK = "127.0.0.1"
 _START_WITHIN_S = 30

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from locomo_assets.backboard.calls import CallRecord
-from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.retry import RetrySettings
 
 KEY = "bb-test-key-4711"
 QUICK = RetrySettings(attempts=4, base_s=0.001, longest_s=0.002, read_back_s=(0.01, 0.02))

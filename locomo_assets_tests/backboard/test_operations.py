@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from locomo_assets.backboard import operations
-from locomo_assets.backboard.errors import KeyRefusedError
 from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
 from locomo_assets.backboard.operations import OpenOperation, OperationWatch, Rhythm
+from locomo_assets.http.errors import KeyRefusedError
 from locomo_assets_tests.backboard.clients import quick_client
 
 TURN = IngestedTurn(1, 0, "D1:1", "t1", "m1", "op1", None, 1.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.backboard.models import Assistant
 from locomo_assets.backboard.remote import (
     OwnAssistant,
     chosen,
@@ -12,7 +13,6 @@ from locomo_assets.backboard.remote import (
     list_own,
     own_assistant,
 )
-from locomo_assets.backboard.shapes import Assistant
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import KEY, quick_client

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from locomo_assets.backboard.asking import AnswerResult, AskProtocol, ask_all
-from locomo_assets.backboard.ingesting import IngestProtocol, MemoryJournal, ingest
-from locomo_assets.backboard.readback import said
-from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.ask import AnswerResult, AskProtocol, ask_all
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.ingest import IngestProtocol, MemoryJournal, ingest
+from locomo_assets.backboard.reconcile import said
+from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import Records

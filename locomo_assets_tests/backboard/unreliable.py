@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from locomo_assets.backboard.wire import BackboardClient
-from locomo_assets.standin.in_process import standin_transport
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.standin.server import standin_transport
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK, Records
 

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.browser.serving import GRAPH, REPOSITORY, chromium_page, dagster_ui
 

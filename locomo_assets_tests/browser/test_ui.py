@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.browser.serving import CHROMIUM, GRAPH, chromium_page, dagster_ui
 

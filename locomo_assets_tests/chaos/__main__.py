@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets_tests.chaos.killing import STAGES, kill_runs
 from locomo_assets_tests.chaos.place import served
 

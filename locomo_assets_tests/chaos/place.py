@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Dataset
-from locomo_assets.measurement.saving import SAVED_EVERY_S
+from locomo_assets.runs.checkpoint import SAVED_EVERY_S
 from locomo_assets.standin.settings import DEFAULT_KEY
 from locomo_assets_tests.chaos.serving import events_path
-from locomo_assets_tests.measurement.world import Record, assert_told_once
+from locomo_assets_tests.runs.fixtures import Record, assert_told_once
 
 REPOSITORY = Path(__file__).parents[2]
 RELEASE = "r1"
@@ -113,7 +113,7 @@ class Place:
 
     def query(self, sql: str) -> int:
         """One number from the lens."""
-        [(number,)] = lens.query(self.lens_path, sql)[1]
+        [(number,)] = database.query(self.lens_path, sql)[1]
         return int(str(number))
 
     def assert_whole(self) -> None:

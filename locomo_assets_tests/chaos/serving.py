@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
-from locomo_assets.standin import extraction, faults, judge
+from locomo_assets.standin import judge, middleware, retrieval
 from locomo_assets.standin.retrieval import Found, Words
 from locomo_assets.standin.server import LOOPBACK, serve
 from locomo_assets.standin.settings import StandinSettings
@@ -55,16 +55,16 @@ def _keep_journal(path: Path) -> None:
             note("lost", "verdict")
         return give(case, words)
 
-    answer = extraction.answer
+    answer = retrieval.answer
 
     def answered(question: str, found: Sequence[Found], words: Words) -> str:
         if _lost.get():
             note("lost", "answer")
         return answer(question, found, words)
 
-    hit = faults.Dice.hit
+    hit = middleware.Dice.hit
 
-    def noted(self: faults.Dice, kind: str, share: float) -> bool:
+    def noted(self: middleware.Dice, kind: str, share: float) -> bool:
         struck = hit(self, kind, share)
         if kind == "lost_answer":
             _lost.set(struck)
@@ -73,8 +73,8 @@ def _keep_journal(path: Path) -> None:
         return struck
 
     judge.verdict = given
-    extraction.answer = answered
-    faults.Dice.hit = noted  # type: ignore[method-assign]  # a journal, in this process alone
+    retrieval.answer = answered
+    middleware.Dice.hit = noted  # type: ignore[method-assign]  # a journal, in this process alone
 
 
 def main(state: Path, port_file: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from locomo_assets_tests.chaos.killing import STAGES, kill_runs
 from locomo_assets_tests.chaos.place import Place, Process, error_line, served, until
-from locomo_assets_tests.measurement.world import DATASET
+from locomo_assets_tests.runs.fixtures import DATASET
 
 
 @pytest.fixture

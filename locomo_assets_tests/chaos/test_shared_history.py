@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from locomo_assets_tests.chaos.place import Kill, error_line, served, until
-from locomo_assets_tests.measurement.world import DATASET
+from locomo_assets_tests.runs.fixtures import DATASET
 
 
 def test_second_run_stops_and_goes_on_once_the_first_is_dead(s3_url: str, tmp_path: Path) -> None:

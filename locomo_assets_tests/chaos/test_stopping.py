@@ -9,7 +9,7 @@ import pytest
 from locomo_assets_tests.browser.graphql import Ui
 from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.chaos.place import RELEASE, Place, served
-from locomo_assets_tests.measurement.world import DATASET
+from locomo_assets_tests.runs.fixtures import DATASET
 
 CONVERSATIONS = [one.conversation for one in DATASET.conversations]
 

@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from locomo_assets.cli import compare
-from locomo_assets.history.lens import refresh
-from locomo_assets_tests.reporting.comparing import History
+from locomo_assets.history.database import refresh
+from locomo_assets_tests.analysis.histories import History
 
 APP = typer.Typer()
 compare.register(APP)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from locomo_assets.cli import history, imports
 from locomo_assets.history.errors import HistoryUnreachableError
 from locomo_assets.imports.results import ImportRefusedError
-from locomo_assets.measurement.releases import ReleaseTakenError
 from locomo_assets.pipeline.launch import Launch, launch
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.runs.releases import ReleaseTakenError
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.conftest import REPOSITORY, SHARED_DATA
 from locomo_assets_tests.imports.files import published

@@ -15,14 +15,14 @@ import dagster as dg
 import pytest
 import typer
 
-from locomo_assets.history.care import check
+from locomo_assets.history.maintenance import check
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.measurement.dataset import store_dataset
-from locomo_assets_tests.backups.test_backups import hashes
+from locomo_assets.runs.gold import store_dataset
 from locomo_assets_tests.conftest import REPOSITORY
-from locomo_assets_tests.history.making import answer, commit_answers, commit_verdicts, lineage
+from locomo_assets_tests.history.backup.test_backup import hashes
+from locomo_assets_tests.history.factories import answer, commit_answers, commit_verdicts, lineage
 
 OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.cli import remote
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

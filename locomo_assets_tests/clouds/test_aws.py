@@ -9,7 +9,7 @@ import boto3
 import pytest
 import s3fs
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -91,9 +91,9 @@ def _look_at_what_it_left(stack: Stack, tmp_path: Path) -> None:
     history = stack.outputs["History"]
     store = HistoryStore.open(history)
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(lens.LENS_NAME))
+    published.write_bytes(store.storage.get(database.LENS_NAME))
     judged = "SELECT release, count(*) FROM current_judgements GROUP BY ALL"
-    assert lens.query(published, judged)[1] == [("r1", 1)]
+    assert database.query(published, judged)[1] == [("r1", 1)]
     bucket = s3fs.S3FileSystem(skip_instance_cache=True)
     (attempt, *_) = [path for path in store.storage.list("attempts") if "answers" in path]
     root = history.removeprefix("s3://")

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.clouds.aws import REPOSITORY
 
@@ -61,9 +61,9 @@ def test_the_container_measures_a_release_once(abfs_url: str, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     store = HistoryStore.open(told["LOCOMO_HISTORY"])
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(lens.LENS_NAME))
+    published.write_bytes(store.storage.get(database.LENS_NAME))
     judged = "SELECT release, count(*) FROM current_judgements GROUP BY ALL"
-    assert lens.query(published, judged)[1] == [("r1", 1)]
+    assert database.query(published, judged)[1] == [("r1", 1)]
 
 
 def _evaluated(text: str, values: dict[str, str]) -> str:

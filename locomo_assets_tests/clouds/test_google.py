@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.clouds.aws import REPOSITORY
 
@@ -69,6 +69,6 @@ def test_a_retry_goes_on_with_the_release_of_its_execution(
         assert done.returncode == 0, done.stdout + done.stderr
     store = HistoryStore.open(f"gs://{bucket}/history")
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(lens.LENS_NAME))
+    published.write_bytes(store.storage.get(database.LENS_NAME))
     asked = "SELECT release, count(*) FROM answers GROUP BY ALL"
-    assert lens.query(published, asked)[1] == [("locomo-run-abc12", 1)]
+    assert database.query(published, asked)[1] == [("locomo-run-abc12", 1)]

@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from locomo_assets.standin import server
-from locomo_assets.standin.app import create_app
+from locomo_assets.standin.server import create_app
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets.standin.state import StandinState
 

@@ -14,19 +14,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.backboard.wire import MESSAGES
+from locomo_assets.backboard.client import MESSAGES
 from locomo_assets.errors import LocomoError
-from locomo_assets.history import lens, processes
-from locomo_assets.judging.prompt import read_prompt
-from locomo_assets.measurement import runner
-from locomo_assets.measurement.ahead import OnSaved
-from locomo_assets.measurement.bench import Bench, Order
-from locomo_assets.measurement.stages import StageReport
+from locomo_assets.history import database, lease
+from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import prepare_home
 from locomo_assets.pipeline.launcher import PROCESS_TAG
 from locomo_assets.pipeline.partitions import RELEASE
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.runs import runner
+from locomo_assets.runs.ahead import OnSaved
+from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
 from locomo_assets_tests.browser.graphql import MEASURED, Ui, range_tags
@@ -88,7 +88,7 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
             assert f"run {killed}" in (home / "by-hand.txt").read_text()
             before = counted.begun["messages"]
             _, process = json.loads(ui.tags(killed)[PROCESS_TAG])
-            os.kill(processes.pid_of(process), signal.SIGKILL)
+            os.kill(lease.pid_of(process), signal.SIGKILL)
             _until(lambda: counted.begun["messages"] == before + LIMIT, by_hand)
             counted.holding = False
             assert by_hand.wait(300) == 0, (home / "by-hand.txt").read_text()
@@ -191,13 +191,13 @@ def _until(
 
 def _assert_asked_once_and_judged_anew(workplace: Workplace, path: Path) -> None:
     """Nothing of a backfill was paid for twice, and the old releases have a second judge."""
-    lens.publish(workplace.store(), path)
+    database.publish(workplace.store(), path)
     asked = (
         "SELECT a.release, a.conversation, count(*), count(DISTINCT ingestion_id) FROM answers a "
         "WHERE release IN ('r0', 'r1', 'r2', 'r3') AND outcome = 'answered' "
         "GROUP BY ALL ORDER BY ALL"
     )
-    assert lens.query(path, asked)[1] == [
+    assert database.query(path, asked)[1] == [
         (release, conversation, 2, 1)
         for release in ("r0", "r1", "r2", "r3")
         for conversation in CONVERSATIONS
@@ -206,7 +206,7 @@ def _assert_asked_once_and_judged_anew(workplace: Workplace, path: Path) -> None
         "SELECT release, count(*), count(DISTINCT judge) FROM judgements "
         "WHERE release IN ('r0', 'r1', 'r3') GROUP BY ALL ORDER BY ALL"
     )
-    assert lens.query(path, judged)[1] == [("r0", 12, 2), ("r1", 12, 2), ("r3", 6, 1)]
+    assert database.query(path, judged)[1] == [("r0", 12, 2), ("r1", 12, 2), ("r3", 6, 1)]
 
 
 def _assert_json_lines_without_keys(path: Path, *runs: str) -> None:

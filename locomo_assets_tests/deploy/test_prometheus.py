@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from locomo_assets.quality.release import MAX_API_ERROR_PERCENT
+from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT
 from locomo_assets.settings import Settings
 from locomo_assets_tests.reporting.exporter.measured import measured_history
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from locomo_assets.backups.making import make_backup
 from locomo_assets.doctor.diagnosis import Diagnosis, DoctorError, Level, looked_at
 from locomo_assets.doctor.examination import examine
 from locomo_assets.doctor.places import look_at_backups, look_at_dataset, look_at_history, probe
 from locomo_assets.doctor.services import look_at_services
+from locomo_assets.history.backup.create import make_backup
 from locomo_assets.history.storage import LocalStorage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.sample import packaged_sample

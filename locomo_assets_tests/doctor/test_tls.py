@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.errors import UnreachableError
-from locomo_assets.backboard.wire import BackboardClient
-from locomo_assets.judging.errors import JudgeError
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.http.errors import TlsVersion, UnreachableError
+from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets.tls import TlsVersion
 from locomo_assets_tests.backboard.clients import QUICK
 from locomo_assets_tests.doctor.serving import make_certificate, tls_proxy
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.feeds import fetching
-from locomo_assets.feeds.fetching import ReleaseFeed
-from locomo_assets.feeds.release import FeedError
+from locomo_assets.feeds import feed as fetching
+from locomo_assets.feeds.feed import FeedError, ReleaseFeed
 from locomo_assets_tests.feeds.serving import releases_json, served_feed
 
 

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.feeds.parsing import PARSERS, parse_changelog, parse_openapi, parse_sdk
-from locomo_assets.feeds.parsing import parse_json as parse_list
-from locomo_assets.feeds.release import FeedError, FeedRelease
-from locomo_assets.measurement.releases import check_label
+from locomo_assets.feeds.feed import (
+    PARSERS,
+    FeedError,
+    FeedRelease,
+    parse_changelog,
+    parse_json,
+    parse_openapi,
+    parse_sdk,
+)
+from locomo_assets.runs.releases import check_label
 
 URL = "https://example.org/changelog"
 
@@ -151,7 +157,7 @@ def test_list_in_any_order_with_versions_made_labels() -> None:
             {"version": "v1", "published_at": "2026-11-01"},
         ]
     ).encode()
-    first, second = parse_list(data, URL)
+    first, second = parse_json(data, URL)
     assert first == FeedRelease("v1", datetime(2026, 11, 1, tzinfo=UTC), None)
     assert second.label == "v2-beta-1"
     assert second.published_at == datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -174,7 +180,7 @@ def test_list_in_any_order_with_versions_made_labels() -> None:
 )
 def test_list_that_is_broken(data: bytes) -> None:
     with pytest.raises(FeedError):
-        parse_list(data, URL)
+        parse_json(data, URL)
 
 
 @given(kind=st.sampled_from(sorted(PARSERS)), data=st.binary(max_size=200))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.history.care import prune
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
+from locomo_assets.history.maintenance import prune
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import (
+from locomo_assets_tests.history.factories import (
     CATEGORIES,
     DATASET,
     commit,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import processes
+from locomo_assets.history import lease
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import Lease, release, renew, take
 from locomo_assets.history.storage import LocalStorage
-from locomo_assets_tests.history.making import lineage
+from locomo_assets_tests.history.factories import lineage
 
 MINE, OTHER = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
 
@@ -84,7 +84,7 @@ import sys, time
 from pathlib import Path
 from locomo_assets.history.lease import take
 from locomo_assets.history.storage import LocalStorage
-from locomo_assets_tests.history.making import lineage
+from locomo_assets_tests.history.factories import lineage
 take(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
 print("taken", flush=True)
 time.sleep(60)
@@ -107,20 +107,20 @@ def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path)
 
 
 def test_process_whose_start_is_not_known_is_gone_only_with_its_number() -> None:
-    here = processes.machine()
-    assert not processes.is_gone(here, str(os.getpid()))
+    here = lease.machine()
+    assert not lease.is_gone(here, str(os.getpid()))
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     # Where the machine can't be named, nobody is ever taken for gone.
-    assert processes.is_gone(here, str(ended.pid)) == (here is not None)
+    assert lease.is_gone(here, str(ended.pid)) == (here is not None)
 
 
 def test_process_of_another_machine_is_waited_for(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(processes, "machine", lambda: "another boot")
-        elsewhere.setattr(processes, "process", lambda _: "4194305@1")
+        elsewhere.setattr(lease, "machine", lambda: "another boot")
+        elsewhere.setattr(lease, "process", lambda _: "4194305@1")
         take(storage, MINE)
     with pytest.raises(LeaseTakenError, match="run mine"):
         take(storage, OTHER)

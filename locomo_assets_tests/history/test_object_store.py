@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryUnreachableError,
     LeaseTakenError,
 )
 from locomo_assets.history.lease import Lease, release, renew, take
-from locomo_assets.history.lens import query, refresh
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import answer, commit_answers, lineage
+from locomo_assets_tests.history.factories import answer, commit_answers, lineage
 from locomo_assets_tests.history.test_processes import ten_writers_three_readers
 
 COUNT = "SELECT count(*) FROM answers"

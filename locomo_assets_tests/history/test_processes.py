@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.writing import PART_ROWS
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history.lens import query, refresh
-from locomo_assets.history.lineage import Lineage
+from locomo_assets.history.database import query, refresh
+from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import (
+from locomo_assets_tests.history.factories import (
     ASKED_AT,
     commit,
     commit_answers,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import (
+from locomo_assets_tests.history.factories import (
     answer,
     call,
     commit,

@@ -16,7 +16,7 @@ from locomo_assets.history.errors import (
 )
 from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import answer, call, commit, commit_answers, lineage
+from locomo_assets_tests.history.factories import answer, call, commit, commit_answers, lineage
 
 ODD = "r/1 ä|x"
 

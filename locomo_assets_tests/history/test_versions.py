@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history.care import check
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
+from locomo_assets.history.maintenance import check
 from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
 from locomo_assets.history.store import HistoryStore
 

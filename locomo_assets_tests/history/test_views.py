@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import (
+from locomo_assets_tests.history.factories import (
     ASKED_AT,
     DATASET,
     answer,

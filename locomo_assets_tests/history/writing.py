@@ -7,7 +7,7 @@ parts and is acknowledged by its id on a line of its own.
 import sys
 
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import answer, call, lineage
+from locomo_assets_tests.history.factories import answer, call, lineage
 
 PART_ROWS = 5
 

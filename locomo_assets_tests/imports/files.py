@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from locomo_assets.locomo.model import Question
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 
 SAMPLE = read_dataset(packaged_sample())

@@ -10,10 +10,10 @@ import pytest
 
 from locomo_assets.imports.backboard_published import FILES, parse_published
 from locomo_assets.imports.results import ImportRefusedError
+from locomo_assets.judging.judge import Verdict
 from locomo_assets.judging.llm import llm_identity
-from locomo_assets.judging.prompt import read_prompt
-from locomo_assets.judging.verdict import Verdict
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.judging.prompts import read_prompt
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets_tests.conftest import SHARED_DATA
 from locomo_assets_tests.imports.files import (
     SAMPLE,

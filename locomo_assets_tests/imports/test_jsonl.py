@@ -6,7 +6,7 @@ import pytest
 
 from locomo_assets.imports.jsonl import parse_jsonl
 from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
-from locomo_assets.judging.verdict import Verdict
+from locomo_assets.judging.judge import Verdict
 from locomo_assets_tests.imports.files import SAMPLE, line, lines
 
 

@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.backboard.budget import BATCHED_VERDICT, Budget, BudgetReachedError
-from locomo_assets.backboard.calls import CallRecord
+from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
+from locomo_assets.http.calls import CallRecord
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.batches import BatchState, Case
-from locomo_assets.judging.errors import JudgeError
-from locomo_assets.judging.judge import BATCHED, JudgeIdentity
+from locomo_assets.judging.judge import BATCHED, BatchState, Case, JudgeError, JudgeIdentity
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin import judge as standin_judge
-from locomo_assets.standin.faults import Dice
+from locomo_assets.standin.middleware import Dice
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.judging.scripted import KEY, failing, scripted_server

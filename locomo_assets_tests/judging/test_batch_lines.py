@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.judging.batch_lines import Result, custom_id, read_results, request_lines
+from locomo_assets.judging.batch import Result, custom_id, read_results, request_lines
 from locomo_assets.judging.completion import failed
 
 MISSING = Result(failed("batch b1 gives no result for it"))

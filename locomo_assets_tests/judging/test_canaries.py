@@ -4,7 +4,7 @@ from collections import Counter
 
 from locomo_assets.judging.canaries import KINDS, packaged_canaries
 from locomo_assets.judging.lexical import compare
-from locomo_assets.locomo.categories import OFFICIAL_NAMES
+from locomo_assets.locomo.model import OFFICIAL_NAMES
 
 
 def test_as_many_of_each_kind_and_every_category() -> None:

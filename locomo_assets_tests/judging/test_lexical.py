@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locomo_assets.judging.judge import Verdict
 from locomo_assets.judging.lexical import LexicalJudge, compare
-from locomo_assets.judging.verdict import Verdict
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "backboard-published"
 

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.backboard.calls import CallRecord
-from locomo_assets.backboard.limits import Limits
 from locomo_assets.history.schema import TABLES
+from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.limits import Limits
 from locomo_assets.judging import llm
-from locomo_assets.judging.errors import JudgeError
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.judging.judge import JudgeError, Judgement, Verdict
 from locomo_assets.judging.llm import LLMJudge
-from locomo_assets.judging.verdict import Verdict
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.judging.verdict import Verdict, parse_reply
+from locomo_assets.judging.judge import Verdict, parse_reply
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.calls import CallRecord
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.http.calls import CallRecord
+from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, counted
 from locomo_assets.judging.llm import LLMJudge
-from locomo_assets.judging.verdict import Verdict
-from locomo_assets.judging.votes import VotingJudge, counted
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

@@ -10,7 +10,7 @@ import pytest
 from locomo_assets_tests.browser.graphql import Ui
 from locomo_assets_tests.kubernetes.cluster import Cluster
 from locomo_assets_tests.kubernetes.deploying import NAMESPACE, deploy
-from locomo_assets_tests.measurement.world import Record
+from locomo_assets_tests.runs.fixtures import Record
 
 _COPY = (
     "import sqlite3, sys; sqlite3.connect('/tmp/standin.sqlite').execute("

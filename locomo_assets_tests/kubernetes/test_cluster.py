@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.browser.graphql import MEASURED, Run
 from locomo_assets_tests.kubernetes.cluster import wait_until
 from locomo_assets_tests.kubernetes.conftest import Deployment
-from locomo_assets_tests.measurement.world import DATASET, assert_told_once
+from locomo_assets_tests.runs.fixtures import DATASET, assert_told_once
 
 pytestmark = pytest.mark.kubernetes
 
@@ -73,11 +73,11 @@ def until_completed(deployment: Deployment, backfill: str) -> None:
 def assert_measured(deployment: Deployment, release: str, path: Path) -> None:
     """Every conversation of a release, exactly, in the history as at the stand-in."""
     where = f"WHERE release = '{release}' GROUP BY ALL ORDER BY ALL"
-    _, turns = lens.query(path, f"SELECT conversation, count(*) FROM ingested_turns {where}")
+    _, turns = database.query(path, f"SELECT conversation, count(*) FROM ingested_turns {where}")
     assert dict(turns) == TURNS
     judged = f"SELECT conversation, verdict <> 'unscored', count(*) FROM current_judgements {where}"
-    assert lens.query(path, judged)[1] == [(name, True, QUESTIONS[name]) for name in NAMES]
-    _, [(answers, runs)] = lens.query(
+    assert database.query(path, judged)[1] == [(name, True, QUESTIONS[name]) for name in NAMES]
+    _, [(answers, runs)] = database.query(
         path, f"SELECT count(*), count(DISTINCT run_id) FROM answers WHERE release = '{release}'"
     )
     assert (answers, runs) == (sum(QUESTIONS.values()), len(NAMES))
@@ -99,7 +99,7 @@ def published_lens(deployment: Deployment, path: Path, monkeypatch: pytest.Monke
         "AWS_ENDPOINT_URL": deployment.s3_endpoint,
     }.items():
         monkeypatch.setenv(name, value)
-    path.write_bytes(HistoryStore.open("s3://locomo/history").storage.get(lens.LENS_NAME))
+    path.write_bytes(HistoryStore.open("s3://locomo/history").storage.get(database.LENS_NAME))
     return path
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from locomo_assets.locomo.abstention import abstention
+from locomo_assets.locomo.text_scores import classify_abstention as abstention
 
 QUESTION, TRAP = "What is Nadia allergic to?", "Walnuts"
 

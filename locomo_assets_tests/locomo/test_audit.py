@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from locomo_assets.locomo.audit import faults_in, read_audit
-from locomo_assets.locomo.errors import AuditError
-from locomo_assets.locomo.reading import parse_dataset, read_dataset
+from locomo_assets.locomo.model import AuditError
+from locomo_assets.locomo.parsing import parse_dataset, read_dataset
 from locomo_assets_tests.conftest import SHARED_DATA
-from locomo_assets_tests.locomo.auditing import entry, write_audit
-from locomo_assets_tests.locomo.building import encoded, small_file
+from locomo_assets_tests.locomo.audits import entry, write_audit
+from locomo_assets_tests.locomo.factories import encoded, small_file
 
 DATASET = parse_dataset(encoded(small_file()), "small.json")
 

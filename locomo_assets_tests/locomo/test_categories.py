@@ -2,7 +2,7 @@
 
 import pytest
 
-from locomo_assets.locomo.categories import (
+from locomo_assets.locomo.model import (
     OFFICIAL_NAMES,
     SCORED_CATEGORIES,
     VENDOR_NAMES,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.locomo.evidence import resolve_evidence
+from locomo_assets.locomo.model import resolve_evidence
 
 TURNS = {"D1:1", "D4:4", "D4:6", "D8:6", "D9:1", "D9:17", "D11:26", "D30:5"}
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.locomo.errors import DatasetError
+from locomo_assets.locomo.model import DatasetError
 from locomo_assets.locomo.parsing import parse_dataset, parse_session_date
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets_tests.locomo.building import encoded, small_file
+from locomo_assets_tests.locomo.factories import encoded, small_file
 
 REAL_FILE = Path(__file__).parents[2].parent / "shared" / "data" / "locomo10.json"
 REAL_SHA256 = "79fa87e90f04081343b8c8debecb80a9a6842b76a7aa537dc9fdf651ea698ff4"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.locomo.errors import DatasetError
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.model import DatasetError
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets_tests.locomo.building import encoded, small_file
+from locomo_assets_tests.locomo.factories import encoded, small_file
 
 DATA = encoded(small_file())
 SHA256 = hashlib.sha256(DATA).hexdigest()

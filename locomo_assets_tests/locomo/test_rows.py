@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locomo_assets.history.schema import LINEAGE, TABLES
-from locomo_assets.locomo.errors import DatasetError
-from locomo_assets.locomo.model import Conversation, Dataset, Question, Session, Turn
-from locomo_assets.locomo.parsing import parse_dataset
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.model import Conversation, Dataset, DatasetError, Question, Session, Turn
+from locomo_assets.locomo.parsing import parse_dataset, read_dataset
 from locomo_assets.locomo.rows import from_rows, to_rows
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets_tests.locomo.building import encoded, small_file
+from locomo_assets_tests.locomo.factories import encoded, small_file
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 _MAYBE = st.none() | _TEXT

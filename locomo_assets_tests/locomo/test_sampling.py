@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.locomo.model import Question
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.locomo.sampling import stratified_sample
 

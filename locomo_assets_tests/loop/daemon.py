@@ -21,9 +21,9 @@ from dagster._core.scheduler.instigation import InstigatorTick
 
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.locomo.building import encoded, small_file
+from locomo_assets_tests.locomo.factories import encoded, small_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = "locomo_assets_tests.loop.definitions"

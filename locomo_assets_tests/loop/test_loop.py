@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from locomo_assets.history.lens import query, refresh
+from locomo_assets.history.database import query, refresh
 from locomo_assets.pipeline.partitions import RELEASE
-from locomo_assets.pipeline.release_sensor import NAME
+from locomo_assets.pipeline.sensors.releases import NAME
 from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_feed
 from locomo_assets_tests.loop.daemon import CONVERSATIONS, Loop, running_loop, ten_conversations
 from locomo_assets_tests.reporting.alerts.sink import Sink, served_sink

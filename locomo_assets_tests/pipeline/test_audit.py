@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history import lens
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.history import database
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.locomo.auditing import write_audit
+from locomo_assets_tests.locomo.audits import write_audit
 
 SAMPLE = read_dataset(packaged_sample())
 
@@ -54,6 +54,6 @@ def test_three_scores_in_the_ui_and_no_plot_that_mixes_gold_answers(
     assert "accuracy_corrected_gold_percent" in told
     assert "canaries_right_accepted_percent" in told
     path = Workplace(read_settings()).settings.lens_path
-    assert lens.query(
+    assert database.query(
         path, "SELECT release, gold, count(*) FROM current_judgements GROUP BY ALL ORDER BY ALL"
     )[1] == [("r1", "published", 2), ("r2", "corrected", 2)]

@@ -12,14 +12,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.pipeline.launch import Launch, PendingError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.measurement.world import DATASET
+from locomo_assets_tests.runs.fixtures import DATASET
 
 REPOSITORY = Path(__file__).parents[2]
 CONVERSATIONS = [one.conversation for one in DATASET.conversations]
@@ -86,7 +86,7 @@ def test_killed_and_pending_batches_are_collected_and_judged_once(
     _sql(served, "UPDATE batches SET ends_at = created_at")
     launch(WANTED, place)
     made = _sql(served, "SELECT requests, judged, failed FROM batches")
-    _, [(rows, scored, asked, ways, batches)] = lens.query(
+    _, [(rows, scored, asked, ways, batches)] = database.query(
         place.settings.lens_path,
         "SELECT count(*), count(*) FILTER (verdict IN ('correct', 'wrong')), "
         "count(*) FILTER (asked_by IS NOT NULL), "
@@ -98,7 +98,7 @@ def test_killed_and_pending_batches_are_collected_and_judged_once(
     assert len(made) == len(CONVERSATIONS)
     assert sum(requests or 0 for requests, _, _ in made) == asked
     assert [judged for _, judged, _ in made] == [requests for requests, _, _ in made]
-    _, [(by_batch, direct)] = lens.query(
+    _, [(by_batch, direct)] = database.query(
         place.settings.lens_path,
         "SELECT count(*) FILTER (endpoint = 'BATCH /chat/completions'), "
         "count(*) FILTER (endpoint = 'POST /chat/completions') FROM calls",

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets.standin import gate
+from locomo_assets.standin import middleware
 
 ONE = Launch(release="r1", conversations=["sample-1"], questions=3)
 
@@ -17,7 +17,7 @@ ONE = Launch(release="r1", conversations=["sample-1"], questions=3)
 def _costs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The packaged stand-in under a name that is paid for."""
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
-    monkeypatch.setattr(gate, "SYSTEM", "pretended")
+    monkeypatch.setattr(middleware, "SYSTEM", "pretended")
 
 
 def place() -> Workplace:
@@ -38,9 +38,9 @@ def test_stops_before_and_goes_on_after_it_is_raised(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
     launch(ONE, place())
     path = place().settings.lens_path
-    assert lens.query(path, "SELECT count(*) FROM current_answers")[1] == [(3,)]
-    assert lens.query(path, "SELECT count(*) FROM ingestions")[1] == [(1,)]
-    _, [(spent,)] = lens.query(path, "SELECT sum(cost_usd) FROM calls")
+    assert database.query(path, "SELECT count(*) FROM current_answers")[1] == [(3,)]
+    assert database.query(path, "SELECT count(*) FROM ingestions")[1] == [(1,)]
+    _, [(spent,)] = database.query(path, "SELECT sum(cost_usd) FROM calls")
     assert 0 < spent < 1
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", f"{spent:.6f}")
     launch(ONE, place())

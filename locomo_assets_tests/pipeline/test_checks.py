@@ -12,17 +12,17 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history import lens
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.analysis import checks as looks
+from locomo_assets.analysis.accuracy import by_release
+from locomo_assets.history import database
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.measurement.progress import Counts
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.quality import dataset as looks
-from locomo_assets.reporting.accuracy import by_release
+from locomo_assets.runs.context import Counts
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets.standin import in_process
+from locomo_assets.standin import server
 from locomo_assets.standin.settings import StandinSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,8 +38,8 @@ def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 
 def faulty(monkeypatch: pytest.MonkeyPatch, settings: StandinSettings) -> None:
     """The stand-in of this process, with faults from here on."""
-    made = functools.partial(in_process.standin_transport, settings=settings)
-    monkeypatch.setattr(in_process, "standin_transport", made)
+    made = functools.partial(server.standin_transport, settings=settings)
+    monkeypatch.setattr(server, "standin_transport", made)
 
 
 def evaluations(asset: str, name: str) -> dict[str | None, dg.AssetCheckEvaluation]:
@@ -167,7 +167,7 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
     # The release does not look complete without it.
     (row,) = by_release(workplace.settings.lens_path, "r1", max_error_percent=2.0)
     assert (row.questions, row.scored, row.unanswered, row.valid) == (6, 3, 3, False)
-    assert lens.query(
+    assert database.query(
         workplace.settings.lens_path,
         "SELECT DISTINCT left(reason, 25) FROM current_answers WHERE outcome = 'unanswered'",
     )[1] == [("ingested_memories failed:",)]
@@ -223,7 +223,7 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
         warned = evaluations("answers", "answers_complete")[partition]
         assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
     path = workplace.settings.lens_path
-    ((share,),) = lens.query(path, "SELECT error_share FROM accuracy_by_release")[1]
+    ((share,),) = database.query(path, "SELECT error_share FROM accuracy_by_release")[1]
     assert share > 0.02
     (row,) = by_release(path, "r1", max_error_percent=100.0)
     assert row.valid
@@ -234,7 +234,7 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     launch(Launch(release="r1"), workplace)
     assert evaluations("accuracy_metrics", "error_budget")["r1"].passed
     assert "accuracy_percent" in metadata_of("accuracy_metrics")
-    assert lens.query(path, "SELECT count(*) FROM ingestions")[1] == [(2,)]
+    assert database.query(path, "SELECT count(*) FROM ingestions")[1] == [(2,)]
 
 
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -272,7 +272,7 @@ def test_run_ends_with_an_error_where_its_numbers_are_invalid(workplace: Workpla
 def test_forecast_stands_beside_the_actual(workplace: Workplace) -> None:
     launch(Launch(release="r1", conversations=["sample-1"], questions=4), workplace)
     told = metadata_of("judgements")
-    ((calls,),) = lens.query(workplace.settings.lens_path, "SELECT count(*) FROM calls")[1]
+    ((calls,),) = database.query(workplace.settings.lens_path, "SELECT count(*) FROM calls")[1]
     assert told["run_calls"] == calls
     assert int(str(told["forecast_calls"])) == pytest.approx(int(str(calls)), rel=0.1)
     assert float(str(told["run_tokens"])) > 0

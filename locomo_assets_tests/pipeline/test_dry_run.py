@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.pipeline.dry_run import forecast_launch
-from locomo_assets.pipeline.launch import BadRequestError, Launch, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.pipeline.launch import (
+    BadRequestError,
+    Launch,
+    forecast_launch,
+    launch,
+    prepare_home,
+)
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 
 

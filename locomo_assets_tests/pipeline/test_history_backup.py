@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.backups.errors import open_backups
-from locomo_assets.backups.reading import verify
+from locomo_assets.history.backup.restore import verify
+from locomo_assets.history.backup.snapshot import open_backups
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.pipeline.assets.history_backup import history_backup
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.pipeline.assets.history import history_backup
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.history.making import commit_answers, lineage
+from locomo_assets_tests.history.factories import commit_answers, lineage
 
 
 def materialized() -> dg.ExecuteInProcessResult:

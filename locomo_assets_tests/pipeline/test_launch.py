@@ -6,15 +6,15 @@ import dagster as dg
 import pytest
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.history import lens
-from locomo_assets.measurement import runner
-from locomo_assets.measurement.ahead import OnSaved
-from locomo_assets.measurement.bench import Bench, Order
-from locomo_assets.measurement.releases import BadLabelError
-from locomo_assets.measurement.stages import StageReport
+from locomo_assets.history import database
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.runs import runner
+from locomo_assets.runs.ahead import OnSaved
+from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.releases import BadLabelError
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 
 
@@ -25,7 +25,7 @@ def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 
 
 def _count(workplace: Workplace, query: str) -> list[tuple[object, ...]]:
-    return lens.query(workplace.settings.lens_path, query)[1]
+    return database.query(workplace.settings.lens_path, query)[1]
 
 
 def test_sample_from_file_to_verdicts(workplace: Workplace) -> None:

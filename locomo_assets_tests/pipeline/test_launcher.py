@@ -17,7 +17,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring import execute_run_monitoring_iteration
 
-from locomo_assets.history import processes
+from locomo_assets.history import lease
 from locomo_assets.pipeline.launch import prepare_home
 from locomo_assets.pipeline.launcher import PROCESS_TAG
 
@@ -73,7 +73,7 @@ def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
 
 def test_run_of_a_killed_process_has_failed(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        run_id = _started(instance, lease.machine(), lease.process(process.pid))
         assert _monitored(instance, run_id) == dg.DagsterRunStatus.STARTED
         process.kill()
         process.wait()
@@ -81,7 +81,7 @@ def test_run_of_a_killed_process_has_failed(instance: dg.DagsterInstance) -> Non
 
 
 def test_run_from_before_a_restart_has_failed(instance: dg.DagsterInstance) -> None:
-    run_id = _started(instance, "earlier-boot pid:[1]", processes.this_process())
+    run_id = _started(instance, "earlier-boot pid:[1]", lease.this_process())
     assert _monitored(instance, run_id) == dg.DagsterRunStatus.FAILURE
 
 
@@ -97,14 +97,14 @@ def test_run_of_a_process_that_can_not_be_looked_at_is_left_alone(
         return whole(path, *how)
 
     with _process() as process:
-        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        run_id = _started(instance, lease.machine(), lease.process(process.pid))
         monkeypatch.setattr(Path, "read_text", exhausted)
         health = instance.run_launcher.check_run_worker_health(_run(instance, run_id))
     assert health.status == WorkerStatus.RUNNING
 
 
 def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) -> None:
-    boot = str(processes.machine()).partition(" ")[0]
+    boot = str(lease.machine()).partition(" ")[0]
     elsewhere = _started(instance, f"{boot} pid:[1]", "1@1")
     unknown = _started(instance, None, None)
     for run_id in (elsewhere, unknown):
@@ -114,7 +114,7 @@ def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) ->
 
 def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        run_id = _started(instance, lease.machine(), lease.process(process.pid))
         assert instance.run_launcher.terminate(run_id)
         assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELING
         assert process.wait(10) == -signal.SIGTERM
@@ -122,7 +122,7 @@ def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
 
 def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, processes.machine(), processes.process(process.pid))
+        run_id = _started(instance, lease.machine(), lease.process(process.pid))
         process.kill()
     assert instance.run_launcher.terminate(run_id)
     assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELED

@@ -5,12 +5,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history import lens
-from locomo_assets.pipeline.dry_run import forecast_launch
-from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.history import database
+from locomo_assets.pipeline.launch import Launch, LaunchError, forecast_launch, launch, prepare_home
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
-from locomo_assets.standin import gate
+from locomo_assets.standin import middleware
 
 ONE = Launch(release="r1", conversations=["sample-1"], questions=4)
 
@@ -48,7 +47,7 @@ def test_ingestion_is_skipped_and_the_measured_series_stays_the_first(
         shown = event.asset_materialization.metadata
         assert shown["question_protocol"].value == "isolated"
         assert {"f1_percent", "recall_at_10_percent", "mrr"} <= shown.keys()
-    _, rows = lens.query(
+    _, rows = database.query(
         place().settings.lens_path,
         "SELECT no_memory_questions, full_context_questions, accuracy - no_memory_accuracy, "
         "memory_adds_points FROM reference_lines",
@@ -76,7 +75,7 @@ def test_forecast_knows_what_the_conversation_weighs(
 def test_cost_limit_stops_before_a_message_that_is_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gate, "SYSTEM", "pretended")
+    monkeypatch.setattr(middleware, "SYSTEM", "pretended")
     # Enough for a question alone (0.0061 USD), not for one with the conversation (some 0.009).
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "0.0075")
     monkeypatch.setenv("LOCOMO_QUESTION_PROTOCOL", "full-context")

@@ -6,15 +6,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history.lens import query
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.history.database import query
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.measurement.releases import ReleaseTakenError, register_release
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE
 from locomo_assets.pipeline.schedules import asset_schedule, backup_schedule
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.runs.releases import ReleaseTakenError, register_release
+from locomo_assets.services import Workplace
 from locomo_assets.settings import SettingsError, read_settings
 
 NAMES = [one.conversation for one in read_dataset(packaged_sample()).conversations]

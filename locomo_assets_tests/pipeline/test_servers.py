@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -32,13 +32,13 @@ def served(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_real_clients_measure_a_served_standin() -> None:
     place = Workplace(read_settings())
     launch(Launch(release="r1", conversations=["sample-1"], questions=8), place)
-    _, [(rows, judges, systems, named)] = lens.query(
+    _, [(rows, judges, systems, named)] = database.query(
         place.settings.lens_path,
         "SELECT count(*), count(DISTINCT judge), max(system), min(judge) FROM current_judgements",
     )
     assert (rows, judges, systems) == (8, 1, "standin")
     assert named.startswith("standin:gpt-4.1/generous@")
-    _, [(turns, distinct, failed)] = lens.query(
+    _, [(turns, distinct, failed)] = database.query(
         place.settings.lens_path,
         "SELECT (SELECT count(*) FROM ingested_turns), "
         "(SELECT count(DISTINCT dia_id) FROM ingested_turns), "

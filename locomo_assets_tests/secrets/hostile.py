@@ -19,8 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from locomo_assets.standin import server
-from locomo_assets.standin.app import create_app
-from locomo_assets.standin.server import BaseUrls, running_standin
+from locomo_assets.standin.server import BaseUrls, create_app, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets.standin.state import StandinState
 from locomo_assets_tests.secrets.searching import PLANTED

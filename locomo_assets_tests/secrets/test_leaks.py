@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.secrets.hostile import hostile_standin
@@ -77,7 +77,7 @@ def test_a_whole_run_with_failures_keeps_no_key(
     } <= gate.told.keys()
     assert gate.told.total() >= 14
     counted = "SELECT count(*) FILTER (reason LIKE '%***%'), count(*) FROM {}"
-    ((cleaned, rows),) = lens.query(
+    ((cleaned, rows),) = database.query(
         home / "history" / "history.duckdb", counted.format("answers WHERE outcome = 'unanswered'")
     )[1]
     # What the server said is kept, without the key.
@@ -109,7 +109,7 @@ def test_verdicts_by_a_batch_keep_no_key(
         "GET content failed",
         "batch results",
     } <= gate.told.keys()
-    ((cleaned, unscored, verdicts),) = lens.query(
+    ((cleaned, unscored, verdicts),) = database.query(
         home / "history" / "history.duckdb",
         "SELECT count(*) FILTER (reason LIKE '%***%'), count(*) FILTER (verdict = 'unscored'), "
         "count(*) FROM current_judgements",

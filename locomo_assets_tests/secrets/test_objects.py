@@ -11,14 +11,14 @@ import httpx
 import pytest
 from rich.pretty import pretty_repr
 
-from locomo_assets.backboard.calls import CallRecord
-from locomo_assets.backboard.errors import BackboardError
-from locomo_assets.backboard.retrying import RetrySettings
-from locomo_assets.backboard.wire import BackboardClient
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.errors import BackboardError
+from locomo_assets.http.retry import RetrySettings
 from locomo_assets.judging.llm import LLMJudge
-from locomo_assets.pipeline.workplace import Workplace
 from locomo_assets.prices import PriceTable
-from locomo_assets.secrecy import hide_in_chain, keep_out_of_logs
+from locomo_assets.redaction import hide_in_chain, keep_out_of_logs
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.backboard.raw_server import Say, answer, raw_server
 from locomo_assets_tests.judging.scripted import ScriptedServer, scripted_server

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.pipeline.workplace import Workplace
+from locomo_assets.services import Workplace
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
 from locomo_assets_tests.secrets.searching import (

@@ -6,7 +6,7 @@ import pytest
 
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets_tests.standin.talking import Talk, talking_to
+from locomo_assets_tests.standin.requests import Talk, talking_to
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from locomo_assets.locomo.model import Conversation
-from locomo_assets.locomo.reading import read_dataset
-from locomo_assets.standin.in_process import standin_transport
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.standin.judge import Case, verdict
 from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin.server import standin_transport
 from locomo_assets.standin.settings import DEFAULT_KEY
-from locomo_assets_tests.standin.talking import events, question_form
+from locomo_assets_tests.standin.requests import events, question_form
 
 TEMPORAL, SINGLE_HOP = 2, 4
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from locomo_assets_tests.standin.talking import Talk
+from locomo_assets_tests.standin.requests import Talk
 
 
 def test_an_assistant_is_made_read_changed_and_deleted(talk: Talk) -> None:

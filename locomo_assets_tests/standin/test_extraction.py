@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from locomo_assets.standin import extraction
+from locomo_assets.standin import retrieval
 from locomo_assets.standin.records import Memory
 from locomo_assets.standin.retrieval import Found, Words
 
@@ -20,12 +20,12 @@ def found(*texts: str, day: int = 8) -> list[Found]:
 
 
 def test_nothing_found_is_said_so() -> None:
-    assert extraction.answer("Where is Ada?", [], WORDS) == extraction.UNKNOWN
+    assert retrieval.answer("Where is Ada?", [], WORDS) == retrieval.UNKNOWN
 
 
 def test_the_sentence_that_fits_stands_first() -> None:
     hits = found("Ada: Hi Bob! I moved here from Sweden four years ago. Nice weather.")
-    answer = extraction.answer("Where did Ada move from?", hits, WORDS)
+    answer = retrieval.answer("Where did Ada move from?", hits, WORDS)
     assert answer.startswith("Ada: I moved here from Sweden four years ago.")
 
 
@@ -39,28 +39,28 @@ def test_the_sentence_that_fits_stands_first() -> None:
     ],
 )
 def test_when_is_answered_by_a_date(text: str, expected: str) -> None:
-    answer = extraction.answer("When did Ada go to the support group?", found(text), WORDS)
+    answer = retrieval.answer("When did Ada go to the support group?", found(text), WORDS)
     assert answer.startswith(expected)
     assert "support group" in answer
 
 
 def test_the_date_of_the_fitting_sentence_counts() -> None:
     text = "Ada: Last year I sang. Yesterday I ran a charity race."
-    answer = extraction.answer("When did Ada run the charity race?", found(text), WORDS)
+    answer = retrieval.answer("When did Ada run the charity race?", found(text), WORDS)
     assert answer.startswith("7 May 2023")
 
 
 def test_questions_are_no_answers_while_there_are_statements() -> None:
     hits = found("When did Ada adopt the dog?", "Ada: We adopted the dog yesterday.")
-    answer = extraction.answer("When did Ada adopt the dog?", hits, WORDS)
+    answer = retrieval.answer("When did Ada adopt the dog?", hits, WORDS)
     assert answer.startswith("7 May 2023: Ada: We adopted the dog")
     only_questions = found("Bob: Did you adopt the dog yesterday?")
-    assert extraction.answer("When did Ada adopt the dog?", only_questions, WORDS).startswith(
+    assert retrieval.answer("When did Ada adopt the dog?", only_questions, WORDS).startswith(
         "7 May"
     )
 
 
 def test_it_is_deterministic() -> None:
     hits = found("Ada: I paint. I sing. I dance. I read.", "Bob: I paint too.")
-    answers = {extraction.answer("What does Ada paint?", hits, WORDS) for _ in range(5)}
+    answers = {retrieval.answer("What does Ada paint?", hits, WORDS) for _ in range(5)}
     assert len(answers) == 1

@@ -1,6 +1,6 @@
 """Dice: as seeded, independent of each other, and near their share."""
 
-from locomo_assets.standin.faults import Dice
+from locomo_assets.standin.middleware import Dice
 
 
 def test_one_seed_gives_one_sequence() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from locomo_assets.standin.in_process import standin_transport
+from locomo_assets.standin.server import standin_transport
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets.standin.state import StandinState
-from locomo_assets_tests.standin.talking import events, question_form, turn_form
+from locomo_assets_tests.standin.requests import events, question_form, turn_form
 
 BASE_URL = "http://standin.invalid/api"
 KEY = {"X-API-Key": DEFAULT_KEY}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets_tests.standin.talking import Talk, standin
+from locomo_assets_tests.standin.requests import Talk, standin
 
 
 @pytest.fixture(scope="module")

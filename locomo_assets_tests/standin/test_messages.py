@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets_tests.standin.talking import Talk, events, question_form, standin, turn_form
+from locomo_assets_tests.standin.requests import Talk, events, question_form, standin, turn_form
 
 QUESTION = "When did Caroline go to the support group?"
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from locomo_assets.standin import extraction
-from locomo_assets.standin.reading import Reader
+from locomo_assets.standin import retrieval
 from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin.service import Reader
 
 TOLD = """The conversation of Ann and Ben:
 
@@ -34,7 +34,7 @@ def test_lines_before_the_last_are_found_and_dated_by_their_heading() -> None:
 
 def test_the_answer_is_extracted_from_them() -> None:
     question, found = Reader(Words()).read(f"{TOLD}\nWhen did Ann adopt a dog?", 10)
-    assert "7 May 2023" in extraction.answer(question, found, Words())
+    assert "7 May 2023" in retrieval.answer(question, found, Words())
 
 
 def test_text_that_cannot_be_read_is_no_failure() -> None:

@@ -18,7 +18,7 @@ from locomo_assets.standin.server import (
     serve,
 )
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets_tests.standin.talking import Talk, talking_to, turn_form
+from locomo_assets_tests.standin.requests import Talk, talking_to, turn_form
 
 PROGRAM = """
 import sys

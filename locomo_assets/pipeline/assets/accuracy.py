@@ -6,35 +6,38 @@ Here: what the two assets report. The numbers are the SQL views' (`history/sql`)
 
 import dagster as dg
 
-from locomo_assets.errors import LocomoError
-from locomo_assets.history import lens
-from locomo_assets.pipeline import checks
-from locomo_assets.pipeline.lineage import rows_sql
-from locomo_assets.pipeline.partitions import RELEASE, releases
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.quality import release as quality
-from locomo_assets.quality.comparing import judge_canaries, not_below_previous
-from locomo_assets.quality.labelling import release_is_what_was_measured
-from locomo_assets.reporting.accuracy import (
+from locomo_assets.analysis import checks as quality
+from locomo_assets.analysis.accuracy import (
     Accuracy,
     by_category,
     by_release,
     markdown_table,
     trend_chart,
 )
-from locomo_assets.reporting.canaries import canary_numbers
-from locomo_assets.reporting.effort import effort_of
-from locomo_assets.reporting.gold_faults import metadata_numbers as metadata_faults
-from locomo_assets.reporting.page.content import previous_release
-from locomo_assets.reporting.page.html import trend_pictures
-from locomo_assets.reporting.scores import metadata_numbers
+from locomo_assets.analysis.agreement import canary_numbers
+from locomo_assets.analysis.checks import (
+    judge_canaries,
+    not_below_previous,
+    release_is_what_was_measured,
+)
+from locomo_assets.analysis.gold_faults import metadata_numbers as metadata_faults
+from locomo_assets.analysis.scores import metadata_numbers
+from locomo_assets.analysis.workload import effort_of
+from locomo_assets.errors import LocomoError
+from locomo_assets.history import database
+from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.column_metadata import rows_sql
+from locomo_assets.pipeline.partitions import RELEASE, releases
+from locomo_assets.reporting.html import trend_pictures
+from locomo_assets.reporting.report_data import previous_release
+from locomo_assets.services import Workplace
 
 
 def _fresh_lens(workplace: Workplace) -> str | None:
     """Brings the lens up to date, the settings' audit in it; that one's SHA-256."""
     try:
         audit_sha256 = workplace.keep_audit()
-        lens.refresh(workplace.store(), workplace.settings.lens_path)
+        database.refresh(workplace.store(), workplace.settings.lens_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return audit_sha256

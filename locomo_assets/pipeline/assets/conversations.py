@@ -12,20 +12,19 @@ from typing import Any
 
 import dagster as dg
 
+from locomo_assets.analysis.workload import limits_table
 from locomo_assets.errors import LocomoError
-from locomo_assets.measurement.batching import BatchPendingError
-from locomo_assets.measurement.bench import Order
-from locomo_assets.measurement.progress import Counts
-from locomo_assets.measurement.runner import STAGES, Failed, measure, told_once, wait_for_leases
-from locomo_assets.measurement.stages import StageReport
 from locomo_assets.pipeline import checks
-from locomo_assets.pipeline.forecasting import forecast_orders
-from locomo_assets.pipeline.interrupting import run_interruptibly
+from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
+from locomo_assets.pipeline.forecast import forecast_orders
+from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
-from locomo_assets.pipeline.lineage import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.partitions import grid, split
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.reporting.limits import limits_table
+from locomo_assets.runs.batches import BatchPendingError
+from locomo_assets.runs.context import Counts, Order
+from locomo_assets.runs.runner import STAGES, Failed, measure, told_once, wait_for_leases
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.services import Workplace
 
 OBSERVE_EVERY_S = 10.0
 MEASUREMENT_POOL = "measurement"

@@ -11,19 +11,19 @@ from typing import Any
 
 import dagster as dg
 
+from locomo_assets.analysis.workload import sample_rows, sample_table
 from locomo_assets.errors import LocomoError
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.locomo.sampling import stratified_sample
-from locomo_assets.measurement.bench import NothingToMeasureError, Order, stored_conversation
-from locomo_assets.measurement.releases import DAILY
-from locomo_assets.measurement.runner import Failed, measure, told_once
-from locomo_assets.pipeline.forecasting import forecast_orders
-from locomo_assets.pipeline.interrupting import run_interruptibly
+from locomo_assets.pipeline.column_metadata import rows_sql
+from locomo_assets.pipeline.forecast import forecast_orders
+from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
-from locomo_assets.pipeline.lineage import rows_sql
 from locomo_assets.pipeline.partitions import CONVERSATION
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.reporting.samples import sample_rows, sample_table
+from locomo_assets.runs.context import NothingToMeasureError, Order, stored_conversation
+from locomo_assets.runs.releases import DAILY
+from locomo_assets.runs.runner import Failed, measure, told_once
+from locomo_assets.services import Workplace
 
 _STAGES = ["answers", "judgements"]
 
@@ -60,7 +60,7 @@ def daily_sample(
             raise NothingToMeasureError(
                 f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}"
             )
-        lens.refresh(workplace.store(), workplace.settings.lens_path)
+        database.refresh(workplace.store(), workplace.settings.lens_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), metadata=told, allow_retries=False) from error
     return dg.MaterializeResult(metadata={**_numbers(workplace, orders[0].release), **told})

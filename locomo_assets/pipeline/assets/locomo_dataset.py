@@ -6,18 +6,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from locomo_assets.analysis.checks import Finding, counts_by_category, schema
 from locomo_assets.errors import LocomoError
-from locomo_assets.locomo.errors import DatasetError
-from locomo_assets.locomo.model import Dataset
-from locomo_assets.locomo.reading import read_dataset
+from locomo_assets.locomo.model import Dataset, DatasetError
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.measurement.dataset import store_dataset
 from locomo_assets.pipeline import checks
-from locomo_assets.pipeline.lineage import rows_sql, table_schema
+from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.quality.dataset import counts_by_category, schema
-from locomo_assets.quality.finding import Finding
+from locomo_assets.runs.gold import store_dataset
+from locomo_assets.services import Workplace
 
 
 class DatasetConfig(dg.Config):

@@ -13,10 +13,10 @@ from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.sensors import alerts as room
 from locomo_assets.pipeline.sensors.alerts import alerts_sensor
-from locomo_assets.pipeline.workplace import Workplace
-from locomo_assets.reporting.alerts import deciding
+from locomo_assets.reporting.alerts import detect
+from locomo_assets.services import Workplace
 from locomo_assets.settings import Settings, read_settings
-from locomo_assets.standin import in_process
+from locomo_assets.standin import server
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.reporting.alerts.sink import Sink, served_sink
 from locomo_assets_tests.secrets.searching import BACKBOARD_KEY, OPENAI_KEY, holds_a_key
@@ -43,7 +43,7 @@ def sink(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
         for severity in ("high", "medium", "low"):
             monkeypatch.setenv(f"LOCOMO_ALERT_URLS_{severity.upper()}", sink.url(severity))
         monkeypatch.setenv("LOCOMO_UI_URL", "https://ui.example.org")
-        monkeypatch.setattr(deciding, "FIRST_PAUSE", timedelta(0))
+        monkeypatch.setattr(detect, "FIRST_PAUSE", timedelta(0))
         yield sink
 
 
@@ -222,8 +222,8 @@ def test_a_failed_measurement_its_recovery_and_its_findings(
     home: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stand-in in the place of a service that is held to its accuracy, and fails."""
-    monkeypatch.setattr("locomo_assets.quality.release.UNHELD_SYSTEMS", ())
-    monkeypatch.setattr("locomo_assets.quality.release.MAX_API_ERROR_PERCENT", -1.0)
+    monkeypatch.setattr("locomo_assets.analysis.checks.UNHELD_SYSTEMS", ())
+    monkeypatch.setattr("locomo_assets.analysis.checks.MAX_API_ERROR_PERCENT", -1.0)
     monkeypatch.setenv("LOCOMO_MIN_ACCURACY_PERCENT", "100")
     monkeypatch.setenv("LOCOMO_MAX_RUN_MINUTES", "0.0001")
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
@@ -234,9 +234,9 @@ def test_a_failed_measurement_its_recovery_and_its_findings(
         ticks.tick()
         with monkeypatch.context() as patch:
             faulty = functools.partial(
-                in_process.standin_transport, settings=StandinSettings(keys=("another",))
+                server.standin_transport, settings=StandinSettings(keys=("another",))
             )
-            patch.setattr(in_process, "standin_transport", faulty)
+            patch.setattr(server, "standin_transport", faulty)
             with pytest.raises(LaunchError, match="key"):
                 launch(wanted, place)
         ticks.tick()

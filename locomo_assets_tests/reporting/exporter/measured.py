@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from locomo_assets.history.lens import refresh
+from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.making import (
+from locomo_assets_tests.history.factories import (
     answer,
     call,
     commit,

@@ -10,12 +10,12 @@ import pytest
 from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
-from locomo_assets.history import lens
+from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.reporting.exporter import reading
+from locomo_assets.reporting.exporter import metrics
 from locomo_assets.reporting.exporter.metrics import Limits
-from locomo_assets.reporting.exporter.serving import HistoryCollector, refreshing, serving
-from locomo_assets_tests.history.making import (
+from locomo_assets.reporting.exporter.server import HistoryCollector, refreshing, serving
+from locomo_assets_tests.history.factories import (
     answer,
     commit,
     commit_verdicts,
@@ -136,8 +136,8 @@ def test_histograms_are_those_of_the_stored_times(scrape: Scrape) -> None:
 
 
 def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "NEWEST_RELEASES", 3)
-    monkeypatch.setattr(reading, "SERIES_OF_A_RELEASE", 2)
+    monkeypatch.setattr(metrics, "NEWEST_RELEASES", 3)
+    monkeypatch.setattr(metrics, "SERIES_OF_A_RELEASE", 2)
     store = HistoryStore.open((place / "history").as_uri())
     for number in range(3, 7):
         measure(store, f"r{number}", correct=number)
@@ -150,7 +150,7 @@ def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.Mo
         "judgements": [judgement(n, "wrong", "v", conversation="conv-1") for n in range(5)],
     }
     commit(store, lineage("imported_results", "vendor", conversation=None), theirs)
-    lens.refresh(store, lens_of(place))
+    database.refresh(store, lens_of(place))
     with duckdb.connect(lens_of(place)) as connection:
         connection.execute("UPDATE current_answers SET question = 'Who said planted-text?'")
     collector = HistoryCollector(lens_of(place), LIMITS)
@@ -166,7 +166,7 @@ def test_numbers_that_are_not_valid_are_no_accuracy(place: Path) -> None:
     store = HistoryStore.open((place / "history").as_uri())
     verdicts = ["unscored"] * 4 + ["correct"] * 6
     commit_verdicts(store, lineage("judgements", "r2"), verdicts, mark="r2-5")
-    lens.refresh(store, lens_of(place))
+    database.refresh(store, lens_of(place))
     collector = HistoryCollector(lens_of(place), LIMITS)
     collector.look()
     scrape = scraped(collector)
@@ -185,7 +185,7 @@ def test_the_lens_is_read_again_only_where_it_has_changed(place: Path) -> None:
     # Another process that holds the lens' lock holds up nobody who reads.
     store = HistoryStore.open((place / "history").as_uri())
     measure(store, "r3", correct=1)
-    lens.refresh(store, lens_of(place))
+    database.refresh(store, lens_of(place))
     with FileLock(lens_of(place).with_name(f".{lens_of(place).name}.lock")):
         collector.look()
         assert collector.reads == 2

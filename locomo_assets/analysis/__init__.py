@@ -1,0 +1,1 @@
+"""What the numbers mean: accuracy, intervals, comparison, noise, the decision, checks."""

@@ -1,0 +1,360 @@
+"""What must hold of a data set, a conversation, a release and a comparison: pure checks.
+
+Each returns a `Finding`. Dagster's asset checks and the command line show them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.analysis.comparison import Comparison, compare
+from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.series import ReportingError
+from locomo_assets.analysis.workload import Effort
+from locomo_assets.history import database
+from locomo_assets.history.schema import LINEAGE, TABLES
+from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
+from locomo_assets.locomo.rows import to_rows
+
+Number = float | int | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was expected and what was found, in words, with the numbers behind it.
+
+    `grave` says what a failure means: the results can't be used, or (False) look at them with
+    care. Of a finding that passed it says nothing.
+    """
+
+    passed: bool
+    expected: str
+    actual: str
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    grave: bool = True
+
+
+LOCOMO10 = "79fa87e90f04081343b8c8debecb80a9a6842b76a7aa537dc9fdf651ea698ff4"
+"""`data/locomo10.json` of snap-research/locomo."""
+
+KNOWN_COUNTS: dict[str, Mapping[int, int]] = {LOCOMO10: {1: 282, 2: 321, 3: 96, 4: 841, 5: 446}}
+"""SHA-256 of a file → questions by category."""
+
+_LINEAGE_COLUMNS = frozenset(name for name, _ in LINEAGE)
+
+
+def counts_by_category(dataset: Dataset) -> Finding:
+    """Questions by category are those of the known file; of another file they are only told."""
+    questions = [q.category for one in dataset.conversations for q in one.questions]
+    counts = {category: questions.count(category) for category in OFFICIAL_NAMES}
+    known = KNOWN_COUNTS.get(dataset.sha256)
+    return Finding(
+        passed=known is None or counts == known,
+        expected=_in_words(known) if known else "nothing: this file is not one that is known",
+        actual=_in_words(counts),
+        numbers={
+            "known_data_set": known is not None,
+            **{f"questions_category_{category}": count for category, count in counts.items()},
+        },
+    )
+
+
+def _in_words(counts: Mapping[int, int]) -> str:
+    each = ", ".join(f"{count} of category {category}" for category, count in counts.items())
+    return f"{sum(counts.values())} questions: {each}"
+
+
+def schema(dataset: Dataset) -> Finding:
+    """Rows have the columns and types of the history, and each conversation can be measured."""
+    problems = []
+    rows = to_rows(dataset)
+    for table, its in rows.items():
+        own = [f for f in TABLES[table] if f.name not in _LINEAGE_COLUMNS]
+        wanted = {f.name for f in own} | {"conversation"}
+        found = set().union(*its)
+        if its and found != wanted:
+            problems.append(f"{table} has the columns {', '.join(sorted(found ^ wanted))} amiss")
+            continue
+        try:
+            pa.Table.from_pylist(its, schema=pa.schema(own))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            problems.append(f"{table}: {' '.join(str(error).split())[:200]}")
+    for one in dataset.conversations:
+        said = {turn.dia_id for turn in one.turns}
+        if not one.turns or not one.questions:
+            problems.append(f"{one.conversation} has no turns or no questions")
+        if any(not said.issuperset(question.evidence) for question in one.questions):
+            problems.append(f"{one.conversation} has evidence that is no turn of it")
+    unresolved = sum(
+        bool(q.evidence_unresolved) for one in dataset.conversations for q in one.questions
+    )
+    return Finding(
+        passed=not problems,
+        expected="rows of the history's tables; turns, questions and their evidence in each "
+        "conversation",
+        actual="; ".join(problems[:5]) or "as expected",
+        numbers={
+            "problems": len(problems),
+            **{f"rows_{table}": len(its) for table, its in rows.items()},
+            "questions_with_unreadable_evidence": unresolved,
+        },
+    )
+
+
+Numbers = Mapping[str, Any]
+
+
+def ingestion_complete(numbers: Numbers) -> Finding:
+    """The service counts as many messages as there are turns; every memory operation has ended.
+
+    An operation that failed or that was not waited for any longer has ended too: how many did is
+    said. An ingestion of before the service's messages were counted goes by our own count.
+    """
+    turns, ingested = numbers["turns"], numbers["turns_ingested"]
+    on_server = numbers.get("messages_on_server")
+    ended = {
+        name: numbers[f"operations_{name}"] or 0 for name in ("completed", "failed", "timed_out")
+    }
+    operations = numbers.get("operations", sum(ended.values()))
+    is_open = operations - sum(ended.values())
+    counted = "not counted there" if on_server is None else f"{on_server} messages there"
+    in_words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
+    told: dict[str, Number] = {
+        "turns": turns,
+        "turns_ingested": ingested,
+        "operations": operations,
+        **{f"operations_{name}": count for name, count in ended.items()},
+        "operations_open": is_open,
+        "memories": numbers["memories"],
+    }
+    if on_server is not None:
+        told["messages_on_server"] = on_server
+    return Finding(
+        passed=ingested == turns and on_server in (None, turns) and is_open == 0,
+        expected=f"{turns} turns at the service, {operations} memory operations ended",
+        actual=f"{ingested} turns sent, {counted}; operations: {in_words}, {is_open} open",
+        numbers=told,
+    )
+
+
+def answers_complete(numbers: Numbers) -> Finding:
+    """Every question asked for is answered; one that has no row at all is grave.
+
+    What the service left unanswered is counted as an error of the release, and asked again by the
+    next run.
+    """
+    questions, reused = numbers["questions"], numbers["reused"]
+    answered = numbers.get("answered", 0) + reused
+    unanswered = numbers.get("unanswered", 0)
+    missing = questions - answered - unanswered
+    return Finding(
+        passed=answered == questions,
+        expected=f"{questions} answered",
+        actual=f"{answered} answered, {unanswered} unanswered, {missing} not asked",
+        numbers={
+            "questions": questions,
+            "answered": answered,
+            "unanswered": unanswered,
+            "not_asked": missing,
+            "reused": reused,
+        },
+        grave=missing != 0,
+    )
+
+
+def not_reached(expected: str, error: Exception) -> Finding:
+    """For a stage that ended with an error."""
+    return Finding(passed=False, expected=expected, actual=" ".join(str(error).split()))
+
+
+_SQL = Path(__file__).with_name("labelling.sql")
+
+
+def release_is_what_was_measured(lens_path: Path, release: str) -> Finding:
+    """Fails where a conversation's release changed while it was measured, as its results are then
+    of two releases. What nobody could check passes, and is said.
+    """
+    expected = "the feed's newest release is this one before and after each conversation's work"
+    with database.open_read_only(lens_path) as connection:
+        row = connection.execute(_SQL.read_text(), {"release": release}).fetchone()
+    verdict, changed, refusals, reason = row or (None, 0, 0, None)
+    told = {
+        "as_labelled": "it is",
+        "release_changed": f"it changed during {changed} conversations: {reason}",
+        "exempt": f"not held to it: {reason}",
+        "unknown": f"unknown: {reason}",
+        None: "nobody checked",
+    }
+    refused = f"; {refusals} times work was refused under another release" if refusals else ""
+    return Finding(
+        passed=verdict != "release_changed",
+        expected=expected,
+        actual=f"{told[verdict]}{refused}",
+        numbers={
+            "release_check": verdict or "none",
+            "conversations_changed": changed,
+            "refusals": refusals,
+        },
+    )
+
+
+MAX_API_ERROR_PERCENT = 5.0
+UNHELD_SYSTEMS = ("standin", "lexical")
+"""Measured or judging systems whose accuracy says nothing of the service."""
+
+
+def error_budget(row: Accuracy, max_error_percent: float) -> Finding:
+    """Few enough questions without a verdict; else the release's numbers are not valid."""
+    return Finding(
+        passed=row.valid,
+        expected=f"at most {max_error_percent:g} % of the questions without a verdict",
+        actual=f"{row.error_percent:.2f} %: {row.unanswered} unanswered, {row.unscored} unscored, "
+        f"{row.not_judged} not judged of {row.questions}",
+        numbers={
+            "error_percent": row.error_percent,
+            "max_error_percent": max_error_percent,
+            "questions": row.questions,
+            "scored": row.scored,
+            "unanswered": row.unanswered,
+            "unscored": row.unscored,
+            "not_judged": row.not_judged,
+        },
+    )
+
+
+def api_errors(effort: Effort) -> Finding:
+    """Few enough requests that failed for good; what went well when repeated is told apart."""
+    percent = 100.0 * effort.requests_failed / max(effort.requests, 1)
+    return Finding(
+        passed=percent <= MAX_API_ERROR_PERCENT,
+        expected=f"at most {MAX_API_ERROR_PERCENT:g} % of the requests failed for good",
+        actual=f"{percent:.2f} %: {effort.requests_failed} of {effort.requests} failed for good; "
+        f"{effort.repeats} of {effort.tries} tries were repeats after a failed one",
+        numbers={
+            "api_error_percent": round(percent, 2),
+            "max_api_error_percent": MAX_API_ERROR_PERCENT,
+            "requests": effort.requests,
+            "requests_failed": effort.requests_failed,
+            "tries": effort.tries,
+            "repeats": effort.repeats,
+        },
+        grave=False,
+    )
+
+
+def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: float) -> Finding:
+    """High enough, where a real service was measured and a model judged; else only told."""
+    held = row.system not in UNHELD_SYSTEMS and judge_system not in UNHELD_SYSTEMS
+    if row.accuracy_percent is None:
+        actual = "nothing is scored"
+    else:
+        interval = f"{row.low_percent:.1f} – {row.high_percent:.1f}"
+        actual = f"{row.accuracy_percent:.2f} % (95 % interval {interval})"
+    if not row.valid:
+        actual += ", not valid: too many questions without a verdict"
+    expected = f"at least {min_accuracy_percent:g} %"
+    if not held:
+        expected = f"nothing: measured is {row.system}, judged by {row.judge}; else {expected}"
+    enough = row.valid and (row.accuracy_percent or 0.0) >= min_accuracy_percent
+    return Finding(
+        passed=enough or not held,
+        expected=expected,
+        actual=actual,
+        numbers={
+            "held_to_it": held,
+            "valid": row.valid,
+            "min_accuracy_percent": min_accuracy_percent,
+            "scored": row.scored,
+        },
+        grave=False,
+    )
+
+
+def run_time(effort: Effort, max_run_minutes: float) -> Finding:
+    """Quick enough; pauses between runs do not count."""
+    return Finding(
+        passed=effort.minutes <= max_run_minutes,
+        expected=f"at most {max_run_minutes:g} minutes at work",
+        actual=f"{effort.minutes:.1f} minutes",
+        numbers={"minutes": round(effort.minutes, 2), "max_run_minutes": max_run_minutes},
+        grave=False,
+    )
+
+
+MIN_RIGHT_ACCEPTED_PERCENT = 80.0
+MAX_WRONG_ACCEPTED_PERCENT = 20.0
+"""Published: specific wrong answers pass a generous prompt 10.6 % of the time."""
+
+
+def judge_canaries(numbers: Mapping[str, float]) -> Finding:
+    """On `reporting.canaries.canary_numbers`. Vague answers are told, and decide nothing: what a
+    generous prompt is to let pass, a strict one is to refuse.
+    """
+    right = numbers.get("canaries_right_accepted_percent")
+    wrong = numbers.get("canaries_wrong_accepted_percent")
+    expected = (
+        f"at least {MIN_RIGHT_ACCEPTED_PERCENT:g} % of the right canaries accepted, at most "
+        f"{MAX_WRONG_ACCEPTED_PERCENT:g} % of the wrong ones"
+    )
+    if right is None or wrong is None:
+        return Finding(True, expected, "no canaries were judged with this release", grave=False)
+    vague = numbers.get("canaries_vague_accepted_percent")
+    return Finding(
+        right >= MIN_RIGHT_ACCEPTED_PERCENT and wrong <= MAX_WRONG_ACCEPTED_PERCENT,
+        expected,
+        f"{right:g} % of the right, {wrong:g} % of the wrong"
+        + ("" if vague is None else f", {vague:g} % of the vague ones"),
+        dict(numbers),
+        grave=False,
+    )
+
+
+def not_below_previous(lens_path: Path, row: Accuracy, previous: str | None) -> Finding:
+    """The release's series against the same of the release before it."""
+    expected = "not worse than the release before it"
+    if previous is None:
+        return Finding(True, expected, "the first release of its series", grave=False)
+    try:
+        comparison = compare(
+            lens_path,
+            previous,
+            row.release,
+            judge=row.judge,
+            question_protocol=row.question_protocol,
+        )
+    except ReportingError as error:
+        return Finding(True, expected, f"not compared: {error}", grave=False)
+    decision = not_significantly_below(comparison)
+    return Finding(decision.passed, decision.expected, decision.actual, grave=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Passed or not, with what was expected and what was found, as sentences."""
+
+    passed: bool
+    expected: str
+    actual: str
+
+
+def not_significantly_below(comparison: Comparison) -> Decision:
+    """Passes unless B, the release in question, is called worse than A, overall.
+
+    "Cannot tell" passes: a check that fails on what can't be told would fail on every small run.
+    """
+    a, b, overall = comparison.a.release, comparison.b.release, comparison.overall
+    paired = overall.paired
+    accuracies = [
+        "not scored" if one is None else f"{one * 100:.2f} %"
+        for one in (paired.accuracy_a, paired.accuracy_b)
+    ]
+    return Decision(
+        passed=overall.verdict.word != Word.WORSE,
+        expected=f"{b} not worse than {a} ({accuracies[0]})",
+        actual=f"{b} ({accuracies[1]}), {paired.questions} questions: {overall.verdict.word}; "
+        f"{overall.verdict.because}",
+    )

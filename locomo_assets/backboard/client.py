@@ -1,0 +1,284 @@
+"""Backboard's calls, one method each.
+
+Here: which path, which fields, what comes back. How a call is sent, timed, typed and repeated is
+`exchange`; what the answers look like is `models`; what to do with them is `ingesting` and
+`asking`. Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
+
+Every method may raise the errors of `errors`; calls that would do something twice if sent twice
+raise `AmbiguousError` instead of being repeated.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from locomo_assets.backboard import models
+from locomo_assets.backboard.transport import Answered, Exchange, Timeouts
+from locomo_assets.http.budget import Budget
+from locomo_assets.http.calls import CallRecord, Record
+from locomo_assets.http.errors import NotFoundError, TlsVersion
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.retry import Call, RetrySettings
+
+MESSAGES = "POST /threads/{id}/messages"
+"""The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
+
+_PAGE = 100
+_PROBE_ATTEMPTS = 3
+
+
+def _forget(_: CallRecord) -> None:
+    pass
+
+
+class BackboardClient:
+    """The service at `base_url`; an async context manager around its connections.
+
+    `record` gets every attempt at every request. `limits` may be shared between clients of one
+    event loop; `budget` is asked before each question; `watch` sees each response while its
+    connection is open. No TLS older than `min_tls` is spoken, but by a `transport` of its own.
+    Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        record: Record = _forget,
+        budget: Budget | None = None,
+        min_tls: TlsVersion = "1.3",
+        watch: Callable[[httpx.Response], None] | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.retry = retry or RetrySettings()
+        self._exchange = Exchange(
+            base_url,
+            api_key,
+            transport=transport,
+            limits=self.limits,
+            timeouts=timeouts or Timeouts(),
+            retry=self.retry,
+            record=record,
+            budget=budget,
+            min_tls=min_tls,
+            watch=watch,
+        )
+
+    def __repr__(self) -> str:
+        return f"BackboardClient({self.base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """As it was given, without a slash at its end."""
+        return self._exchange.base_url
+
+    async def __aenter__(self) -> Self:
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._exchange.__aexit__(*exc)
+
+    async def probe(self) -> models.Probe:
+        """Whether the service is there and takes the key, and which system it says it is."""
+        call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
+        raw, _, headers = await self._exchange.json(call, attempts=_PROBE_ATTEMPTS)
+        models.listing(raw, call.endpoint)
+        return models.Probe(system=headers.get("x-locomo-system") or "backboard")
+
+    async def create_assistant(
+        self,
+        name: str,
+        *,
+        description: str,
+        llm_provider: str | None = None,
+        llm_model: str | None = None,
+    ) -> models.Assistant:
+        """A new assistant without tools. Not repeatable: look for it by name when in doubt."""
+        body: dict[str, Any] = {"name": name, "description": description, "tools": []}
+        if llm_provider is not None:
+            body["llm_provider"] = llm_provider
+        if llm_model is not None:
+            body["llm_model_name"] = llm_model
+        call = Call("POST", "/assistants", "/assistants", False, json=body)
+        return models.assistant(await self._json(call), call.endpoint)
+
+    async def list_assistants(self, *, name: str | None = None) -> list[models.Assistant]:
+        """All assistants of the account, or those of exactly this name."""
+        named = {} if name is None else {"name": name}
+        call_pages = self._pages("/assistants", "/assistants", named)
+        found = [models.assistant(raw, "GET /assistants") async for raw in call_pages]
+        # A server that does not know the parameter lists them all.
+        return [one for one in found if name is None or one.name == name]
+
+    async def get_assistant(self, assistant_id: str) -> models.Assistant:
+        """Raises `NotFoundError` where there is none."""
+        call = _on_assistant("GET", "", assistant_id, True)
+        return models.assistant(await self._json(call), call.endpoint)
+
+    async def delete_assistant(self, assistant_id: str) -> None:
+        """Permanent, with threads and memories. One that is gone already is no error."""
+        await self._delete(_on_assistant("DELETE", "", assistant_id, True))
+
+    async def clone_assistant(self, assistant_id: str, name: str) -> models.Clone:
+        """A copy with its memories as they are now, without its threads. Not repeatable."""
+        body = {"name": name, "copy_memories": True, "copy_documents": False}
+        call = _on_assistant("POST", "/clone", assistant_id, False, json=body)
+        return models.clone(await self._json(call), call.endpoint)
+
+    async def create_thread(self, assistant_id: str) -> models.Thread:
+        """A new, empty thread. Not repeatable: list the assistant's threads when in doubt."""
+        call = _on_assistant("POST", "/threads", assistant_id, False, json={})
+        return models.thread(await self._json(call), call.endpoint)
+
+    async def list_threads(self, assistant_id: str) -> list[models.Thread]:
+        """All threads of an assistant; whether with messages is the server's choice."""
+        path = f"/assistants/{quote(assistant_id, safe='')}/threads"
+        pages = self._pages("/assistants/{id}/threads", path, {})
+        return [models.thread(raw, "GET /assistants/{id}/threads") async for raw in pages]
+
+    async def get_thread(self, thread_id: str) -> models.Thread:
+        """A thread with its messages, oldest first."""
+        call = _on_thread("GET", "", thread_id, True)
+        return models.thread(await self._json(call), call.endpoint)
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """One that is gone already is no error."""
+        await self._delete(_on_thread("DELETE", "", thread_id, True))
+
+    async def add_message(
+        self,
+        thread_id: str,
+        content: str,
+        *,
+        memory: str,
+        custom_timestamp: datetime,
+        llm_provider: str | None = None,
+        llm_model: str | None = None,
+    ) -> models.Saved:
+        """Save a message, dated, without asking a model; its memory forms in the background.
+
+        Never repeated once it may have been sent: read the thread back on `AmbiguousError`.
+        """
+        stamp = custom_timestamp.strftime("%Y-%m-%dT%H:%M:%SZ")
+        form = {
+            "content": content,
+            "stream": "false",
+            "memory": memory,
+            "send_to_llm": "false",
+            "metadata": json.dumps({"custom_timestamp": stamp}),
+            **_model(llm_provider, llm_model),
+        }
+        call = _on_thread("POST", "/messages", thread_id, False, form=form)
+        raw, sent, _ = await self._exchange.json(call)
+        return models.saved(raw, call.endpoint, sent.sent_at, sent.latency_ms or 0.0)
+
+    async def ask(
+        self,
+        thread_id: str,
+        content: str,
+        *,
+        memory: str,
+        llm_provider: str | None = None,
+        llm_model: str | None = None,
+    ) -> Answered:
+        """Ask a model, streamed. Never repeated once it may have been sent.
+
+        Raises `StreamIncompleteError` where the stream ends without `run_ended` and
+        `RunFailedError` where the service says so: neither is an answer.
+        """
+        form = {
+            "content": content,
+            "stream": "true",
+            "memory": memory,
+            "send_to_llm": "true",
+            **_model(llm_provider, llm_model),
+        }
+        return await self._exchange.run(
+            _on_thread("POST", "/messages", thread_id, False, form=form)
+        )
+
+    async def list_memories(self, assistant_id: str) -> list[models.Memory]:
+        """All memories of an assistant, page by page, each id once."""
+        found: dict[str | None, models.Memory] = {}
+        page, pages = 1, 1
+        while page <= pages:
+            params = {"page": page, "page_size": _PAGE}
+            call = _on_assistant("GET", "/memories", assistant_id, True, params=params)
+            fields = models.mapping(await self._json(call), call.endpoint)
+            memories = models.memories(fields.get("memories"))
+            found.update((one.memory_id, one) for one in memories)
+            total = models.count(fields, "total_count")
+            pages = models.count(fields, "total_pages") or -(-(total or 0) // _PAGE)
+            page += 1
+            if not memories:
+                break
+        return list(found.values())
+
+    async def search_memories(
+        self, assistant_id: str, query: str, *, limit: int = 5
+    ) -> list[models.Memory]:
+        """The memories nearest to a query (`limit` 1–50), with scores, best first."""
+        body = {"query": query, "limit": limit}
+        call = _on_assistant("POST", "/memories/search", assistant_id, True, json=body)
+        fields = models.mapping(await self._json(call), call.endpoint)
+        return list(models.memories(fields.get("memories")))
+
+    async def memory_stats(self, assistant_id: str) -> models.MemoryStats:
+        """How many memories there are."""
+        call = _on_assistant("GET", "/memories/stats", assistant_id, True)
+        return models.memory_stats(await self._json(call), call.endpoint)
+
+    async def memory_operation(self, operation_id: str) -> models.Operation:
+        """How far the forming of a message's memory is."""
+        template = "/assistants/memories/operations/{id}"
+        call = Call("GET", template, template.replace("{id}", quote(operation_id, safe="")), True)
+        return models.operation(await self._json(call), operation_id, call.endpoint)
+
+    async def _json(self, call: Call) -> Any:
+        raw, _, _ = await self._exchange.json(call)
+        return raw
+
+    async def _delete(self, call: Call) -> None:
+        try:
+            await self._exchange.json(call)
+        except NotFoundError:
+            return
+
+    async def _pages(
+        self, template: str, path: str, params: dict[str, Any]
+    ) -> AsyncIterator[dict[str, Any]]:
+        skip = 0
+        while True:
+            paged = {"skip": skip, "limit": _PAGE, **params}
+            call = Call("GET", template, path, True, params=paged)
+            raw = models.listing(await self._json(call), call.endpoint)
+            for item in raw:
+                yield dict(item)
+            if len(raw) < _PAGE:
+                return
+            skip += len(raw)
+
+
+def _on_assistant(method: str, rest: str, assistant_id: str, repeatable: bool, **more: Any) -> Call:
+    path = f"/assistants/{quote(assistant_id, safe='')}{rest}"
+    return Call(method, "/assistants/{id}" + rest, path, repeatable, **more)
+
+
+def _on_thread(method: str, rest: str, thread_id: str, repeatable: bool, **more: Any) -> Call:
+    path = f"/threads/{quote(thread_id, safe='')}{rest}"
+    return Call(method, "/threads/{id}" + rest, path, repeatable, **more)
+
+
+def _model(llm_provider: str | None, llm_model: str | None) -> dict[str, str]:
+    fields = {"llm_provider": llm_provider, "model_name": llm_model}
+    return {name: value for name, value in fields.items() if value is not None}

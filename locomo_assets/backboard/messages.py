@@ -1,0 +1,62 @@
+"""The texts that are sent for turns, and for a question with its whole conversation.
+
+Source: Backboard's published LoCoMo benchmark script. Only a turn with an image URL gets its
+image's words: 316 captions of the data set stand on turns without one and are lost there, too.
+"""
+
+from collections.abc import Callable
+
+from locomo_assets.locomo.model import Conversation, Question, Session, Turn
+
+
+def message_text(turn: Turn) -> str:
+    """`speaker: text`, with the image's query and caption where the turn shares an image."""
+    return f"{turn.speaker}: {turn.text}{_image(turn)}"
+
+
+def session_texts(session: Session) -> tuple[str, ...]:
+    """The messages of a session, in order."""
+    return tuple(message_text(turn) for turn in session.turns)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are one message; servers may trim or fold white space."""
+    return one == other or one.split() == other.split()
+
+
+def _image(turn: Turn) -> str:
+    if not any(turn.image_urls):
+        return ""
+    query, caption = turn.image_query, turn.image_caption
+    if query and caption:
+        return f" [Sharing image - query: {query}. The image shows: {caption}]"
+    if query:
+        return f" [Sharing image - query for: {query}]"
+    if caption:
+        return f" [Sharing image that shows: {caption}]"
+    return ""
+
+
+def with_conversation(conversation: Conversation) -> Callable[[Question], str]:
+    """Question → message. A change of its words needs a new `AskProtocol.version`."""
+    told = conversation_text(conversation)
+
+    def message(question: Question) -> str:
+        return f"{told}\n\nAnswer this question about the conversation above:\n{question.question}"
+
+    return message
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """All sessions in order, each under its date (UTC), a line a turn."""
+    sessions = [
+        "\n".join(
+            (
+                f"Session {session.session_index}, {session.started_at:%Y-%m-%d %H:%M} UTC",
+                *(" ".join(text.split()) for text in session_texts(session)),
+            )
+        )
+        for session in conversation.sessions
+    ]
+    head = f"The conversation of {conversation.speaker_a} and {conversation.speaker_b}:"
+    return "\n\n".join((head, *sessions))

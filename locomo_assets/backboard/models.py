@@ -1,0 +1,408 @@
+"""What Backboard answers, as frozen values: its JSON, and the events of a streamed run.
+
+Reading is tolerant: unknown fields are ignored, known ones may stand in their older places, text
+that no file could hold is repaired.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from locomo_assets.http.errors import (
+    RunFailedError,
+    StreamIncompleteError,
+    StreamMalformedError,
+    UnexpectedAnswerError,
+)
+from locomo_assets.http.sse import SseEvent
+
+_LARGEST_INT = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a first call tells: which system answers (`backboard` unless it says otherwise)."""
+
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """The owner of threads and memories."""
+
+    assistant_id: str
+    name: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A point-in-time copy of an assistant."""
+
+    assistant: Assistant
+    memories_cloned: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a thread keeps it. `role` and `status` are in lower case."""
+
+    message_id: str | None
+    role: str | None
+    content: str
+    status: str | None
+    created_at: datetime | None
+    memory_operation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread; `messages` oldest first, empty where the call does not give them."""
+
+    thread_id: str
+    created_at: datetime | None
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A message that was saved and not sent to a model; `latency_ms` without our own queue."""
+
+    message_id: str | None
+    memory_operation_id: str | None
+    sent_at: datetime
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How far a memory operation is; `state` is `running`, `completed` or `error`."""
+
+    operation_id: str
+    state: str
+    memory_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the service remembers. `metadata_json` is None where it gives none."""
+
+    memory_id: str | None
+    memory: str
+    metadata_json: str | None
+    score: float | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStats:
+    """Counts, without the memories."""
+
+    total_memories: int | None
+    last_updated: datetime | None
+
+
+def assistant(raw: object, endpoint: str) -> Assistant:
+    """Raises `UnexpectedAnswerError` without an `assistant_id`, as all of these do for their id."""
+    fields = mapping(raw, endpoint)
+    return Assistant(
+        assistant_id=required(fields, "assistant_id", endpoint),
+        name=text(fields, "name"),
+        created_at=time(fields, "created_at"),
+    )
+
+
+def clone(raw: object, endpoint: str) -> Clone:
+    fields = mapping(raw, endpoint)
+    return Clone(
+        assistant=assistant(fields.get("assistant"), endpoint),
+        memories_cloned=count(fields, "memories_cloned"),
+    )
+
+
+def thread(raw: object, endpoint: str) -> Thread:
+    fields = mapping(raw, endpoint)
+    messages = tuple(message(item) for item in items(fields.get("messages")))
+    times = [item.created_at for item in messages if item.created_at is not None]
+    if len(times) > 1 and times[0] > times[-1]:
+        messages = messages[::-1]
+    return Thread(
+        thread_id=required(fields, "thread_id", endpoint),
+        created_at=time(fields, "created_at"),
+        messages=messages,
+    )
+
+
+def message(fields: Mapping[str, Any]) -> Message:
+    inner = fields.get("metadata_") or fields.get("metadata")
+    metadata = inner if isinstance(inner, dict) else {}
+    return Message(
+        message_id=text(fields, "message_id", "id"),
+        role=_lower(text(fields, "role")),
+        content=text(fields, "content") or "",
+        status=_lower(text(fields, "status")),
+        created_at=time(fields, "created_at"),
+        memory_operation_id=text(fields, "memory_operation_id")
+        or text(metadata, "memory_operation_id"),
+    )
+
+
+def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> Saved:
+    """Newer servers answer `{messages: [...]}`, older ones with the one flat message."""
+    fields = mapping(raw, endpoint)
+    mine: Mapping[str, Any] = {}
+    for item in items(fields.get("messages")):
+        if (text(item, "role") or "user").lower() == "user":
+            mine = item
+    return Saved(
+        message_id=text(fields, "message_id") or text(mine, "message_id", "id"),
+        memory_operation_id=text(fields, "memory_operation_id")
+        or text(mine, "memory_operation_id"),
+        sent_at=sent_at,
+        latency_ms=latency_ms,
+    )
+
+
+def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
+    """`status` in either case; `memory_ids` a list of ids, or of objects with an `id`.
+
+    Of objects, those with event NONE are left out: nothing was remembered by them.
+    """
+    fields = mapping(raw, endpoint)
+    status = (text(fields, "status") or "").upper()
+    state = {"COMPLETED": "completed", "ERROR": "error", "FAILED": "error"}.get(status, "running")
+    ids: list[str] = []
+    listed = fields.get("memory_ids")
+    for item in listed if isinstance(listed, list) else []:
+        if isinstance(item, dict):
+            memory_id = text(item, "id", "memory_id")
+            if memory_id and (text(item, "event") or "").upper() != "NONE":
+                ids.append(memory_id)
+        elif isinstance(item, str):
+            ids.append(storable(item))
+    return Operation(operation_id=operation_id, state=state, memory_ids=tuple(ids))
+
+
+def memory(fields: Mapping[str, Any]) -> Memory:
+    """Its text stands under `memory`, `content` or `text`."""
+    metadata = fields.get("metadata")
+    return Memory(
+        memory_id=text(fields, "id", "memory_id"),
+        memory=text(fields, "memory", "content", "text") or "",
+        metadata_json=storable(json.dumps(metadata, sort_keys=True)) if metadata else None,
+        score=number(fields, "score"),
+        created_at=time(fields, "created_at"),
+        updated_at=time(fields, "updated_at"),
+    )
+
+
+def memories(raw: object) -> tuple[Memory, ...]:
+    """A list of memories; what is not an object in it is left out."""
+    return tuple(memory(item) for item in items(raw))
+
+
+def memory_stats(raw: object, endpoint: str) -> MemoryStats:
+    fields = mapping(raw, endpoint)
+    return MemoryStats(
+        total_memories=count(fields, "total_memories"), last_updated=time(fields, "last_updated")
+    )
+
+
+def mapping(raw: object, endpoint: str) -> Mapping[str, Any]:
+    """The object itself, or `UnexpectedAnswerError`."""
+    if not isinstance(raw, dict):
+        raise UnexpectedAnswerError(
+            f"{endpoint} answered with {_kind(raw)} where an object was documented: "
+            "check that the base URL is Backboard's API",
+            endpoint=endpoint,
+        )
+    return raw
+
+
+def listing(raw: object, endpoint: str) -> list[Mapping[str, Any]]:
+    """A list of objects, or `UnexpectedAnswerError`."""
+    if not isinstance(raw, list):
+        raise UnexpectedAnswerError(
+            f"{endpoint} answered with {_kind(raw)} where a list was documented: "
+            "check that the base URL is Backboard's API",
+            endpoint=endpoint,
+        )
+    return items(raw)
+
+
+def items(raw: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; none of anything else."""
+    return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
+
+
+def required(fields: Mapping[str, Any], name: str, endpoint: str) -> str:
+    """A text that must be there, or `UnexpectedAnswerError`."""
+    value = text(fields, name)
+    if not value:
+        raise UnexpectedAnswerError(
+            f"{endpoint} answered without `{name}`: check that the base URL is Backboard's API",
+            endpoint=endpoint,
+        )
+    return value
+
+
+def text(fields: Mapping[str, Any], *names: str) -> str | None:
+    """The first of these fields that is a text."""
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str):
+            return storable(value)
+    return None
+
+
+def number(fields: Mapping[str, Any], name: str) -> float | None:
+    """A finite number."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        result = float(value)
+    except OverflowError:
+        return None
+    return result if math.isfinite(result) else None
+
+
+def count(fields: Mapping[str, Any], name: str) -> int | None:
+    """A whole number from 0 that fits 64 bits."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_INT:
+        return None
+    return value
+
+
+def time(fields: Mapping[str, Any], name: str) -> datetime | None:
+    """An ISO 8601 time as UTC; one without a zone is taken for UTC."""
+    value = fields.get(name)
+    if not isinstance(value, str):
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def storable(value: str) -> str:
+    """The text with lone surrogates (JSON allows them, UTF-8 does not) replaced by U+FFFD."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _lower(value: str | None) -> str | None:
+    return value.lower() if value is not None else None
+
+
+def _kind(raw: object) -> str:
+    return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
+        type(raw), "something else"
+    )
+
+
+_FAILED = ("run_failed", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that ended well. Tokens and ids are None where the service did not give them."""
+
+    text: str
+    message_id: str | None
+    memory_operation_id: str | None
+    retrieved: tuple[Memory, ...]
+    input_tokens: int | None
+    output_tokens: int | None
+    model_provider: str | None
+    model_name: str | None
+
+
+class RunReader:
+    """Takes events in order; `result` after the run ended. `clean` takes keys out of a text."""
+
+    def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
+        self._endpoint = endpoint
+        self._clean = clean
+        self._pieces: list[str] = []
+        self._memories: tuple[Memory, ...] = ()
+        self._message_id: str | None = None
+        self._ended: Mapping[str, Any] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether any of the answer's text has come."""
+        return bool(self._pieces)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `run_ended` has come; events after it are of no account."""
+        return self._ended is not None
+
+    def take(self, event: SseEvent) -> None:
+        """One event.
+
+        Raises `RunFailedError` where it says so, `StreamMalformedError` where it is not JSON.
+        """
+        if self.ended or event.data.strip() in ("", "[DONE]"):
+            return
+        try:
+            fields = json.loads(event.data)
+        except (ValueError, RecursionError) as error:
+            raise StreamMalformedError(
+                f"{self._endpoint}: the stream holds an event that is not JSON",
+                endpoint=self._endpoint,
+            ) from error
+        if not isinstance(fields, dict):
+            return
+        kind = text(fields, "type") or event.event
+        if kind == "content_streaming":
+            # Kept raw: a character may come as two halves, each no text of its own.
+            piece = fields.get("content")
+            if isinstance(piece, str) and piece:
+                self._pieces.append(piece)
+        elif kind == "memory_retrieved":
+            self._memories = memories(fields.get("memories"))
+        elif kind == "run_ended":
+            self._end(fields)
+        elif kind in _FAILED:
+            raise self._failure(fields, kind)
+
+    def result(self) -> Run:
+        """The answer, or `StreamIncompleteError` where the run has not ended."""
+        if self._ended is None:
+            raise StreamIncompleteError(
+                f"{self._endpoint}: the stream ended without `run_ended`", endpoint=self._endpoint
+            )
+        ended = self._ended
+        return Run(
+            text=storable("".join(self._pieces)) or text(ended, "content") or "",
+            message_id=text(ended, "message_id"),
+            memory_operation_id=text(ended, "memory_operation_id"),
+            retrieved=memories(ended.get("retrieved_memories")) or self._memories,
+            input_tokens=count(ended, "input_tokens"),
+            output_tokens=count(ended, "output_tokens"),
+            model_provider=text(ended, "model_provider"),
+            model_name=text(ended, "model_name"),
+        )
+
+    def _end(self, fields: Mapping[str, Any]) -> None:
+        status = text(fields, "status")
+        if status is not None and status.upper() != "COMPLETED":
+            raise self._failure(fields, f"run_ended with status {self._clean(status)[:40]}")
+        self._ended = fields
+
+    def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
+        said = [text(fields, name) for name in ("message", "error", "detail")]
+        line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
+        line = self._clean(" ".join(line.split()))
+        return RunFailedError(line[:300], endpoint=self._endpoint)

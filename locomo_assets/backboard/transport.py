@@ -1,0 +1,361 @@
+"""One HTTP exchange with Backboard: sent, timed, typed, recorded, and repeated where safe.
+
+The key is in the request's header and nowhere else. Every error's text is cleaned of it, because
+servers repeat what they are sent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from locomo_assets.backboard.models import Run, RunReader
+from locomo_assets.http import retry as failures
+from locomo_assets.http.budget import ANSWER, Budget, place_in
+from locomo_assets.http.calls import CallRecord, Record, log_body
+from locomo_assets.http.errors import (
+    KeyRefusedError,
+    PermanentError,
+    RateLimitedError,
+    TlsVersion,
+    at_least,
+)
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.retry import Call, RetrySettings
+from locomo_assets.http.sse import SseDecoder
+from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
+
+
+class Lanes:
+    """As many clients as requests were ever under way at once; the last one used goes first."""
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
+        self._free: list[httpx.AsyncClient] = []
+        self._all: list[httpx.AsyncClient] = []
+
+    @contextmanager
+    def lane(self) -> Iterator[httpx.AsyncClient]:
+        """A client of one's own until the block ends; the response must be closed within it."""
+        if self._free:
+            client = self._free.pop()
+        else:
+            client = self._make()
+            self._all.append(client)
+        try:
+            yield client
+        finally:
+            self._free.append(client)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._all:
+            await client.aclose()
+
+
+SERVICE = "backboard"
+"""The service's name in the records of its calls, and its line in the limits."""
+
+T = TypeVar("T")
+
+# Less than the 5 s after which common servers close an idle connection: a request written to one
+# just closed would be ambiguous.
+_KEEP_ALIVE_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits in seconds for each phase, and for a whole exchange: `call_s`, `stream_s`.
+
+    `stream_read_s` is the longest silence of a stream: a model may think before its first word.
+    """
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    write_s: float = 30.0
+    pool_s: float = 30.0
+    call_s: float = 120.0
+    stream_read_s: float = 120.0
+    stream_s: float = 300.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """One attempt, as it went. Times in ms begin when our own limit let it go."""
+
+    in_flight: int
+    limit_s: float
+    sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    start: float = field(default_factory=perf_counter)
+    status: int | None = None
+    request_id: str | None = None
+    first_chunk_ms: float | None = None
+    latency_ms: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def elapsed_ms(self) -> float:
+        return (perf_counter() - self.start) * 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A run's answer and how it went."""
+
+    run: Run
+    asked_at: datetime
+    first_chunk_ms: float | None
+    latency_ms: float
+    in_flight: int
+
+
+class _KeyHeader(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["X-API-Key"] = self._key
+        yield request
+
+
+class Exchange:
+    """Sends calls over kept connections. An async context manager."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None,
+        limits: Limits,
+        timeouts: Timeouts,
+        retry: RetrySettings,
+        record: Record,
+        budget: Budget | None = None,
+        min_tls: TlsVersion = "1.3",
+        watch: Callable[[httpx.Response], None] | None = None,
+    ) -> None:
+        self.base_url = _checked_url(base_url)
+        self._key = _checked_key(api_key)
+        keep_out_of_logs(self._key)
+        self._limits = limits
+        self._timeouts = timeouts
+        self._retry = retry
+        self._record = record
+        self._budget = budget
+        self._watch = watch
+        phases = {
+            "connect": timeouts.connect_s,
+            "write": timeouts.write_s,
+            "pool": timeouts.pool_s,
+        }
+        self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
+        self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
+        # Made once, because it takes longer than a request.
+        trust = at_least(httpx.create_ssl_context(), min_tls) if transport is None else True
+
+        def make() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                auth=_KeyHeader(self._key),
+                transport=transport,
+                verify=trust,
+                limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
+                follow_redirects=False,
+            )
+
+        self._lanes = Lanes(make)
+        self._builder = make()
+
+    async def __aenter__(self) -> "Exchange":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._lanes.aclose()
+        await self._builder.aclose()
+
+    async def json(
+        self, call: Call, *, attempts: int | None = None
+    ) -> tuple[Any, Sent, httpx.Headers]:
+        """The answer's JSON (None for an empty body), how it went, and its headers."""
+
+        async def take(response: httpx.Response, sent: Sent) -> tuple[Any, Sent, httpx.Headers]:
+            body = await response.aread()
+            sent.latency_ms = sent.elapsed_ms()
+            log_body(SERVICE, call.endpoint, "received", body)
+            try:
+                return (response.json() if body else None), sent, response.headers
+            except (ValueError, RecursionError) as error:
+                raise failures.unreadable(call, self.base_url) from error
+
+        return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
+
+    async def run(self, call: Call) -> Answered:
+        """A streamed run's answer. Only a request that was surely not taken is repeated."""
+
+        async def take(response: httpx.Response, sent: Sent) -> Answered:
+            run = await self._read_run(call, response, sent)
+            log_body(SERVICE, call.endpoint, "received", run.text)
+            latency_ms = sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms()
+            sent.input_tokens, sent.output_tokens = run.input_tokens, run.output_tokens
+            return Answered(run, sent.sent_at, sent.first_chunk_ms, latency_ms, sent.in_flight)
+
+        return await self._retrying(call, take, self._timeouts.stream_s, self._stream_phases, None)
+
+    async def _read_run(self, call: Call, response: httpx.Response, sent: Sent) -> Run:
+        decoder, reader = SseDecoder(), RunReader(call.endpoint, self._clean)
+        chunks = response.aiter_bytes()
+        async for chunk in chunks:
+            for event in decoder.feed(chunk):
+                reader.take(event)
+            if reader.begun and sent.first_chunk_ms is None:
+                sent.first_chunk_ms = sent.elapsed_ms()
+            if reader.ended:
+                sent.latency_ms = sent.elapsed_ms()
+                # Read to the end so that the connection can be kept; the answer is already whole.
+                with suppress(*failures.LOST):
+                    async with asyncio.timeout(1.0):
+                        async for _ in chunks:
+                            pass
+                break
+        return reader.result()
+
+    async def _retrying(
+        self,
+        call: Call,
+        take: Callable[[httpx.Response, Sent], Awaitable[T]],
+        limit_s: float,
+        phases: httpx.Timeout,
+        attempts: int | None,
+    ) -> T:
+        request = self._builder.build_request(
+            call.method,
+            self.base_url + call.path,
+            params=call.params,
+            json=call.json,
+            data=call.form,
+            timeout=phases,
+        )
+        number = 0
+
+        async def attempt() -> T:
+            nonlocal number
+            number += 1
+            return await self._attempt(call, request, take, limit_s, number)
+
+        return await self._retry.policy(attempts)(attempt)
+
+    async def _attempt(
+        self,
+        call: Call,
+        request: httpx.Request,
+        take: Callable[[httpx.Response, Sent], Awaitable[T]],
+        limit_s: float,
+        number: int,
+    ) -> T:
+        async with (
+            self._limits.slot(SERVICE) as in_flight,
+            place_in(self._budget, ANSWER if call.asks_model else None) as told,
+        ):
+            sent = Sent(in_flight, limit_s)
+            error: str | None = None
+            log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
+            try:
+                with self._lanes.lane() as http:
+                    answer = await self._send(http, call, request, take, sent)
+                told(sent.input_tokens, sent.output_tokens)
+                self._limits.went_well(SERVICE, in_flight)
+                return answer
+            except BaseException as failure:
+                error = type(failure).__name__
+                if isinstance(failure, RateLimitedError):
+                    self._throttled(sent, failure.retry_after_s)
+                hide_in_chain(failure, self._key)
+                raise
+            finally:
+                self._record(_call_record(call, sent, error, number))
+
+    async def _send(
+        self,
+        http: httpx.AsyncClient,
+        call: Call,
+        request: httpx.Request,
+        take: Callable[[httpx.Response, Sent], Awaitable[T]],
+        sent: Sent,
+    ) -> T:
+        try:
+            async with asyncio.timeout(sent.limit_s):
+                response = await http.send(request, stream=True)
+                try:
+                    if self._watch is not None:
+                        self._watch(response)
+                    sent.status = response.status_code
+                    sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
+                    if not response.is_success:
+                        await response.aread()
+                        log_body(SERVICE, call.endpoint, "received", response.content)
+                        raise failures.refused(call, self.base_url, response, self._clean)
+                    return await take(response, sent)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise failures.overdue(call, self.base_url, sent.limit_s) from error
+        except failures.LOST as error:
+            raise failures.lost(call, self.base_url, error) from error
+
+    def _throttled(self, sent: Sent, retry_after_s: float | None) -> None:
+        longest_s = self._retry.longest_retry_after_s
+        pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
+        self._limits.throttled(SERVICE, sent.start, pause_s)
+
+    def _clean(self, text: str) -> str:
+        return hide(text, self._key)
+
+
+def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> CallRecord:
+    return CallRecord(
+        call_id=uuid4().hex,
+        service=SERVICE,
+        endpoint=call.endpoint,
+        status=sent.status,
+        error=error,
+        attempt=number,
+        latency_ms=sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms(),
+        in_flight=sent.in_flight,
+        input_tokens=sent.input_tokens,
+        output_tokens=sent.output_tokens,
+        cost_usd=None,
+        started_at=sent.sent_at,
+        request_id=sent.request_id,
+    )
+
+
+def _checked_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
+        raise PermanentError(
+            "the base URL cannot be read: set it to a full URL, like https://host/api"
+        ) from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise PermanentError("the base URL must begin with http:// or https:// and name a host")
+    if url.userinfo or url.query or url.fragment:
+        raise PermanentError(
+            f"the base URL of {url.host} holds more than scheme, host and path: take user, "
+            "password, query and fragment out of it"
+        )
+    return str(url).rstrip("/")
+
+
+def _checked_key(key: str) -> str:
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise KeyRefusedError(
+            "the Backboard key is empty or holds signs no header can carry: set BACKBOARD_API_KEY"
+        )
+    return key

@@ -1,1 +1,0 @@
-"""Copies of the history in another place: made while runs write, checked, restored."""

@@ -1,0 +1,94 @@
+"""`backup`, `verify`, `restore`: the history in another place. Free of cost.
+
+Here: options and the closing line. What a backup is stands in `backups.manifest`.
+"""
+
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locomo_assets.settings import read_settings
+
+if TYPE_CHECKING:
+    from locomo_assets.history.backup.snapshot import Manifest
+
+Which = Annotated[
+    str | None,
+    typer.Option("--backup", help="The one whose name begins so; default: the newest."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(backup)
+    app.command()(verify)
+    app.command()(restore)
+
+
+def _held(manifest: "Manifest") -> str:
+    return (
+        f"{manifest.attempts} attempts and {len(manifest.unfinished)} unfinished, "
+        f"{sum(manifest.rows.values())} rows, {len(manifest.files)} files, "
+        f"{manifest.size_bytes} bytes"
+    )
+
+
+def backup() -> None:
+    """Copy what is new in the history to LOCOMO_BACKUP, then remove old backups. Costs nothing.
+
+    Runs may be writing. Backups older than LOCOMO_BACKUP_KEEP_DAYS go, the newest two never.
+    """
+    from locomo_assets.history.backup.create import make_backup
+    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.store import HistoryStore
+
+    settings = read_settings()
+    place = open_backups(settings.backup)
+    report = make_backup(
+        HistoryStore.open(settings.history_url),
+        place,
+        keep_days=settings.backup_keep_days,
+        run_id=f"backup-{uuid.uuid4()}",
+    )
+    for note in report.notes:
+        print(f"note: {note}")
+    print(
+        f"backup {report.name} at {place.url}: {_held(report.manifest)}; {report.new_files} files "
+        f"({report.new_bytes} bytes) were new; {len(report.removed)} old backups removed, "
+        f"{report.kept} there; {report.duration_s:.1f} s"
+    )
+
+
+def verify(backup: Which = None) -> None:
+    """Read a backup back and compare every hash and count. Costs nothing; exit code 1 on damage."""
+    from locomo_assets.history.backup.restore import verify as look
+    from locomo_assets.history.backup.snapshot import open_backups
+
+    place = open_backups(read_settings().backup)
+    report = look(place, backup)
+    print(
+        f"backup {report.name} at {place.url} is whole: {_held(report.manifest)}; "
+        f"{report.duration_s:.1f} s"
+    )
+
+
+def restore(
+    to: Annotated[
+        str | None, typer.Option(help="URL of an empty place; default: LOCOMO_HISTORY.")
+    ] = None,
+    backup: Which = None,
+) -> None:
+    """Put a backup where there is nothing, once all of it was found whole. Costs nothing."""
+    from locomo_assets.history.backup.restore import restore as put_back
+    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.storage import open_storage
+
+    settings = read_settings()
+    place = open_backups(settings.backup)
+    target = open_storage(to or settings.history_url)
+    report = put_back(place, target, backup)
+    print(
+        f"backup {report.name} restored to {target.url}: {_held(report.manifest)}; "
+        f"{report.duration_s:.1f} s; now LOCOMO_HISTORY={target.url} locomo-assets history rebuild"
+    )

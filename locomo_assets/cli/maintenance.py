@@ -1,0 +1,114 @@
+"""`history …`: the lens made or brought up to date, and care of the files. Free of cost."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from locomo_assets.history import database
+from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.settings import read_settings
+
+history = typer.Typer(no_args_is_help=True, help="Refresh, check, compact and prune the history.")
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, do nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(history, name="history")
+
+
+def _store() -> HistoryStore:
+    return HistoryStore.open(read_settings().history_url)
+
+
+def _told(report: database.LensReport) -> None:
+    print(
+        f"{report.path}: {report.attempts} attempts ({report.attempts_added} new, "
+        f"{report.attempts_removed} gone), {report.rows_added} rows added, "
+        f"{'made from nothing' if report.rebuilt else 'brought up to date'} in "
+        f"{report.duration_s:.2f} s"
+    )
+
+
+@history.command()
+def refresh() -> None:
+    """Bring history.duckdb up to the committed attempts. Costs nothing."""
+    _told(database.publish(_store(), read_settings().lens_path))
+
+
+@history.command()
+def rebuild() -> None:
+    """Make history.duckdb from nothing; the result is the same. Costs nothing."""
+    _told(database.publish(_store(), read_settings().lens_path, from_nothing=True))
+
+
+@history.command()
+def check() -> None:
+    """Read every marker and part; compare counts and hashes. Exit code 1 on damage."""
+    from locomo_assets.history.maintenance import check as look
+
+    report = look(_store())
+    for problem in report.problems:
+        print(f"damaged: {problem}")
+    for attempt in report.unfinished:
+        print(f"unfinished: {attempt} (in progress, or left by a run that ended early)")
+    print(
+        f"{report.attempts} attempts, {report.parts} parts, {report.rows} rows, "
+        f"{report.size_bytes} bytes; {len(report.problems)} damaged, "
+        f"{len(report.unfinished)} unfinished, {report.superseded_parts} superseded parts"
+    )
+    if report.problems:
+        raise HistoryDamagedError(
+            f"history {read_settings().history_url}: {len(report.problems)} faults, listed above; "
+            "restore those files from a backup"
+        )
+
+
+@history.command("register")
+def register_partitions() -> None:
+    """Make the history's conversations and releases partitions of a new Dagster instance.
+
+    Of that in DAGSTER_HOME, else of the local one. Costs nothing: it launches nothing.
+    """
+    from locomo_assets.pipeline.launch import register_history
+
+    conversations, releases = register_history(_store(), read_settings().home)
+    print(f"{len(conversations)} conversations and {len(releases)} releases are partitions now")
+
+
+@history.command()
+def compact(
+    older_than_days: Annotated[
+        int, typer.Option(min=0, help="Only attempts committed longer ago.")
+    ] = 7,
+    dry_run: DryRun = False,
+) -> None:
+    """Merge the many small parts of old attempts into one a table."""
+    from locomo_assets.history.maintenance import compact as merge
+
+    report = merge(_store(), older_than=timedelta(days=older_than_days), dry_run=dry_run)
+    print(
+        f"{'would merge' if dry_run else 'merged'} {report.parts_merged} parts of "
+        f"{report.attempts} attempts into {report.parts_written}; parts of earlier merges "
+        f"{'to remove' if dry_run else 'removed'}: {report.parts_removed}"
+    )
+
+
+@history.command()
+def prune(
+    keep_days: Annotated[int, typer.Option(min=1, help="Remove what is older than that.")],
+    dry_run: DryRun = False,
+) -> None:
+    """Remove old attempts that nothing current rests on. What was paid for is gone then."""
+    from locomo_assets.history.maintenance import prune as cut
+
+    report = cut(_store(), read_settings().lens_path, keep_days=keep_days, dry_run=dry_run)
+    for attempt in (*report.attempts, *report.unfinished):
+        print(f"{'would remove' if dry_run else 'removed'} {attempt}")
+    print(
+        f"{len(report.attempts)} attempts, {len(report.unfinished)} unfinished, "
+        f"{report.parts} parts {'would go' if dry_run else 'went'}"
+    )

@@ -1,0 +1,1 @@
+"""Snapshots of a history: create, verify, restore."""

@@ -1,0 +1,288 @@
+"""What a backup is: its manifest, the files of one moment of a history, and its errors.
+
+BackupError
+├── BackupRefusedError    a place that must not be written: not empty, or of another history
+├── BackupDamagedError    a manifest or an object is missing, torn or changed
+└── BackupVersionError    made by a newer version of this program
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.database import LENS_NAME
+from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
+from locomo_assets.history.provenance import Marker, MarkerName, Part, attempt_of, settled
+from locomo_assets.history.schema import SCHEMA_VERSION
+from locomo_assets.history.storage import Storage, open_storage
+from locomo_assets.history.store import HistoryStore
+
+
+class BackupError(LocomoError):
+    """Something about a backup."""
+
+
+class BackupRefusedError(BackupError):
+    """The place holds something else, which stays as it is."""
+
+    exit_code = 2
+
+
+class BackupDamagedError(BackupError):
+    """What a manifest promises is not what lies there."""
+
+
+class BackupVersionError(BackupError):
+    """The backup was made by a newer version."""
+
+
+@contextmanager
+def told_of(what: str, setting: str) -> Iterator[None]:
+    """Tell the storage's errors, which speak of the history, as those of another place."""
+    try:
+        yield
+    except HistoryUnreachableError as exc:
+        text = str(exc).replace("history ", f"{what} ", 1).replace("LOCOMO_HISTORY", setting)
+        raise HistoryUnreachableError(text) from exc
+
+
+def open_backups(url: str | None) -> Storage:
+    """The place of backups; `BackupRefusedError` where none is set."""
+    if url is None:
+        raise BackupRefusedError(
+            "no place for backups is set; set LOCOMO_BACKUP to a URL, like file:///folder or "
+            "s3://bucket/folder"
+        )
+    with told_of("backup", "LOCOMO_BACKUP"):
+        return open_storage(url)
+
+
+FORMAT_VERSION = 1
+_FOLDER = "manifests"
+_SUFFIX = ".json.gz"
+_TIME = "%Y%m%dT%H%M%S%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the history, by its path there and its content."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One backup. `rows` are those of the committed attempts, by table.
+
+    `attempts` counts these; `unfinished` names the attempts without a marker whose saved parts
+    are kept, because they were paid for.
+    """
+
+    made_at: datetime
+    program: str
+    schema_version: int
+    history_id: str
+    attempts: int
+    unfinished: tuple[str, ...]
+    rows: Mapping[str, int]
+    files: tuple[File, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files."""
+        return sum(file.size_bytes for file in self.files)
+
+
+def object_path(sha256: str) -> str:
+    """Where a file of this content lies."""
+    return f"objects/{sha256[:2]}/{sha256}"
+
+
+def backup_names(storage: Storage) -> list[str]:
+    """All backups of a place, oldest first. `HistoryUnreachableError`."""
+    with told_of("backup", "LOCOMO_BACKUP"):
+        paths = storage.list(_FOLDER)
+    return [
+        path.removeprefix(f"{_FOLDER}/").removesuffix(_SUFFIX)
+        for path in paths
+        if path.endswith(_SUFFIX)
+    ]
+
+
+def manifest_path(name: str) -> str:
+    """The inverse of what `backup_names` does."""
+    return f"{_FOLDER}/{name}{_SUFFIX}"
+
+
+def made_at(name: str) -> datetime:
+    """When a backup was made, by its name; `BackupDamagedError` for a foreign one."""
+    try:
+        return datetime.strptime(name.partition("-")[0], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise BackupDamagedError(
+            f"backup {name}: not a backup's name; take that file away from {_FOLDER}/"
+        ) from None
+
+
+def write_manifest(storage: Storage, manifest: Manifest) -> str:
+    """Publish a backup, durably; its name."""
+    value = {"format_version": FORMAT_VERSION, **asdict(manifest)}
+    value["made_at"] = manifest.made_at.isoformat()
+    data = gzip.compress(json.dumps(value, ensure_ascii=False).encode(), mtime=0)
+    name = f"{manifest.made_at.strftime(_TIME)}-{hashlib.sha256(data).hexdigest()[:16]}"
+    storage.put(manifest_path(name), data)
+    return name
+
+
+def chosen_name(storage: Storage, wanted: str | None) -> str:
+    """The newest backup, or the one whose name begins with `wanted`; `BackupError` if none is."""
+    names = backup_names(storage)
+    if not names:
+        raise BackupError(
+            f"backup {storage.url}: holds no backup; make one with `locomo-assets backup`, or set "
+            "LOCOMO_BACKUP to where they are"
+        )
+    found = names if wanted is None else [name for name in names if name.startswith(wanted)]
+    if not found or (wanted is not None and len(found) > 1):
+        raise BackupError(
+            f"backup {storage.url}: {len(found)} backups are called {wanted}…; it has "
+            + ", ".join(names)
+        )
+    return found[-1]
+
+
+def read_manifest(storage: Storage, name: str) -> Manifest:
+    """A backup's manifest.
+
+    `BackupDamagedError` if it is torn or changed, `BackupVersionError` if it is too new.
+    """
+    where = f"backup {name} at {storage.url}"
+    try:
+        with told_of("backup", "LOCOMO_BACKUP"):
+            data = storage.get(manifest_path(name))
+        if hashlib.sha256(data).hexdigest()[:16] != name.rpartition("-")[2]:
+            raise BackupDamagedError(
+                f"{where}: its manifest was changed or cut off ({len(data)} bytes); take another "
+                "backup (--backup)"
+            )
+        value = json.loads(gzip.decompress(data))
+        version, schema = int(value["format_version"]), int(value["schema_version"])
+        if version > FORMAT_VERSION or schema > SCHEMA_VERSION:
+            raise BackupVersionError(
+                f"{where}: has format {version} with schema version {schema}, this program knows "
+                f"{FORMAT_VERSION} and {SCHEMA_VERSION}; upgrade locomo-assets"
+            )
+        return _manifest(value)
+    except HistoryDamagedError:
+        raise BackupDamagedError(
+            f"{where}: its manifest is missing; take another backup (--backup)"
+        ) from None
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as exc:
+        raise BackupDamagedError(
+            f"{where}: its manifest can't be read ({type(exc).__name__}); take another backup "
+            "(--backup)"
+        ) from exc
+
+
+def _manifest(value: Mapping[str, Any]) -> Manifest:
+    files = tuple(File(f["path"], f["size_bytes"], f["sha256"]) for f in value["files"])
+    if any(f.path.startswith("/") or ".." in f.path.split("/") for f in files):
+        raise ValueError("a path leads out of the history")
+    return Manifest(
+        made_at=datetime.fromisoformat(value["made_at"]),
+        program=value["program"],
+        schema_version=value["schema_version"],
+        history_id=value["history_id"],
+        attempts=value["attempts"],
+        unfinished=tuple(value["unfinished"]),
+        rows=dict(value["rows"]),
+        files=files,
+    )
+
+
+_ROUNDS = 5
+_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", LENS_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The files of one moment: markers, the parts they vouch for, others by path.
+
+    `unfinished` are saved already.
+    """
+
+    markers: Sequence[Marker]
+    unfinished: Sequence[File]
+    others: Sequence[str]
+
+    @property
+    def parts(self) -> list[Part]:
+        """Those that a marker vouches for, each once."""
+        return list({part.path: part for m in self.markers for part in m.parts}.values())
+
+
+def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]]) -> Cut:
+    """A moment that is over by the time this returns.
+
+    `save` is given the paths of unfinished parts, copies those that are still there, and returns
+    them. `HistoryDamagedError` for a marker that is torn, or gone by now: then take another.
+    """
+    seen = {marker.path: marker for marker in store.markers()}
+    unfinished = _saved(_unfinished(store, settled(seen.values())), save)
+    names = _marker_names(store)
+    new = store.read_markers([name for name in names if name.path not in seen])
+    seen |= {marker.path: marker for marker in new}
+    markers = [seen[name.path] for name in names]
+    done = settled(markers)
+    return Cut(
+        markers=markers,
+        unfinished=[file for file in unfinished if attempt_of(file.path) not in done],
+        others=[path for path in store.storage.list("") if not path.startswith(_NOT_KEPT)],
+    )
+
+
+def _saved(paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]) -> list[File]:
+    """The parts of attempts of which none was gone: the others are committed, or given up."""
+    files = save(paths)
+    gone = {attempt_of(path) for path in {*paths} - {file.path for file in files}}
+    return [file for file in files if attempt_of(file.path) not in gone]
+
+
+def _marker_names(store: HistoryStore) -> list[MarkerName]:
+    first = store.marker_names()
+    for _ in range(_ROUNDS):
+        second = store.marker_names()
+        newest = max((name.committed_at for name in first), default="")
+        if not any(name.committed_at > newest for name in second):
+            break
+        first = second
+    return [name for name in second if name.committed_at <= newest]
+
+
+def _unfinished(store: HistoryStore, done: Collection[str]) -> list[str]:
+    """Parts of attempts that are not done: those saved no later than the last one seen at first."""
+    last: dict[str, int] = {}
+    for path in _parts(store):
+        if (attempt := attempt_of(path)) not in done:
+            last[attempt] = max(_number(path), last.get(attempt, 0))
+    if not last:
+        return []
+    return [path for path in _parts(store) if _number(path) <= last.get(attempt_of(path), -1)]
+
+
+def _parts(store: HistoryStore) -> list[str]:
+    return [path for path in store.storage.list("tables") if path.endswith(".parquet")]
+
+
+def _number(path: str) -> int:
+    digits = path.rpartition("-")[2].removesuffix(".parquet")
+    return int(digits) if digits.isdigit() else 0

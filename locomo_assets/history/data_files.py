@@ -1,0 +1,182 @@
+"""Rows to Parquet bytes and back, strictly by the schema.
+
+Here: types checked, lineage filled in, encoding, decoding, hashes. Where the bytes lie is
+`storage`; which attempt they belong to is `store`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
+from locomo_assets.history.provenance import Lineage, Part, lineage_from_json, lineage_to_json
+from locomo_assets.history.schema import LINEAGE, TABLES
+
+_LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
+_LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
+
+
+class Footer(NamedTuple):
+    """What a part says of itself. `is_derived`: its rows follow from other parts."""
+
+    lineage: Lineage
+    rows: int
+    is_derived: bool
+
+
+def encode_rows(
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    attempt_id: str,
+    lineage: Lineage,
+    written_at: datetime,
+    is_derived: bool = False,
+) -> bytes:
+    """One zstd Parquet file of the rows, with the lineage columns and, in its footer, `Footer`.
+
+    A row names only the table's own columns; those left out are null. Where the lineage has no
+    release or conversation, a row may name it. `HistoryRowError` for an unknown column, a value
+    of another type (nothing is converted, but int to float), or a time without a zone.
+    """
+    schema = TABLES[table]
+    fixed = {
+        "attempt_id": attempt_id,
+        "run_id": lineage.run_id,
+        "asset": lineage.asset,
+        "release": lineage.release,
+        "conversation": lineage.conversation,
+        "code_version": lineage.code_version,
+        "dataset_sha256": lineage.dataset_sha256,
+        "system": lineage.system,
+        "written_at": written_at,
+    }
+    open_names = {n for n in ("release", "conversation") if fixed[n] is None}
+    own = {f.name for f in schema if f.name not in _LINEAGE_NAMES} | open_names
+    for row in rows:
+        if unknown := row.keys() - own:
+            raise HistoryRowError(
+                f"table {table}: a row has {', '.join(sorted(unknown))}, which is not its to say; "
+                "see the table's columns in history.schema"
+            )
+    arrays = []
+    for field in schema:
+        if field.name in own:
+            values = [row.get(field.name) for row in rows]
+        else:
+            values = [fixed[field.name]] * len(rows)
+        arrays.append(_array(table, field, values))
+    footer = {_LINEAGE_KEY: json.dumps(lineage_to_json(lineage), ensure_ascii=False).encode()}
+    whole = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
+    return encode_derived(whole) if is_derived else encode_table(whole)
+
+
+def encode_derived(table: pa.Table) -> bytes:
+    """`encode_table`, marked as derived."""
+    return encode_table(
+        table.replace_schema_metadata({**(table.schema.metadata or {}), _DERIVED_KEY: b"1"})
+    )
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """Parquet bytes of a table as it is, metadata included."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue().to_pybytes()
+
+
+def decode_part(
+    part: Part, data: bytes, columns: Collection[str] | None = None, *, as_written: bool = False
+) -> pa.Table:
+    """A part's rows, in today's schema: columns that came later are null.
+
+    `HistoryDamagedError` if the bytes are not those the marker vouches for. `as_written` keeps
+    the part's own schema and footer.
+    """
+    if part.sha256 is not None and hashlib.sha256(data).hexdigest() != part.sha256:
+        raise HistoryDamagedError(
+            f"{part.path} was changed after it was committed ({len(data)} bytes, "
+            f"{part.size_bytes} committed); restore it from a copy, or delete its attempt's "
+            "marker to give the attempt up"
+        )
+    try:
+        found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    except (pa.ArrowException, OSError) as exc:
+        raise HistoryDamagedError(
+            f"{part.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from a "
+            "copy, or delete its attempt's marker to give the attempt up"
+        ) from exc
+    if part.rows != found.num_rows:
+        raise HistoryDamagedError(
+            f"{part.path} has {found.num_rows} rows, its marker says {part.rows}; restore it "
+            "from a copy, or delete its attempt's marker to give the attempt up"
+        )
+    return found if as_written else _in_schema(TABLES[part.table], found, columns)
+
+
+def footer_of(path: str, data: bytes) -> Footer:
+    """What a part no marker vouches for says of itself; `HistoryDamagedError` if it can't."""
+    try:
+        metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
+        said = metadata.metadata or {}
+        lineage = lineage_from_json(json.loads(said[_LINEAGE_KEY]))
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as exc:
+        raise HistoryDamagedError(
+            f"{path} is no part of a history ({type(exc).__name__}); delete it"
+        ) from exc
+    return Footer(lineage, metadata.num_rows, _DERIVED_KEY in said)
+
+
+def _in_schema(schema: pa.Schema, found: pa.Table, columns: Collection[str] | None) -> pa.Table:
+    fields = [f for f in schema if columns is None or f.name in columns]
+    if [(f.name, f.type) for f in found.schema] == [(f.name, f.type) for f in fields]:
+        return found.replace_schema_metadata()
+    known = set(found.column_names)
+    return pa.Table.from_arrays(
+        [
+            found.column(f.name).cast(f.type)
+            if f.name in known
+            else pa.chunked_array([pa.nulls(found.num_rows, f.type)])
+            for f in fields
+        ],
+        schema=pa.schema(fields),
+    )
+
+
+def _array(table: str, field: "pa.Field[Any]", values: list[Any]) -> "pa.Array[Any]":
+    accepts = _accepted(field.type)
+    for value in values:
+        if value is not None and not accepts(value):
+            raise HistoryRowError(
+                f"table {table}: {field.name} is {field.type}, not {type(value).__name__} "
+                f"({value!r:.80})"
+            )
+    try:
+        array: pa.Array[Any] = pa.array(values, field.type)
+        return array
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError) as exc:
+        raise HistoryRowError(
+            f"table {table}: {field.name} can't be stored as {field.type}: {exc}"
+        ) from exc
+
+
+def _accepted(kind: pa.DataType) -> Callable[[Any], bool]:
+    """Whether a Python value is of an Arrow type; Arrow itself would quietly cut and convert."""
+    if pa.types.is_string(kind):
+        return lambda value: isinstance(value, str)
+    if pa.types.is_integer(kind):
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    if pa.types.is_floating(kind):
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    if pa.types.is_boolean(kind):
+        return lambda value: isinstance(value, bool)
+    if pa.types.is_timestamp(kind):
+        return lambda value: isinstance(value, datetime) and value.tzinfo is not None
+    return lambda value: (
+        isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    )

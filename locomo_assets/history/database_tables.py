@@ -1,0 +1,262 @@
+"""The tables and views of `history.duckdb`: created, filled, and derived from each other.
+
+The SQL lies in `sql/`. Text scores are a Python function that the SQL calls.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from locomo_assets.history.provenance import Marker, MarkerName
+from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.text_scores import VERSION as SCORING_VERSION
+from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
+
+if TYPE_CHECKING:
+    _Column = pa.Array[Any]
+else:  # generic in the stubs alone, and DuckDB looks at the annotations
+    _Column = pa.Array
+_SCORES = pa.struct(
+    [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
+)
+
+
+def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    """`text_scores(category, question, gold_answer, trap, answer)` → f1, exact_match, abstention.
+
+    For this connection; each of the three is null where `locomo.scoring` says None, and all where
+    there is no answer.
+    """
+    connection.create_function(
+        "text_scores",
+        _text_scores,
+        ["INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
+        "STRUCT(f1 DOUBLE, exact_match BOOLEAN, abstention VARCHAR)",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+
+
+def _text_scores(
+    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
+) -> _Column:
+    columns = (category, question, gold, trap, answer)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([_scores(*row) for row in rows], type=_SCORES)
+
+
+def _scores(
+    category: int, question: str, gold: str | None, trap: str | None, answer: str | None
+) -> tuple[float | None, bool | None, str | None]:
+    if answer is None:
+        return None, None, None
+    return (
+        token_f1(category, gold, answer),
+        exact_match(category, gold, answer),
+        abstention(category, question, trap, answer),
+    )
+
+
+# in the order of their dependence
+DERIVED = (
+    "current_questions",
+    "current_answers",
+    "current_judgements",
+    "answer_scores",
+    "accuracy_cells",
+    "latency_by_release",
+    "scores_by_release",
+    "call_counts",
+    "release_order",
+)
+_VIEW_FILES = (
+    "categories",
+    "accuracy",
+    "flips",
+    "flip_details",
+    "repeats",
+    "operations",
+    "lineage",
+    "imports",
+    "scores",
+    "reference_lines",
+    "canary_rates",
+    "gold_faults",
+    "samples",
+    "release_status",
+)
+_ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("attempt_id", pa.string()),
+    ("asset", pa.string()),
+    ("run_id", pa.string()),
+    ("release", pa.string()),
+    ("conversation", pa.string()),
+    ("code_version", pa.string()),
+    ("dataset_sha256", pa.string()),
+    ("system", pa.string()),
+    ("begun_at", pa.timestamp("us", tz="UTC")),
+    ("committed_at", pa.timestamp("us", tz="UTC")),
+    ("row_count", pa.int64()),
+    ("extra_json", pa.string()),
+    ("kind", pa.string()),
+)
+_ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
+
+
+def take_in(
+    store: HistoryStore,
+    connection: duckdb.DuckDBPyConnection,
+    added: Sequence[MarkerName],
+    gone: Sequence[str],
+) -> int:
+    """Add attempts, forget those that are gone; how many rows were added. In a transaction."""
+    rows, before = 0, _datasets(connection)
+    _start_touching(connection, gone)
+    for table in (*TABLES, "attempts", "call_counts") if gone else ():
+        connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM gone)")  # noqa: S608  # our own names
+    markers = store.read_markers(added)
+    _insert(connection, "attempts", _attempt_rows(markers))
+    for table in TABLES:
+        new = store.read(table, markers)
+        _insert(connection, table, new)
+        rows += new.num_rows
+    _derive(connection, before, [marker.attempt_id for marker in markers])
+    return rows
+
+
+def create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
+    """Make all tables, empty, and the views."""
+    _insert(connection, "attempts", _ATTEMPTS.empty_table(), create=True)
+    for table, schema in TABLES.items():
+        _insert(connection, table, schema.empty_table(), create=True)
+    connection.execute("CREATE TABLE touched_partitions (release VARCHAR, conversation VARCHAR)")
+    connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
+    connection.execute(
+        "CREATE TABLE lens_meta AS SELECT $1::INTEGER AS schema_version, "
+        "$2::VARCHAR AS history_id, $3::VARCHAR AS definitions_sha256",
+        [SCHEMA_VERSION, history_id, definitions_sha256()],
+    )
+    connection.execute(_sql("macros.sql"))
+    for table in DERIVED:
+        connection.execute(f"CREATE TABLE {table} AS FROM ({_sql(f'derived/{table}.sql')}) LIMIT 0")
+    for name in _VIEW_FILES:
+        connection.execute(_sql(f"views/{name}.sql"))
+    connection.execute(_sql("comments.sql"))
+
+
+def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
+    connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE gone AS SELECT unnest($1::VARCHAR[])", [list(gone)]
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE changed AS FROM attempts WHERE attempt_id IN (FROM gone)"
+    )
+    connection.execute(_sql("touched_by_imports.sql"))
+
+
+def _derive(
+    connection: duckdb.DuckDBPyConnection,
+    datasets_before: set[tuple[str, str]],
+    added: Sequence[str],
+) -> None:
+    """Work out anew the current rows of what was added, removed, or has another data set."""
+    connection.execute("INSERT INTO touched_attempts SELECT unnest($1::VARCHAR[])", [list(added)])
+    connection.execute(
+        "INSERT INTO changed FROM attempts SEMI JOIN touched_attempts USING (attempt_id)"
+    )
+    for sha256, conversation in datasets_before ^ _datasets(connection):
+        connection.execute(
+            "INSERT INTO touched_partitions SELECT DISTINCT release, conversation FROM answers "
+            "WHERE dataset_sha256 = $1 AND conversation = $2",
+            [sha256, conversation],
+        )
+    connection.execute(
+        "INSERT INTO touched_partitions "
+        "SELECT DISTINCT release, conversation FROM changed "
+        "WHERE asset IN ('ingested_memories', 'answers', 'judgements')"
+    )
+    connection.execute(_sql("touched_by_imports.sql"))
+    touched_questions = connection.execute(
+        "SELECT 1 FROM changed WHERE asset = 'locomo_dataset' LIMIT 1"
+    ).fetchone()
+    if touched_questions:
+        connection.execute("DELETE FROM current_questions")
+        connection.execute(f"INSERT INTO current_questions {_sql('derived/current_questions.sql')}")
+    for table in ("current_answers", "current_judgements", "answer_scores"):
+        connection.execute(
+            f"DELETE FROM {table} AS c USING touched_partitions AS t "  # noqa: S608  # our own names
+            "WHERE c.release = t.release AND c.conversation = t.conversation"
+        )
+        connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
+    for table in ("accuracy_cells", "latency_by_release", "scores_by_release"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE release IN (SELECT release FROM touched_partitions)"  # noqa: S608  # our own names
+        )
+        connection.execute(f"INSERT INTO {table} {_sql(f'derived/{table}.sql')}")
+    connection.execute(f"INSERT INTO call_counts {_sql('derived/call_counts.sql')}")
+    connection.execute("DELETE FROM release_order")
+    connection.execute(f"INSERT INTO release_order {_sql('derived/release_order.sql')}")
+
+
+def _datasets(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    found = connection.execute("SELECT DISTINCT dataset_sha256, conversation FROM questions")
+    return {(sha256, conversation) for sha256, conversation in found.fetchall()}
+
+
+def _attempt_rows(markers: Sequence[Marker]) -> pa.Table:
+    rows = [
+        {
+            "attempt_id": marker.attempt_id,
+            "asset": marker.lineage.asset,
+            "run_id": marker.lineage.run_id,
+            "release": marker.lineage.release,
+            "conversation": marker.lineage.conversation,
+            "code_version": marker.lineage.code_version,
+            "dataset_sha256": marker.lineage.dataset_sha256,
+            "system": marker.lineage.system,
+            "begun_at": marker.begun_at,
+            "committed_at": marker.committed_at,
+            "row_count": sum(part.rows for part in marker.parts),
+            "extra_json": json.dumps(dict(marker.extra), ensure_ascii=False, sort_keys=True),
+            "kind": None if marker.lineage.release is None else marker.extra.get("kind", "full"),
+        }
+        for marker in markers
+    ]
+    return pa.Table.from_pylist(rows, schema=_ATTEMPTS)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, create: bool = False
+) -> None:
+    # many small chunks arrive slowly
+    connection.register("arriving", rows.combine_chunks())
+    if create:
+        connection.execute(f"CREATE TABLE {table} AS FROM arriving")
+    elif rows.num_rows:
+        connection.execute(f"INSERT INTO {table} FROM arriving")
+    connection.unregister("arriving")
+
+
+@cache
+def definitions_sha256() -> str:
+    """Identifies tables and views: a lens made from others is rebuilt."""
+    parts = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
+    parts.append(f"scoring {SCORING_VERSION}")
+    names = ("macros", *(f"derived/{name}" for name in DERIVED))
+    for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
+        parts.append(_sql(f"{name}.sql"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@cache
+def _sql(name: str) -> str:
+    return files("locomo_assets.history").joinpath("sql", *name.split("/")).read_text("utf-8")

@@ -1,0 +1,198 @@
+"""An import's way into the history: one attempt, so that all of it counts or nothing.
+
+Here: whether it may be stored, whether it is stored already, and its rows. What the files say is
+`backboard_published` and `jsonl`.
+
+The rows are those of a measured release, so that every view works on them; that they belong to
+the asset `imported_results`, and which files they are from, tells them apart.
+"""
+
+from dataclasses import replace
+
+from locomo_assets import __version__
+from locomo_assets.history.provenance import Lineage, Marker
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.imports.results import ImportedAnswer, ImportedResults, ImportRefusedError
+from locomo_assets.locomo.model import Dataset
+from locomo_assets.runs.checkpoint import Row
+from locomo_assets.runs.context import fingerprint
+from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.releases import IMPORTED, check_label, release_row
+
+ASSET = "imported_results"
+_MEASURED = ("releases", "ingested_memories", "answers", "judgements")
+
+
+def save_import(
+    store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str, run_id: str
+) -> Marker | None:
+    """Commits the results as a release of their own, and the data set where it is new.
+
+    None where just these files are there already. A further import of other files under the same
+    release supersedes the one before it. Raises:
+        BadLabelError: the release, the system or the protocol can't be called so.
+        ImportRefusedError: the release was measured here, or has a question that the new files
+            lack, so that its number would be made of both.
+    """
+    check_label(release)
+    check_label(results.system, "system")
+    check_label(results.question_protocol, "question protocol")
+    if any(store.markers(asset=asset, release=release) for asset in _MEASURED):
+        raise ImportRefusedError(
+            f"release {release}: was measured here; import under another name with --release"
+        )
+    print_ = _fingerprint(results)
+    before = _before(store, dataset, results, release)
+    if before is not None:
+        if before.extra.get("fingerprint") == print_:
+            return None
+        _refuse_fewer(store, before, results)
+    _store_dataset(store, dataset, run_id)
+    attempt = store.begin(
+        Lineage(
+            asset=ASSET,
+            run_id=run_id,
+            release=release,
+            conversation=None,
+            code_version=__version__,
+            dataset_sha256=dataset.sha256,
+            system=results.system,
+            extra={
+                "fingerprint": print_,
+                "format": results.format,
+                "question_protocol": results.question_protocol,
+                "files": {file.file: file.sha256 for file in results.files},
+            },
+        )
+    )
+    attempt.append("releases", [release_row(IMPORTED)])
+    attempt.append("imported_files", _file_rows(results))
+    protocol = results.question_protocol
+    ids = [(f"{attempt.attempt_id}/{_place(answer)}", answer) for answer in results.answers]
+    attempt.append("answers", [_answer_row(i, answer, protocol) for i, answer in ids])
+    attempt.append("retrieved_memories", [r for i, a in ids for r in _retrieved_rows(i, a)])
+    attempt.append("judgements", [r for i, a in ids for r in _judgement_rows(i, a, protocol)])
+    return attempt.commit()
+
+
+def _fingerprint(results: ImportedResults) -> str:
+    """What was imported: the files' bytes, whatever they are called, and how they were read."""
+    return fingerprint(
+        {"format": results.format, "files": sorted(file.sha256 for file in results.files)}
+    )
+
+
+def _before(
+    store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str
+) -> Marker | None:
+    """The newest import of the same series."""
+    series = (dataset.sha256, results.system, results.question_protocol)
+    found = [
+        marker
+        for marker in store.markers(asset=ASSET, release=release)
+        if series
+        == (
+            marker.lineage.dataset_sha256,
+            marker.lineage.system,
+            marker.extra.get("question_protocol"),
+        )
+    ]
+    return found[-1] if found else None
+
+
+def _refuse_fewer(store: HistoryStore, before: Marker, results: ImportedResults) -> None:
+    rows = store.read("answers", [before], ("conversation", "question_index")).to_pylist()
+    stored = {f"{row['conversation']}/{row['question_index']}" for row in rows}
+    lacking = stored - {_place(answer) for answer in results.answers}
+    if lacking:
+        raise ImportRefusedError(
+            f"release {before.lineage.release}: an earlier import of it has {len(lacking)} "
+            f"questions that these files lack ({min(lacking)}); import under another name with "
+            "--release"
+        )
+
+
+def _store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> None:
+    """Writes what was never there: what is being measured stays the newest."""
+    missing = tuple(
+        one
+        for one in dataset.conversations
+        if dataset.sha256
+        not in {
+            marker.lineage.dataset_sha256
+            for marker in store.markers(asset="locomo_dataset", conversation=one.conversation)
+        }
+    )
+    store_dataset(store, replace(dataset, conversations=missing), run_id)
+
+
+def _place(answer: ImportedAnswer) -> str:
+    return f"{answer.conversation}/{answer.question.question_index}"
+
+
+def _file_rows(results: ImportedResults) -> list[Row]:
+    return [
+        {
+            "conversation": file.conversation,
+            "file": file.file,
+            "file_sha256": file.sha256,
+            "size_bytes": file.size_bytes,
+            "format": results.format.partition("/")[0],
+            "questions": file.questions,
+        }
+        for file in results.files
+    ]
+
+
+def _answer_row(answer_id: str, answer: ImportedAnswer, protocol: str) -> Row:
+    return {
+        "answer_id": answer_id,
+        "conversation": answer.conversation,
+        "question_index": answer.question.question_index,
+        "category": answer.question.category,
+        "question": answer.question.question,
+        "question_protocol": protocol,
+        "memory_mode": answer.memory_mode,
+        "llm_provider": answer.llm_provider,
+        "llm_model": answer.llm_model,
+        "outcome": "unanswered" if answer.answer is None else "answered",
+        "reason": answer.reason,
+        "answer": answer.answer,
+        "retrieved": None if answer.retrieved is None else len(answer.retrieved),
+        "input_tokens": answer.input_tokens,
+        "output_tokens": answer.output_tokens,
+        "latency_ms": answer.latency_ms,
+    }
+
+
+def _retrieved_rows(answer_id: str, answer: ImportedAnswer) -> list[Row]:
+    return [
+        {
+            "conversation": answer.conversation,
+            "answer_id": answer_id,
+            "question_index": answer.question.question_index,
+            "rank": rank,
+            "memory": memory,
+        }
+        for rank, memory in enumerate(answer.retrieved or (), start=1)
+    ]
+
+
+def _judgement_rows(answer_id: str, answer: ImportedAnswer, protocol: str) -> list[Row]:
+    return [
+        {
+            **one.judge,
+            "judgement_id": f"{answer_id}/{one.judge['judge']}",
+            "conversation": answer.conversation,
+            "answer_id": answer_id,
+            "question_index": answer.question.question_index,
+            "category": answer.question.category,
+            "question_protocol": protocol,
+            "votes": one.votes,
+            "agreement": one.agreement,
+            "verdict": one.verdict.value,
+            "reasoning": one.reasoning,
+            "reason": one.reason,
+        }
+        for one in answer.verdicts
+    ]

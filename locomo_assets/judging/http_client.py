@@ -1,0 +1,136 @@
+"""An HTTP client that reports each request it makes.
+
+Here: the `openai` package's client with one method widened, so that its own retries are seen one
+by one. What is asked, and what a failure means, is `llm`.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from locomo_assets.http.calls import CallRecord, Record, log_body
+from locomo_assets.http.errors import TlsVersion, at_least
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.retry import parse_retry_after
+
+# What the `openai` package itself waits at most when told to.
+_LONGEST_PAUSE_S = 60.0
+
+_IDS = (
+    (re.compile(r"^/models/.+$"), "/models/{model}"),
+    (re.compile(r"^/files/[^/]+"), "/files/{file}"),
+    (re.compile(r"^/batches/[^/]+"), "/batches/{batch}"),
+)
+
+
+class RecordingClient(httpx2.AsyncClient):
+    """Reports every attempt of the `openai` client to `record`, failed and repeated ones too, and
+    to `limits` whether it went well.
+
+    `watch` sees each response while its connection is open. `cost_usd` turns input and output
+    tokens into money; it may be set later.
+    """
+
+    cost_usd: Callable[[int, int], float | None]
+
+    def __init__(
+        self,
+        base_url: str,
+        record: Record,
+        limits: Limits,
+        timeout: httpx2.Timeout,
+        *,
+        watch: Callable[[httpx2.Response], None] | None = None,
+        min_tls: TlsVersion = "1.3",
+    ) -> None:
+        super().__init__(
+            timeout=timeout,
+            verify=at_least(httpx2.create_ssl_context(), min_tls),
+            # The judge bounds what is in flight; waiting in the pool would count as latency.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+        self._base_path = httpx2.URL(base_url).path.rstrip("/")
+        self._record = record
+        self._limits = limits
+        self._watch = watch
+        self._in_flight: Counter[str] = Counter()
+        self.cost_usd = lambda _input_tokens, _output_tokens: None
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        """As httpx2's, and then a `CallRecord`."""
+        path = request.url.path.removeprefix(self._base_path)
+        for found, template in _IDS:
+            path = found.sub(template, path)
+        endpoint = f"{request.method} {path}"
+        self._in_flight[endpoint] += 1
+        in_flight = self._in_flight[endpoint]
+        started_at, start = datetime.now(UTC), perf_counter()
+        log_body("judge", endpoint, "sent", _body(request))
+        response: httpx2.Response | None = None
+        error: str | None = None
+        try:
+            response = await super().send(request, **how)
+            if self._watch is not None:
+                self._watch(response)
+            if not how.get("stream"):
+                log_body("judge", endpoint, "received", response.content)
+            if response.is_success:
+                self._limits.went_well(endpoint, in_flight)
+            elif response.status_code == 429:
+                after_s = parse_retry_after(response.headers.get("retry-after"))
+                self._limits.throttled(endpoint, start, after_s and min(after_s, _LONGEST_PAUSE_S))
+            if response.is_error:
+                error = f"HTTP {response.status_code}"
+            return response
+        except asyncio.CancelledError:
+            error = "cancelled"
+            raise
+        except Exception as failure:
+            error = type(failure).__name__
+            raise
+        finally:
+            self._in_flight[endpoint] -= 1
+            tokens = (None, None) if response is None else _tokens(response)
+            known = tokens[0] is not None and tokens[1] is not None
+            self._record(
+                CallRecord(
+                    call_id=uuid4().hex,
+                    service="judge",
+                    endpoint=endpoint,
+                    status=None if response is None else response.status_code,
+                    error=error,
+                    attempt=int(request.headers.get("x-stainless-retry-count", "0")) + 1,
+                    latency_ms=(perf_counter() - start) * 1000.0,
+                    in_flight=in_flight,
+                    input_tokens=tokens[0],
+                    output_tokens=tokens[1],
+                    cost_usd=self.cost_usd(tokens[0] or 0, tokens[1] or 0) if known else None,
+                    started_at=started_at,
+                    request_id=None if response is None else response.headers.get("x-request-id"),
+                )
+            )
+
+
+def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
+    """Input and output tokens of a whole answer, None where it does not say."""
+    try:
+        usage = response.json()["usage"]
+        counted = (usage["prompt_tokens"], usage["completion_tokens"])
+    except (ValueError, LookupError, TypeError, RecursionError, httpx2.StreamError):
+        return None, None
+    return counted if all(type(count) is int for count in counted) else (None, None)
+
+
+def _body(request: httpx2.Request) -> bytes | None:
+    """What is sent; None for a file that is uploaded, which is read only while it is sent."""
+    try:
+        return request.content
+    except httpx2.RequestNotRead:
+        return None

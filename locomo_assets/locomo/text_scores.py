@@ -1,0 +1,169 @@
+"""Scores of an answer beside the judge's verdict: token F1, exact match, abstention.
+
+F1 and exact match follow the evaluation code of the LoCoMo paper. On 1,540 published answers both
+give a mean F1 of 17.6 %; 6 answers differ, by at most 0.06, where the stemmers differ.
+"""
+
+import re
+import string
+from collections import Counter
+from functools import lru_cache
+from typing import Literal
+
+import Stemmer
+
+from locomo_assets.locomo.model import ADVERSARIAL
+
+_PORTER = Stemmer.Stemmer("porter")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_LEFT_OUT = frozenset(("a", "an", "the", "and"))
+_LEFT_OUT_ANYWHERE = re.compile(r"\b(?:a|an|the|and)\b")
+
+
+def words(text: str) -> list[str]:
+    """In lower case, without ASCII punctuation, articles and `and`."""
+    plain = text.lower().translate(_NO_PUNCTUATION)
+    if plain.isascii():
+        return [word for word in plain.split() if word not in _LEFT_OUT]
+    # Beside a sign that is no letter and not left out, such as a dash.
+    return _LEFT_OUT_ANYWHERE.sub(" ", plain).split()
+
+
+def stems(text: str) -> list[str]:
+    """The words' stems, in order."""
+    return list(map(_stem, words(text)))
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str) -> str:
+    # As in NLTK, `as` is no plural of `a`.
+    return word if len(word) <= 2 else str(_PORTER.stemWord(word))
+
+
+Abstention = Literal["abstained", "trapped", "other"]
+
+_DECLINES = re.compile(
+    r"""(?: n't \b | \b(?: not | no | never | without | nothing) \b ) \s+
+    (?: (?: been | be | explicitly | specifically | directly | clearly | currently | yet | any | a
+        | an | the | have | has | specific | direct | explicit | exact | further | enough | more
+        | particular | detailed | such | in ) \s+ )*
+    (?: mention | specif | state | provid | contain | includ | detail | avail | known\b | know\b
+      | record | clear\b | inform | memor | indicat | evidence | disclos | reveal | given\b | name
+      | confirm | sure\b | answer )
+    | \b no \s+ (?: \w+ \s+ ){1,3} (?: is | are | was | were | has\ been ) \s+
+      (?: mentioned | specified | stated | provided | given | recorded | known )
+    | \b(?: unable\ to | cannot\ (?: determine | answer | find | say | know ) | can't\ (?: determine
+      | answer | find | say | tell ) | unknown | unclear | undisclosed | limited\ information
+      | (?: don't | doesn't | do\ not | does\ not )\ have )\b""",
+    re.VERBOSE,
+)
+_CLAUSE = re.compile(r"(?<=[.!?;:])\s+|\n+|,?\s+(?=(?:but|however|though|although)\b)", re.I)
+_GUESS = re.compile(
+    r"\b(?:likely|probably|perhaps|maybe|possibly|might|may be|could be|presumably|i think|"
+    r"i believe|i guess|my guess|it seems|apparently)\b"
+)
+_NAME = re.compile(r"\b[A-Z][a-z]+\b")
+_DENIAL = r"(?:(?:\w+\s+)?(?:not|never)\b|\w+n't\b)"
+_STOP_WORDS = """
+a an and are at be did do does for from had has have he her his how if in is it its of on or she
+that the their they this to was were what when where which who whom whose why will with would
+"""
+_SAYS_NOTHING = frozenset(_STOP_WORDS.split())
+_SHARE = 2 / 3
+
+
+def declines(text: str) -> bool:
+    """Whether a text in lower case with plain apostrophes says that it cannot say."""
+    return _DECLINES.search(text) is not None
+
+
+def classify_abstention(question: str, trap: str | None, answer: str) -> Abstention:
+    """What an answer to an adversarial question did.
+
+    `abstained`: it says that it cannot say, or denies the premise of the person asked about.
+    `trapped`: it gives the trap (at least two thirds of its telling words in one clause) and does
+    not decline, or declines and then ventures the trap as a guess. `other`: it claims something
+    else. An answer that gives the trap for the other speaker without a word of denial is trapped.
+    """
+    plain = answer.replace("’", "'")
+    clauses = [clause for clause in _CLAUSE.split(plain) if clause.strip()]
+    declined = declines(plain.lower()) or _denies_premise(question, plain)
+    given = [clause for clause in clauses if _gives(trap, question, clause)]
+    if declined:
+        guessed = any(_GUESS.search(c.lower()) and not declines(c.lower()) for c in given)
+        return "trapped" if guessed else "abstained"
+    return "trapped" if given else "other"
+
+
+def _denies_premise(question: str, answer: str) -> bool:
+    """`Nadia isn't …`, `… and not Nadia`, where the question asks about Nadia."""
+    asked = {name for name in _NAME.findall(question) if name.lower() not in _SAYS_NOTHING}
+    for name in asked:
+        if re.search(rf"\b{name}\s+{_DENIAL}|\b(?:not|never)\s+{name}\b", answer):
+            return True
+    return False
+
+
+def _gives(trap: str | None, question: str, clause: str) -> bool:
+    wanted = [stem for stem in dict.fromkeys(stems(trap or "")) if stem not in _SAYS_NOTHING]
+    asked = set(stems(question))
+    telling = [stem for stem in wanted if stem not in asked] or wanted
+    if not telling:
+        return False
+    found = set(stems(clause))
+    return sum(stem in found for stem in telling) >= _SHARE * len(telling)
+
+
+VERSION = 1
+"""Raised with every change of a score: what was scored under another version is scored anew."""
+
+MULTI_HOP, OPEN_DOMAIN = 1, 3
+_DECLINING = ("no information available", "not mentioned")
+
+
+def token_f1(category: int, gold: str | None, answer: str) -> float | None:
+    """F1 over stemmed words, from 0 to 1; None without a gold answer in categories 1–4.
+
+    Multi-hop: of each part of the gold answer, between commas, the best F1 of any part of the
+    answer, and their mean. Open-domain: only what stands before `;` in the gold answer.
+    Adversarial: 1 where the answer has one of the paper's two declining phrases, else 0.
+    """
+    if category == ADVERSARIAL:
+        return float(any(phrase in answer.lower() for phrase in _DECLINING))
+    if gold is None:
+        return None
+    if category == MULTI_HOP:
+        given = [_counted(part) for part in answer.split(",")]
+        wanted = [_counted_gold(part) for part in gold.split(",")]
+        return sum(max(_f1(one, part) for one in given) for part in wanted) / len(wanted)
+    return _f1(_counted(answer), _counted_gold(_compared(category, gold)))
+
+
+def exact_match(category: int, gold: str | None, answer: str) -> bool | None:
+    """Whether both are the same set of words, as the paper compares; None for category 5."""
+    if gold is None or category == ADVERSARIAL:
+        return None
+    return set(words(answer)) == set(words(_compared(category, gold)))
+
+
+def abstention(category: int, question: str, trap: str | None, answer: str) -> Abstention | None:
+    """What an answer of category 5 did (see `abstention.abstention`); None for the others."""
+    return classify_abstention(question, trap, answer) if category == ADVERSARIAL else None
+
+
+def _compared(category: int, gold: str) -> str:
+    return gold.partition(";")[0].strip() if category == OPEN_DOMAIN else gold
+
+
+def _counted(text: str) -> Counter[str]:
+    return Counter(stems(text))
+
+
+@lru_cache(maxsize=10_000)
+def _counted_gold(text: str) -> Counter[str]:
+    return _counted(text)
+
+
+def _f1(given: Counter[str], wanted: Counter[str]) -> float:
+    common = sum(min(count, given[stem]) for stem, count in wanted.items() if stem in given)
+    return 2 * common / (given.total() + wanted.total()) if common else 0.0

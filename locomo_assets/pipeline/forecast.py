@@ -1,0 +1,165 @@
+"""What a run will take by the settings, and beside it what it took, as metadata.
+
+Here: the settings' choices, handed to `measurement.forecast`; layout. What it took is told by the
+progress of this process.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import dagster as dg
+
+from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
+from locomo_assets.judging.canaries import packaged_canaries
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.prices import PriceTable
+from locomo_assets.runs import forecast
+from locomo_assets.runs.context import Bench, NothingToMeasureError, Order, Progress
+from locomo_assets.runs.runner import STAGES
+from locomo_assets.runs.stages import chosen_questions
+from locomo_assets.services import Workplace
+
+_HEAD = (
+    "| | calls | input tokens | output tokens | USD | minutes | per one |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+_NOTE = "\nThe forecast is of all that was asked for; what was stored already comes off."
+
+
+def forecast_items(
+    conversations: Sequence[Conversation], counts: Sequence[int], workplace: Workplace, system: str
+) -> list[forecast.Item]:
+    """Turns, questions (`counts` of each conversation) and verdicts where nothing is stored yet.
+
+    `LocomoError` where the prices or the history can't be read.
+    """
+    chosen = workplace.settings
+    prices = PriceTable.read(chosen.prices)
+    store = workplace.store()
+    turns = forecast.measured_turns(
+        store, system, IngestProtocol(memory_wait=chosen.memory_wait).label()
+    )
+    protocol = AskProtocol(name=chosen.question_protocol)
+    items = [
+        forecast.ingestion(
+            conversations if protocol.needs_ingestion else [],
+            turns if protocol.needs_ingestion else forecast.NOTHING_INGESTED,
+            free=system == "standin" or not protocol.needs_ingestion,
+        ),
+        forecast.questions(
+            counts,
+            # The stand-in answers as itself, whatever model is asked for.
+            forecast.measured_answers(
+                store,
+                system,
+                None if system == "standin" else chosen.llm_model,
+                protocol.label(),
+                forecast.assumed_answers(protocol.name, conversations, counts),
+            ),
+            prices,
+            chosen.llm_model,
+            free=system == "standin",
+            width=1 if chosen.question_protocol == "published" else chosen.max_requests_in_flight,
+        ),
+    ]
+    if chosen.openai_api_key is None:
+        lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
+        judged = forecast.verdicts(0, lexical, prices, "lexical", free=True, width=1)
+    else:
+        judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
+        asked = sum(counts) * chosen.judge_votes
+        batched = asked if chosen.judge_mode == "batch" else 0
+        judged = forecast.verdicts(
+            asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
+            forecast.measured_verdicts(store, str(judge), chosen.judge_model),
+            prices,
+            chosen.judge_model,
+            free=False,
+            width=chosen.max_verdicts_in_flight,
+            batched=batched,
+        )
+    return [*items, judged]
+
+
+def forecast_orders(
+    orders: Sequence[Order], assets: Sequence[str], workplace: Workplace, bench: Bench
+) -> "Forecast":
+    """The forecast of a run of these assets, over the conversations that the history has."""
+    conversations, counts = [], []
+    for order in orders:
+        try:
+            conversation, _ = bench.conversation(order.conversation)
+        except NothingToMeasureError:
+            continue
+        conversations.append(conversation)
+        counts.append(len(chosen_questions(conversation, order)))
+    items = forecast_items(conversations, counts, workplace, bench.system)
+    made = [item for asset, item in zip(STAGES, items, strict=True) if asset in assets]
+    return Forecast(made, workplace.progress)
+
+
+class Forecast:
+    """Made when a run begins; `beside_actual` is asked for when it ends."""
+
+    def __init__(self, items: Sequence[forecast.Item], progress: Progress) -> None:
+        self._items = items
+        self._progress = progress
+        self._before = progress.counts
+        self._began = time.monotonic()
+        self._whole = forecast.Item(
+            "forecast",
+            sum(one.calls for one in items),
+            sum(one.input_tokens for one in items),
+            sum(one.output_tokens for one in items),
+            sum(one.cost_usd or 0.0 for one in items),
+            sum(one.minutes for one in items),
+            "USD of what has a price",
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """The forecast alone: a table, and its sums as numbers."""
+        return {
+            "forecast": _table([*self._items, self._whole]),
+            **_numbers("forecast", self._whole),
+        }
+
+    def beside_actual(self) -> dict[str, Any]:
+        """The same with a last line for what it came to."""
+        now, before = self._progress.counts, self._before
+        actual = forecast.Item(
+            "actual",
+            now.requests - before.requests,
+            now.input_tokens - before.input_tokens,
+            now.output_tokens - before.output_tokens,
+            now.cost_usd - before.cost_usd,
+            (time.monotonic() - self._began) / 60.0,
+            "this run",
+        )
+        return {
+            "forecast": _table([*self._items, self._whole, actual]),
+            **_numbers("forecast", self._whole),
+            **_numbers("run", actual),
+        }
+
+
+def _table(items: Sequence[forecast.Item]) -> dg.MarkdownMetadataValue:
+    lines = [
+        f"| {one.kind} | {one.calls:,} | {round(one.input_tokens):,} "
+        f"| {round(one.output_tokens):,} "
+        f"| {'no price' if one.cost_usd is None else f'{one.cost_usd:.4f}'} "
+        f"| {one.minutes:.2f} | {one.source} |"
+        for one in items
+    ]
+    return dg.MetadataValue.md("\n".join([_HEAD, *lines, _NOTE]))
+
+
+def _numbers(prefix: str, item: forecast.Item) -> dict[str, float]:
+    return {
+        f"{prefix}_calls": item.calls,
+        f"{prefix}_tokens": round(item.input_tokens + item.output_tokens),
+        f"{prefix}_cost_usd": round(item.cost_usd or 0.0, 6),
+        f"{prefix}_minutes": round(item.minutes, 3),
+    }

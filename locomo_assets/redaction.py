@@ -1,0 +1,124 @@
+"""Keys out of whatever is told: servers repeat what they are sent, and logs repeat servers.
+
+Hides known keys in a text, an exception chain, an alert, and in every log line of this process.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+from urllib.parse import unquote
+
+_HIDDEN = "***"
+_keys: set[str] = set()
+
+
+def hide(text: str, key: str) -> str:
+    """The text without the key. To be called before a text is cut, or half a key would stay."""
+    return text.replace(key, _HIDDEN)
+
+
+def hide_everywhere(value: Any) -> Any:
+    """A copy of plain data without any key that logs are kept free of; other objects as text."""
+    if isinstance(value, str):
+        for key in _keys:
+            value = hide(value, key)
+        return value
+    if isinstance(value, Mapping):
+        return {hide_everywhere(str(name)): hide_everywhere(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [hide_everywhere(one) for one in value]
+    return value if isinstance(value, int | float | None) else hide_everywhere(str(value))
+
+
+def hide_in_chain(error: BaseException, key: str) -> None:
+    """Out of the texts of an error and of all that led to it: a traceback shows them too."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        link.args = tuple(hide(arg, key) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__ or link.__context__
+
+
+def keep_out_of_logs(key: str) -> None:
+    """From here on no log line of this process, of whatever library, holds the key."""
+    if not _keys:
+        _watch_logs()
+    _keys.add(key)
+
+
+def _watch_logs() -> None:
+    made = logging.getLogRecordFactory()
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = made(*args, **kwargs)
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # Arguments that do not fit their text: told by the handler, but not with a key.
+            text = f"{record.msg} {record.args}"
+        if any(key in text for key in _keys):
+            for key in _keys:
+                text = hide(text, key)
+            record.msg, record.args = text, None
+        return record
+
+    logging.setLogRecordFactory(make)
+
+
+def hide_all(text: str, keys: Iterable[str]) -> str:
+    """For what leaves the machine: without these keys, parts of them, or what looks like one.
+
+    A key that was cut before it came here is hidden too, where `_PART` characters of it are left.
+    """
+    for key in sorted(keys, key=len, reverse=True):
+        text = _hide_parts(hide(text, key), key)
+    for pattern, instead in _CREDENTIALS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def secrets_in_url(url: str) -> set[str]:
+    """What must not be told of a URL that holds tokens: itself, its password, its tokens."""
+    found = {url, *re.findall(r"://[^:/@\s]*:([^@/\s]+)@", url)}
+    for piece in re.split(r"[:/@?&=,;#\s]+", url):
+        if len(piece) >= _TOKEN or (len(piece) >= _PART and re.search(r"\d", piece)):
+            found |= set() if "." in piece else {piece}
+    return found | {unquote(one) for one in found}
+
+
+_PART = 8
+_TOKEN = 16
+_CREDENTIALS = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r"\b([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^\s/@]+@", rf"\1{_HIDDEN}@"),
+        (r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}", rf"\1 {_HIDDEN}"),
+        (
+            r"(?i)((?:api[_-]?key|token|secret|password|passwd|signature|credential)[\w-]{0,20}[\"']?"
+            r"\s*[=:]\s*[\"']?)(?!\d+\b)[^\s\"'&,;*]{4,}",
+            rf"\1{_HIDDEN}",
+        ),
+        (r"(?i)([?&](?:key|sig|code)=)[^\s\"'&]+", rf"\1{_HIDDEN}"),
+        (r"\b(?:sk|pk|rk|bbk|gh[pousr]|xox[abeoprs])[-_][\w-]{12,}", _HIDDEN),
+        (r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b", _HIDDEN),
+    )
+)
+
+
+def _hide_parts(text: str, key: str) -> str:
+    if len(key) <= _PART or re.match(r"[a-z+]+://", key):
+        return text
+    starts = range(len(key) - _PART + 1)
+    parts = {key[start : start + _PART] for start in starts}
+    covered = [False] * len(text)
+    for at in range(len(text) - _PART + 1):
+        if text[at : at + _PART] in parts:
+            covered[at : at + _PART] = [True] * _PART
+    pieces = zip(text, covered, strict=True)
+    return "".join(
+        _HIDDEN if is_hidden else "".join(character for character, _ in its)
+        for is_hidden, its in groupby(pieces, key=lambda one: one[1])
+    )

@@ -1,0 +1,182 @@
+"""The page's charts, as inline SVG that takes its colours from the page, or as PNG for the UI.
+
+Here: drawing with matplotlib. What is drawn is `content`'s.
+"""
+
+import base64
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from locomo_assets.analysis.accuracy import Accuracy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from locomo_assets.reporting.report_data import Reference
+
+# Stands for the page's own colours in the SVG: text, and fine lines.
+_TEXT, _LINE = "#010203", "#040506"
+# Okabe and Ito's: told apart by the colour-blind, on white and on black.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
+_DASHES = (":", "--", "-.", (0, (1, 4)))
+
+
+def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "Figure":
+    """Accuracy over releases with its 95 % interval (Wilson), and the reference lines."""
+
+    def draw(axes: "Axes") -> None:
+        _line(axes, rows, _COLOURS[0], None)
+        for number, one in enumerate(references):
+            axes.axhline(
+                one.accuracy_percent,
+                color=_COLOURS[(number + 1) % len(_COLOURS)],
+                linestyle=_DASHES[number % len(_DASHES)],
+                linewidth=1.2,
+                label=f"{one.name}: {one.accuracy_percent:.1f} %",
+            )
+        axes.set(ylim=(0, 100), ylabel="accuracy %")
+
+    return _figure(draw, legend=bool(references))
+
+
+def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
+    """Accuracy over releases, a line a category."""
+
+    def draw(axes: "Axes") -> None:
+        for number, (name, rows) in enumerate(trends.items()):
+            _line(axes, rows, _COLOURS[number % len(_COLOURS)], name, bars=False)
+        axes.set(ylim=(0, 100), ylabel="accuracy %")
+
+    return _figure(draw, legend=True)
+
+
+def latency(rows: Sequence[Accuracy]) -> "Figure":
+    """How long an answer takes over releases: the median and the 95th percentile."""
+
+    def draw(axes: "Axes") -> None:
+        names = [row.release for row in rows]
+        if all(row.latency_p50_ms is None for row in rows):
+            _nothing(axes, "no latency is known")
+            return
+        for colour, label, values in (
+            (_COLOURS[0], "median", [row.latency_p50_ms for row in rows]),
+            (_COLOURS[1], "95 % of answers within", [row.latency_p95_ms for row in rows]),
+        ):
+            points = [(n, v) for n, v in zip(names, values, strict=True) if v is not None]
+            axes.plot([n for n, _ in points], [v for _, v in points], marker="o", color=colour,
+                      label=label)  # fmt: skip
+        axes.set(ylabel="ms")
+        axes.set_ylim(bottom=0)
+
+    return _figure(draw, legend=True)
+
+
+def cost(rows: Sequence[Accuracy]) -> "Figure":
+    """What answers and verdicts cost, over releases; none where a price is unknown."""
+
+    def draw(axes: "Axes") -> None:
+        known = [(row.release, row.cost_usd) for row in rows if row.cost_usd is not None]
+        if not known:
+            _nothing(axes, "no cost is known")
+            return
+        axes.bar([n for n, _ in known], [v for _, v in known], color=_COLOURS[2], width=0.5)
+        axes.set(ylabel="USD")
+        axes.set_ylim(bottom=0)
+
+    return _figure(draw, legend=False)
+
+
+def _nothing(axes: "Axes", said: str) -> None:
+    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
+    axes.set(xticks=[], yticks=[])
+
+
+def svg(figure: "Figure", title: str) -> str:
+    """The figure as one `<svg>` element with a title, in the page's colours and at any width."""
+    import matplotlib as mpl
+
+    text = io.StringIO()
+    # Text as text, which can be read, searched and coloured.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "locomo"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    drawn = text.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = drawn.replace(_TEXT, "currentColor").replace(_LINE, "var(--line)")
+    prefix = re.sub(r"\W+", "-", title)
+    drawn = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{prefix}-", drawn)
+    drawn = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>',
+                   rf'<svg xmlns="http://www.w3.org/2000/svg" '
+                   rf'xmlns:xlink="http://www.w3.org/1999/xlink" role="img" \1>'
+                   rf"<title>{title}</title>", drawn, count=1)  # fmt: skip
+    return re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+
+
+def png(figure: "Figure", title: str) -> str:
+    """The figure as Markdown with an inline picture."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return f"![{title}](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
+
+
+def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(
+        {
+            "font.family": "sans-serif",
+            "font.size": 9,
+            "text.color": _TEXT,
+            "axes.labelcolor": _TEXT,
+            "xtick.color": _TEXT,
+            "ytick.color": _TEXT,
+            "axes.edgecolor": _LINE,
+            "grid.color": _LINE,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    ):
+        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        axes = FigureCanvasAgg(figure).figure.add_subplot()
+        draw(axes)
+        axes.grid(axis="y", linewidth=0.6)
+        axes.set_axisbelow(True)
+        ticks = len(axes.get_xticks())
+        axes.tick_params(axis="x", rotation=0 if ticks < 4 else 30, labelsize=8)
+        if legend and axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=1)
+    return figure
+
+
+def _line(
+    axes: "Axes",
+    rows: Sequence[Accuracy],
+    colour: str,
+    label: str | None,
+    *,
+    bars: bool = True,
+) -> None:
+    known = [row for row in rows if row.accuracy_percent is not None]
+    # A gap in the line, and a grey cross, where the number is not valid.
+    middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
+    names = [row.release for row in known]
+    doubtful = [row for row in known if not row.valid]
+    axes.plot(names, [math.nan] * len(names))
+    axes.plot(
+        [row.release for row in doubtful],
+        [row.accuracy_percent or 0.0 for row in doubtful],
+        "x",
+        color="grey",
+    )
+    if not bars:
+        axes.plot(names, middle, marker="o", color=colour, label=label)
+        return
+    below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
+    above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
+    axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
+                  label=label)  # fmt: skip

@@ -1,0 +1,122 @@
+"""Answering scrapes from memory, while the lens is looked at now and then.
+
+Here: the collector, the server, and the looking. The lens is read anew only where it has changed;
+no lock of the history is held. A history that can't be read is a metric (`benchmark_history_up 0`)
+and one line in the log.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client.registry import Collector
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history import database
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.reporting.exporter.metrics import Limits, families, read_numbers, up
+
+LOOK_EVERY_S = 5.0
+REFRESH_EVERY_S = 60.0
+_log = logging.getLogger(__name__)
+_Stamp = tuple[int, int, int]
+
+
+class ListenError(LocomoError):
+    """The address can't be listened on."""
+
+
+class HistoryCollector(Collector):
+    """The metrics of a lens as it was looked at last; `reads` counts how often it was read."""
+
+    def __init__(self, lens_path: Path, limits: Limits) -> None:
+        self._path = lens_path
+        self._limits = limits
+        self._stamp: _Stamp | None = None
+        self._metrics: tuple[Metric, ...] = (up(False),)
+        self._problem: str | None = None
+        self.reads = 0
+
+    def look(self) -> None:
+        """Reads the lens where it has changed, or could not be read the last time."""
+        try:
+            stamp = self._stamp_now()
+            if stamp is not None and stamp == self._stamp:
+                return
+            self.reads += 1
+            numbers = read_numbers(self._path, max_error_percent=self._limits.max_error_percent)
+            self._metrics = (up(True), *families(numbers, self._limits))
+            self._stamp, self._problem = stamp, None
+        except (LocomoError, duckdb.Error, OSError) as error:
+            self._metrics, self._stamp = (up(False),), None
+            problem = " ".join(str(error).split())
+            if problem != self._problem:
+                _log.error("%s", problem)
+            self._problem = problem
+
+    def describe(self) -> list[Metric]:
+        """Nothing beforehand: the names are known when the lens is read."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """What a scrape gets; reads nothing."""
+        yield from self._metrics
+
+    def _stamp_now(self) -> _Stamp | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@contextmanager
+def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
+    """Serves until the end of the block; gives the port (0 was any free one).
+
+    `ListenError` where somebody else listens there, or it is no address of this machine.
+    """
+    registry = CollectorRegistry()
+    registry.register(collector)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except (OSError, OverflowError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise ListenError(
+            f"exporter at {host}:{port}: {cause}; choose another --port or --host"
+        ) from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def refreshing(store: HistoryStore, lens_path: Path) -> Callable[[], None]:
+    """Brings a lens of one's own up to a history elsewhere.
+
+    A refresh that fails is one line in the log; the last good lens stays.
+    """
+
+    def refresh() -> None:
+        try:
+            database.refresh(store, lens_path)
+        except (LocomoError, OSError) as error:
+            _log.error("%s", " ".join(str(error).split()))
+
+    return refresh
+
+
+def watch(
+    collector: HistoryCollector, refresh: Callable[[], None] | None, stop: threading.Event
+) -> None:
+    """Looks again and again, after a refresh where there is one to make, until it is to stop."""
+    while not stop.wait(LOOK_EVERY_S if refresh is None else REFRESH_EVERY_S):
+        if refresh is not None:
+            refresh()
+        collector.look()

@@ -1,1 +1,0 @@
-"""The report as one HTML page without a network: its content, its charts, its template."""

@@ -1,0 +1,229 @@
+"""What the page says: a release's numbers, its trend, and its comparison with the one before.
+
+Here: reading and choosing. Numbers come from the room's other modules, the charts are `charts`',
+the layout is `page.html.j2`'s.
+
+The page follows one series (system, question protocol, judge, data set): the newest verdicts' of
+the release. Imported releases of other systems or judges are reference lines, never points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from locomo_assets import __version__
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_line
+from locomo_assets.analysis.comparison import Comparison, compare
+from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
+from locomo_assets.analysis.scores import (
+    Scores,
+    abstention_line,
+    read_scores,
+    reference_text,
+)
+from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
+from locomo_assets.history import database
+
+REFERENCE_PROTOCOLS = ("no-memory", "full-context")
+_ORDER = Path(__file__).with_name("release_order.sql")
+_PUBLISHED = Path(__file__).with_name("published.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A line that the trend is read against: its name says whose it is, and who judged."""
+
+    name: str
+    accuracy_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A category of what others published, or the whole of it, with both names and its judge."""
+
+    release: str
+    system: str
+    llm_model: str
+    judge: str
+    shown: str
+    vendor_shown: str
+    correct: int
+    scored: int
+    accuracy_percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything on the page.
+
+    `trend` and `category_trends` are the series' releases, oldest first. `comparison` is with
+    `previous`; where it can't be made, `not_compared` says why.
+    """
+
+    made_at: datetime
+    version: str
+    whole: Accuracy
+    categories: tuple[Accuracy, ...]
+    others: tuple[Accuracy, ...]
+    trend: tuple[Accuracy, ...]
+    category_trends: dict[str, tuple[Accuracy, ...]]
+    references: tuple[Reference, ...]
+    published: tuple[Published, ...]
+    gold_faults: tuple[GoldFaults, ...]
+    scores: tuple[Scores, ...]
+    said: tuple[str, ...]
+    previous: str | None
+    comparison: Comparison | None
+    not_compared: str | None
+
+
+def read_content(
+    lens_path: Path,
+    release: str | None = None,
+    *,
+    max_error_percent: float,
+    audit_sha256: str | None = None,
+) -> Content:
+    """The page of a release, or of the newest one measured.
+
+    What is not valid by `max_error_percent` is compared with nothing. Gold faults are those of
+    one audit, or of the newest in the history.
+
+    Raises:
+        UnknownReleaseError: the release has no verdicts, or none has.
+    """
+    everything = by_release(lens_path, None, max_error_percent=max_error_percent)
+    order, imported = _order(lens_path)
+    of_release = [row for row in everything if row.release == release]
+    measured = [row for row in everything if row.release not in imported] or everything
+    if not measured or (release is not None and not of_release):
+        raise UnknownReleaseError(
+            f"release {release or '(any)'}: no verdicts in the history; `locomo-assets releases` "
+            "lists those that have"
+        )
+    whole = of_release[0] if release is not None else max(
+        measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
+    )  # fmt: skip
+    trend = _in_order([row for row in everything if _series(row) == _series(whole)], order)
+    parts = [
+        row
+        for row in by_category(lens_path, None, max_error_percent=max_error_percent)
+        if _series(row) == _series(whole)
+    ]
+    previous = _previous(whole, trend, order)
+    comparison, not_compared = _compared(lens_path, whole, previous)
+    if not whole.valid:
+        comparison, not_compared = None, invalid_line(whole, max_error_percent)
+    scores = [
+        row
+        for row in read_scores(lens_path, whole.release)
+        if row.series
+        == (whole.release, whole.system, whole.question_protocol, whole.dataset_sha256)
+    ]
+    declined = [abstention_line(lens_path, row) for row in scores if row.category is None]
+    return Content(
+        made_at=datetime.now(UTC),
+        version=__version__,
+        whole=whole,
+        categories=tuple(row for row in parts if row.release == whole.release),
+        others=tuple(
+            row for row in everything if row.release == whole.release and row is not whole
+        ),
+        trend=trend,
+        category_trends={
+            name: _in_order([row for row in parts if row.category == name], order)
+            for name in sorted({row.category for row in parts})
+        },
+        references=_references(everything, whole, imported),
+        published=_published(lens_path, whole.dataset_sha256),
+        gold_faults=tuple(
+            row
+            for row in read_gold_faults(lens_path, whole.release, audit_sha256)
+            if row.is_of(whole)
+        ),
+        scores=tuple(scores),
+        said=tuple([line for line in declined if line] + reference_text(lens_path, whole.release)),
+        previous=previous,
+        comparison=comparison,
+        not_compared=not_compared,
+    )
+
+
+def previous_release(lens_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
+    """The newest valid release of the row's series before its own; None for the first."""
+    order, _ = _order(lens_path)
+    rows = by_release(lens_path, None, max_error_percent=max_error_percent)
+    same = [one for one in rows if _series(one) == _series(row)]
+    return _previous(row, _in_order(same, order), order)
+
+
+def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) -> str | None:
+    before = order[row.release]
+    earlier = [one.release for one in series if one.valid and order[one.release] < before]
+    return earlier[-1] if earlier else None
+
+
+def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
+    """Each release's position, and which were imported."""
+    with database.open_read_only(lens_path) as connection:
+        rows = connection.execute(_ORDER.read_text()).fetchall()
+    return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
+
+
+def _published(lens_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
+    with database.open_read_only(lens_path) as connection:
+        rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
+    return tuple(Published(*row) for row in rows)
+
+
+def _series(row: Accuracy) -> tuple[str, ...]:
+    return row.system, row.question_protocol, row.judge, row.dataset_sha256
+
+
+def _is_reference(row: Accuracy) -> bool:
+    return row.question_protocol in REFERENCE_PROTOCOLS
+
+
+def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy, ...]:
+    return tuple(sorted(rows, key=lambda row: order.get(row.release, 0)))
+
+
+def _compared(
+    lens_path: Path, whole: Accuracy, previous: str | None
+) -> tuple[Comparison | None, str | None]:
+    if previous is None:
+        return None, "it is the first release of its series: there is nothing to compare it with"
+    try:
+        found = compare(
+            lens_path,
+            previous,
+            whole.release,
+            judge=whole.judge,
+            question_protocol=whole.question_protocol,
+        )
+    except NotComparableError as error:
+        return None, str(error)
+    return found, None
+
+
+def _references(
+    everything: Sequence[Accuracy], whole: Accuracy, imported: set[str]
+) -> tuple[Reference, ...]:
+    """Floors and ceilings on the release's data set, and what others published."""
+    found = []
+    for row in everything:
+        if row.accuracy_percent is None or not row.valid:
+            continue
+        if row.dataset_sha256 != whole.dataset_sha256:
+            continue
+        same = (row.release, row.system, row.judge) == (whole.release, whole.system, whole.judge)
+        if _is_reference(row) and same and not _is_reference(whole):
+            found.append(Reference(row.question_protocol, row.accuracy_percent))
+        elif row.release in imported and _series(row) != _series(whole):
+            name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
+            found.append(Reference(name, row.accuracy_percent))
+    return tuple(found)

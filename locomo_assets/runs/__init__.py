@@ -1,0 +1,1 @@
+"""One conversation's way through the history: ingest, answer, judge, commit, resume."""

@@ -1,0 +1,324 @@
+"""The stage that asks a conversation's questions, or resumes asking them.
+
+A conversation that fails as a whole leaves its questions as unanswered: without them a release
+would look complete.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from locomo_assets.backboard.answers import AnswerResult, unanswered
+from locomo_assets.backboard.ask import alone, ask_all
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.messages import with_conversation
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.history.lease import leased
+from locomo_assets.history.provenance import UnfinishedAttempt
+from locomo_assets.http.errors import AmbiguousError, NotFoundError
+from locomo_assets.locomo.model import Conversation, Question
+from locomo_assets.runs.checkpoint import (
+    Row,
+    Saver,
+    answer_numbers,
+    finish,
+    left_behind,
+    resumable,
+    saving,
+)
+from locomo_assets.runs.context import Bench, Order, noted_calls
+from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
+from locomo_assets.runs.releases import refuse_other_release, worst
+from locomo_assets.runs.stages import (
+    Ground,
+    StageReport,
+    chosen_questions,
+    counted_answers,
+    ground_or_raise,
+    stored_answers,
+)
+
+_ASSET = "answers"
+_COLUMNS = ("question_index", "question_protocol", "system", "dataset_sha256")
+
+
+async def leave_unanswered(bench: Bench, order: Order, why: str) -> int:
+    """Commits the order's questions of which nothing is stored as unanswered; how many they are.
+
+    None are where another run is at them, or where the history can't be written.
+    """
+    with suppress(HistoryError, OSError):
+        conversation, sha256 = bench.conversation(order.conversation)
+        lineage = bench.lineage(_ASSET, order, sha256)
+        async with leased(bench.store.storage, lineage):
+            stored = _stored(bench, order, sha256)
+            missing = [
+                question
+                for question in chosen_questions(conversation, order)
+                if question.question_index not in stored
+            ]
+            if not missing:
+                return 0
+            attempt = bench.store.begin(lineage)
+            rows = [
+                {
+                    **unanswered(
+                        question, bench.ask_protocol, why, thread_id=None, asked_at=None, asks=0
+                    ).row(),
+                    "answer_id": f"{attempt.attempt_id}/{question.question_index}",
+                    "cost_usd": 0.0,
+                }
+                for question in missing
+            ]
+            attempt.append("answers", rows)
+            attempt.commit()
+            return len(missing)
+    return 0
+
+
+def _stored(bench: Bench, order: Order, sha256: str) -> set[int]:
+    """Questions asked before in the series, whatever came of them: that goes on to count."""
+    markers = bench.store.markers(
+        asset=_ASSET, release=order.release, conversation=order.conversation
+    )
+    series = (bench.ask_protocol.label(), bench.system, sha256)
+    return {
+        row["question_index"]
+        for row in bench.store.read("answers", markers, _COLUMNS).to_pylist()
+        if tuple(row[name] for name in _COLUMNS[1:]) == series
+    }
+
+
+_TABLES = ("retrieved_memories", "answers")
+"""In the order in which they are saved: an answer never before what it rests on."""
+
+
+async def answer_questions(
+    bench: Bench, order: Order, on_saved: Callable[[Sequence[Row]], None] | None = None
+) -> StageReport:
+    """Asks what has no stored answer yet, and commits the answers as one attempt.
+
+    `on_saved` is told answers that are saved while others are still asked for.
+    Answers that a killed run saved are gone on with; which of two answers counts is said at
+    `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
+    feed names another release than the order's.
+    """
+    conversation, sha256 = bench.conversation(order.conversation)
+    ground = ground_or_raise(bench, order, sha256)
+    wanted = chosen_questions(conversation, order)
+    print_ = ground.answers
+    lineage = bench.lineage(_ASSET, order, sha256)
+    bench.progress.add(questions_to_do=len(wanted))
+    if _without_answer(bench, order, print_, wanted):
+        async with leased(bench.store.storage, lineage):
+            # Whoever held the lease until now may have asked them.
+            missing = _without_answer(bench, order, print_, wanted)
+            if missing:
+                bench.progress.add(questions=len(wanted) - len(missing))
+                left = left_behind(bench.store, _ASSET, order, print_)
+                phase = _Phase(bench, order, conversation, ground, on_saved)
+                return await phase.run(missing, left, wanted=len(wanted))
+    bench.progress.add(questions=len(wanted))
+    return StageReport(
+        _ASSET, None, {"questions": len(wanted), "reused": len(wanted), "requests": 0}
+    )
+
+
+def _without_answer(
+    bench: Bench, order: Order, print_: str, wanted: Sequence[Question]
+) -> list[Question]:
+    stored = {} if order.force else stored_answers(bench, order, print_)
+    kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
+    return [question for question in wanted if question.question_index not in kept]
+
+
+@dataclass(frozen=True)
+class _Phase:
+    bench: Bench
+    order: Order
+    conversation: Conversation
+    ground: Ground
+    on_saved: Callable[[Sequence[Row]], None] | None
+
+    async def run(
+        self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
+    ) -> StageReport:
+        bench, protocol = self.bench, self.bench.ask_protocol
+        earlier = bench.store.read("answers", left).to_pylist()
+        # In the published protocol a question is put to its thread once, whatever came of it.
+        done = {
+            index
+            for index, row in counted_answers(earlier).items()
+            if row["outcome"] == "answered" or protocol.writes_memory
+        }
+        to_ask = [question for question in missing if question.question_index not in done]
+        bench.progress.add(questions=len(missing) - len(to_ask))
+        lineage = bench.lineage(_ASSET, self.order, self.ground.dataset_sha256)
+        checks = []
+        if to_ask:
+            checks.append(await bench.watch.check(self.order.release, _ASSET, "before"))
+            refuse_other_release(bench.store, lineage, checks[0])
+        attempt = bench.store.begin(resumable(lineage, self.order, self.ground.answers))
+        attempt.append(RELEASE_CHECKS, [check.row() for check in checks])
+        rows: list[Row] = []
+
+        async def keep(answer: AnswerResult) -> None:
+            answer_id = f"{attempt.attempt_id}/{answer.question_index}"
+            cost_usd = _cost(bench, answer)
+            row = {
+                **answer.row(),
+                "answer_id": answer_id,
+                "fingerprint": self.ground.answers,
+                "ingestion_id": self.ground.ingestion_id,
+                "cost_usd": cost_usd,
+                "kind": self.order.kind,
+                "sample_id": self.order.sample_id,
+            }
+            rows.append(row)
+            retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
+            saver.add("retrieved_memories", *retrieved)
+            saver.add("answers", row)
+            if protocol.writes_memory:
+                # Only one question can be read back from the thread by whoever goes on.
+                await saver.save()
+            bench.progress.add(questions=1, cost_usd=cost_usd or 0.0)
+
+        with noted_calls() as calls:
+            model = protocol.llm_model or ""
+            saver = Saver(
+                attempt,
+                _TABLES,
+                calls=calls,
+                prices=bench.prices,
+                model=model,
+                free=bench.is_free,
+                on_saved=self._tell,
+            )
+            async with saving(saver):
+                if to_ask and protocol.writes_memory:
+                    await self._ask_a_copy(to_ask, earlier, keep)
+                elif to_ask:
+                    in_full = protocol.name == "full-context"
+                    await ask_all(
+                        bench.client,
+                        await self._assistant(),
+                        to_ask,
+                        protocol,
+                        on_answer=keep,
+                        message=with_conversation(self.conversation) if in_full else alone,
+                    )
+        if to_ask:
+            checks.append(await bench.watch.check(self.order.release, _ASSET, "after"))
+            attempt.append(RELEASE_CHECKS, [checks[1].row()])
+        await finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
+        counting = list(counted_answers([*earlier, *rows]).values())
+        numbers = answer_numbers(counting, wanted, len(calls))
+        return StageReport(
+            _ASSET,
+            attempt.attempt_id,
+            {
+                **numbers,
+                "answers_of_killed_runs": len(missing) - len(to_ask),
+                "release_check": worst(*checks) if checks else None,
+            },
+        )
+
+    def _tell(self, table: str, rows: Sequence[Row]) -> None:
+        if self.on_saved is not None and table == _ASSET:
+            self.on_saved(rows)
+
+    async def _ask_a_copy(
+        self,
+        to_ask: Sequence[Question],
+        earlier: Sequence[Row],
+        keep: Callable[[AnswerResult], Awaitable[None]],
+    ) -> None:
+        """Questions that form memories go to a copy, so that the ingested assistant stays as is.
+
+        Goes on in the thread of the killed run that asked last, if it is still there.
+        """
+        client = self.bench.client
+        thread_id: str | None = None
+        if earlier:
+            thread_id = max(earlier, key=lambda row: row["asked_at"])["thread_id"]
+            try:
+                await client.get_thread(str(thread_id))
+            except NotFoundError:
+                thread_id = None
+        asked = {row["question_index"] for row in earlier if row["thread_id"] == thread_id}
+        copy_id = "" if thread_id else await self._copy()
+        await ask_all(
+            client,
+            copy_id,
+            to_ask,
+            self.bench.ask_protocol,
+            on_answer=keep,
+            thread_id=thread_id,
+            asked_before=[q for q in self.conversation.questions if q.question_index in asked],
+        )
+
+    async def _copy(self) -> str:
+        client, assistant_id = self.bench.client, await self._assistant()
+        order = self.order
+        name = (
+            f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} "
+            f"{order.conversation} {order.release} clone"
+        )
+
+        async def clone() -> str:
+            return (await client.clone_assistant(assistant_id, name)).assistant.assistant_id
+
+        return await _made_once(client, name, clone)
+
+    async def _assistant(self) -> str:
+        """The ingested one; or one that is told nothing, whose name follows from what is asked.
+
+        Memory is off for the latter, so that whoever finds it by its name may ask it.
+        """
+        if self.ground.ingestion is not None:
+            return str(self.ground.ingestion.extra["assistant_id"])
+        client, order, told = self.bench.client, self.order, self.bench.ingest_protocol
+        name = (
+            f"LoCoMo Test Assistant {self.ground.answers[:8]} {order.conversation} {order.release}"
+        )[:255]
+        found = await client.list_assistants(name=name)
+        if found:
+            return found[0].assistant_id
+
+        async def create() -> str:
+            made = await client.create_assistant(
+                name,
+                description=told.description,
+                llm_provider=told.llm_provider,
+                llm_model=told.llm_model,
+            )
+            return made.assistant_id
+
+        return await _made_once(client, name, create)
+
+
+async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awaitable[str]]) -> str:
+    """The id of the assistant that `make` makes; where its answer is lost, it is looked for."""
+    doubt: AmbiguousError | None = None
+    for ask in range(1, client.retry.asks + 1):
+        try:
+            return await make()
+        except AmbiguousError as error:
+            doubt = error
+            await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
+            found = await client.list_assistants(name=name)
+            if found:
+                return found[0].assistant_id
+    raise doubt or AssertionError("at least one attempt is made")
+
+
+def _cost(bench: Bench, answer: AnswerResult) -> float | None:
+    if bench.is_free:
+        return 0.0
+    if answer.output_tokens is None:
+        return None
+    return bench.prices.cost_usd(
+        answer.llm_model or "", answer.input_tokens or 0, answer.output_tokens
+    )

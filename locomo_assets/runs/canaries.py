@@ -1,0 +1,90 @@
+"""The canaries of a release: what its judge lets pass, judged along with its answers.
+
+Here: when they are judged, and how they are written. The canaries are `judging.canaries`.
+
+A model behind the same name may change, so each release has its own canaries judged (36 verdicts,
+votes times that), by each judge that gave it verdicts. They are asked for once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from locomo_assets.history.errors import LeaseTakenError
+from locomo_assets.history.lease import leased
+from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.http.concurrency import gather_limited
+from locomo_assets.judging.canaries import Canary, packaged_canaries
+from locomo_assets.runs.checkpoint import Saver, finish, saving
+from locomo_assets.runs.context import Bench, Order, fingerprint, noted_calls
+
+ASSET = "judge_canaries"
+_TABLE = "canary_verdicts"
+
+
+def canary_lineage(bench: Bench, release: str) -> Lineage:
+    """Canaries belong to a release, and to no conversation or data set."""
+    return replace(
+        bench.lineage(ASSET, Order(release, ""), ""), conversation=None, dataset_sha256=None
+    )
+
+
+async def judge_canaries(bench: Bench, release: str) -> bool:
+    """Has the release's canaries judged, unless they are or another run is at it: whether it did.
+
+    What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
+    """
+    judge = bench.judge.identity.digest()
+    print_ = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
+    lineage = replace(canary_lineage(bench, release), extra={"fingerprint": print_})
+    if _is_done(bench, release, print_):
+        return False
+    try:
+        async with leased(bench.store.storage, lineage):
+            if _is_done(bench, release, print_):
+                return False
+            left = [
+                attempt
+                for attempt in bench.store.unfinished(ASSET, release, None)
+                if attempt.lineage.extra.get("fingerprint") == print_
+            ]
+            await _judge(bench, lineage, left)
+    except LeaseTakenError:
+        return False
+    return True
+
+
+def _is_done(bench: Bench, release: str, print_: str) -> bool:
+    markers = bench.store.markers(asset=ASSET, release=release)
+    return any(marker.extra.get("fingerprint") == print_ for marker in markers)
+
+
+async def _judge(bench: Bench, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
+    canaries = packaged_canaries()
+    earlier = bench.store.read(_TABLE, left, ("canary_id",)).to_pylist()
+    judged = {row["canary_id"] for row in earlier}
+    attempt = bench.store.begin(lineage)
+    identity = bench.judge.identity
+
+    async def verdict(canary: Canary) -> None:
+        judgement = await bench.judge.judge(
+            canary.question, canary.gold_answer, canary.answer, canary.category
+        )
+        row = {
+            "canary_id": canary.canary_id,
+            "kind": canary.kind,
+            "canaries_sha256": canaries.sha256,
+            **identity.row(),
+            **judgement.row(),
+            "judged_at": datetime.now(UTC),
+        }
+        saver.add(_TABLE, row)
+        bench.progress.add(cost_usd=judgement.cost_usd or 0.0)
+
+    with noted_calls() as calls:
+        saver = Saver(attempt, [_TABLE], calls=calls, prices=bench.prices, model=identity.model)
+        async with saving(saver):
+            await gather_limited(
+                verdict, [c for c in canaries.canaries if c.canary_id not in judged]
+            )
+    await finish(attempt, bench.store, left, judge=identity.name, judge_digest=identity.digest())

@@ -1,0 +1,202 @@
+"""An attempt's rows, saved while they come, and found again by the run that resumes it.
+
+To be used under the partition's lease: only then nobody else is at work on what is unfinished.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.history.store import Attempt, HistoryStore
+from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.concurrency import aside, first_failure
+from locomo_assets.prices import PriceTable
+from locomo_assets.runs.context import Order
+
+Row = Mapping[str, Any]
+Numbers = dict[str, float | int | str | None]
+
+
+def answer_numbers(rows: Sequence[Row], wanted: int, requests: int) -> Numbers:
+    """The counts of an answers attempt; percentiles are of the answered questions."""
+    latencies = sorted(row["latency_ms"] for row in rows if row["latency_ms"] is not None)
+    tokens = sum((row["input_tokens"] or 0) + (row["output_tokens"] or 0) for row in rows)
+    return {
+        "questions": wanted,
+        "reused": wanted - len(rows),
+        "answered": sum(row["outcome"] == "answered" for row in rows),
+        "unanswered": sum(row["outcome"] != "answered" for row in rows),
+        "latency_p50_ms": _quantile(latencies, 0.5),
+        "latency_p95_ms": _quantile(latencies, 0.95),
+        "tokens": tokens,
+        "cost_usd": sum(row["cost_usd"] or 0.0 for row in rows),
+        "cost_unknown": sum(row["cost_usd"] is None for row in rows),
+        "requests": requests,
+    }
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
+
+
+def call_rows(
+    calls: Sequence[CallRecord], prices: PriceTable, model: str, *, free: bool
+) -> list[Row]:
+    """Rows of the `calls` table; a cost the client did not know is filled in from the prices.
+
+    `free`: the system takes nothing, whatever model it names.
+    """
+    rows: list[Row] = []
+    for call in calls:
+        row = asdict(call)
+        if call.cost_usd is None and call.output_tokens is not None:
+            priced = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
+            row["cost_usd"] = 0.0 if free else priced
+        rows.append(row)
+    return rows
+
+
+SAVED_EVERY_S = 2.0
+
+
+class Saver:
+    """Rows on their way into an attempt. Tables are saved in the order given, calls last.
+
+    `free`: the requests cost nothing, whatever `model` costs elsewhere. `on_saved` is told a table
+    and its rows, in the event loop, after each save but the last.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        tables: Sequence[str],
+        *,
+        calls: Sequence[CallRecord],
+        prices: PriceTable,
+        model: str,
+        free: bool = False,
+        on_saved: Callable[[str, Sequence[Row]], None] | None = None,
+    ) -> None:
+        self._attempt = attempt
+        self._on_saved = on_saved
+        self._waiting: dict[str, list[Row]] = {table: [] for table in tables}
+        self._calls = calls
+        self._calls_saved = 0
+        self._prices = prices
+        self._model = model
+        self._free = free
+        self._one_at_a_time = threading.Lock()
+
+    def add(self, table: str, *rows: Row) -> None:
+        """Saved within `SAVED_EVERY_S`, or with the next `save`."""
+        self._waiting[table] += rows
+
+    async def save(self) -> None:
+        """Returns when all that was added is saved."""
+        saved = await asyncio.to_thread(self.save_now)
+        if self._on_saved is not None:
+            for table, rows in saved.items():
+                self._on_saved(table, rows)
+
+    def save_now(self) -> dict[str, list[Row]]:
+        """`save` that blocks, for where nothing can be awaited any more; what it saved."""
+        saved: dict[str, list[Row]] = {}
+        with self._one_at_a_time:
+            for table, waiting in self._waiting.items():
+                rows = waiting[:]
+                self._attempt.append(table, rows)
+                del waiting[: len(rows)]
+                saved[table] = rows
+            calls = self._calls[self._calls_saved :]
+            self._attempt.append(
+                "calls", call_rows(calls, self._prices, self._model, free=self._free)
+            )
+            self._calls_saved += len(calls)
+        return saved
+
+    async def save_now_and_then(self) -> None:
+        """Never returns."""
+        while True:
+            await asyncio.sleep(SAVED_EVERY_S)
+            if any(self._waiting.values()):
+                await self.save()
+
+
+@asynccontextmanager
+async def saving(saver: Saver) -> AsyncIterator[None]:
+    """Saves while the block lasts, and what is left at its end, also if it is cancelled or fails.
+
+    A failure to save ends the block: nothing is paid for that can't be kept.
+    """
+    try:
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                ticking = group.create_task(saver.save_now_and_then())
+                yield
+                ticking.cancel()
+    except BaseException:
+        with suppress(HistoryError):
+            saver.save_now()
+        raise
+    await aside(saver.save_now)
+
+
+K = TypeVar("K", bound=Hashable)
+AnyRow = Mapping[str, Any]
+
+
+def resumable(lineage: Lineage, order: Order, fingerprint: str, **extra: Any) -> Lineage:
+    """The lineage under which `left_behind` finds an attempt again."""
+    own = {"fingerprint": fingerprint, "forced": order.force, **extra}
+    return replace(lineage, extra={**lineage.extra, **own})
+
+
+def left_behind(
+    store: HistoryStore, asset: str, order: Order, fingerprint: str
+) -> list[UnfinishedAttempt]:
+    """Unfinished attempts at just this work, oldest first.
+
+    A forced order pays for everything anew, so it goes on only with what a forced one began.
+    """
+    return [
+        attempt
+        for attempt in store.unfinished(asset, order.release, order.conversation)
+        if attempt.lineage.extra.get("fingerprint") == fingerprint
+        and (attempt.lineage.extra.get("forced") or not order.force)
+    ]
+
+
+async def finish(
+    attempt: Attempt, store: HistoryStore, left: Iterable[UnfinishedAttempt], **extra: Any
+) -> None:
+    """Commit the attempt with the rows of those it went on with."""
+
+    def commit() -> None:
+        for earlier in left:
+            attempt.take_over(store, earlier)
+        attempt.merge()
+        attempt.commit(**extra)
+
+    await aside(commit)
+
+
+def first_complete(
+    rows: Iterable[AnyRow], key: Callable[[AnyRow], K], is_complete: Callable[[AnyRow], bool]
+) -> dict[K, AnyRow]:
+    """Of the rows of one attempt that have the same key, the one that counts.
+
+    It is the first complete one, or where none is complete the first. Rows must come in the
+    order of their times. The others stay in the history as superseded; the views
+    `current_answers` and `current_judgements` go by the same rule.
+    """
+    counts: dict[K, AnyRow] = {}
+    for row in rows:
+        known = counts.get(key(row))
+        if known is None or (is_complete(row) and not is_complete(known)):
+            counts[key(row)] = row
+    return counts

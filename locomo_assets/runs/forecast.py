@@ -1,0 +1,242 @@
+"""What a measurement will take: calls, tokens, USD and minutes; and what was spent so far.
+
+One turn, answer or verdict takes what earlier runs of the same kind took, else an assumed amount.
+What is stored already is not paid for again and not counted.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
+from locomo_assets.backboard.messages import conversation_text
+from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.provenance import Marker, UnfinishedAttempt, path_label, settled
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.prices import PriceTable
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one of a kind takes on average; `source` says whether that is measured or assumed."""
+
+    seconds: float
+    input_tokens: float
+    output_tokens: float
+    source: str
+
+
+ASSUMED = "assumed"
+
+# Rough, for a first run alone: a turn waits for its memory, an answer carries the memories that
+# were retrieved, a verdict the judge's prompt.
+ASSUMED_TURN = Usage(2.0, 0.0, 0.0, ASSUMED)
+ASSUMED_ANSWER = Usage(8.0, 4000.0, 600.0, ASSUMED)
+ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
+ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
+NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
+_CHARACTERS_A_TOKEN = 4
+_NEWEST_ATTEMPTS = 50
+_TOKENS = ("input_tokens", "output_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line: `cost_usd` is None where the model has no price, or the service tells no tokens."""
+
+    kind: str
+    calls: int
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float | None
+    minutes: float
+    source: str
+
+
+def assumed_answer(question_protocol: str, conversation: Conversation) -> Usage:
+    """What a question to this conversation takes before any was measured."""
+    if question_protocol == "no-memory":
+        return ASSUMED_WITHOUT_MEMORY
+    if question_protocol == "full-context":
+        read = len(conversation_text(conversation)) / _CHARACTERS_A_TOKEN
+        return replace(
+            ASSUMED_WITHOUT_MEMORY,
+            input_tokens=read + ASSUMED_WITHOUT_MEMORY.input_tokens,
+            source="assumed, by the length of the text",
+        )
+    return ASSUMED_ANSWER
+
+
+def assumed_answers(
+    question_protocol: str, conversations: Sequence[Conversation], counts: Sequence[int]
+) -> Usage:
+    """The average of `assumed_answer` over so many questions of each conversation."""
+    each = [assumed_answer(question_protocol, one) for one in conversations]
+    asked = sum(counts)
+    if asked == 0:
+        return ASSUMED_ANSWER
+    read = sum(one.input_tokens * count for one, count in zip(each, counts, strict=True))
+    return replace(each[0], input_tokens=read / asked)
+
+
+def measured_answers(
+    store: HistoryStore, system: str, model: str | None, question_protocol: str, assumed: Usage
+) -> Usage:
+    """The average answered question of this system, protocol and model (None: any; a service may
+    answer with a version of it, `model-001`), else the assumed one.
+    """
+    markers = [m for m in _newest(store, "answers") if m.lineage.system == system]
+    columns = (
+        "outcome",
+        "question_protocol",
+        "llm_model",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+    )
+    rows = [
+        row
+        for row in store.read("answers", markers, columns).to_pylist()
+        if row["outcome"] == "answered"
+        and row["question_protocol"] == question_protocol
+        and (row["llm_model"] or "").startswith(model or "")
+    ]
+    return _average(rows, assumed, "answers")
+
+
+def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
+    """The average paid vote of this judge's system and model, else the assumed one."""
+    columns = ("judge_system", "judge_model", "votes", "latency_ms", *_TOKENS)
+    rows = [
+        {**row, **{name: row[name] and row[name] / (row["votes"] or 1) for name in _TOKENS}}
+        for row in store.read("judgements", _newest(store, "judgements"), columns).to_pylist()
+        if (row["judge_system"], row["judge_model"]) == (system, model)
+    ]
+    return _average(rows, ASSUMED_VERDICT, "verdicts")
+
+
+def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Usage:
+    """The average turn, its share of the waiting included, else the assumed one."""
+    markers = [m for m in _newest(store, "ingested_memories") if m.lineage.system == system]
+    columns = ("ingest_protocol", "turns_ingested", "duration_s")
+    rows = [
+        row
+        for row in store.read("ingestions", markers, columns).to_pylist()
+        if row["ingest_protocol"] == ingest_protocol and row["duration_s"] is not None
+    ]
+    turns = sum(row["turns_ingested"] or 0 for row in rows)
+    if turns == 0:
+        return ASSUMED_TURN
+    seconds = sum(row["duration_s"] for row in rows) / turns
+    return Usage(seconds, 0.0, 0.0, f"measured, {turns:,} turns")
+
+
+def _newest(store: HistoryStore, asset: str) -> list[Marker]:
+    """Enough to go by; a long history need not be read whole before each run."""
+    names = store.marker_names(f"attempts/asset={path_label(asset)}")
+    return store.read_markers(names[-_NEWEST_ATTEMPTS:])
+
+
+def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:
+    known = [row for row in rows if None not in (row["input_tokens"], row["output_tokens"])]
+    timed = [row for row in rows if row["latency_ms"] is not None]
+    if not known:
+        return assumed
+    # What batches gave tells its tokens, and no time.
+    seconds = (
+        sum(row["latency_ms"] or 0.0 for row in timed) / len(timed) / 1000.0 if timed else None
+    )
+    return Usage(
+        assumed.seconds if seconds is None else seconds,
+        sum(row["input_tokens"] or 0.0 for row in known) / len(known),
+        sum(row["output_tokens"] or 0.0 for row in known) / len(known),
+        f"measured, {len(known):,} {what}",
+    )
+
+
+def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool) -> Item:
+    """Conversations go side by side, their turns in order: the longest one sets the time.
+
+    Calls are an assistant, a thread a session and one look at it in the end, a message and one
+    look at its operation a turn.
+    """
+    turns = [len(one.turns) for one in conversations]
+    sessions = sum(len(one.sessions) for one in conversations)
+    calls = len(turns) + 2 * sessions + 2 * sum(turns)
+    minutes = max(turns, default=0) * turn.seconds / 60.0
+    return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
+
+
+def questions(
+    counts: Sequence[int], answer: Usage, prices: PriceTable, model: str, *, free: bool, width: int
+) -> Item:
+    """`counts`: questions of each conversation. `width` of all at once; 1 each in one thread."""
+    asked = sum(counts)
+    in_order = width == 1
+    rounds = max(counts, default=0) if in_order else asked / width
+    tokens = (asked * answer.input_tokens, asked * answer.output_tokens)
+    cost = 0.0 if free else prices.cost_usd(model, round(tokens[0]), round(tokens[1]))
+    calls = asked + (len(counts) if in_order else asked)
+    return Item("questions", calls, *tokens, cost, rounds * answer.seconds / 60.0, answer.source)
+
+
+def verdicts(
+    count: int,
+    verdict: Usage,
+    prices: PriceTable,
+    model: str,
+    *,
+    free: bool,
+    width: int,
+    batched: int = 0,
+) -> Item:
+    """One call a question, `width` at once; and `batched` more, whose time nobody knows."""
+
+    def cost_usd(number: int, *, batch: bool) -> float | None:
+        if free or number == 0:
+            return 0.0
+        read, written = number * verdict.input_tokens, number * verdict.output_tokens
+        return prices.cost_usd(model, round(read), round(written), batch=batch)
+
+    costs = (cost_usd(count, batch=False), cost_usd(batched, batch=True))
+    whole = count + batched
+    return Item(
+        "verdicts",
+        whole,
+        whole * verdict.input_tokens,
+        whole * verdict.output_tokens,
+        None if None in costs else sum(filter(None, costs)),
+        count / width * verdict.seconds / 60.0,
+        verdict.source + (f"; {batched:,} by batch, within 24 hours" if batched else ""),
+    )
+
+
+PAID_ASSETS = ("answers", "judgements")
+
+
+def spent_usd(store: HistoryStore, partitions: Iterable[tuple[str, str]]) -> float:
+    """USD of all requests for these (release, conversation); unknown costs count as nothing."""
+    return sum(
+        cost or 0.0
+        for release, conversation in partitions
+        for asset in PAID_ASSETS
+        for cost in _costs_usd(store, asset, release, conversation)
+    )
+
+
+# Others may be at work: the small parts of an attempt that commits before they are read are gone.
+@retry(retry=retry_if_exception_type(HistoryDamagedError), stop=stop_after_attempt(5), reraise=True)
+def _costs_usd(
+    store: HistoryStore, asset: str, release: str, conversation: str
+) -> list[float | None]:
+    # unfinished ones first: what commits in between is found twice, not never
+    unfinished = store.unfinished(asset, release, conversation)
+    markers = store.markers(asset=asset, release=release, conversation=conversation)
+    done = settled(markers)
+    attempts: list[Marker | UnfinishedAttempt] = [
+        *markers,
+        *(attempt for attempt in unfinished if attempt.attempt_id not in done),
+    ]
+    costs: list[float | None] = store.read("calls", attempts, ("cost_usd",))["cost_usd"].to_pylist()
+    return costs

@@ -1,0 +1,222 @@
+"""The data set and its audit in the history, and which gold answers the judge is given.
+
+The variant of the gold answers is part of a series' judge, so that verdicts of one variant are
+never taken for another's.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from locomo_assets import __version__
+from locomo_assets.history.provenance import Lineage, Marker
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging.judge import JudgeIdentity, on_corrected_gold
+from locomo_assets.locomo.audit import Audit, Fault, faults_in, read_audit
+from locomo_assets.locomo.model import AuditError, Dataset, Question
+from locomo_assets.locomo.rows import from_rows, to_rows
+from locomo_assets.runs.checkpoint import Row
+
+_DECLINED = "Not mentioned in the conversation"
+"""Right in category 5 is to decline: what the speaker never said can't be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """`audit_sha256` is None for the data set's own; `corrected` are its answers by question."""
+
+    audit_sha256: str | None = None
+    corrected: Mapping[int, str] = field(default_factory=dict, hash=False)
+
+    def answer(self, question: Question) -> str:
+        """What the judge is given for a question."""
+        corrected = self.corrected.get(question.question_index)
+        if corrected is not None:
+            return corrected
+        return question.gold_answer or (_DECLINED if question.category == 5 else "")
+
+    def judge(self, judge: JudgeIdentity) -> str:
+        """Who judged, as series are told apart by."""
+        if self.audit_sha256 is None:
+            return judge.name
+        return on_corrected_gold(judge.name, self.audit_sha256)
+
+    def row(self, judge: JudgeIdentity, question: Question) -> Row:
+        """The judge's columns of a verdict, and the variant's."""
+        return {
+            **judge.row(),
+            "judge": self.judge(judge),
+            "audit_sha256": self.audit_sha256,
+            "corrected_gold_answer": self.corrected.get(question.question_index),
+        }
+
+    def extra(self) -> dict[str, str]:
+        """What an attempt says of it; nothing for the data set's own, as ever."""
+        return {} if self.audit_sha256 is None else {"audit_sha256": self.audit_sha256}
+
+    def is_of(self, marker: Marker) -> bool:
+        """Whether an attempt's verdicts are of this variant."""
+        return marker.extra.get("audit_sha256") == self.audit_sha256
+
+
+ASSET = "gold_audit"
+_TABLES = ("conversations", "sessions", "turns", "questions")
+
+
+def keep_audit(
+    store: HistoryStore,
+    source: str,
+    expected_sha256: str | None,
+    dataset: Dataset | None = None,
+    run_id: str | None = None,
+) -> str:
+    """Stores the faults that an audit finds in a data set; returns the audit's SHA-256.
+
+    Without a data set: in each of the history's that it fits. It need fit only one of them, since
+    a history may hold several, but with each of its facts. What the history has under a given
+    hash is not fetched again. Raises AuditError: it can't be read, or fits none.
+    """
+    known = _known(store)
+    missing = _dataset_hashes(store) if dataset is None else [dataset.sha256]
+    if expected_sha256 is not None:
+        pinned = expected_sha256.strip().lower()
+        has = {sha256 for one, sha256 in known if one == pinned}
+        if has and (dataset is None or dataset.sha256 in has):
+            return pinned
+    audit = read_audit(source, expected_sha256)
+    run_id = run_id or f"audit-{uuid.uuid4()}"
+    fits = any(sha256 == audit.sha256 for sha256, _ in known)
+    doubts: list[AuditError] = []
+    for sha256 in missing:
+        if (audit.sha256, sha256) in known:
+            continue
+        found = dataset or _stored_dataset(store, sha256)
+        try:
+            _commit(store, audit, found, faults_in(audit, found), run_id)
+            fits = True
+        except AuditError as error:
+            doubts.append(error)
+    if doubts and (dataset is not None or not fits):
+        raise doubts[-1]
+    return audit.sha256
+
+
+def corrected_gold(
+    store: HistoryStore, audit_sha256: str | None, dataset_sha256: str, conversation: str
+) -> Gold:
+    """A conversation's gold answers with a stored audit's corrections; None: the data set's own.
+
+    Raises AuditError where that audit was not stored for the data set.
+    """
+    if audit_sha256 is None:
+        return Gold()
+    markers = [
+        marker
+        for marker in store.markers(asset=ASSET)
+        if marker.lineage.dataset_sha256 == dataset_sha256
+        and marker.extra.get("audit_sha256") == audit_sha256
+    ]
+    if not markers:
+        raise AuditError(
+            f"audit {audit_sha256[:12]} does not fit data set {dataset_sha256[:12]}, which is "
+            "judged; give the audit of just this data set (LOCOMO_AUDIT), or unset LOCOMO_GOLD"
+        )
+    rows = store.read("gold_faults", markers[-1:]).to_pylist()
+    return Gold(
+        audit_sha256,
+        {
+            row["question_index"]: row["correct_answer"]
+            for row in rows
+            if row["conversation"] == conversation and row["correct_answer"] is not None
+        },
+    )
+
+
+def _known(store: HistoryStore) -> set[tuple[str, str]]:
+    """Audit and data set of each stored pair."""
+    return {
+        (str(marker.extra.get("audit_sha256")), str(marker.lineage.dataset_sha256))
+        for marker in store.markers(asset=ASSET)
+    }
+
+
+def _dataset_hashes(store: HistoryStore) -> list[str]:
+    markers = store.markers(asset="locomo_dataset")
+    return list(dict.fromkeys(str(marker.lineage.dataset_sha256) for marker in markers))
+
+
+def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
+    """A data set as the history has it: its conversations in the order they were first stored in,
+    which is the file's.
+    """
+    markers = [
+        marker
+        for marker in store.markers(asset="locomo_dataset")
+        if marker.lineage.dataset_sha256 == sha256
+    ]
+    rows = {table: store.read(table, markers).to_pylist() for table in _TABLES}
+    first: dict[str, str] = {}
+    for row in sorted(rows["conversations"], key=lambda row: row["attempt_id"]):
+        first.setdefault(row["conversation"], row["attempt_id"])
+    once = {
+        table: [row for row in its if row["attempt_id"] == first.get(row["conversation"])]
+        for table, its in rows.items()
+    }
+    return Dataset(
+        sha256=sha256,
+        source=str(rows["conversations"][0]["source"]),
+        size_bytes=0,
+        conversations=tuple(from_rows(once, name) for name in first),
+    )
+
+
+def _commit(
+    store: HistoryStore, audit: Audit, dataset: Dataset, faults: tuple[Fault, ...], run_id: str
+) -> None:
+    attempt = store.begin(
+        Lineage(
+            asset=ASSET,
+            run_id=run_id,
+            release=None,
+            conversation=None,
+            code_version=__version__,
+            dataset_sha256=dataset.sha256,
+            system=None,
+            extra={"audit_sha256": audit.sha256},
+        )
+    )
+    head = {"audit_sha256": audit.sha256, "audit_source": audit.source}
+    attempt.append("gold_faults", [{**head, **asdict(fault)} for fault in faults])
+    attempt.commit()
+
+
+def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
+    """Commits each conversation whose newest stored version is of another file.
+
+    Returns how many were written; the rest were there already, from an equal file.
+    """
+    written = 0
+    for conversation in dataset.conversations:
+        name = conversation.conversation
+        known = store.markers(asset="locomo_dataset", conversation=name)
+        if known and known[-1].lineage.dataset_sha256 == dataset.sha256:
+            continue
+        attempt = store.begin(
+            Lineage(
+                asset="locomo_dataset",
+                run_id=run_id,
+                release=None,
+                conversation=name,
+                code_version=__version__,
+                dataset_sha256=dataset.sha256,
+                system=None,
+            )
+        )
+        for table, rows in to_rows(replace(dataset, conversations=(conversation,))).items():
+            # Which conversation they are of is said once, by the attempt.
+            attempt.append(
+                table, [{k: v for k, v in row.items() if k != "conversation"} for row in rows]
+            )
+        attempt.commit(source=dataset.source, size_bytes=dataset.size_bytes)
+        written += 1
+    return written

@@ -1,0 +1,263 @@
+"""The stage that feeds a conversation to a new assistant, or resumes feeding it.
+
+The journal of an ingestion is the rows of its uncommitted attempt. Who resumes keeps the
+ingestion's id, and with it the assistant's name, so that an assistant whose creation nobody noted
+is found by its name.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from locomo_assets.backboard.ingest import IngestProgress, ingest
+from locomo_assets.backboard.journal import EndedOperation, IngestedTurn, IngestState
+from locomo_assets.history.lease import leased
+from locomo_assets.history.provenance import UnfinishedAttempt
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.concurrency import aside
+from locomo_assets.http.errors import NotFoundError
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.runs.checkpoint import (
+    AnyRow,
+    Numbers,
+    Saver,
+    finish,
+    first_complete,
+    left_behind,
+    resumable,
+    saving,
+)
+from locomo_assets.runs.context import Bench, Order, noted_calls
+from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
+from locomo_assets.runs.releases import refuse_other_release, worst
+from locomo_assets.runs.stages import StageReport, current_ingestion, ingest_fingerprint
+
+TABLES = ("ingest_journal", "ingested_turns", "memory_operations")
+"""In the order in which they are to be saved: an operation never before its turn."""
+
+
+class StoredIngestJournal:
+    """Assistant and threads are saved at once, turns and operations within seconds.
+
+    What a kill leaves unsaved is found on the server again.
+    """
+
+    def __init__(
+        self, saver: Saver, *, ingestion_id: str, assistant_name: str, state: IngestState
+    ) -> None:
+        self._saver = saver
+        self._own = {"ingestion_id": ingestion_id}
+        self._assistant_name = assistant_name
+        self._assistant_id = state.assistant_id
+        self._state = state
+
+    async def load(self) -> IngestState:
+        await self._note("begun")
+        return self._state
+
+    async def assistant_created(self, assistant_id: str) -> None:
+        self._assistant_id = assistant_id
+        await self._note("assistant_created")
+
+    async def thread_created(self, session_index: int, thread_id: str) -> None:
+        await self._note("thread_created", session_index=session_index, thread_id=thread_id)
+
+    async def turn_confirmed(self, turn: IngestedTurn) -> None:
+        row = {**self._own, "assistant_id": self._assistant_id, **asdict(turn)}
+        self._saver.add("ingested_turns", row)
+
+    async def operation_ended(self, operation: EndedOperation) -> None:
+        self._saver.add("memory_operations", {**self._own, **asdict(operation)})
+
+    async def _note(self, event: str, **more: Any) -> None:
+        row = {
+            **self._own,
+            "event": event,
+            "assistant_name": self._assistant_name,
+            "assistant_id": self._assistant_id,
+            "noted_at": datetime.now(UTC),
+            **more,
+        }
+        self._saver.add("ingest_journal", row)
+        await self._saver.save()
+
+
+def state_of(store: HistoryStore, attempts: Sequence[UnfinishedAttempt]) -> IngestState:
+    """How far unfinished attempts at one ingestion came, together."""
+    events, turns, operations = (store.read(name, attempts).to_pylist() for name in TABLES)
+    threads = {
+        row["session_index"]: row["thread_id"]
+        for row in reversed(events)
+        if row["event"] == "thread_created"
+    }
+    return IngestState(
+        assistant_id=next((r["assistant_id"] for r in events if r["assistant_id"]), None),
+        threads=threads,
+        turns=tuple(
+            IngestedTurn(**_fields(IngestedTurn, row))
+            for _, row in sorted(_once(turns, "session_index", "turn_index").items())
+        ),
+        operations=tuple(
+            EndedOperation(**{**_fields(EndedOperation, row), "memory_ids": tuple(_ids(row))})
+            for row in _once(operations, "memory_operation_id").values()
+        ),
+    )
+
+
+def time_at_work(
+    store: HistoryStore, attempts: Sequence[UnfinishedAttempt]
+) -> tuple[datetime | None, float]:
+    """When the first attempt began, and the seconds that all worked, each to its last save."""
+    began: datetime | None = None
+    seconds = 0.0
+    for attempt in attempts:
+        rows = [row for name in TABLES for row in store.read(name, [attempt]).to_pylist()]
+        begun = [row["noted_at"] for row in rows if row.get("event") == "begun"]
+        if begun:
+            began = min(filter(None, (began, *begun)))
+            seconds += (max(row["written_at"] for row in rows) - min(begun)).total_seconds()
+    return began, seconds
+
+
+def _once(rows: Sequence[AnyRow], *key: str) -> dict[tuple[Any, ...], AnyRow]:
+    return first_complete(rows, lambda row: tuple(row[name] for name in key), lambda _: True)
+
+
+def _fields(kind: type, row: AnyRow) -> dict[str, Any]:
+    return {one.name: row[one.name] for one in fields(kind)}
+
+
+def _ids(row: AnyRow) -> Sequence[str]:
+    return row["memory_ids"] or ()
+
+
+_ASSET = "ingested_memories"
+
+
+async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
+    """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
+
+    What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
+    run is at it, `OtherReleaseError` if the feed names another release than the order's. Nothing
+    is done where the question protocol rests on no ingestion.
+    """
+    if not bench.ask_protocol.needs_ingestion:
+        why = f"memory is off in the question protocol {bench.ask_protocol.label()}"
+        return StageReport(_ASSET, None, {"turns": 0, "requests": 0}, skipped=why)
+    conversation, sha256 = bench.conversation(order.conversation)
+    bench.progress.add(turns_to_do=len(conversation.turns))
+    reused = _reused(bench, order, sha256, conversation)
+    if reused is not None:
+        return reused
+    async with leased(bench.store.storage, bench.lineage(_ASSET, order, sha256)):
+        # Whoever held the lease until now may have done it.
+        reused = _reused(bench, order, sha256, conversation)
+        return reused or await _ingest(bench, order, sha256, conversation)
+
+
+def _reused(
+    bench: Bench, order: Order, sha256: str, conversation: Conversation
+) -> StageReport | None:
+    known = None if order.force else current_ingestion(bench, order, sha256)
+    if known is None:
+        return None
+    bench.progress.add(turns=len(conversation.turns))
+    return StageReport(_ASSET, None, {**known.extra["numbers"], "requests": 0})
+
+
+async def _ingest(
+    bench: Bench, order: Order, sha256: str, conversation: Conversation
+) -> StageReport:
+    print_ = ingest_fingerprint(bench, order, sha256)
+    lineage = bench.lineage(_ASSET, order, sha256)
+    before = await bench.watch.check(order.release, _ASSET, "before")
+    refuse_other_release(bench.store, lineage, before)
+    ingestion_id, left, state = await _where_it_stopped(bench, order, print_)
+    name = f"LoCoMo Test Assistant {ingestion_id[:8]} {order.conversation} {order.release}"[:255]
+    attempt = bench.store.begin(resumable(lineage, order, print_, ingestion_id=ingestion_id))
+    attempt.append(RELEASE_CHECKS, [before.row()])
+    done = 0
+
+    def told(now: IngestProgress) -> None:
+        nonlocal done
+        bench.progress.add(turns=now.turns - done)
+        done = now.turns
+
+    protocol = bench.ingest_protocol
+    with noted_calls() as calls:
+        saver = Saver(
+            attempt,
+            TABLES,
+            calls=calls,
+            prices=bench.prices,
+            model=protocol.llm_model or "",
+            free=bench.is_free,
+        )
+        async with saving(saver):
+            result = await ingest(
+                bench.client,
+                conversation,
+                protocol,
+                assistant_name=name,
+                journal=StoredIngestJournal(
+                    saver, ingestion_id=ingestion_id, assistant_name=name, state=state
+                ),
+                progress=told,
+            )
+    after = await bench.watch.check(order.release, _ASSET, "after")
+    attempt.append(RELEASE_CHECKS, [after.row()])
+    began_at, earlier_s = time_at_work(bench.store, left)
+    numbers: Numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
+    head = {
+        **numbers,
+        "ingestion_id": ingestion_id,
+        "fingerprint": print_,
+        "assistant_id": result.assistant_id,
+        "base_url": bench.base_url,
+        "ingest_protocol": protocol.label(),
+        "llm_provider": protocol.llm_provider,
+        "llm_model": protocol.llm_model,
+        "started_at": began_at or result.started_at,
+        "ended_at": result.ended_at,
+    }
+
+    def sum_up() -> None:
+        attempt.append("ingestions", [head], is_derived=True)
+        memories = [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()]
+        attempt.append("memories", memories, is_derived=True)
+
+    await aside(sum_up)
+    numbers |= result.completeness()
+    numbers["release_check"] = worst(before, after)
+    await finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
+    return StageReport(
+        _ASSET,
+        attempt.attempt_id,
+        {
+            **numbers,
+            "turns_of_killed_runs": len(state.turns),
+            "turns_read_back": result.turns_read_back,
+            "requests": len(calls),
+        },
+    )
+
+
+async def _where_it_stopped(
+    bench: Bench, order: Order, print_: str
+) -> tuple[str, list[UnfinishedAttempt], IngestState]:
+    """The newest unfinished ingestion whose assistant is still there, or a new one."""
+    unfinished = left_behind(bench.store, _ASSET, order, print_)
+    by_id: dict[str, list[UnfinishedAttempt]] = {}
+    for attempt in unfinished:
+        by_id.setdefault(attempt.lineage.extra["ingestion_id"], []).append(attempt)
+    for ingestion_id, attempts in reversed(by_id.items()):
+        state = state_of(bench.store, attempts)
+        try:
+            if state.assistant_id is not None:
+                await bench.client.get_assistant(state.assistant_id)
+        except NotFoundError:
+            continue
+        return ingestion_id, attempts, state
+    return uuid.uuid4().hex, [], IngestState()

@@ -1,0 +1,246 @@
+"""What may be called a release, its row, and the guard that it is what was measured.
+
+The guard reads the feed before paid work and after it. `as_labelled`: the newest release is the
+label. `other_release`: it is another, nothing is spent. `release_changed`: it changed meanwhile.
+`exempt`: a label that claims no release. `unknown`: no feed, or it can't be read.
+"""
+
+import asyncio
+import re
+import time
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+
+from locomo_assets import __version__
+from locomo_assets.errors import LocomoError
+from locomo_assets.feeds.feed import FeedError, FeedRelease, Reading, ReleaseFeed
+from locomo_assets.history.provenance import Lineage
+from locomo_assets.history.store import HistoryStore
+
+IMPORTED = "imported"
+PERSON = "person"
+SCHEDULE = "schedule"
+
+FULL = "full"
+SAMPLE = "sample"
+
+ADHOC = "adhoc-"
+WEEKLY = "weekly-"
+DAILY = "daily-"
+
+_LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
+
+
+class BadLabelError(LocomoError):
+    """A release, or who or what was measured, can't be called so."""
+
+    exit_code = 2
+
+
+class ReleaseTakenError(LocomoError):
+    """The label belongs to results of another kind: measured elsewhere, or of a sample."""
+
+    exit_code = 2
+
+
+def check_label(label: str, kind: str = "release") -> None:
+    """Raises BadLabelError for a label that the UI or the command line could not take back."""
+    if not _LABEL.fullmatch(label):
+        raise BadLabelError(
+            f"{kind} {label!r:.120}: a label has 1 to 100 characters, without spaces and | , "
+            "* / \\ [ ]; name it like r1 or 2026-11-23"
+        )
+
+
+def refuse_imported(store: HistoryStore, release: str) -> None:
+    """Raises ReleaseTakenError where the release's results were imported.
+
+    What was measured here and what was claimed elsewhere never stand under one name.
+    """
+    if store.markers(asset="imported_results", release=release):
+        raise ReleaseTakenError(
+            f"release {release}: its results were imported and can't be added to; choose another "
+            "label"
+        )
+
+
+def claims_no_release(label: str) -> bool:
+    """Whether a label is of a person's or a schedule's own making, and names no release."""
+    return label.startswith((ADHOC, WEEKLY, DAILY))
+
+
+def release_row(
+    source: str, *, kind: str = FULL, found: FeedRelease | None = None, missed: bool = False
+) -> dict[str, object]:
+    """A row of the history's `releases`, registered now."""
+    return {
+        "source": source,
+        "published_at": None if found is None else found.published_at,
+        "registered_at": datetime.now(UTC),
+        "url": None if found is None else found.url,
+        "kind": kind,
+        "missed": missed,
+    }
+
+
+def register_release(store: HistoryStore, release: str, run_id: str, *, kind: str = FULL) -> bool:
+    """Commits the release's row if it has none yet; whether it did.
+
+    Raises ReleaseTakenError where the release's results were imported, or are of another kind.
+    """
+    markers = store.markers(asset="releases", release=release)
+    if markers:
+        taken = markers[-1].extra.get("kind", FULL)
+        if taken != kind:
+            raise ReleaseTakenError(
+                f"release {release}: its results are of the kind {taken}, not {kind}, and the two "
+                "are never mixed; choose another label"
+            )
+        return False
+    refuse_imported(store, release)
+    source = SCHEDULE if release.startswith((WEEKLY, DAILY)) else PERSON
+    _commit(store, release, run_id, release_row(source, kind=kind))
+    return True
+
+
+def register_found(
+    store: HistoryStore, found: FeedRelease, *, source: str, run_id: str, missed: bool
+) -> bool:
+    """Commits what a feed told of a release, unless that was said last; whether it did.
+
+    Raises ReleaseTakenError where results were imported under its label.
+    """
+    refuse_imported(store, found.label)
+    said = {"source": source, "missed": missed, "kind": FULL}
+    markers = store.markers(asset="releases", release=found.label)
+    if markers and {name: markers[-1].extra.get(name) for name in said} == said:
+        return False
+    row = release_row(source, found=found, missed=missed)
+    _commit(store, found.label, run_id, row)
+    return True
+
+
+def _commit(store: HistoryStore, release: str, run_id: str, row: dict[str, object]) -> None:
+    attempt = store.begin(
+        Lineage(
+            asset="releases",
+            run_id=run_id,
+            release=release,
+            conversation=None,
+            code_version=__version__,
+            dataset_sha256=None,
+            system=None,
+            extra={name: row[name] for name in ("source", "missed", "kind")},
+        )
+    )
+    attempt.append("releases", [row])
+    attempt.commit()
+
+
+TABLE = "release_checks"
+
+
+class OtherReleaseError(LocomoError):
+    """What would be measured is not the release that it would be called by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The feed's newest release, or None and why it is not known."""
+
+    release: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCheck:
+    """A row of `release_checks`."""
+
+    stage: str
+    moment: str
+    verdict: str
+    feed: str | None
+    feed_release: str | None
+    reason: str | None
+    checked_at: datetime
+
+    def row(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def verdict_on(
+    release: str, moment: str, heard: Heard, *, override: bool
+) -> tuple[str, str | None]:
+    """The verdict at a moment (`before`, `after`), and its reason where it needs one."""
+    if override:
+        return "exempt", "LOCOMO_ALLOW_OTHER_RELEASE is set"
+    if claims_no_release(release):
+        return "exempt", "a label of one's own names no release"
+    if heard.release is None:
+        return "unknown", heard.reason
+    if heard.release == release:
+        return "as_labelled", None
+    if moment == "before":
+        return "other_release", f"the feed's newest release is {heard.release}"
+    return "release_changed", f"the feed's newest release became {heard.release} meanwhile"
+
+
+@dataclass
+class ReleaseWatch:
+    """Asks the feed, for all conversations of a run; `override` lets every label pass."""
+
+    feed: ReleaseFeed | None = None
+    override: bool = False
+    _known: Reading | None = field(default=None, init=False)
+    _heard: Heard = field(default=Heard(None), init=False)
+    _began: float = field(default=-1.0, init=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def check(self, release: str, stage: str, moment: str) -> ReleaseCheck:
+        """The verdict now."""
+        heard = await self._hear()
+        verdict, reason = verdict_on(release, moment, heard, override=self.override)
+        name = None if self.feed is None else self.feed.name
+        now = datetime.now(UTC)
+        return ReleaseCheck(stage, moment, verdict, name, heard.release, reason, now)
+
+    async def _hear(self) -> Heard:
+        """A reading that began after this was called; those who wait for their turn share it."""
+        if self.feed is None:
+            return Heard(None, "no release feed is configured (LOCOMO_RELEASE_FEED)")
+        called = time.monotonic()
+        async with self._turn:
+            if self._began <= called:
+                self._began = time.monotonic()
+                self._heard = await asyncio.to_thread(self._read, self.feed)
+            return self._heard
+
+    def _read(self, feed: ReleaseFeed) -> Heard:
+        try:
+            reading = feed.read(self._known)
+        except FeedError as error:
+            return Heard(None, str(error))
+        if reading.releases is not None:
+            self._known = reading
+        newest = self._known.releases[-1] if self._known and self._known.releases else None
+        return Heard(None, "the feed tells nothing") if newest is None else Heard(newest.label)
+
+
+def refuse_other_release(store: HistoryStore, lineage: Lineage, check: ReleaseCheck) -> None:
+    """Where another release is current: notes that in the history and raises OtherReleaseError."""
+    if check.verdict != "other_release":
+        return
+    attempt = store.begin(replace(lineage, asset=TABLE))
+    attempt.append(TABLE, [check.row()])
+    attempt.commit()
+    raise OtherReleaseError(
+        f"release {lineage.release} is not what would be measured: {check.reason} ({check.feed}); "
+        "measure that one, choose a label adhoc-…, or set LOCOMO_ALLOW_OTHER_RELEASE=1; nothing "
+        "was spent, and what is stored can still be judged again"
+    )
+
+
+def worst(*checks: ReleaseCheck) -> str:
+    """The verdict on work by those before and after it."""
+    order = ("as_labelled", "exempt", "unknown", "release_changed", "other_release")
+    return max((check.verdict for check in checks), key=order.index)

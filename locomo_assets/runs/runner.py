@@ -1,0 +1,127 @@
+"""Many conversations side by side; one that fails fails alone.
+
+Here: the stages in their order, per conversation, and who is told of each. The stages are
+`ingesting`, `asking` and `judging`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.errors import LeaseTakenError
+from locomo_assets.history.lease import until_over
+from locomo_assets.http.budget import BudgetReachedError
+from locomo_assets.logs import telling
+from locomo_assets.runs.ahead import judging_ahead
+from locomo_assets.runs.answer import answer_questions, leave_unanswered
+from locomo_assets.runs.batches import BatchPendingError
+from locomo_assets.runs.canaries import canary_lineage, judge_canaries
+from locomo_assets.runs.context import Bench, NothingToMeasureError, Order
+from locomo_assets.runs.ingest import ingest_conversation
+from locomo_assets.runs.judge import judge_answers
+from locomo_assets.runs.releases import register_release
+from locomo_assets.runs.stages import StageReport
+
+_log = logging.getLogger(__name__)
+
+Stage = Callable[..., Awaitable[StageReport]]
+
+STAGES: dict[str, Stage] = {
+    "ingested_memories": ingest_conversation,
+    "answers": answer_questions,
+    "judgements": judge_answers,
+}
+"""Asset → the stage that makes it, of a bench and an order; in their order."""
+
+
+CANARIES = "the judge's canaries"
+"""Stands for a conversation where a release's canaries could not be judged."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A conversation that did not get through: the stage at which, and why."""
+
+    order: Order
+    asset: str
+    error: LocomoError | OSError
+
+
+def told_once(failures: Sequence[Failed]) -> str:
+    """The failures in one line: each cause once, behind the conversations that it stopped."""
+    stopped: dict[tuple[str, str], list[Failed]] = {}
+    for failed in failures:
+        # Their sums differ by what was under way, and their batches; the cause is one.
+        is_one = isinstance(failed.error, BudgetReachedError | BatchPendingError)
+        cause = type(failed.error).__name__ if is_one else str(failed.error)
+        stopped.setdefault((failed.asset, cause), []).append(failed)
+    return "; ".join(
+        f"{', '.join(one.order.conversation for one in same)} at {asset}: {_one_error(same)}"
+        for (asset, _), same in stopped.items()
+    )
+
+
+def _one_error(same: Sequence[Failed]) -> Exception:
+    pending = [one.error for one in same if isinstance(one.error, BatchPendingError)]
+    return BatchPendingError.together(pending) if pending else same[-1].error
+
+
+async def measure(
+    bench: Bench,
+    orders: Sequence[Order],
+    assets: Collection[str],
+    on_report: Callable[[Order, StageReport], None],
+) -> list[Failed]:
+    """Takes each order through the wanted stages; reports each stage as it ends.
+
+    Returns the failures; what they had still to ask is left unanswered. Only errors that belong to
+    one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
+    """
+
+    async def one(order: Order) -> Failed | None:
+        with telling(partition=f"{order.conversation}|{order.release}"):
+            for asset, stage in STAGES.items():
+                if asset not in assets:
+                    continue
+                try:
+                    if asset == "answers" and "judgements" in assets and not bench.by_batch:
+                        async with judging_ahead(bench, order) as on_saved:
+                            report = await stage(bench, order, on_saved)
+                    else:
+                        report = await stage(bench, order)
+                except (LocomoError, OSError) as error:
+                    _log.warning("%s failed: %s", asset, error)
+                    started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+                    if started and asset != "judgements" and "answers" in assets:
+                        await leave_unanswered(bench, order, f"{asset} failed: {error}")
+                    return Failed(order, asset, error)
+                _log.info("%s: %s", asset, report.skipped or "done")
+                on_report(order, report)
+        return None
+
+    async def calibrate(release: str) -> Failed | None:
+        try:
+            await judge_canaries(bench, release)
+        except (LocomoError, OSError) as error:
+            return Failed(Order(release, CANARIES), "judgements", error)
+        return None
+
+    for release, kind in sorted({(order.release, order.kind) for order in orders}):
+        register_release(bench.store, release, bench.run_id, kind=kind)
+    results = list(await asyncio.gather(*(one(order) for order in orders)))
+    if "judgements" in assets:
+        failed = {result.order for result in results if result is not None}
+        # A sample is to be cheap, and the canaries are asked in each full run.
+        judged = {order.release for order in orders if not order.sample and order not in failed}
+        results += [await calibrate(release) for release in sorted(judged)]
+    return [failed for failed in results if failed is not None]
+
+
+async def wait_for_leases(bench: Bench, orders: Sequence[Order], run_ids: Collection[str]) -> None:
+    """Lets what crashed runs held of these orders run out, at most a lease's time (a minute)."""
+    releases = sorted({order.release for order in orders})
+    lineages = [bench.lineage(asset, order, "") for order in orders for asset in STAGES]
+    lineages += [canary_lineage(bench, release) for release in releases]
+    await until_over(bench.store.storage, lineages, run_ids)

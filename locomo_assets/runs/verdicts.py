@@ -1,0 +1,126 @@
+"""A pending verdict, what it depends on, and the rows of each way to have one.
+
+A verdict depends on question, gold answer, answer and judge alone. So an equal one that was given
+before, in any release, is reused.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from locomo_assets.history.provenance import Marker, path_label
+from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement
+from locomo_assets.locomo.model import Question
+from locomo_assets.runs.checkpoint import Row
+from locomo_assets.runs.context import Bench, Order, fingerprint
+from locomo_assets.runs.gold import Gold
+
+COPIED = ("verdict", "reasoning", "reason", "agreement")
+"""What a verdict that is given again takes over."""
+
+_SETTLED = ("correct", "wrong")
+_FREE = "lexical"
+
+
+def is_by(marker: Marker, judge: JudgeIdentity) -> bool:
+    """Whether an attempt's verdicts are by just this judge.
+
+    Attempts of version 0.1.0 say no more than the judge's name.
+    """
+    digest = marker.extra.get("judge_digest")
+    if digest is None:
+        return bool(marker.extra.get("judge") == judge.name)
+    return bool(digest == judge.digest())
+
+
+def verdicts_by_content(bench: Bench, order: Order, known: Iterable[Row]) -> Mapping[str, Row]:
+    """Fingerprint → a verdict that counts: of `known`, else of other releases and runs.
+
+    A forced order is to ask again, so it has `known` alone. The lexical judge's verdicts are not
+    looked for in other releases: to give them anew is cheaper.
+    """
+    judge = bench.judge.identity
+    found: dict[str, Row] = {}
+    if not order.force and judge.system != _FREE:
+        folder = f"/conversation={path_label(order.conversation)}/"
+        names = bench.store.marker_names("attempts/asset=judgements")
+        markers = bench.store.read_markers([name for name in names if folder in name.path])
+        same = [marker for marker in markers if is_by(marker, judge)]
+        columns = ("fingerprint", "judgement_id", *COPIED)
+        found = _settled(bench.store.read("judgements", same, columns).to_pylist())
+    return {**found, **_settled(known)}
+
+
+def _settled(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row["fingerprint"]: row for row in rows if row["verdict"] in _SETTLED}
+
+
+@dataclass(frozen=True)
+class Due:
+    """An answer (a row of `answers`) whose verdict is due, by this judge on these gold answers."""
+
+    question: Question
+    answer: Row
+    judge: JudgeIdentity
+    gold: Gold = field(default_factory=Gold)
+
+    @cached_property
+    def case(self) -> Case:
+        """What the judge is shown."""
+        gold_answer = self.gold.answer(self.question)
+        return Case(self.question.question, gold_answer, str(self.answer["answer"]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all that the verdict depends on."""
+        case = self.case
+        return fingerprint(
+            {
+                "question": case.question,
+                "gold": case.gold_answer,
+                "answer": self.answer["answer"],
+                "judge": self.judge.digest(),
+            }
+        )
+
+    @property
+    def is_answered(self) -> bool:
+        return bool(self.answer["outcome"] == "answered")
+
+    def unanswered(self) -> dict[str, Any]:
+        """The row where there is nothing to judge."""
+        reason = self.answer["reason"]
+        return {**self._row(), "verdict": "unanswered", "reason": reason, "cost_usd": 0.0}
+
+    def reused(self, known: Row) -> dict[str, Any]:
+        """The row where an equal verdict was paid for before."""
+        return {
+            **self._row(),
+            **{name: known.get(name) for name in COPIED},
+            "reused_from_judgement_id": known["judgement_id"],
+            "cost_usd": 0.0,
+        }
+
+    def judged(self, judgement: Judgement, batch_id: str | None = None) -> dict[str, Any]:
+        """The row of a verdict that was asked for, by a batch or at once."""
+        return {
+            **self._row(),
+            **judgement.row(),
+            "asked_by": "batch" if batch_id else "direct",
+            "batch_id": batch_id,
+        }
+
+    def _row(self) -> dict[str, Any]:
+        return {
+            "fingerprint": self.fingerprint,
+            "answer_id": self.answer["answer_id"],
+            "ingestion_id": self.answer["ingestion_id"],
+            "question_index": self.question.question_index,
+            "category": self.question.category,
+            "question_protocol": self.answer["question_protocol"],
+            "kind": self.answer.get("kind"),
+            **self.gold.row(self.judge, self.question),
+            "judged_at": datetime.now(UTC),
+        }

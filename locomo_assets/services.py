@@ -1,0 +1,297 @@
+"""From settings to a workplace: which service, which judge, which history.
+
+Here: the choices (a key present: the real service; none: the stand-in in this process, and the
+lexical judge). What is done with them is `measurement`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.calls import log_call
+from locomo_assets.logs import telling
+from locomo_assets.runs.context import Bench, Order, Progress, note_call, stored_conversation
+from locomo_assets.runs.releases import ReleaseWatch
+from locomo_assets.runs.run_slots import seated, services_at
+from locomo_assets.settings import CHANGELOG_URL, Settings
+
+if TYPE_CHECKING:
+    from locomo_assets.backboard.client import BackboardClient
+    from locomo_assets.feeds.feed import ReleaseFeed
+    from locomo_assets.http.budget import Budget
+    from locomo_assets.http.calls import CallRecord
+    from locomo_assets.http.limits import Limits
+    from locomo_assets.judging.judge import Judge
+    from locomo_assets.locomo.model import Dataset
+    from locomo_assets.prices import PriceTable
+    from locomo_assets.runs.context import Batching
+    from locomo_assets.runs.forecast import Usage
+
+FREE_SYSTEMS = ("standin", "lexical")
+"""Those that never cost anything, whatever model they name."""
+
+# Requests at once for endpoints without a setting of their own: they cost nothing.
+_LARGEST_WIDTH = 16
+
+
+class UnpricedError(LocomoError):
+    """A cost limit is set, and a model has no price."""
+
+    exit_code = 2
+
+
+@dataclass
+class Workplace:
+    """A Dagster resource: settings, and who listens to the progress of this process."""
+
+    settings: Settings
+    progress: Progress = field(default_factory=Progress)
+
+    def store(self) -> HistoryStore:
+        """The history, opened (made where it does not exist yet)."""
+        return HistoryStore.open(self.settings.history_url)
+
+    def keep_audit(self, dataset: "Dataset | None" = None, run_id: str | None = None) -> str | None:
+        """Stores the settings' audit for a data set (None: for the history's); its SHA-256.
+
+        None where no audit is set. Raises AuditError: it can't be read, or does not fit.
+        """
+        if self.settings.audit is None:
+            return None
+        from locomo_assets.runs.gold import keep_audit
+
+        chosen = self.settings
+        return keep_audit(self.store(), chosen.audit or "", chosen.audit_sha256, dataset, run_id)
+
+    def feed(self) -> "ReleaseFeed | None":
+        """Where new releases show, if the settings say."""
+        from locomo_assets.feeds.feed import ReleaseFeed
+
+        kind, url = self.settings.release_feed, self.settings.release_feed_url
+        if kind is None:
+            return None
+        return ReleaseFeed(kind, url.get_secret_value() if url else CHANGELOG_URL)
+
+    @asynccontextmanager
+    async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
+        """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
+
+        Waits until the run may be at the services it asks.
+
+        Raises:
+            LocomoError: a key is refused, a server is down, the history can't be used.
+        """
+        from locomo_assets.backboard.answers import AskProtocol
+        from locomo_assets.backboard.ingest import IngestProtocol
+        from locomo_assets.prices import PriceTable
+
+        chosen = self.settings
+        prices = PriceTable.read(chosen.prices)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(telling(run_id=run_id))
+            limits = self.limits()
+            store = self.store()
+            await stack.enter_async_context(
+                seated(
+                    store.storage,
+                    self._services(),
+                    run_id,
+                    seats=chosen.runs_at_once,
+                    waiting=self.progress.wait_for,
+                )
+            )
+            corrected = chosen.gold == "corrected"
+            audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
+            budget = self._budget(store, orders)
+            client, base_url = await stack.enter_async_context(self.client(limits, budget))
+            system = (await client.probe()).system
+            judge, batching = await stack.enter_async_context(self._judge(prices, limits, budget))
+            if budget is not None:
+                answer = self._expected_answer(store, orders)
+                self._price(budget, prices, system, judge, answer)
+            yield Bench(
+                store=store,
+                client=client,
+                judge=judge,
+                system=system,
+                base_url=base_url,
+                ingest_protocol=IngestProtocol(
+                    memory_wait=chosen.memory_wait,
+                    llm_provider=chosen.llm_provider,
+                    llm_model=chosen.llm_model,
+                ),
+                ask_protocol=AskProtocol(
+                    name=chosen.question_protocol,
+                    llm_provider=chosen.llm_provider,
+                    llm_model=chosen.llm_model,
+                ),
+                prices=prices,
+                run_id=run_id,
+                audit_sha256=audit_sha256,
+                batching=batching,
+                progress=self.progress,
+                watch=ReleaseWatch(self.feed(), override=chosen.allow_other_release),
+            )
+
+    def limits(self) -> "Limits":
+        """One run's share of the limits on requests."""
+        from locomo_assets.backboard.transport import SERVICE
+        from locomo_assets.http.limits import Limits
+        from locomo_assets.judging.judge import COMPLETIONS
+
+        chosen = self.settings
+        share = chosen.runs_at_once
+        return Limits(
+            max(1, _LARGEST_WIDTH // share),
+            {
+                SERVICE: chosen.max_requests_in_flight // share,
+                COMPLETIONS: chosen.max_verdicts_in_flight // share,
+            },
+        )
+
+    def _services(self) -> list[str]:
+        """Those that are asked over the network."""
+        from locomo_assets.judging.judge import OPENAI_URL
+
+        chosen = self.settings
+        memory = chosen.backboard_base_url if chosen.backboard_api_key else None
+        judge = (chosen.openai_base_url or OPENAI_URL) if chosen.openai_api_key else None
+        return services_at(url for url in (memory, judge) if url)
+
+    def _budget(self, store: HistoryStore, orders: Sequence[Order]) -> "Budget | None":
+        from locomo_assets.http.budget import Budget
+        from locomo_assets.runs.forecast import spent_usd
+
+        if self.settings.max_cost_usd is None:
+            return None
+        partitions = {(order.release, order.conversation) for order in orders}
+        return Budget(self.settings.max_cost_usd, spent_usd(store, sorted(partitions)))
+
+    def _expected_answer(self, store: HistoryStore, orders: Sequence[Order]) -> "Usage":
+        """The dearest that the first answers may be: with the longest conversation in them."""
+        from locomo_assets.runs.forecast import ASSUMED_ANSWER, assumed_answer
+
+        each = [
+            assumed_answer(self.settings.question_protocol, stored_conversation(store, name)[0])
+            for name in sorted({order.conversation for order in orders})
+            if store.markers(asset="locomo_dataset", conversation=name)
+        ]
+        return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
+
+    def _price(
+        self,
+        budget: "Budget",
+        prices: "PriceTable",
+        system: str,
+        judge: "Judge",
+        answer: "Usage",
+    ) -> None:
+        from locomo_assets.http.budget import ANSWER, BATCHED_VERDICT, VERDICT
+        from locomo_assets.runs.forecast import ASSUMED_VERDICT
+
+        identity = judge.identity
+        is_batch = self.settings.judge_mode == "batch"
+        paid = (
+            (ANSWER, system, self.settings.llm_model, answer, False),
+            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT, False),
+            (BATCHED_VERDICT, identity.system, identity.model, ASSUMED_VERDICT, True),
+        )
+        for kind, who, model, one, batch in paid:
+            if who in FREE_SYSTEMS:
+                continue
+            cost_usd = partial(prices.cost_usd, model, batch=batch)
+            expected = cost_usd(round(one.input_tokens), round(one.output_tokens))
+            if expected is not None:
+                budget.price(kind, cost_usd, expected)
+            elif is_batch or not batch:
+                what = "price in a batch (batch_factor)" if batch else "price"
+                raise UnpricedError(
+                    f"LOCOMO_MAX_COST_USD cannot be kept: {model} has no {what}; add it to a table "
+                    "of your own (LOCOMO_PRICES), or unset the limit"
+                )
+
+    @asynccontextmanager
+    async def client(
+        self, limits: "Limits | None" = None, budget: "Budget | None" = None
+    ) -> AsyncIterator[tuple["BackboardClient", str]]:
+        """The service that the settings name, and its base URL."""
+        from locomo_assets.backboard.client import BackboardClient
+
+        chosen = self.settings
+        if (key := await asyncio.to_thread(lambda: chosen.backboard_api_key)) is not None:
+            async with BackboardClient(
+                chosen.backboard_base_url,
+                key.get_secret_value(),
+                limits=limits,
+                record=self._note,
+                budget=budget,
+                min_tls=chosen.min_tls,
+            ) as client:
+                yield client, chosen.backboard_base_url
+            return
+        from locomo_assets.standin.server import standin_transport
+        from locomo_assets.standin.settings import DEFAULT_KEY
+
+        chosen.standin_path.parent.mkdir(parents=True, exist_ok=True)
+        base_url = "http://standin.invalid/api"
+        async with (
+            standin_transport(chosen.standin_path) as transport,
+            BackboardClient(
+                base_url,
+                DEFAULT_KEY,
+                transport=transport,
+                limits=limits,
+                record=self._note,
+                budget=budget,
+            ) as client,
+        ):
+            yield client, base_url
+
+    @asynccontextmanager
+    async def _judge(
+        self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
+    ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
+        chosen = self.settings
+        if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
+            from locomo_assets.judging.lexical import LexicalJudge
+
+            yield LexicalJudge(), None
+            return
+        from locomo_assets.judging.judge import VotingJudge
+        from locomo_assets.judging.llm import LLMJudge
+        from locomo_assets.runs.context import Batching
+
+        async with LLMJudge.connect(
+            api_key=key.get_secret_value(),
+            base_url=chosen.openai_base_url,
+            model=chosen.judge_model,
+            prompt=chosen.judge_prompt,
+            prices=prices,
+            record=self._note,
+            limits=limits,
+            budget=budget,
+            min_tls=chosen.min_tls,
+        ) as judge:
+            yield (
+                VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
+                Batching(
+                    judge.batches(chosen.judge_votes),
+                    wanted=chosen.judge_mode == "batch",
+                    wait_s=chosen.judge_batch_wait_minutes * 60.0,
+                ),
+            )
+
+    def _note(self, record: "CallRecord") -> None:
+        note_call(record)
+        log_call(record)
+        self.progress.add(
+            requests=1,
+            errors=record.error is not None or (record.status or 0) >= 400,
+            input_tokens=record.input_tokens or 0,
+            output_tokens=record.output_tokens or 0,
+        )

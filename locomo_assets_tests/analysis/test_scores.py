@@ -1,0 +1,103 @@
+"""Scores as people read them, from a lens of a small history."""
+
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.analysis.scores import (
+    HEADINGS,
+    Scores,
+    abstention_line,
+    cells,
+    metadata_numbers,
+    read_scores,
+    reference_text,
+)
+from locomo_assets.history.database import refresh
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.factories import (
+    answer,
+    commit,
+    commit_answers,
+    commit_dataset,
+    commit_verdicts,
+    lineage,
+)
+
+
+@pytest.fixture(scope="module")
+def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """r1 with memory and without, r2 without category 5 and without references of its own."""
+    folder = tmp_path_factory.mktemp("scores")
+    store = HistoryStore.open(folder.as_uri())
+    commit_dataset(store)
+    right = [
+        answer(i, answer="I don't know." if i == 4 else f"gold {i}", retrieved=1) for i in range(10)
+    ]
+    memories = [{"answer_id": f"a-{i}", "rank": 1, "memory_id": "m1"} for i in range(10)]
+    commit(store, lineage("answers"), {"answers": right, "retrieved_memories": memories})
+    operation = {"ingestion_id": "ingestion-1", "dia_id": "D1:1", "memory_ids": ["m1"]}
+    commit(store, lineage("ingested_memories"), {"memory_operations": [operation]})
+    commit_verdicts(store, lineage("judgements"), ["correct"] * 10)
+    floor = "no-memory"
+    commit_answers(
+        store, lineage("answers"), mark=floor, question_protocol=floor, memory_mode="off"
+    )
+    commit_verdicts(
+        store, lineage("judgements"), ["wrong"] * 10, mark=floor, question_protocol=floor
+    )
+    commit_answers(store, lineage("answers", "r2"), questions=4, mark="r2")
+    commit_verdicts(store, lineage("judgements", "r2"), ["correct"] * 4, mark="r2")
+    return refresh(store, folder / "history.duckdb").path
+
+
+def whole(lens_path: Path, release: str, protocol: str) -> Scores:
+    (row,) = (
+        row
+        for row in read_scores(lens_path, release)
+        if row.category is None and row.question_protocol == protocol
+    )
+    return row
+
+
+def test_a_series_is_its_categories_and_then_the_whole(lens_path: Path) -> None:
+    rows = [r for r in read_scores(lens_path, "r1") if r.question_protocol == "isolated"]
+    assert [row.category for row in rows] == [1, 2, 3, 4, 5, None]
+    shown = dict(zip(HEADINGS, cells(rows[-1]), strict=True))
+    # Of eight questions with one evidence turn each only the first has D1:1.
+    assert (shown["F1 %"], shown["exact %"], shown["recall@10 %"], shown["MRR"]) == (
+        "100.0",
+        "100.0",
+        "12.5",
+        "0.125",
+    )
+
+
+def test_what_does_not_apply_is_a_dash(lens_path: Path) -> None:
+    shown = dict(zip(HEADINGS, cells(whole(lens_path, "r1", "no-memory")), strict=True))
+    assert (shown["recall@10 %"], shown["MRR"], shown["traceable %"]) == ("–", "–", "–")
+
+
+def test_numbers_for_the_ui_are_those_that_exist(lens_path: Path) -> None:
+    numbers = metadata_numbers(lens_path, whole(lens_path, "r1", "isolated").series)
+    assert numbers["f1_percent"] == 100.0
+    assert numbers["recall_at_10_percent"] == 12.5
+    assert numbers["abstention_percent"] == 50.0
+    plain = metadata_numbers(lens_path, whole(lens_path, "r2", "isolated").series)
+    assert "abstention_percent" not in plain
+    assert "recall_at_10_percent" not in plain
+    assert metadata_numbers(lens_path, ("r9", "standin", "isolated", "d")) == {}
+
+
+def test_category_5_in_words(lens_path: Path) -> None:
+    assert abstention_line(lens_path, whole(lens_path, "r2", "isolated")) is None
+    assert abstention_line(lens_path, whole(lens_path, "r1", "isolated")) == (
+        "category 5: 1 of 2 declined, 0 fell for the trap, 1 claimed something else"
+    )
+
+
+def test_references_in_words_name_the_release_they_are_of(lens_path: Path) -> None:
+    first, second = reference_text(lens_path, None)
+    assert "memory adds +100.0 points to no-memory (0.0 % of 8 questions, release r1)" in first
+    assert second.startswith("release r2 ")
+    assert "(0.0 % of 4 questions, release r1)" in second

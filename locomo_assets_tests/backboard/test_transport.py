@@ -1,0 +1,391 @@
+"""Failures on a real socket: each gives its type, its line, its records, and no key."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import httpx
+import pytest
+
+from locomo_assets.backboard import transport as exchange
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.transport import SERVICE, Timeouts
+from locomo_assets.http.errors import (
+    AmbiguousError,
+    BackboardError,
+    ConnectionBrokenError,
+    KeyRefusedError,
+    NotFoundError,
+    PermanentError,
+    RateLimitedError,
+    RequestRefusedError,
+    RunFailedError,
+    ServerFailedError,
+    StreamIncompleteError,
+    StreamMalformedError,
+    TransientError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.retry import RetrySettings
+from locomo_assets_tests.backboard.clients import KEY, QUICK, Records, quick_client
+from locomo_assets_tests.backboard.raw_server import (
+    Say,
+    answer,
+    raw_server,
+    raw_stream,
+    stream,
+)
+
+Call = Callable[[BackboardClient], Coroutine[Any, Any, object]]
+STAMP = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
+
+
+async def read(client: BackboardClient) -> object:
+    return await client.get_thread("t1")
+
+
+async def save(client: BackboardClient) -> object:
+    return await client.add_message("t1", "Ann: hi", memory="Auto", custom_timestamp=STAMP)
+
+
+async def ask(client: BackboardClient) -> object:
+    return await client.ask("t1", "when?", memory="Readonly")
+
+
+THREAD = answer(200, {"thread_id": "t1", "messages": []})
+SAVED = answer(200, {"message_id": "m1", "memory_operation_id": "op1", "thread_id": "t1"})
+ENDED = {"type": "run_ended", "status": "COMPLETED"}
+CUT_BODY = Say([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"], close=True)
+NOTHING = Say([], close=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RequestRefusedError),
+        (401, KeyRefusedError),
+        (402, KeyRefusedError),
+        (403, KeyRefusedError),
+        (404, NotFoundError),
+        (418, RequestRefusedError),
+        (422, RequestRefusedError),
+        (307, RequestRefusedError),
+    ],
+)
+@pytest.mark.parametrize("call", [read, save, ask])
+async def test_permanent_refusals_are_not_repeated(
+    status: int, kind: type[PermanentError], call: Call
+) -> None:
+    refusal = answer(status, {"detail": "no"}, headers=[("Location", "http://elsewhere/")])
+    records = Records()
+    async with raw_server(refusal) as server, quick_client(server.base_url, record=records) as c:
+        with pytest.raises(kind) as caught:
+            await call(c)
+    assert caught.value.status == status
+    assert len(server.heads) == 1
+    assert [(r.status, r.error, r.attempt) for r in records.all] == [(status, kind.__name__, 1)]
+
+
+@pytest.mark.parametrize("status", [408, 429])
+@pytest.mark.parametrize(("call", "good"), [(read, THREAD), (save, SAVED), (ask, stream(ENDED))])
+async def test_what_was_surely_not_done_is_repeated(status: int, call: Call, good: Say) -> None:
+    records = Records()
+    async with (
+        raw_server(answer(status), answer(status), good) as server,
+        quick_client(server.base_url, record=records) as client,
+    ):
+        await call(client)
+    assert [record.status for record in records.all] == [status, status, 200]
+    assert [record.attempt for record in records.all] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (answer(500), ServerFailedError),
+        (answer(502), ServerFailedError),
+        (answer(429), RateLimitedError),
+        (NOTHING, ConnectionBrokenError),
+        (CUT_BODY, ConnectionBrokenError),
+    ],
+)
+async def test_a_read_is_repeated_and_given_up_in_the_end(
+    fault: Say, kind: type[TransientError]
+) -> None:
+    async with (
+        raw_server(fault, fault, THREAD, fault) as server,
+        quick_client(server.base_url) as client,
+    ):
+        await read(client)
+        with pytest.raises(kind):
+            await read(client)
+    assert len(server.heads) == 3 + QUICK.attempts
+
+
+@pytest.mark.parametrize("fault", [answer(500), answer(502), answer(503), NOTHING, CUT_BODY])
+@pytest.mark.parametrize("call", [save, ask])
+async def test_a_message_in_doubt_is_never_sent_again(fault: Say, call: Call) -> None:
+    async with raw_server(fault) as server, quick_client(server.base_url) as client:
+        with pytest.raises(AmbiguousError) as caught:
+            await call(client)
+    assert len(server.heads) == 1
+    assert caught.value.may_be_running == (caught.value.status not in (500, 503))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (stream({"type": "content_streaming", "content": "x"}), StreamIncompleteError),
+        (stream({"type": "content_streaming", "content": "x"}, end=False), AmbiguousError),
+        (raw_stream(b"data: \xff\xfe\n\n"), StreamMalformedError),
+        (raw_stream(b"data: not json\n\n"), StreamMalformedError),
+        (raw_stream(b"data: " + b'{"type": "run_ended"}'), StreamIncompleteError),
+        (answer(200, {"content": "an answer, but no stream"}), StreamIncompleteError),
+        (stream({"type": "error", "message": "overloaded"}), RunFailedError),
+        (stream(ENDED | {"status": "FAILED"}), RunFailedError),
+    ],
+)
+async def test_a_stream_without_a_good_end_is_no_answer(
+    fault: Say, kind: type[BackboardError]
+) -> None:
+    records = Records()
+    async with raw_server(fault) as server, quick_client(server.base_url, record=records) as c:
+        with pytest.raises(kind):
+            await ask(c)
+    assert len(server.heads) == 1
+    assert [record.status for record in records.all] == [200]
+    assert records.errors() != [None]
+
+
+async def test_a_stream_that_breaks_after_its_end_is_an_answer() -> None:
+    text = {"type": "content_streaming", "content": "in May"}
+    async with (
+        raw_server(stream(text, ENDED, end=False)) as server,
+        quick_client(server.base_url) as client,
+    ):
+        got = await client.ask("t1", "when?", memory="Readonly")
+    assert got.run.text == "in May"
+
+
+async def test_times_of_a_stream() -> None:
+    events = [{"type": "content_streaming", "content": x} for x in ("a", "b", "c")]
+    records = Records()
+    async with (
+        raw_server(stream(*events, ENDED | {"output_tokens": 3}, pause_s=0.05)) as server,
+        quick_client(server.base_url, record=records) as client,
+    ):
+        got = await client.ask("t1", "when?", memory="Readonly")
+    assert got.run.text == "abc"
+    assert got.first_chunk_ms is not None
+    assert 40.0 < got.first_chunk_ms < got.latency_ms - 90.0
+    assert (records.all[0].latency_ms, records.all[0].output_tokens) == (got.latency_ms, 3)
+
+
+async def test_waiting_for_our_own_limit_is_no_latency() -> None:
+    slow = stream({"type": "content_streaming", "content": "x"}, ENDED, pause_s=0.03)
+    async with (
+        raw_server(slow) as server,
+        quick_client(server.base_url, limits=Limits(8, {SERVICE: 1})) as client,
+    ):
+        start = perf_counter()
+        asks = [client.ask("t1", "when?", memory="Readonly") for _ in range(5)]
+        got = await asyncio.gather(*asks)
+        total_ms = (perf_counter() - start) * 1000.0
+    assert [one.in_flight for one in got] == [1] * 5
+    assert max(one.latency_ms for one in got) < total_ms / 2
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"), [(read, ConnectionBrokenError), (save, AmbiguousError), (ask, AmbiguousError)]
+)
+@pytest.mark.parametrize("limit", ["read_s", "call_s"])
+async def test_silence_is_not_waited_out(
+    call: Call, kind: type[BackboardError], limit: str
+) -> None:
+    names = {"read_s": ("read_s", "stream_read_s"), "call_s": ("call_s", "stream_s")}[limit]
+    timeouts = Timeouts(**dict.fromkeys(names, 0.05))
+    retry = RetrySettings(attempts=2, base_s=0.001)
+    async with (
+        raw_server(Say([], hang=True)) as server,
+        quick_client(server.base_url, timeouts=timeouts, retry=retry) as client,
+    ):
+        start = perf_counter()
+        with pytest.raises(kind):
+            await call(client)
+    assert perf_counter() - start < 2.0
+
+
+async def test_a_stream_that_drips_without_end_is_cut_off() -> None:
+    drip = raw_stream(*[b": ping\n\n"] * 1000, pause_s=0.02)
+    async with (
+        raw_server(drip) as server,
+        quick_client(server.base_url, timeouts=Timeouts(stream_s=0.2)) as client,
+    ):
+        start = perf_counter()
+        with pytest.raises(AmbiguousError, match=r"0\.2 s"):
+            await ask(client)
+    assert perf_counter() - start < 2.0
+
+
+async def test_retry_after_is_obeyed_and_capped() -> None:
+    asked = answer(429, headers=[("Retry-After", "1000")])
+    retry = RetrySettings(attempts=2, base_s=0.001, longest_retry_after_s=0.2)
+    async with (
+        raw_server(asked, SAVED) as server,
+        quick_client(server.base_url, retry=retry) as client,
+    ):
+        start = perf_counter()
+        await save(client)
+    assert 0.2 <= perf_counter() - start < 1.5
+
+
+async def test_a_waiting_retry_holds_no_place() -> None:
+    asked = answer(503, headers=[("Retry-After", "0.3")])
+    async with (
+        raw_server(asked, THREAD) as server,
+        quick_client(server.base_url, limits=Limits(1)) as client,
+    ):
+        first = asyncio.create_task(client.get_thread("t1"))
+        await asyncio.sleep(0.1)
+        assert client.limits.in_flight(SERVICE) == 0
+        await asyncio.wait_for(client.get_thread("t2"), 0.15)
+        await first
+
+
+@pytest.mark.parametrize("call", [read, save, ask])
+async def test_a_server_that_is_down(call: Call) -> None:
+    async with raw_server(THREAD) as server:
+        pass
+    records = Records()
+    async with quick_client(server.base_url, record=records) as client:
+        with pytest.raises(UnreachableError, match="can't be reached") as caught:
+            await call(client)
+    assert "\n" not in str(caught.value)
+    assert records.errors() == ["UnreachableError"] * QUICK.attempts
+
+
+@pytest.mark.parametrize(("call", "kind"), [(read, UnexpectedAnswerError), (save, AmbiguousError)])
+@pytest.mark.parametrize("body", [b"<html>a portal</html>", b"\xff\xfe", b"[" * 100_000])
+async def test_an_answer_that_is_not_json(
+    call: Call, kind: type[BackboardError], body: bytes
+) -> None:
+    async with raw_server(answer(200, raw=body)) as server, quick_client(server.base_url) as c:
+        with pytest.raises(kind, match="not JSON"):
+            await call(c)
+
+
+async def test_connections_are_kept() -> None:
+    events = stream({"type": "content_streaming", "content": "x"}, ENDED)
+    faults = [events, SAVED, THREAD, answer(404), answer(500), events, THREAD]
+    async with raw_server(*faults) as server, quick_client(server.base_url) as client:
+        for call in (ask, save, read):
+            await call(client)
+        with pytest.raises(NotFoundError):
+            await read(client)
+        with pytest.raises(AmbiguousError):
+            await save(client)
+        await ask(client)
+        assert server.connections == 1
+        await asyncio.gather(*(read(client) for _ in range(4)))
+        assert server.connections == 4
+        await asyncio.gather(*(read(client) for _ in range(4)))
+        assert server.connections == 4
+
+
+async def test_a_connection_that_was_idle_too_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchange, "_KEEP_ALIVE_S", 0.05)
+    async with raw_server(SAVED) as server, quick_client(server.base_url) as client:
+        await save(client)
+        await asyncio.sleep(0.1)
+        await save(client)
+    assert server.connections == 2
+
+
+async def test_a_cancelled_call_is_recorded_and_gives_its_place_back() -> None:
+    records = Records()
+    async with (
+        raw_server(Say([], hang=True)) as server,
+        quick_client(server.base_url, record=records) as client,
+    ):
+        task = asyncio.create_task(save(client))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert client.limits.in_flight(SERVICE) == 0
+    assert records.errors() == ["CancelledError"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "app.backboard.io/api", "ftp://x/api", "http://", "http://x:port/", "http://u:p@x/api"],
+)
+def test_a_base_url_that_cannot_be(url: str) -> None:
+    with pytest.raises(PermanentError, match="base URL") as caught:
+        BackboardClient(url, KEY)
+    assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "schlüssel"])
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    with pytest.raises(KeyRefusedError) as caught:
+        BackboardClient("http://127.0.0.1/api", key)
+    assert not key or key not in str(caught.value)
+
+
+async def test_the_key_is_sent_and_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = {"detail": f"the key {KEY} is not known"}
+    faults = [
+        answer(401, echo),
+        answer(422, {"detail": [{"loc": ["body"], "msg": f"bad {KEY}", "input": "the body"}]}),
+        answer(500, echo),
+        NOTHING,
+        stream({"type": "error", "message": f"{KEY} is over its limit"}),
+    ]
+    records, shown = Records(), list[str]()
+    async with raw_server(*faults) as server, quick_client(server.base_url, record=records) as c:
+        for _ in faults:
+            with pytest.raises(BackboardError) as caught:
+                await ask(c)
+            shown += [str(caught.value), repr(caught.value)]
+            shown += traceback.format_exception(caught.value)
+        shown += [repr(c), str(c), repr(records.all), repr(vars(c)), caplog.text]
+    assert len(server.heads) == len(faults)
+    assert all(f"x-api-key: {KEY}" in head.lower() for head in server.heads)
+    assert KEY not in "".join(shown)
+    assert "***" in "".join(shown)
+    assert "the body" not in "".join(shown)
+
+
+async def test_a_request_id_is_kept() -> None:
+    records = Records()
+    good = answer(200, {"thread_id": "t1"}, headers=[("X-Request-Id", "r-1")])
+    async with raw_server(good) as server, quick_client(server.base_url, record=records) as c:
+        await read(c)
+    record = records.all[0]
+    assert (record.request_id, record.endpoint) == ("r-1", "GET /threads/{id}")
+    assert (record.service, record.in_flight, record.error) == ("backboard", 1, None)
+    assert (record.latency_ms or 0) > 0.0
+    assert record.started_at.tzinfo is UTC
+
+
+async def test_an_injected_transport_is_used() -> None:
+    seen: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(200, json={"thread_id": "t1"})
+
+    transport = httpx.MockTransport(handle)
+    async with quick_client("http://standin.invalid/api/", transport=transport) as client:
+        await client.get_thread("a/../b?c")
+    assert seen == ["http://standin.invalid/api/threads/a%2F..%2Fb%3Fc"]

@@ -1,0 +1,406 @@
+"""Backups: a moment of a history at work, incremental, kept long enough, restored as it was."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.history.backup.create import BackupReport, make_backup
+from locomo_assets.history.backup.restore import restore, verify
+from locomo_assets.history.backup.snapshot import BackupRefusedError, backup_names, open_backups
+from locomo_assets.history.database import query, rebuild
+from locomo_assets.history.errors import (
+    HistoryDamagedError,
+    HistoryUnreachableError,
+    LeaseTakenError,
+)
+from locomo_assets.history.maintenance import check, compact
+from locomo_assets.history.storage import LocalStorage, Storage, open_storage
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.factories import (
+    answer,
+    commit_answers,
+    commit_dataset,
+    commit_verdicts,
+    judgement,
+    lineage,
+)
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HistoryStore:
+    made = HistoryStore.open((tmp_path / "history").as_uri())
+    commit_dataset(made)
+    commit_answers(made, lineage("answers"))
+    commit_verdicts(made, lineage("judgements"), ["correct"] * 7 + ["wrong"] * 3)
+    return made
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Storage:
+    return open_backups((tmp_path / "backups").as_uri())
+
+
+def back_up(store: HistoryStore, place: Storage, day: int = 0) -> BackupReport:
+    now = datetime.now(UTC) + timedelta(days=day)
+    return make_backup(store, place, keep_days=60, run_id="run-b", now=now)
+
+
+def hashes(storage: Storage) -> dict[str, str]:
+    """Every file but those of the moment alone."""
+    paths = [p for p in storage.list("") if not p.startswith(("leases/", "history.duckdb"))]
+    return {path: hashlib.sha256(storage.get(path)).hexdigest() for path in paths}
+
+
+def restored(place: Storage, folder: Path, name: str | None = None) -> HistoryStore:
+    restore(place, open_storage(folder.as_uri()), name)
+    return HistoryStore.open(folder.as_uri())
+
+
+def test_restored_as_it_was(store: HistoryStore, place: Storage, tmp_path: Path) -> None:
+    rebuild(store, tmp_path / "history" / "history.duckdb")
+    store.storage.put("leases/asset=answers/00000001.json", b"{}")
+    store.storage.put("something/of/later.json", b"{}")
+    report = back_up(store, place)
+    assert (report.manifest.attempts, report.manifest.rows["answers"]) == (3, 10)
+    copy = restored(place, tmp_path / "new")
+    assert hashes(copy.storage) == hashes(store.storage)
+    assert not list((tmp_path / "new").rglob("*.duckdb"))
+    assert not (tmp_path / "new" / "leases").exists()
+    assert copy.history_id == store.history_id
+    assert copy.markers() == store.markers()
+    assert check(copy).problems == ()
+    sql = "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY ALL"
+    path = tmp_path / "copy.duckdb"
+    rebuild(copy, path)
+    assert query(path, sql) == query(tmp_path / "history" / "history.duckdb", sql)
+
+
+def test_what_an_unfinished_attempt_saved_is_not_lost(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    killed = store.begin(lineage("answers", "r2"))
+    for number in range(3):
+        killed.append("answers", [answer(number, "paid")])
+    report = back_up(store, place)
+    assert report.manifest.unfinished == (killed.attempt_id,)
+    copy = restored(place, tmp_path / "new")
+    (found,) = copy.unfinished("answers", "r2", "conv-1")
+    assert copy.read("answers", [found]).num_rows == 3
+
+
+def test_only_what_is_new_is_copied(store: HistoryStore, place: Storage) -> None:
+    first = back_up(store, place)
+    assert first.new_files == len(first.manifest.files)
+    assert back_up(store, place).new_files == 0
+    commit_answers(store, lineage("answers", "r2"), mark="b")
+    third = back_up(store, place)
+    assert third.new_files == 3  # answers, calls, marker
+    assert third.kept == 3
+    assert verify(place, first.name).manifest == first.manifest
+
+
+def test_a_part_that_is_held_is_not_read_again(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    """Damage of the history after a backup neither spoils nor stops the next one."""
+    back_up(store, place)
+    part = store.markers()[1].parts[0].path
+    store.storage.put(part, b"damaged")
+    report = back_up(store, place)
+    assert check(restored(place, tmp_path / "new", report.name)).problems == ()
+
+
+def test_new_damage_is_no_backup(store: HistoryStore, place: Storage) -> None:
+    part = store.markers()[1].parts[0].path
+    store.storage.put(part, b"damaged")
+    with pytest.raises(HistoryDamagedError, match="was changed after it was committed"):
+        back_up(store, place)
+    assert backup_names(place) == []
+    store.storage.delete([part])
+    with pytest.raises(HistoryDamagedError, match="is missing"):
+        back_up(store, place)
+    assert backup_names(place) == []
+
+
+def test_old_backups_go_and_the_newest_two_stay(store: HistoryStore, place: Storage) -> None:
+    old = store.begin(lineage("answers", "r9"))
+    old.append("answers", [answer(0, "old")])
+    first = back_up(store, place)
+    store.storage.delete([path for path in store.storage.list("tables") if "release=r9" in path])
+    back_up(store, place, day=10)
+    assert back_up(store, place, day=59).removed == ()
+    objects = len(place.list("objects"))
+    fourth = back_up(store, place, day=61)
+    assert fourth.removed == (first.name,)
+    assert len(place.list("objects")) == objects - 1  # what only the first one needed
+    late = back_up(store, place, day=1000)
+    assert late.kept == 2
+    assert backup_names(place) == [fourth.name, late.name]
+    for name in backup_names(place):
+        verify(place, name)
+
+
+def test_nothing_is_removed_while_a_manifest_cannot_be_read(
+    store: HistoryStore, place: Storage
+) -> None:
+    first = back_up(store, place)
+    second = back_up(store, place, day=10)
+    place.put(f"manifests/{second.name}.json.gz", b"torn")
+    third = back_up(store, place, day=65)
+    assert third.removed == ()
+    assert "was changed" in third.notes[0]
+    verify(place, first.name)
+
+
+def test_a_killed_backup_is_none_and_the_next_one_goes_on(
+    store: HistoryStore, place: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(store, place)
+    commit_answers(store, lineage("answers", "r2"), mark="b")
+    put = LocalStorage.put
+
+    def full(self: LocalStorage, path: str, data: bytes) -> None:
+        if path.startswith("manifests/"):
+            raise HistoryUnreachableError(f"history {self.url} can't be written: the disk is full")
+        put(self, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "put", full)
+        with pytest.raises(HistoryUnreachableError, match=r"^backup file:.*disk is full"):
+            back_up(store, place)
+    assert len(backup_names(place)) == 1
+    assert back_up(store, place).new_files == 0
+    verify(place)
+
+
+def test_two_at_once_do_not_meet(store: HistoryStore, place: Storage) -> None:
+    class Meeting(LocalStorage):
+        def put(self, path: str, data: bytes) -> None:
+            if path.startswith("manifests/"):
+                with pytest.raises(LeaseTakenError, match=r"backup file:.* is at work on it"):
+                    back_up(store, place)
+            super().put(path, data)
+
+    back_up(store, Meeting(Path(place.url.removeprefix("file://"))))
+    assert len(backup_names(place)) == 1
+
+
+def test_another_history_may_not_push_it_out(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    back_up(store, place)
+    emptied = HistoryStore.open((tmp_path / "emptied").as_uri())
+    with pytest.raises(BackupRefusedError, match="backups of another history"):
+        back_up(emptied, place)
+
+
+@pytest.mark.parametrize("url", ["history/backups", "history", "."])
+def test_a_place_within_the_history_is_refused(
+    store: HistoryStore, tmp_path: Path, url: str
+) -> None:
+    before = hashes(store.storage)
+    with pytest.raises(BackupRefusedError, match="history's own place"):
+        back_up(store, open_backups((tmp_path / url).as_uri()))
+    assert hashes(store.storage) == before
+
+
+class Between(LocalStorage):
+    """A history in which something happens in the middle of one listing, or before one reading."""
+
+    def __init__(self, folder: Path, in_listing: str, then: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._in_listing = in_listing
+        self._then: Callable[[], object] | None = then
+
+    def _happen(self) -> None:
+        if self._then:
+            then, self._then = self._then, None
+            then()
+
+    def list(self, prefix: str) -> list[str]:
+        before = super().list(prefix)
+        if prefix != self._in_listing:
+            return before
+        self._happen()
+        seen_late = [path for path in super().list(prefix) if "asset=answers" not in path]
+        return sorted({*before, *seen_late})
+
+    def get_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        if not self._in_listing and any("release=r2" in path for path in paths):
+            self._happen()
+        return dict(super().get_many(paths))
+
+
+def test_no_verdict_without_its_answer(store: HistoryStore, place: Storage, tmp_path: Path) -> None:
+    """Both are committed while the markers are listed, and only the later one is seen."""
+
+    def then() -> None:
+        commit_answers(store, lineage("answers", "r2"), mark="b")
+        commit_verdicts(store, lineage("judgements", "r2"), ["wrong"], mark="b")
+
+    slow = HistoryStore(Between(tmp_path / "history", "attempts", then), store.history_id)
+    back_up(slow, place)
+    assets = [m.lineage.asset for m in restored(place, tmp_path / "new").markers(release="r2")]
+    assert assets == ["answers", "judgements"]
+
+
+def test_what_commits_meanwhile_is_taken_as_committed(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    """Its small parts, seen a moment ago, are gone when they are to be read."""
+    attempt = store.begin(lineage("answers", "r2"))
+    for number in range(4):
+        attempt.append("answers", [answer(number, "b")])
+
+    def then() -> None:
+        attempt.merge()
+        attempt.commit()
+
+    slow = HistoryStore(Between(tmp_path / "history", "", then), store.history_id)
+    report = back_up(slow, place)
+    assert report.manifest.unfinished == ()
+    copy = restored(place, tmp_path / "new")
+    assert copy.read("answers", copy.markers(release="r2")).num_rows == 4
+
+
+class Busy(LocalStorage):
+    """A history in which an attempt commits whenever one of its small parts is to be read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.store = HistoryStore.open(folder.as_uri())
+        self.committed = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._attempt = self.store.begin(lineage("answers", f"busy-{self.committed}"))
+        for number in range(4):
+            self._attempt.append("answers", [answer(number, "b")])
+
+    def get(self, path: str) -> bytes:
+        if self._attempt.attempt_id in path and path.startswith("tables"):
+            self._attempt.merge()
+            self._attempt.commit()
+            self.committed += 1
+            self._begin()
+        return super().get(path)
+
+
+def test_however_much_is_committed_meanwhile_a_backup_is_made(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    busy = Busy(tmp_path / "history")
+    report = back_up(HistoryStore(busy, store.history_id), place)
+    assert busy.committed
+    assert report.manifest.unfinished == ()
+    copy = restored(place, tmp_path / "new")
+    assert copy.read("answers", copy.markers(release="busy-0")).num_rows == 4
+    assert check(copy).problems == ()
+
+
+def test_what_commits_after_the_moment_is_kept_as_unfinished(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    """Its parts were read before; the commit is seen, but is later than the moment."""
+    attempt = store.begin(lineage("answers", "r2"))
+    attempt.append("answers", [answer(0, "b")])
+
+    class Late(LocalStorage):
+        """Each listing of the markers shows one more commit; the attempt's is the last of them."""
+
+        listings = 0
+
+        def list(self, prefix: str) -> list[str]:
+            if prefix == "attempts":
+                self.listings += 1
+                commit_answers(store, lineage("answers", f"later-{self.listings}"), mark="c")
+                if self.listings == 7:
+                    attempt.commit()
+            return super().list(prefix)
+
+    slow = Late(tmp_path / "history")
+    report = back_up(HistoryStore(slow, store.history_id), place)
+    assert slow.listings == 7
+    assert report.manifest.unfinished == (attempt.attempt_id,)
+    copy = restored(place, tmp_path / "new")
+    (found,) = copy.unfinished("answers", "r2", "conv-1")
+    assert copy.read("answers", [found]).num_rows == 1
+
+
+def test_backups_while_runs_write_and_care_is_taken(
+    store: HistoryStore, place: Storage, tmp_path: Path
+) -> None:
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def write(name: str) -> None:
+        number = 0
+        try:
+            while not stop.is_set():
+                release = f"{name}-{number}"
+                attempt = store.begin(lineage("answers", release))
+                for index in range(3):
+                    attempt.append("answers", [answer(index, release)])
+                if number % 2:
+                    attempt.merge()
+                attempt.commit()
+                verdicts = store.begin(lineage("judgements", release))
+                for index in range(3):
+                    verdicts.append("judgements", [judgement(index, "wrong", release)])
+                verdicts.merge()
+                verdicts.commit()
+                number += 1
+        except BaseException as failure:
+            failures.append(failure)
+
+    def care() -> None:
+        try:
+            while not stop.is_set():
+                compact(store, older_than=timedelta(0), dry_run=False, now=LATER)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
+    threads.append(threading.Thread(target=care))
+    for thread in threads:
+        thread.start()
+    try:
+        names = [back_up(store, place).name for _ in range(4)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    for number, name in enumerate(names):
+        copy = restored(place, tmp_path / f"new-{number}", name)
+        assert check(copy).problems == ()
+        answered = {m.lineage.release for m in copy.markers(asset="answers")}
+        judged = {m.lineage.release for m in copy.markers(asset="judgements")}
+        assert judged <= answered
+        for marker in copy.markers(asset="judgements")[1:]:
+            assert marker.rows["judgements"] == 3
+    assert len(answered) > 1
+
+
+def test_no_place_is_set() -> None:
+    with pytest.raises(BackupRefusedError, match="LOCOMO_BACKUP"):
+        open_backups(None)
+
+
+def test_to_and_from_a_bucket(store: HistoryStore, s3_url: str, tmp_path: Path) -> None:
+    place = open_backups(f"{s3_url}-backups")
+    report = back_up(store, place)
+    assert verify(place).manifest == report.manifest
+    restore(place, open_storage(s3_url))
+    assert hashes(open_storage(s3_url)) == hashes(store.storage)
+    assert HistoryStore.open(s3_url).markers() == store.markers()
+    with pytest.raises(BackupRefusedError, match="is not empty"):
+        restore(place, open_storage(s3_url))
+    of_a_bucket = back_up(HistoryStore.open(s3_url), place)
+    assert (of_a_bucket.new_files, of_a_bucket.kept) == (0, 2)

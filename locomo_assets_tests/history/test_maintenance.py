@@ -1,0 +1,183 @@
+"""Care: faults are found, nothing is lost by tidying, and a killed run can be run again."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.history import maintenance
+from locomo_assets.history.database import open_read_only, query, rebuild, refresh
+from locomo_assets.history.maintenance import check, compact, prune
+from locomo_assets.history.provenance import Marker
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.factories import (
+    answer,
+    call,
+    commit_answers,
+    commit_dataset,
+    commit_verdicts,
+    lineage,
+)
+
+LATER = datetime.now(UTC) + timedelta(days=100)
+NOTHING = timedelta(0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HistoryStore:
+    return HistoryStore.open((tmp_path / "history").as_uri())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.duckdb"
+
+
+def in_pieces(store: HistoryStore, release: str = "r1", pieces: int = 4) -> Marker:
+    attempt = store.begin(lineage("answers", release))
+    for number in range(pieces):
+        attempt.append("answers", [answer(number, release)])
+    attempt.append("calls", [call(0)])
+    return attempt.commit(note="whole")
+
+
+def contents(path: Path) -> list[tuple[object, ...]]:
+    with open_read_only(path) as connection:
+        return (
+            connection.execute("SELECT * FROM answers ORDER BY answer_id").fetchall()
+            + connection.execute("SELECT * FROM attempts ORDER BY 1").fetchall()
+        )
+
+
+def test_a_whole_history_has_no_problems(store: HistoryStore) -> None:
+    in_pieces(store)
+    attempt = store.begin(lineage("answers"))
+    attempt.append("answers", [answer(0)])
+    report = check(store)
+    assert (report.attempts, report.parts, report.rows, report.problems) == (1, 5, 5, ())
+    assert report.unfinished == (attempt.attempt_id,)
+    assert report.size_bytes > 0
+
+
+def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
+    marker = in_pieces(store)
+    flipped, missing, torn, *_ = (tmp_path / "history" / part.path for part in marker.parts)
+    whole = flipped.read_bytes()
+    flipped.write_bytes(whole[:50] + bytes([whole[50] ^ 4]) + whole[51:])
+    missing.unlink()
+    torn.write_bytes(torn.read_bytes()[:-1])
+    bad = in_pieces(store, "r2")
+    (tmp_path / "history" / bad.path).write_text("{")
+    report = check(store)
+    assert len(report.problems) == 4
+    for victim in (flipped, missing, torn, tmp_path / bad.path):
+        assert sum(victim.name in problem for problem in report.problems) == 1
+    assert all("\n" not in problem for problem in report.problems)
+    assert (report.parts, report.unfinished) == (2, ())
+
+
+def test_compacting_keeps_every_row_and_the_lens(store: HistoryStore, path: Path) -> None:
+    first = in_pieces(store)
+    commit_answers(store, lineage("answers", "r2"), mark="b")
+    refresh(store, path)
+    before = contents(path)
+
+    dry = compact(store, older_than=NOTHING, dry_run=True, now=LATER)
+    assert (dry.attempts, dry.parts_merged, dry.parts_written, dry.dry_run) == (1, 5, 2, True)
+    assert store.markers()[0] == first
+
+    done = compact(store, older_than=NOTHING, dry_run=False, now=LATER)
+    assert (done.attempts, done.parts_merged, done.parts_written) == (1, 5, 2)
+    compacted = store.markers()[0]
+    assert len(compacted.parts) == 2
+    assert (compacted.rows, compacted.extra) == (first.rows, {"note": "whole"})
+    assert store.read("answers", [compacted]) == store.read("answers", [first])
+    assert refresh(store, path).attempts_added == 0
+    rebuild(store, path)
+    assert contents(path) == before
+    assert (check(store).problems, check(store).superseded_parts) == ((), 4)
+
+    again = compact(store, older_than=NOTHING, dry_run=False, now=LATER)
+    assert (again.attempts, again.parts_removed) == (0, 0)
+    assert store.read("answers", [first]).num_rows == 4
+
+    next_day = LATER + timedelta(days=1)
+    assert compact(store, older_than=NOTHING, dry_run=True, now=next_day).parts_removed == 4
+    assert compact(store, older_than=NOTHING, dry_run=False, now=next_day).parts_removed == 4
+    assert compact(store, older_than=NOTHING, dry_run=False, now=next_day).parts_removed == 0
+    report = check(store)
+    assert (report.problems, report.superseded_parts, report.unfinished) == ((), 0, ())
+    rebuild(store, path)
+    assert contents(path) == before
+
+
+def test_young_attempts_are_not_compacted(store: HistoryStore) -> None:
+    in_pieces(store)
+    assert compact(store, older_than=timedelta(days=1), dry_run=False).attempts == 0
+
+
+def test_a_compaction_killed_before_its_marker_is_run_again(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = in_pieces(store)
+
+    def killed(_: Marker) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(maintenance, "marker_to_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            compact(store, older_than=NOTHING, dry_run=False, now=LATER)
+    assert store.markers() == [first]
+    assert (check(store).problems, check(store).unfinished) == ((), ())
+    assert store.unfinished("answers", "r1", "conv-1") == []
+    assert compact(store, older_than=NOTHING, dry_run=False, now=LATER).attempts == 1
+    assert store.read("answers", store.markers()).num_rows == 4
+
+
+def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:
+    commit_dataset(store)
+    gone = commit_answers(store, lineage("answers"), questions=4, mark="gone")
+    gone_verdicts = commit_verdicts(store, lineage("judgements"), ["correct"] * 4, mark="gone")
+    commit_answers(store, lineage("answers"), questions=4, mark="old")
+    commit_answers(store, lineage("answers"), questions=1, mark="new")
+    commit_verdicts(store, lineage("judgements"), ["correct"] * 4, mark="old")
+    commit_verdicts(store, lineage("judgements"), ["wrong"], mark="new")
+    left = store.begin(lineage("answers"))
+    left.append("answers", [answer(0, "left")])
+    refresh(store, path)
+    views = ("current_answers", "current_judgements", "accuracy_by_release", "current_questions")
+    before = [query(path, f"FROM {view}")[1] for view in views]
+
+    assert prune(store, path, keep_days=1, dry_run=False).attempts == ()
+    dry = prune(store, path, keep_days=1, dry_run=True, now=LATER)
+    assert dry.attempts == (gone.attempt_id, gone_verdicts.attempt_id)
+    assert dry.unfinished == (left.attempt_id,)
+    assert check(store).attempts == 7
+    done = prune(store, path, keep_days=1, dry_run=False, now=LATER)
+    assert (done.attempts, done.parts) == (dry.attempts, 4)
+    assert [query(path, f"FROM {view}")[1] for view in views] == before
+    report = check(store)
+    assert (report.attempts, report.problems, report.unfinished) == (5, (), ())
+    assert prune(store, path, keep_days=1, dry_run=False, now=LATER).parts == 0
+
+
+def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, path: Path) -> None:
+    gone = commit_answers(store, lineage("answers"), mark="gone")
+    commit_answers(store, lineage("answers"), mark="new")
+    store.storage.delete([gone.path])
+    report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
+    assert report.unfinished == (gone.attempt_id,)
+    assert check(store).unfinished == ()
+
+
+def test_a_compacted_attempt_is_pruned_with_both_its_markers(
+    store: HistoryStore, path: Path
+) -> None:
+    in_pieces(store)
+    commit_answers(store, lineage("answers"), mark="new")
+    compact(store, older_than=NOTHING, dry_run=False, now=LATER)
+    report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
+    assert (len(report.attempts), report.parts) == (1, 6)
+    assert check(store).attempts == 1
+    assert len(store.storage.list("attempts")) == 1

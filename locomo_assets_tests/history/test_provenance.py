@@ -1,0 +1,113 @@
+"""Names and markers: labels safe in paths, ids in order of time, JSON there and back."""
+
+import json
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.provenance import (
+    Lineage,
+    Marker,
+    Part,
+    compacted_path,
+    marker_from_json,
+    marker_path,
+    marker_to_json,
+    name_time,
+    new_attempt_id,
+    parse_marker_name,
+    path_label,
+)
+from locomo_assets_tests.history.factories import lineage
+
+AT = datetime(2025, 3, 4, 5, 6, 7, 89, UTC)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text())
+def test_labels_are_safe_and_distinct(one: str, other: str) -> None:
+    safe = path_label(one)
+    assert "/" not in safe
+    assert len(safe) < 200
+    assert safe.isascii()
+    if one != other and other.isprintable():
+        assert safe != path_label(other)
+
+
+def test_label_of_nothing_is_not_a_label() -> None:
+    assert path_label(None) not in {path_label("@none"), path_label(""), path_label("None")}
+    assert path_label("r/1 ä|x") == "r%2F1%20%C3%A4%7Cx"
+
+
+def test_long_labels_with_the_same_head_stay_apart() -> None:
+    assert path_label("x" * 500) != path_label("x" * 501)
+
+
+def test_ids_are_unique_and_in_order_even_when_the_clock_stands() -> None:
+    found: list[list[str]] = []
+
+    def make() -> None:
+        found.append([new_attempt_id(AT) for _ in range(500)])
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({i for ids in found for i in ids}) == 2000
+    assert all(ids == sorted(ids) for ids in found)
+
+
+def test_marker_names_say_when_and_who() -> None:
+    path = marker_path(lineage("answers", "r/1"), AT, "20250304T050000000000Z-ab12")
+    assert path.startswith("attempts/asset=answers/release=r%2F1/conversation=conv-1/")
+    name = parse_marker_name(path)
+    assert name is not None
+    assert (name_time(name.committed_at), name.attempt_id, name.compacted) == (
+        AT,
+        "20250304T050000000000Z-ab12",
+        False,
+    )
+    compacted = parse_marker_name(compacted_path(path))
+    assert compacted is not None
+    assert (compacted.attempt_id, compacted.compacted) == (name.attempt_id, True)
+    assert parse_marker_name("attempts/README.md") is None
+
+
+def test_marker_there_and_back() -> None:
+    marker = Marker(
+        attempt_id="i",
+        lineage=Lineage(
+            asset="answers",
+            run_id="run ä",
+            release="r/1 ä|x",
+            conversation="conv",
+            code_version="1",
+            dataset_sha256=None,
+            system="standin",
+            extra={"note": "ü", "list": [1, None]},
+        ),
+        begun_at=AT,
+        committed_at=AT,
+        parts=(Part("tables/answers/x.parquet", "answers", 3, 99, "ab"),),
+        continued=("earlier",),
+        path="p",
+    )
+    assert marker_from_json("p", marker_to_json(marker)) == marker
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_a_torn_marker_is_named(cut: int) -> None:
+    whole = marker_to_json(
+        Marker("i", lineage("answers"), AT, AT, (Part("x", "answers", 1, 1, "a"),), (), "m.json")
+    )
+    with pytest.raises(HistoryDamagedError, match=r"m\.json"):
+        marker_from_json("m.json", whole[:cut])
+
+
+def test_a_marker_that_lacks_something_is_named() -> None:
+    with pytest.raises(HistoryDamagedError, match="KeyError"):
+        marker_from_json("m.json", json.dumps({"attempt_id": "x"}).encode())

@@ -1,0 +1,235 @@
+"""An import in the history: whole or not at all, once, under a name of its own, comparable."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locomo_assets.history import database
+from locomo_assets.history.maintenance import check, prune
+from locomo_assets.history.provenance import Marker
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.imports.backboard_published import parse_published
+from locomo_assets.imports.jsonl import parse_jsonl
+from locomo_assets.imports.results import ImportedResults, ImportRefusedError
+from locomo_assets.imports.save import save_import
+from locomo_assets.locomo.model import Question
+from locomo_assets.locomo.parsing import parse_dataset
+from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.releases import (
+    BadLabelError,
+    ReleaseTakenError,
+    register_release,
+)
+from locomo_assets_tests.history.factories import answer, commit, judgement, lineage
+from locomo_assets_tests.imports.files import (
+    SAMPLE,
+    Verdict,
+    all_correct,
+    line,
+    lines,
+    published,
+    scored,
+)
+
+SCORED = len(scored("sample-1")) + len(scored("sample-2"))
+
+
+class World:
+    """A history and its lens, refreshed at each question."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = HistoryStore.open((folder / "history").as_uri())
+        self.path = folder / "history.duckdb"
+
+    def save(self, results: ImportedResults, release: str = "vendor") -> Marker | None:
+        return save_import(self.store, SAMPLE, results, release, "run-i")
+
+    def publish(self, verdict: Verdict = all_correct) -> Marker | None:
+        return self.save(parse_published(published(verdict), SAMPLE))
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        database.refresh(self.store, self.path)
+        return database.query(self.path, sql)[1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def jsonl(*some: dict[str, Any], system: str = "memo") -> ImportedResults:
+    return parse_jsonl("a.jsonl", lines(*some), SAMPLE, system=system, question_protocol="isolated")
+
+
+def not_temporal(question: Question) -> bool:
+    return question.category != 2
+
+
+def test_an_import_is_one_attempt_that_every_view_shows(world: World) -> None:
+    marker = world.publish(not_temporal)
+    assert marker is not None
+    assert world.store.markers(asset="imported_results", release="vendor") == [marker]
+    assert marker.rows == {
+        "releases": 1, "imported_files": 2, "answers": SCORED, "judgements": SCORED,
+    }  # fmt: skip
+    wrong = sum(question.category == 2 for c in ("sample-1", "sample-2") for question in scored(c))
+    assert world.rows(
+        "SELECT release, system, question_protocol, judge, questions, correct, wrong, "
+        "input_tokens, latency_p50_ms, answers_of_unknown_cost, judge_cost_usd "
+        "FROM accuracy_by_release"
+    ) == [
+        ("vendor", "backboard", "published", "gpt-4.1/judge-prompt-reference@7c7cbfda", SCORED,
+         SCORED - wrong, wrong, None, None, SCORED, None)
+    ]  # fmt: skip
+    assert world.rows(
+        "SELECT DISTINCT origin, imported_file, imported_file_sha256, memory, ingestion_id, "
+        "dataset_source FROM lineage WHERE conversation = 'sample-2'"
+    ) == [
+        ("imported", "locomo_conversation_2.json",
+         marker.extra["files"]["locomo_conversation_2.json"], None, None, SAMPLE.source)
+    ]  # fmt: skip
+    assert world.rows("SELECT release, source, first_measured_at FROM release_order") == [
+        ("vendor", "imported", None)
+    ]
+    assert world.rows("FROM cost_by_run") == []
+    assert check(world.store).problems == ()
+
+
+def test_published_results_name_both_taxonomies(world: World) -> None:
+    world.publish(not_temporal)
+    rows = world.rows(
+        "SELECT category, official_name, vendor_name, accuracy, system, llm_model, judge_model, "
+        "prompt_sha256[:8], files, format FROM published_results ORDER BY category NULLS LAST"
+    )
+    assert [row[:4] for row in rows[:-1]] == [
+        (1, "multi-hop", "single-hop", 1.0),
+        (2, "temporal", "temporal", 0.0),
+        (3, "open-domain", "multi-hop", 1.0),
+        (4, "single-hop", "open-domain", 1.0),
+    ]
+    assert rows[-1][:3] == (None, None, None)
+    assert {row[4:] for row in rows} == {
+        ("backboard", "gemini-2.5-pro", "gpt-4.1", "7c7cbfda", 2, "backboard-published")
+    }
+
+
+def test_imported_results_hold_what_the_lines_say(world: World) -> None:
+    world.save(
+        jsonl(
+            line(retrieved=["first", "second"], latency_ms=5),
+            line(judge="strict", retrieved=["first", "second"], latency_ms=5, verdict="wrong"),
+            line(question_index=1, answer=None, verdict=..., reason="HTTP 500"),
+        )
+    )
+    assert world.rows(
+        "SELECT question_index, judge, verdict, answer, reason, llm_model, file, format "
+        "FROM imported_results ORDER BY ALL"
+    ) == [
+        (0, "some-judge", "correct", "A canoe.", None, "some-model", "a.jsonl", "jsonl"),
+        (0, "strict", "wrong", "A canoe.", None, "some-model", "a.jsonl", "jsonl"),
+        (1, "some-judge", "unanswered", None, "HTTP 500", "some-model", "a.jsonl", "jsonl"),
+    ]
+    assert world.rows(
+        "SELECT memory_rank, memory FROM lineage "
+        "WHERE question_index = 0 AND judge = 'strict' ORDER BY 1"
+    ) == [(1, "first"), (2, "second")]
+    assert world.rows("SELECT latency_ms, retrieved, cost_usd FROM current_answers ORDER BY 1") == [
+        (5.0, 2, None),
+        (None, None, None),
+    ]
+
+
+def test_the_same_files_again_are_nothing_new(world: World) -> None:
+    assert world.publish() is not None
+    renamed = [(f"other-{name}", data) for name, data in reversed(published())]
+    assert world.save(parse_published(renamed, SAMPLE)) is None
+    assert len(world.store.marker_names()) == 1 + len(SAMPLE.conversations)
+
+
+def test_changed_files_supersede_in_the_lens_that_is_there(world: World) -> None:
+    world.publish()
+    counts = "SELECT questions, correct FROM accuracy_by_release"
+    assert world.rows(counts) == [(SCORED, SCORED)]
+    world.publish(lambda _: False)
+    assert world.rows(counts) == [(SCORED, 0)]
+    # A correction is no second measurement, of which there would be noise.
+    assert world.rows("SELECT repeat, correct FROM accuracy_by_repeat") == [(1, 0)]
+    world.publish()
+    assert world.rows(counts) == [(SCORED, SCORED)]
+    # What was superseded may go; what counts stays.
+    report = prune(
+        world.store, world.path, keep_days=1, dry_run=False,
+        now=datetime.now(UTC) + timedelta(days=9),
+    )  # fmt: skip
+    assert len(report.attempts) == 2
+    assert world.rows(counts) == [(SCORED, SCORED)]
+    (marker,) = world.store.markers(asset="imported_results")
+    world.store.storage.delete([marker.path])
+    assert world.rows(counts) == []
+    assert world.rows("FROM current_judgements") == []
+
+
+def test_fewer_questions_under_the_same_name_are_refused(world: World) -> None:
+    world.save(jsonl(line(), line(question_index=1)))
+    with pytest.raises(ImportRefusedError, match=r"has 1 questions that these files lack"):
+        world.save(jsonl(line()))
+    assert world.save(jsonl(line(), line(question_index=1), line(question_index=2))) is not None
+    assert world.save(jsonl(line(), system="another")) is not None
+
+
+def test_measured_and_imported_never_share_a_name(world: World) -> None:
+    register_release(world.store, "r1", "run-1")
+    with pytest.raises(ImportRefusedError, match="release r1: was measured here"):
+        world.save(jsonl(line()), "r1")
+    world.save(jsonl(line()))
+    with pytest.raises(ReleaseTakenError, match="release vendor: its results were imported"):
+        register_release(world.store, "vendor", "run-1")
+    with pytest.raises(BadLabelError):
+        world.save(jsonl(line()), "a b")
+    with pytest.raises(BadLabelError, match="system '': a label"):
+        world.save(jsonl(line(), system=""), "c")
+
+
+def test_the_data_set_that_is_being_measured_stays_the_newest(world: World) -> None:
+    data = Path(SAMPLE.source).read_bytes()
+    store_dataset(world.store, SAMPLE, "run-1")
+    store_dataset(world.store, parse_dataset(data + b"\n", "other.json"), "run-2")
+    before = world.store.marker_names()
+    world.save(jsonl(line()))
+    assert len(world.store.marker_names()) == len(before) + 1
+
+
+def test_ones_own_release_is_compared_with_an_imported_one(world: World) -> None:
+    world.publish(not_temporal)
+    judge = "gpt-4.1/judge-prompt-reference@7c7cbfda"
+    who = {"question_protocol": "published"}
+    questions = scored("sample-1")
+    for release in ("r1", "r2"):
+        asked, judged = (
+            replace(
+                lineage(asset, release, "sample-1", dataset_sha256=SAMPLE.sha256),
+                system="backboard",
+            )
+            for asset in ("answers", "judgements")
+        )
+        commit(
+            world.store,
+            asked,
+            {"answers": [answer(q.question_index, release, **who) for q in questions]},
+        )
+        verdicts = [judgement(q.question_index, "correct", release, judge=judge, **who)
+                    for q in questions]  # fmt: skip
+        commit(world.store, judged, {"judgements": verdicts})
+    gained = [q.question_index for q in questions if q.category == 2]
+    found = world.rows(
+        "SELECT question_index, flip, verdict_a, verdict_b FROM flips('vendor', 'r1') ORDER BY 1"
+    )
+    assert found == [(index, "gained", "wrong", "correct") for index in gained]
+    # Imported later, and still not between the two.
+    assert world.rows(
+        "SELECT release, previous_release FROM accuracy_trend WHERE category IS NULL "
+        "ORDER BY position"
+    ) == [("vendor", None), ("r1", "vendor"), ("r2", "r1")]

@@ -1,0 +1,78 @@
+"""Texts for people: short, and without a secret."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from locomo_assets.redaction import hide_all, secrets_in_url
+from locomo_assets.reporting.alerts.channels import Teller, shape
+from locomo_assets.reporting.alerts.model import EndedRun, Look, Trouble
+from locomo_assets_tests.secrets.searching import BACKBOARD_KEY, OPENAI_KEY, PLANTED, holds_a_key
+
+TROUBLE = Trouble("run_failed", "r1", datetime(2026, 11, 24, tzinfo=UTC), ())
+
+
+def run(error: str) -> EndedRun:
+    look = Look("accuracy", "r1", False, error, error)
+    planned = frozenset(f"answers of conv-{n}|r1" for n in range(10))
+    return EndedRun("0f3c9a7e", "r1", error, planned, frozenset(), (look,))
+
+
+def test_a_failed_run_in_a_few_lines() -> None:
+    title, text = Teller().failed(TROUBLE, run("backboard said:\n  402 no credit"))
+    assert title == "LoCoMo r1: run failed"
+    assert text.splitlines()[-1].startswith("Dagster run 0f3c9a7e (LOCOMO_UI_URL")
+    assert "conv-5|r1 and 4 more." in text
+
+
+@pytest.mark.parametrize("lead", ["", "x" * 595, "x" * 589 + " "])
+def test_no_key_is_told_or_remembered(lead: str) -> None:
+    teller = Teller(secrets=PLANTED)
+    said = f"{lead}{BACKBOARD_KEY} and {OPENAI_KEY[:14]} sent this {BACKBOARD_KEY[9:]}"
+    clean = teller.cleaned(run(said))
+    assert not holds_a_key(repr(clean))
+    assert not holds_a_key(repr(teller.failed(TROUBLE, clean)))
+    assert not holds_a_key(repr(teller.found(TROUBLE, clean, clean.looks[0])))
+    assert len(clean.error or "") <= 600
+
+
+@pytest.mark.parametrize(
+    ("said", "hidden"),
+    [
+        ("connect to postgresql://locomo:Swordfish@db/locomo failed", "Swordfish"),
+        ("Authorization: Bearer abcDEF123456.xyz refused", "abcDEF123456"),
+        ("https://host/x?key=abcdefgh&y=1", "abcdefgh"),
+        ('{"api_key": "abcdefgh"}', "abcdefgh"),
+        ("aws_secret_access_key=Zm9vYmFyYmF6 is wrong", "Zm9vYmFyYmF6"),
+        ("sk-proj-0123456789abcdefgh", "0123456789"),
+        ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_too(said: str, hidden: str) -> None:
+    assert hidden not in hide_all(said, ())
+
+
+def test_what_does_not_stays() -> None:
+    said = (
+        "1 of 2 conversations failed: sample-1 at ingested_memories: the service counts 59 of 60 "
+        "messages; input tokens: 40231; see http://127.0.0.1:3000/runs/1"
+    )
+    assert hide_all(said, PLANTED) == said
+
+
+def test_tokens_of_channel_urls() -> None:
+    slack = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#evaluation"
+    assert "TIiajkdnlazkcOXrIdevi7FQ" in secrets_in_url(slack)
+    assert "evaluation" not in secrets_in_url(slack)
+    mail = "mailtos://ops:pass%20word@mail.example.org?to=team@example.org"
+    found = secrets_in_url(mail)
+    assert {"pass%20word", "pass word"} <= found
+    assert "mail.example.org" not in found
+
+
+def test_shapes_differ_by_words_only() -> None:
+    assert shape("conv-26: 3 of 10 in 4.5 s") == shape("conv-3: 10 of 12 in 7 s")
+    assert shape("run 0f3c9a7e-11aa-4c1d-9d6e-aaaaaaaaaaaa died") == shape(
+        "run 99aabbcc-0000-4c1d-9d6e-bbbbbbbbbbbb died"
+    )
+    assert shape("the key was refused") != shape("no answer")

@@ -1,0 +1,63 @@
+"""Benches at a served stand-in, and stopping the work at them as a signal does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from locomo_assets.backboard.answers import AskProtocol, ProtocolName
+from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.ingest import IngestProtocol
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.retry import RetrySettings
+from locomo_assets.judging.lexical import LexicalJudge
+from locomo_assets.prices import PriceTable
+from locomo_assets.runs.context import Bench, Counts, note_call
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.standin.server import BaseUrls
+from locomo_assets.standin.settings import DEFAULT_KEY
+
+WIDTH = 4
+
+
+@asynccontextmanager
+async def at_bench(
+    store: HistoryStore, urls: BaseUrls, run_id: str, protocol: ProtocolName = "isolated"
+) -> AsyncIterator[Bench]:
+    async with BackboardClient(
+        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
+    ) as client:
+        yield Bench(
+            store=store,
+            client=client,
+            judge=LexicalJudge(),
+            system="standin",
+            base_url=urls.backboard,
+            ingest_protocol=IngestProtocol(memory_wait="conversation"),
+            ask_protocol=AskProtocol(name=protocol),
+            prices=PriceTable.read(None),
+            run_id=run_id,
+        )
+
+
+async def come_to(bench: Bench, **counts: int) -> None:
+    """Until the progress has come so far."""
+    ((name, number),) = counts.items()
+    there = asyncio.Event()
+
+    def look(now: Counts) -> None:
+        if getattr(now, name) >= number:
+            there.set()
+
+    bench.progress.listeners.append(look)
+    await asyncio.wait_for(there.wait(), 30)
+
+
+async def cancelled_when(work: "asyncio.Task[StageReport]", bench: Bench, **counts: int) -> None:
+    """Stop the work as a signal does, once the progress has come so far."""
+    await come_to(bench, **counts)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work

@@ -1,0 +1,69 @@
+"""What the room's tests measure: the packaged sample; and the stand-in's own record of it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from locomo_assets.backboard.messages import session_texts
+from locomo_assets.locomo.model import Conversation
+from locomo_assets.locomo.parsing import read_dataset
+from locomo_assets.locomo.sample import packaged_sample
+
+DATASET = read_dataset(packaged_sample())
+
+
+def turn_texts(conversation: Conversation) -> list[str]:
+    """What the service must have been told, in order."""
+    return [text for session in conversation.sessions for text in session_texts(session)]
+
+
+class Record:
+    """The stand-in's state, read from outside."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def count(self, role: str = "user") -> int:
+        """Messages of a role; 0 before the stand-in has made its state."""
+        if not self._path.exists():
+            return 0
+        [(number,)] = self._rows("SELECT count(*) FROM messages WHERE role = ?", role)
+        return int(str(number))
+
+    def times(self, role: str) -> list[float]:
+        """When each message of a role came, in epoch seconds."""
+        rows = self._rows("SELECT created_at FROM messages WHERE role = ?", role)
+        return [float(str(at)) for (at,) in rows]
+
+    def answered(self, release: str) -> int:
+        """The questions that a release's assistants have answered."""
+        [(number,)] = self._rows(
+            "SELECT count(*) FROM messages JOIN threads USING (thread_id) "
+            "JOIN assistants USING (assistant_id) WHERE role = 'assistant' AND name LIKE ?",
+            f"LoCoMo Test Assistant % {release}",
+        )
+        return int(str(number))
+
+    def told(self, conversation: str, release: str = "%") -> list[list[str]]:
+        """For each assistant of a conversation: what it was told and asked, in order."""
+        assistants = self._rows(
+            "SELECT assistant_id FROM assistants WHERE name LIKE ? AND name NOT LIKE '% clone' "
+            "ORDER BY seq",
+            f"LoCoMo Test Assistant % {conversation} {release}",
+        )
+        said = (
+            "SELECT content FROM messages JOIN threads USING (thread_id) "
+            "WHERE assistant_id = ? AND role = 'user' ORDER BY messages.seq"
+        )
+        return [[str(text) for (text,) in self._rows(said, str(one))] for (one,) in assistants]
+
+    def _rows(self, sql: str, *arguments: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self._path, timeout=30)) as db:
+            return db.execute(sql, arguments).fetchall()
+
+
+def assert_told_once(record: Record, conversation: Conversation, release: str = "%") -> None:
+    """One assistant, and each turn told to it exactly once and in order."""
+    (told,) = record.told(conversation.conversation, release)
+    turns = turn_texts(conversation)
+    assert [text for text in told if text in set(turns)] == turns

@@ -1,0 +1,324 @@
+"""Verdicts by batches over several runs, at a served stand-in: nothing lost, nothing paid twice."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging import batch as batch_module
+from locomo_assets.judging.batch import BatchJudge
+from locomo_assets.judging.judge import BatchState, VotingJudge
+from locomo_assets.judging.llm import LLMJudge
+from locomo_assets.runs import judge as judging
+from locomo_assets.runs.answer import answer_questions
+from locomo_assets.runs.batches import BatchPendingError
+from locomo_assets.runs.context import Batching, Bench, Order, note_call
+from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.ingest import ingest_conversation
+from locomo_assets.runs.judge import judge_answers
+from locomo_assets.runs.runner import Failed, told_once
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.runs.contexts import at_bench
+from locomo_assets_tests.runs.fixtures import DATASET
+
+SAMPLE = DATASET.conversations[0]
+ORDER = Order("r1", SAMPLE.conversation)
+FORCED = Order("r1", SAMPLE.conversation, force=True)
+QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
+HOUR_MS = 3_600_000.0
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history and a stand-in with two releases' answers, to be copied."""
+    folder = tmp_path_factory.mktemp("answered")
+
+    async def measure() -> None:
+        store = HistoryStore.open((folder / "history").as_uri())
+        store_dataset(store, DATASET, "run-0")
+        with running_standin(StandinSettings(), folder / "served.sqlite") as urls:
+            async with at_bench(store, urls, "run-0") as bench:
+                bench.base_url = "the stand-in's"
+                for release in ("r1", "r2"):
+                    await ingest_conversation(bench, Order(release, ORDER.conversation))
+                    await answer_questions(bench, Order(release, ORDER.conversation))
+
+    asyncio.run(measure())
+    return folder
+
+
+@dataclass
+class World:
+    """A copy of it: runs of the judging stage, and what the judge's server has done."""
+
+    folder: Path
+    runs: int = 0
+
+    @property
+    def store(self) -> HistoryStore:
+        return HistoryStore.open((self.folder / "history").as_uri())
+
+    @asynccontextmanager
+    async def bench(
+        self, mode: str = "batch", *, wait_s: float = 0.0, votes: int = 1, **knobs: Any
+    ) -> AsyncIterator[Bench]:
+        self.runs += 1
+        settings = StandinSettings(**knobs)
+        with running_standin(settings, self.folder / "served.sqlite") as urls:
+            async with (
+                at_bench(self.store, urls, f"run-{self.runs}") as bench,
+                LLMJudge.connect(
+                    api_key=DEFAULT_KEY,
+                    base_url=urls.openai,
+                    prices=bench.prices,
+                    record=note_call,
+                ) as judge,
+            ):
+                bench.base_url = "the stand-in's"
+                bench.judge = VotingJudge(judge, votes) if votes > 1 else judge
+                bench.batching = Batching(judge.batches(votes), mode == "batch", wait_s)
+                yield bench
+
+    async def judged(self, mode: str = "batch", order: Order = ORDER, **how: Any) -> StageReport:
+        async with self.bench(mode, **how) as bench:
+            return await judge_answers(bench, order)
+
+    async def pending(self, order: Order = ORDER, **how: Any) -> BatchPendingError:
+        with pytest.raises(BatchPendingError) as caught:
+            await self.judged(order=order, batch_delay_ms=HOUR_MS, **how)
+        return caught.value
+
+    def a_day_passes(self) -> None:
+        self._sql("UPDATE batches SET ends_at = created_at")
+
+    def batches(self) -> list[int]:
+        """The requests of each batch at the server, in order."""
+        return [row[0] for row in self._sql("SELECT requests FROM batches ORDER BY seq")]
+
+    def judged_at_server(self) -> int:
+        """Requests of batches that were carried out."""
+        return sum(row[0] or 0 for row in self._sql("SELECT judged FROM batches"))
+
+    def rows(self, release: str = "r1") -> list[dict[str, Any]]:
+        """The verdicts that count, by question."""
+        counting: dict[int, dict[str, Any]] = {}
+        for marker in self.store.markers(asset="judgements", release=release):
+            rows = self.store.read("judgements", [marker]).to_pylist()
+            counting |= {row["question_index"]: row for row in rows}
+        return [counting[index] for index in sorted(counting)]
+
+    def asked_by(self) -> set[str]:
+        """The ways to those that were asked for, and not reused."""
+        return {r["asked_by"] for r in self.rows() if r["reused_from_judgement_id"] is None}
+
+    def _sql(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.folder / "served.sqlite", timeout=30)) as db, db:
+            return db.execute(sql).fetchall()
+
+
+@pytest.fixture
+def world(answered: Path, tmp_path: Path) -> World:
+    shutil.copytree(answered, tmp_path / "world")
+    return World(tmp_path / "world")
+
+
+def contents(world: World, release: str = "r1") -> int:
+    """How many different things there are to judge."""
+    markers = world.store.markers(asset="answers", release=release)
+    answers = world.store.read("answers", markers).to_pylist()
+    gold = {q.question_index: (q.question, q.gold_answer) for q in SAMPLE.questions}
+    return len({(*gold[a["question_index"]], a["answer"]) for a in answers})
+
+
+async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(world: World) -> None:
+    asked = contents(world)
+    report = await world.judged(wait_s=30.0)
+    assert report.numbers["unscored"] == 0
+    assert world.batches() == [asked]
+    rows = world.rows()
+    assert len(rows) == QUESTIONS
+    assert {row["verdict"] for row in rows} == {"correct", "wrong"}
+    assert world.asked_by() == {"batch"}
+    assert len({row["batch_id"] for row in rows} - {None}) == 1
+    (marker,) = world.store.markers(asset="judgements")
+    events = [row["event"] for row in world.store.read("judge_batches", [marker]).to_pylist()]
+    assert events == ["intended", "created", "collected"]
+
+
+async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(world: World) -> None:
+    await world.judged(wait_s=30.0)
+    r2 = Order("r2", ORDER.conversation)
+    report = await world.judged("direct", r2)
+    # The stand-in answers both releases alike.
+    assert report.numbers["requests"] == 0
+    assert await world.judged("direct") == await world.judged("batch")
+    await world.judged("direct", FORCED)
+    judges = {(row["judge"], row["judge_parameters_json"]) for row in world.rows()}
+    assert len(judges) == 1
+    assert world.asked_by() == {"direct"}
+    assert len(world.batches()) == 1
+
+
+async def test_a_pending_batch_is_collected_by_a_later_run(world: World) -> None:
+    pending = await world.pending()
+    assert "pending since" in str(pending)
+    assert f"0 of {contents(world)} requests done" in str(pending)
+    assert world.store.markers(asset="judgements") == []
+    await world.pending()
+    world.a_day_passes()
+    await world.judged()
+    assert world.batches() == [contents(world)] == [world.judged_at_server()]
+    assert len(world.rows()) == QUESTIONS
+    assert world.store.unfinished("judgements", "r1", ORDER.conversation) == []
+
+
+async def test_a_pending_batch_is_collected_in_direct_mode_too(world: World) -> None:
+    few = Order("r1", ORDER.conversation, questions=3)
+    await world.pending(few)
+    world.a_day_passes()
+    await world.judged("direct")
+    assert world.batches() == [3]
+    assert [row["asked_by"] for row in world.rows()[:4]] == ["batch"] * 3 + ["direct"]
+
+
+async def test_more_questions_are_a_batch_more(world: World) -> None:
+    await world.pending(Order("r1", ORDER.conversation, questions=3))
+    pending = await world.pending()
+    assert len(pending.pending) == 2
+    world.a_day_passes()
+    await world.judged()
+    assert world.batches() == [3, contents(world) - 3]
+    assert world.judged_at_server() == contents(world)
+
+
+async def test_fewer_questions_lose_nothing_of_a_pending_batch(world: World) -> None:
+    await world.pending()
+    world.a_day_passes()
+    report = await world.judged(order=Order("r1", ORDER.conversation, questions=3))
+    assert report.numbers["verdicts"] == len(world.rows()) == QUESTIONS
+    report = await world.judged()
+    assert (report.attempt_id, report.numbers["reused"]) == (None, QUESTIONS)
+    assert world.batches() == [contents(world)]
+
+
+class _Killed(BaseException):
+    """The end of a process, as far as a test in this one can have it."""
+
+
+async def test_killed_between_created_and_stored_it_is_found_by_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = BatchJudge.send
+
+    async def sent_and_killed(self: BatchJudge, *how: Any) -> str:
+        await send(self, *how)
+        raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchJudge, "send", sent_and_killed)
+        with pytest.raises(_Killed):
+            await world.judged(batch_delay_ms=HOUR_MS)
+    await world.pending()
+    world.a_day_passes()
+    await world.judged()
+    assert world.batches() == [contents(world)] == [world.judged_at_server()]
+
+
+async def test_killed_before_it_was_created_it_is_sent_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0,))
+
+    async def killed(*_: Any) -> str:
+        raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchJudge, "send", killed)
+        with pytest.raises(_Killed):
+            await world.judged()
+    assert world.batches() == []
+    await world.judged("direct")
+    assert world.batches() == []
+    assert len(world.rows()) == QUESTIONS
+
+
+async def test_killed_between_results_and_commit_nothing_is_collected_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(judging, "finish", killed)
+        with pytest.raises(_Killed):
+            await world.judged(wait_s=30.0)
+    report = await world.judged()
+    assert report.numbers["requests"] == 0
+    (marker,) = world.store.markers(asset="judgements")
+    calls = world.store.read("calls", [marker]).to_pylist()
+    assert sum(call["endpoint"] == "BATCH /chat/completions" for call in calls) == contents(world)
+    assert world.batches() == [contents(world)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [("batch_failed_share", 0.0), ("batch_expired_share", 0.5), ("batch_request_failed_share", 0)],
+)
+async def test_what_failed_is_unscored_and_asked_again_alone(
+    world: World, fault: str, kept: float
+) -> None:
+    faulty: dict[str, Any] = {fault: 1.0}
+    report = await world.judged(wait_s=30.0, **faulty)
+    whole = contents(world)
+    done = int(kept * whole)
+    assert world.judged_at_server() == done
+    assert report.numbers["unscored"]
+    unscored = [row for row in world.rows() if row["verdict"] == "unscored"]
+    assert all(row["reason"] for row in unscored)
+    await world.judged(wait_s=30.0)
+    assert world.batches() == [whole, whole - done]
+    assert world.judged_at_server() == whole
+    assert {row["verdict"] for row in world.rows()} == {"correct", "wrong"}
+
+
+async def test_forced_verdicts_are_collected_by_an_ordinary_run(world: World) -> None:
+    await world.judged("direct")
+    pending = await world.pending(FORCED)
+    assert "run it again without --force" in str(pending)
+    world.a_day_passes()
+    await world.judged("direct")
+    assert world.asked_by() == {"batch"}
+    assert world.batches() == [contents(world)]
+
+
+async def test_votes_by_batch(world: World) -> None:
+    await world.judged(wait_s=30.0, votes=3)
+    assert world.batches() == [3 * contents(world)]
+    rows = world.rows()
+    assert {(row["votes"], row["agreement"]) for row in rows} == {(3, 1.0)}
+    assert all(row["judge"].endswith(" ×3") for row in rows)
+    await world.judged("direct", votes=3)
+    assert world.batches() == [3 * contents(world)]
+
+
+def test_many_pending_batches_are_one_line() -> None:
+    failures = [
+        Failed(
+            Order("r1", f"conv-{n}"),
+            "judgements",
+            BatchPendingError([BatchState(f"batch_{n}", "in_progress", None, 1, 9)], forced=False),
+        )
+        for n in range(5)
+    ]
+    line = told_once(failures)
+    assert line.startswith("conv-0, conv-1, conv-2, conv-3, conv-4 at judgements: the judge's")
+    assert "batches are pending (batch_0, batch_1, batch_2 and 2 more: 5 of 45 requests" in line

@@ -1,0 +1,110 @@
+"""Seats at a service: never more than there are, and free again once their holder is gone."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.history.storage import LocalStorage
+from locomo_assets.runs import run_slots as seats
+from locomo_assets.runs.run_slots import seated, services_at
+from locomo_assets_tests.conftest import REPOSITORY
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from locomo_assets.history.lease import take_in
+from locomo_assets.history.storage import LocalStorage
+take_in(LocalStorage(Path(sys.argv[1])), "leases/service=host%3A443/seat=1", "dead", "host:443")
+print("seated", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStorage:
+    monkeypatch.setattr(seats, "LOOKS_EVERY_S", 0.02)
+    return LocalStorage(tmp_path)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_no_more_at_a_service_than_it_has_seats(storage: LocalStorage, number: int) -> None:
+    at_once: list[int] = []
+    told: list[str] = []
+    here = 0
+
+    async def run(name: str) -> None:
+        nonlocal here
+        async with seated(
+            storage, ["host:443"], name, seats=number, waiting=told.append, lasts_s=30.0
+        ):
+            here += 1
+            at_once.append(here)
+            await asyncio.sleep(0.05)
+            here -= 1
+
+    await asyncio.gather(*(run(f"run-{n}") for n in range(5)))
+    assert max(at_once) == number
+    assert len(at_once) == 5
+    assert any("host:443: run run-" in one and "is at work on it" in one for one in told)
+
+
+async def test_other_services_are_not_waited_for(storage: LocalStorage) -> None:
+    def waits(whom: str) -> None:
+        assert not whom
+
+    async with (
+        seated(storage, ["one:443"], "a", seats=1, waiting=waits),
+        seated(storage, ["two:443"], "b", seats=1, waiting=waits),
+        seated(storage, [], "c", seats=1, waiting=waits),
+    ):
+        pass
+
+
+async def test_two_services_are_taken_in_one_order(storage: LocalStorage) -> None:
+    async def run(name: str, *urls: str) -> None:
+        async with seated(storage, services_at(urls), name, seats=1, waiting=lambda _: None):
+            await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(
+            *(run(f"a-{n}", "https://one/api", "https://two/v1") for n in range(3)),
+            *(run(f"b-{n}", "https://two/api", "https://one/v1") for n in range(3)),
+        )
+
+
+def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path) -> None:
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=REPOSITORY
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+
+        def killed(whom: str) -> None:
+            told.append(whom)
+            holder.kill()
+
+        async def run() -> None:
+            async with (
+                asyncio.timeout(50),
+                seated(storage, ["host:443"], "next", seats=1, waiting=killed),
+            ):
+                pass
+
+        asyncio.run(run())
+    assert "run dead" in told[0]
+    assert told[-1] == ""
+
+
+def test_services_at_urls() -> None:
+    assert services_at(["https://b.example/v1", "http://a.example:8000/x"]) == [
+        "a.example:8000",
+        "b.example:443",
+    ]
+    assert services_at(["https://One.example/api", "https://one.example:443/v1"]) == [
+        "one.example:443"
+    ]
+    assert services_at(["http://host:a-secret/api", "http://[", "nothing", ""]) == []

@@ -1,0 +1,98 @@
+"""What a failed conversation leaves, on a real stand-in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locomo_assets.history.database import query, refresh
+from locomo_assets.history.lease import leased
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.runs import runner
+from locomo_assets.runs.ahead import OnSaved
+from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.runner import STAGES, measure
+from locomo_assets.runs.stages import StageReport
+from locomo_assets.standin.server import BaseUrls, running_standin
+from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.runs.contexts import at_bench
+from locomo_assets_tests.runs.fixtures import DATASET
+
+FIRST, SECOND = (one.conversation for one in DATASET.conversations)
+
+
+@pytest.fixture
+def urls(tmp_path: Path) -> Iterator[BaseUrls]:
+    with running_standin(StandinSettings(), tmp_path / "served.sqlite") as served:
+        yield served
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.store = HistoryStore.open((folder / "history").as_uri())
+        self._path = folder / "lens.duckdb"
+        store_dataset(self.store, DATASET, "run-0")
+
+    def accuracy(self) -> list[tuple[Any, ...]]:
+        refresh(self.store, self._path)
+        return query(
+            self._path,
+            "SELECT questions, scored, unanswered, error_share FROM accuracy_by_release "
+            "WHERE judge IS NOT NULL",
+        )[1]
+
+    async def measure(self, urls: BaseUrls, *conversations: str, force: bool = False) -> list[str]:
+        """The conversations that failed."""
+        orders = [Order("r1", name, questions=4, force=force) for name in conversations]
+        async with at_bench(self.store, urls, "run") as bench:
+            failures = await measure(bench, orders, list(STAGES), lambda *_: None)
+        return [failed.order.conversation for failed in failures]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
+    stage = STAGES[asset]
+
+    async def failing(bench: Bench, order: Order, *on_saved: OnSaved) -> StageReport:
+        if order.conversation == conversation:
+            raise OSError("no room left on the device")
+        return await stage(bench, order, *on_saved)
+
+    monkeypatch.setitem(runner.STAGES, asset, failing)
+
+
+@pytest.mark.parametrize("asset", ["ingested_memories", "answers"])
+async def test_its_questions_count_as_unanswered_until_they_are_asked(
+    world: World, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch, asset: str
+) -> None:
+    with monkeypatch.context() as patch:
+        _fails_for(patch, asset, SECOND)
+        for _ in range(2):  # a second failure adds nothing
+            assert await world.measure(urls, FIRST, SECOND) == [SECOND]
+            assert world.accuracy() == [(8, 4, 4, 0.5)]
+    assert len(world.store.markers(asset="answers", conversation=SECOND)) == 1
+    assert await world.measure(urls, FIRST, SECOND) == []
+    assert world.accuracy() == [(8, 8, 0, 0.0)]
+
+
+async def test_answers_of_before_go_on_to_count(
+    world: World, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await world.measure(urls, FIRST, SECOND) == []
+    _fails_for(monkeypatch, "ingested_memories", SECOND)
+    assert await world.measure(urls, SECOND, force=True) == [SECOND]
+    assert world.accuracy() == [(8, 8, 0, 0.0)]
+
+
+async def test_what_another_run_is_at_is_no_failure(world: World, urls: BaseUrls) -> None:
+    async with at_bench(world.store, urls, "other") as other:
+        lineage = other.lineage("ingested_memories", Order("r1", SECOND), DATASET.sha256)
+        async with leased(world.store.storage, lineage):
+            assert await world.measure(urls, FIRST, SECOND) == [SECOND]
+    assert world.accuracy() == [(4, 4, 0, 0.0)]
