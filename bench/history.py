@@ -88,9 +88,9 @@ def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list
 
 @contextmanager
 def _bare_of(
-    connection: duckdb.DuckDBPyConnection, lens_path: Path
+    connection: duckdb.DuckDBPyConnection, database_path: Path
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    path = lens_path.with_name("bare.duckdb")
+    path = database_path.with_name("bare.duckdb")
     with duckdb.connect(path) as bare:
         for table, sql in _TABLES.items():
             bare.register("rows_of_lens", connection.sql(sql).to_arrow_table())
@@ -135,7 +135,7 @@ def committing() -> list[Figure]:
             start = time.perf_counter()
             list(pool.map(_write, [url] * WRITERS * 5, range(WRITERS * 5), chunksize=5))
             together_s = (time.perf_counter() - start) / (WRITERS * 5)
-        committed = len(store.markers(asset="judgements", release="together"))
+        committed = len(store.manifests(asset="judgements", release="together"))
         if committed != WRITERS * 5:
             raise AssertionError(f"{committed} of {WRITERS * 5} commits are there")
     return [

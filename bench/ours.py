@@ -40,7 +40,7 @@ class Run:
     wall_s: float
     started_at: float
     used: Used
-    lens_path: Path
+    database_path: Path
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def run(
     return Run(wall_s, started_at, used, home / "history" / "history.duckdb")
 
 
-def calls_of(lens_path: Path, condition: str = "true") -> Calls:
+def calls_of(database_path: Path, condition: str = "true") -> Calls:
     """The requests for which an SQL condition on `calls` holds."""
     _, rows = database.query(
-        lens_path,
+        database_path,
         "SELECT epoch(started_at), latency_ms / 1000, coalesce(status, 0) = 429 FROM calls "
         f"WHERE {condition} ORDER BY started_at",
     )
@@ -101,8 +101,8 @@ def calls_of(lens_path: Path, condition: str = "true") -> Calls:
     )
 
 
-def turns_of(lens_path: Path) -> Turns:
+def turns_of(database_path: Path) -> Turns:
     """The times between messages of a conversation while it is told, and looks at operations."""
-    _, rows = database.query(lens_path, _TURNS.read_text())
+    _, rows = database.query(database_path, _TURNS.read_text())
     median_s, mean_s, sent, looks = rows[0]
     return Turns(1000 * median_s, 1000 * mean_s, looks / sent)

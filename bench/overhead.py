@@ -59,7 +59,7 @@ def one_conversation(source: Path, *, share: float) -> list[Figure]:
             ["--dataset", str(work.path), "--release", "r1", "--conversations", "conv-26"],
             server=server,
         )
-        calls = calls_of(ours.lens_path)
+        calls = calls_of(ours.database_path)
     outside_s = ours.wall_s - calls.waiting_s
     return [
         Figure("one conversation/wall", ours.wall_s, "s", f"{calls.count:,} requests"),
@@ -91,7 +91,7 @@ def growth(source: Path, *, share: float, copies: int) -> list[Figure]:
                 LOCOMO_MAX_REQUESTS_IN_FLIGHT="32",
                 LOCOMO_MAX_VERDICTS_IN_FLIGHT="32",
             )
-            calls = calls_of(ours.lens_path)
+            calls = calls_of(ours.database_path)
         peaks.append(ours.used.peak_mib)
         name = f"{work.conversations} conversations"
         size = f"{work.turns:,} turns, {work.questions:,} questions, {calls.count:,} requests"

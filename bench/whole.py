@@ -76,7 +76,7 @@ def along_the_path(
             server=server,
             **_WIDE,
         )
-        calls, turns = calls_of(ours.lens_path), turns_of(ours.lens_path)
+        calls, turns = calls_of(ours.database_path), turns_of(ours.database_path)
     path_s = critical_path_s(work, latencies)
     measuring_s = calls.last_at - calls.first_at
     before_s = calls.first_at - ours.started_at
@@ -139,7 +139,7 @@ def kept_busy(source: Path, *, share: float, in_flight: int) -> list[Figure]:
                 LOCOMO_MAX_REQUESTS_IN_FLIGHT=str(allowed),
             )
             calls = calls_of(
-                ours.lens_path, "service = 'backboard' AND endpoint NOT LIKE '%assistants'"
+                ours.database_path, "service = 'backboard' AND endpoint NOT LIKE '%assistants'"
             )
             busy = calls.busy_s / (in_flight * (calls.last_at - calls.first_at))
             figures.append(

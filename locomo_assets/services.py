@@ -15,9 +15,9 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import log_call
 from locomo_assets.logs import telling
-from locomo_assets.runs.context import Bench, Order, Progress, note_call, stored_conversation
-from locomo_assets.runs.releases import ReleaseWatch
-from locomo_assets.runs.run_slots import seated, services_at
+from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
+from locomo_assets.runs.releases import ReleaseGuard
+from locomo_assets.runs.run_slots import hold_run_slots, services_at
 from locomo_assets.settings import CHANGELOG_URL, Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class UnpricedError(LocomoError):
 
 
 @dataclass
-class Workplace:
+class Services:
     """A Dagster resource: settings, and who listens to the progress of this process."""
 
     settings: Settings
@@ -78,8 +78,10 @@ class Workplace:
         return ReleaseFeed(kind, url.get_secret_value() if url else CHANGELOG_URL)
 
     @asynccontextmanager
-    async def bench(self, run_id: str, orders: Sequence[Order] = ()) -> AsyncIterator[Bench]:
-        """Everything a run needs; closes what it opened. A cost limit counts what `orders` cost.
+    async def run_context(
+        self, run_id: str, tasks: Sequence[Task] = ()
+    ) -> AsyncIterator[RunContext]:
+        """Everything a run needs; closes what it opened. A cost limit counts what `tasks` cost.
 
         Waits until the run may be at the services it asks.
 
@@ -97,24 +99,24 @@ class Workplace:
             limits = self.limits()
             store = self.store()
             await stack.enter_async_context(
-                seated(
+                hold_run_slots(
                     store.storage,
                     self._services(),
                     run_id,
-                    seats=chosen.runs_at_once,
+                    slots=chosen.runs_at_once,
                     waiting=self.progress.wait_for,
                 )
             )
             corrected = chosen.gold == "corrected"
             audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
-            budget = self._budget(store, orders)
+            budget = self._budget(store, tasks)
             client, base_url = await stack.enter_async_context(self.client(limits, budget))
             system = (await client.probe()).system
             judge, batching = await stack.enter_async_context(self._judge(prices, limits, budget))
             if budget is not None:
-                answer = self._expected_answer(store, orders)
+                answer = self._expected_answer(store, tasks)
                 self._price(budget, prices, system, judge, answer)
-            yield Bench(
+            yield RunContext(
                 store=store,
                 client=client,
                 judge=judge,
@@ -135,7 +137,7 @@ class Workplace:
                 audit_sha256=audit_sha256,
                 batching=batching,
                 progress=self.progress,
-                watch=ReleaseWatch(self.feed(), override=chosen.allow_other_release),
+                watch=ReleaseGuard(self.feed(), override=chosen.allow_other_release),
             )
 
     def limits(self) -> "Limits":
@@ -163,23 +165,23 @@ class Workplace:
         judge = (chosen.openai_base_url or OPENAI_URL) if chosen.openai_api_key else None
         return services_at(url for url in (memory, judge) if url)
 
-    def _budget(self, store: HistoryStore, orders: Sequence[Order]) -> "Budget | None":
+    def _budget(self, store: HistoryStore, tasks: Sequence[Task]) -> "Budget | None":
         from locomo_assets.http.budget import Budget
         from locomo_assets.runs.forecast import spent_usd
 
         if self.settings.max_cost_usd is None:
             return None
-        partitions = {(order.release, order.conversation) for order in orders}
+        partitions = {(task.release, task.conversation) for task in tasks}
         return Budget(self.settings.max_cost_usd, spent_usd(store, sorted(partitions)))
 
-    def _expected_answer(self, store: HistoryStore, orders: Sequence[Order]) -> "Usage":
+    def _expected_answer(self, store: HistoryStore, tasks: Sequence[Task]) -> "Usage":
         """The dearest that the first answers may be: with the longest conversation in them."""
         from locomo_assets.runs.forecast import ASSUMED_ANSWER, assumed_answer
 
         each = [
             assumed_answer(self.settings.question_protocol, stored_conversation(store, name)[0])
-            for name in sorted({order.conversation for order in orders})
-            if store.markers(asset="locomo_dataset", conversation=name)
+            for name in sorted({task.conversation for task in tasks})
+            if store.manifests(asset="locomo_dataset", conversation=name)
         ]
         return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
 

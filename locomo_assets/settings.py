@@ -1,7 +1,7 @@
 """What the environment says: the only module that reads it.
 
 Here: names, defaults, the range of each. What they must be together is `settings_checks`; who
-builds clients and judges from it is `pipeline.workplace`; how a secret store is read is `vault`.
+builds clients and judges from it is `pipeline.services`; how a secret store is read is `vault`.
 Keys live in `SecretStr` and are shown nowhere.
 """
 
@@ -388,7 +388,7 @@ class Settings(BaseSettings):
         return self.history or (self.home / "history").as_uri()
 
     @property
-    def lens_path(self) -> Path:
+    def database_path(self) -> Path:
         """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
         if self.history_url.startswith("file://"):
             return Path(self.history_url.removeprefix("file://")) / "history.duckdb"

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def test_defaults_need_nothing(home: Path) -> None:
     settings = read_settings()
     assert settings.history_url == (home / "history").as_uri()
-    assert settings.lens_path == home / "history" / "history.duckdb"
+    assert settings.database_path == home / "history" / "history.duckdb"
     assert settings.backboard_api_key is None
 
 

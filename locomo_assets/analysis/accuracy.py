@@ -67,27 +67,29 @@ class Accuracy:
 _SQL = Path(__file__).with_name("accuracy.sql")
 
 
-def by_release(lens_path: Path, release: str | None, *, max_error_percent: float) -> list[Accuracy]:
+def by_release(
+    database_path: Path, release: str | None, *, max_error_percent: float
+) -> list[Accuracy]:
     """The series of one release (or of all), newest verdicts first.
 
     Above `max_error_percent` of questions without a verdict a row is not `valid`. The lens holds
     the share, and whoever reads decides, so that another limit needs no other lens.
     """
-    return _read(lens_path, release, overall=True, max_error_percent=max_error_percent)
+    return _read(database_path, release, overall=True, max_error_percent=max_error_percent)
 
 
 def by_category(
-    lens_path: Path, release: str | None, *, max_error_percent: float
+    database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
     """The same, a row per category; not valid either where its series is not."""
-    return _read(lens_path, release, overall=False, max_error_percent=max_error_percent)
+    return _read(database_path, release, overall=False, max_error_percent=max_error_percent)
 
 
 def _read(
-    lens_path: Path, release: str | None, *, overall: bool, max_error_percent: float
+    database_path: Path, release: str | None, *, overall: bool, max_error_percent: float
 ) -> list[Accuracy]:
     given = {"release": release, "overall": overall, "max_error_percent": max_error_percent}
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), given).fetchall()
     return [Accuracy(*row, *_clustered(by_conversation)) for *row, by_conversation in rows]
 
@@ -202,7 +204,7 @@ def trend_chart(rows: Sequence[Accuracy]) -> str:
         above = [(p.high_percent or m) - m for m, p in zip(middle, points, strict=True)]
         names = [p.release for p in points]
         axes.errorbar(
-            names, middle, yerr=(below, above), marker="o", capsize=3, label=" · ".join(key)
+            names, middle, yerr=(below, above), manifest="o", capsize=3, label=" · ".join(key)
         )
     doubtful = [row for row in shown if not row.valid]
     if doubtful:

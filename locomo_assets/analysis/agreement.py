@@ -69,12 +69,12 @@ WHERE release = $1 AND coalesce(system, 'unknown') = $2 AND judge = $3
 """
 
 
-def canary_numbers(lens_path: Path, release: str, system: str, judge: str) -> dict[str, float]:
+def canary_numbers(database_path: Path, release: str, system: str, judge: str) -> dict[str, float]:
     """The shares accepted, in percent, by name; empty where no canaries were judged.
 
     They have gold answers of their own, so that a judge on corrected ones has no others.
     """
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         found = connection.execute(_CANARY_RATES, [release, system, judge_alone(judge)]).fetchone()
     names = ("right", "wrong", "vague")
     return {
@@ -87,13 +87,13 @@ def canary_numbers(lens_path: Path, release: str, system: str, judge: str) -> di
 _AGREEMENT = Path(__file__).with_name("judges.sql")
 
 
-def judge_agreement(lens_path: Path, a: str, b: str, release: str | None = None) -> Agreement:
+def judge_agreement(database_path: Path, a: str, b: str, release: str | None = None) -> Agreement:
     """Of the current answers (of a release, or of all) that both have scored.
 
     `NotComparableError` where there is none; it names the judges there are.
     """
     given = {"a": a, "b": b, "release": release}
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         pairs = connection.execute(_AGREEMENT.read_text(), given).fetchall()
         if not pairs:
             known = connection.execute(

@@ -174,12 +174,12 @@ def not_reached(expected: str, error: Exception) -> Finding:
 _SQL = Path(__file__).with_name("labelling.sql")
 
 
-def release_is_what_was_measured(lens_path: Path, release: str) -> Finding:
+def release_is_what_was_measured(database_path: Path, release: str) -> Finding:
     """Fails where a conversation's release changed while it was measured, as its results are then
     of two releases. What nobody could check passes, and is said.
     """
     expected = "the feed's newest release is this one before and after each conversation's work"
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         row = connection.execute(_SQL.read_text(), {"release": release}).fetchone()
     verdict, changed, refusals, reason = row or (None, 0, 0, None)
     told = {
@@ -313,14 +313,14 @@ def judge_canaries(numbers: Mapping[str, float]) -> Finding:
     )
 
 
-def not_below_previous(lens_path: Path, row: Accuracy, previous: str | None) -> Finding:
+def not_below_previous(database_path: Path, row: Accuracy, previous: str | None) -> Finding:
     """The release's series against the same of the release before it."""
     expected = "not worse than the release before it"
     if previous is None:
         return Finding(True, expected, "the first release of its series", grave=False)
     try:
         comparison = compare(
-            lens_path,
+            database_path,
             previous,
             row.release,
             judge=row.judge,

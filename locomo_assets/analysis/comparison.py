@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from locomo_assets.analysis.decision import Verdict, verdict
+from locomo_assets.analysis.decision import Decision, verdict
 from locomo_assets.analysis.noise import NoiseFloor, common_floor, exceeds, noise_floor
 from locomo_assets.analysis.paired import Pair, Paired, compare_pairs, holm
 from locomo_assets.analysis.series import NotComparableError, Series, choose_series
@@ -135,7 +135,7 @@ class Part:
     paired: Paired
     p_holm: float | None
     noise: Noise
-    verdict: Verdict
+    verdict: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Comparison:
 
 
 def compare(
-    lens_path: Path,
+    database_path: Path,
     a: str,
     b: str,
     *,
@@ -169,7 +169,7 @@ def compare(
     `UnknownReleaseError` for a release without verdicts. `NotComparableError` where judge,
     question protocol, data set or set of questions differ; with `intersection` the last two may.
     """
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         (first, second), notes = choose_series(
             connection,
             a,

@@ -28,31 +28,33 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The word and the reason for it, as half a sentence."""
 
     word: Word
     because: str
 
 
-def verdict(paired: Paired, floor: float | None, *, p_adjusted: float | None = None) -> Verdict:
+def verdict(paired: Paired, floor: float | None, *, p_adjusted: float | None = None) -> Decision:
     """The rule above. `p_adjusted` takes the place of the deciding p-value where it is given."""
     difference, p = paired.difference, paired.deciding_p
     if difference is None:
-        return Verdict(Word.CANNOT_TELL, "no question was scored in both")
+        return Decision(Word.CANNOT_TELL, "no question was scored in both")
     if p is None:
-        return Verdict(Word.CANNOT_TELL, paired.why_none or "no test can be made")
+        return Decision(Word.CANNOT_TELL, paired.why_none or "no test can be made")
     if p_adjusted is not None:
         p = p_adjusted
     if p >= ALPHA:
-        return Verdict(Word.CANNOT_TELL, _within_chance(paired, p, adjusted=p_adjusted is not None))
+        return Decision(
+            Word.CANNOT_TELL, _within_chance(paired, p, adjusted=p_adjusted is not None)
+        )
     if exceeds(difference, floor) is False:
-        return Verdict(
+        return Decision(
             Word.CANNOT_TELL,
             f"the difference of {_points(difference)} is not above the noise floor, "
             f"{_points(floor)}: repeats of one release differ as much",
         )
-    return Verdict(
+    return Decision(
         Word.BETTER if difference > 0 else Word.WORSE,
         f"the difference of {difference * 100:+.2f} points is more than chance explains "
         f"({_test(paired)}p = {p:.3g})" + _above(floor),

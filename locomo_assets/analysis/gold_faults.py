@@ -53,14 +53,14 @@ _SQL = Path(__file__).with_name("gold_faults.sql")
 
 
 def read_gold_faults(
-    lens_path: Path, release: str | None, audit_sha256: str | None = None
+    database_path: Path, release: str | None, audit_sha256: str | None = None
 ) -> list[GoldFaults]:
     """Of one release or of all, by one audit or by the newest of each data set.
 
     A series' categories, and its whole after them; empty where no audit is in the history.
     """
     given = {"release": release, "audit_sha256": audit_sha256}
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), given).fetchall()
     return [GoldFaults(*row) for row in rows]
 
@@ -82,10 +82,10 @@ def cells(row: GoldFaults, whole: Accuracy) -> tuple[str, ...]:
 
 
 def metadata_numbers(
-    lens_path: Path, whole: Accuracy, audit_sha256: str | None = None
+    database_path: Path, whole: Accuracy, audit_sha256: str | None = None
 ) -> dict[str, float | str]:
     """The scores of a whole series by name, for `accuracy_metrics`; empty without an audit."""
-    rows = read_gold_faults(lens_path, whole.release, audit_sha256)
+    rows = read_gold_faults(database_path, whole.release, audit_sha256)
     found = next((row for row in rows if row.category is None and row.is_of(whole)), None)
     if found is None:
         return {}

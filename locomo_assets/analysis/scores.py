@@ -55,9 +55,9 @@ WHERE
 """
 
 
-def read_scores(lens_path: Path, release: str | None) -> list[Scores]:
+def read_scores(database_path: Path, release: str | None) -> list[Scores]:
     """Of one release or of all: a series' categories, and its whole after them."""
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), {"release": release}).fetchall()
     return [Scores(*row) for row in rows]
 
@@ -78,9 +78,9 @@ def cells(row: Scores) -> tuple[str, ...]:
     )
 
 
-def abstention_line(lens_path: Path, whole: Scores) -> str | None:
+def abstention_line(database_path: Path, whole: Scores) -> str | None:
     """What became of category 5, in words; None where it was not asked."""
-    counts = _abstention(lens_path, whole)
+    counts = _abstention(database_path, whole)
     if counts is None:
         return None
     answered, abstained, trapped, other = counts
@@ -90,9 +90,9 @@ def abstention_line(lens_path: Path, whole: Scores) -> str | None:
     )
 
 
-def reference_text(lens_path: Path, release: str | None) -> list[str]:
+def reference_text(database_path: Path, release: str | None) -> list[str]:
     """For each series with references: what the memory adds, in words."""
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
     lines = []
     for name, system, judge, protocol, *numbers in rows:
@@ -107,10 +107,14 @@ def reference_text(lens_path: Path, release: str | None) -> list[str]:
     return lines
 
 
-def metadata_numbers(lens_path: Path, series: tuple[str, str, str, str]) -> dict[str, float]:
+def metadata_numbers(database_path: Path, series: tuple[str, str, str, str]) -> dict[str, float]:
     """The scores of a whole series by name, those that exist, for `accuracy_metrics`."""
     whole = next(
-        (r for r in read_scores(lens_path, series[0]) if r.category is None and r.series == series),
+        (
+            r
+            for r in read_scores(database_path, series[0])
+            if r.category is None and r.series == series
+        ),
         None,
     )
     if whole is None:
@@ -125,15 +129,15 @@ def metadata_numbers(lens_path: Path, series: tuple[str, str, str, str]) -> dict
         "memories_traceable_percent": whole.traceable_percent,
         "answer_words_p50": whole.answer_words_p50,
     }
-    counts = _abstention(lens_path, whole)
+    counts = _abstention(database_path, whole)
     if counts is not None and counts[0]:
         numbers["abstention_percent"] = round(100 * counts[1] / counts[0], 2)
         numbers["trapped_percent"] = round(100 * counts[2] / counts[0], 2)
     return {name: value for name, value in numbers.items() if value is not None}
 
 
-def _abstention(lens_path: Path, whole: Scores) -> tuple[int, int, int, int] | None:
-    with database.open_read_only(lens_path) as connection:
+def _abstention(database_path: Path, whole: Scores) -> tuple[int, int, int, int] | None:
+    with database.open_read_only(database_path) as connection:
         found = connection.execute(_ABSTENTION, list(whole.series)).fetchone()
     return None if found is None else (found[0], found[1], found[2], found[3])
 

@@ -25,13 +25,13 @@ class Effort:
     minutes: float
 
 
-def effort_of(lens_path: Path, row: Accuracy) -> Effort:
+def effort_of(database_path: Path, row: Accuracy) -> Effort:
     """The effort behind a row of `reporting.accuracy.by_release`."""
     given = {
         name: getattr(row, name)
         for name in ("release", "system", "judge", "question_protocol", "dataset_sha256")
     }
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         [found] = connection.execute(_WORKLOAD.read_text(), given).fetchall()
     return Effort(*found)
 
@@ -62,9 +62,9 @@ class SampleRow:
     memory_of: str
 
 
-def sample_rows(lens_path: Path) -> list[SampleRow]:
+def sample_rows(database_path: Path) -> list[SampleRow]:
     """All samples, newest first."""
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         return [SampleRow(*row) for row in connection.execute(_SAMPLES.read_text()).fetchall()]
 
 

@@ -1,6 +1,6 @@
 """`backup`, `verify`, `restore`: the history in another place. Free of cost.
 
-Here: options and the closing line. What a backup is stands in `backups.manifest`.
+Here: options and the closing line. What a backup is stands in `backups.backup_manifest`.
 """
 
 import uuid
@@ -11,7 +11,7 @@ import typer
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
-    from locomo_assets.history.backup.snapshot import Manifest
+    from locomo_assets.history.backup.snapshot import BackupManifest
 
 Which = Annotated[
     str | None,
@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
-def _held(manifest: "Manifest") -> str:
+def _held(backup_manifest: "BackupManifest") -> str:
     return (
-        f"{manifest.attempts} attempts and {len(manifest.unfinished)} unfinished, "
-        f"{sum(manifest.rows.values())} rows, {len(manifest.files)} files, "
-        f"{manifest.size_bytes} bytes"
+        f"{backup_manifest.attempts} attempts and {len(backup_manifest.unfinished)} unfinished, "
+        f"{sum(backup_manifest.rows.values())} rows, {len(backup_manifest.files)} files, "
+        f"{backup_manifest.size_bytes} bytes"
     )
 
 
@@ -54,7 +54,7 @@ def backup() -> None:
     for note in report.notes:
         print(f"note: {note}")
     print(
-        f"backup {report.name} at {place.url}: {_held(report.manifest)}; {report.new_files} files "
+        f"backup {report.name} at {place.url}: {_held(report.backup_manifest)}; {report.new_files} files "
         f"({report.new_bytes} bytes) were new; {len(report.removed)} old backups removed, "
         f"{report.kept} there; {report.duration_s:.1f} s"
     )
@@ -68,7 +68,7 @@ def verify(backup: Which = None) -> None:
     place = open_backups(read_settings().backup)
     report = look(place, backup)
     print(
-        f"backup {report.name} at {place.url} is whole: {_held(report.manifest)}; "
+        f"backup {report.name} at {place.url} is whole: {_held(report.backup_manifest)}; "
         f"{report.duration_s:.1f} s"
     )
 
@@ -89,6 +89,6 @@ def restore(
     target = open_storage(to or settings.history_url)
     report = put_back(place, target, backup)
     print(
-        f"backup {report.name} restored to {target.url}: {_held(report.manifest)}; "
+        f"backup {report.name} restored to {target.url}: {_held(report.backup_manifest)}; "
         f"{report.duration_s:.1f} s; now LOCOMO_HISTORY={target.url} locomo-assets history rebuild"
     )

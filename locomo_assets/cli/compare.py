@@ -58,7 +58,7 @@ def compare_releases(
     one release (`run --force`) differ by. Judge, protocol, data set and questions must be alike.
     """
     found = compare(
-        read_settings().lens_path,
+        read_settings().database_path,
         a,
         b,
         judge=judge,

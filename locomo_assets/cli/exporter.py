@@ -41,7 +41,7 @@ def exporter(
         max_error_percent=settings.max_error_percent,
         unheld_systems=UNHELD_SYSTEMS,
     )
-    path, refresh = settings.lens_path, None
+    path, refresh = settings.database_path, None
     if not settings.history_url.startswith("file://"):
         refresh = refreshing(HistoryStore.open(settings.history_url), path)
         refresh()

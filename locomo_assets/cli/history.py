@@ -42,7 +42,7 @@ def sql(
     format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
 ) -> None:
     """Query the history, read-only. Costs nothing."""
-    columns, rows = database.query(read_settings().lens_path, query)
+    columns, rows = database.query(read_settings().database_path, query)
     if format is Format.table:
         print_table(console(), columns, rows)
     elif format is Format.csv:
@@ -66,7 +66,7 @@ def report(
     before it.
     """
     settings = read_settings()
-    path = settings.lens_path
+    path = settings.database_path
     audit_sha256 = _keep_audit(settings)
     if html is not None:
         from locomo_assets.reporting.html import write_page
@@ -104,14 +104,14 @@ def _keep_audit(settings: Settings) -> str | None:
 
     store = HistoryStore.open(settings.history_url)
     sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
-    database.refresh(store, settings.lens_path)
+    database.refresh(store, settings.database_path)
     return sha256
 
 
 def releases() -> None:
     """The releases that were measured or imported. Costs nothing."""
     settings = read_settings()
-    rows = by_release(settings.lens_path, None, max_error_percent=settings.max_error_percent)
+    rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
     shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
     places = [HEADINGS.index(name) for name in shown]
     texts = [

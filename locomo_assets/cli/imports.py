@@ -107,11 +107,11 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
     audit_sha256 = None
     if settings.audit is not None:
         audit_sha256 = keep_audit(store, settings.audit, settings.audit_sha256, dataset)
-    marker = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
+    manifest = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
     held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
-    print(f"release {release}: {held} " + ("imported" if marker else "are there already"))
-    database.publish(store, settings.lens_path)
+    print(f"release {release}: {held} " + ("imported" if manifest else "are there already"))
+    database.publish(store, settings.database_path)
     out, limit = console(), settings.max_error_percent
-    series = accuracy_table(out, settings.lens_path, release, max_error_percent=limit)
-    gold_faults_table(out, settings.lens_path, series, audit_sha256)
+    series = accuracy_table(out, settings.database_path, release, max_error_percent=limit)
+    gold_faults_table(out, settings.database_path, series, audit_sha256)

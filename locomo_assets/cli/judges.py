@@ -24,7 +24,7 @@ def judge_agreement(
     """How far two judges agree on the same answers, beyond chance. Costs nothing."""
     from locomo_assets.analysis.agreement import judge_agreement as read
 
-    found = read(read_settings().lens_path, a, b, release)
+    found = read(read_settings().database_path, a, b, release)
     out = console()
     print_table(
         out,

@@ -24,7 +24,7 @@ def _store() -> HistoryStore:
     return HistoryStore.open(read_settings().history_url)
 
 
-def _told(report: database.LensReport) -> None:
+def _told(report: database.RefreshReport) -> None:
     print(
         f"{report.path}: {report.attempts} attempts ({report.attempts_added} new, "
         f"{report.attempts_removed} gone), {report.rows_added} rows added, "
@@ -36,13 +36,13 @@ def _told(report: database.LensReport) -> None:
 @history.command()
 def refresh() -> None:
     """Bring history.duckdb up to the committed attempts. Costs nothing."""
-    _told(database.publish(_store(), read_settings().lens_path))
+    _told(database.publish(_store(), read_settings().database_path))
 
 
 @history.command()
 def rebuild() -> None:
     """Make history.duckdb from nothing; the result is the same. Costs nothing."""
-    _told(database.publish(_store(), read_settings().lens_path, from_nothing=True))
+    _told(database.publish(_store(), read_settings().database_path, from_nothing=True))
 
 
 @history.command()
@@ -56,7 +56,7 @@ def check() -> None:
     for attempt in report.unfinished:
         print(f"unfinished: {attempt} (in progress, or left by a run that ended early)")
     print(
-        f"{report.attempts} attempts, {report.parts} parts, {report.rows} rows, "
+        f"{report.attempts} attempts, {report.data_files} parts, {report.rows} rows, "
         f"{report.size_bytes} bytes; {len(report.problems)} damaged, "
         f"{len(report.unfinished)} unfinished, {report.superseded_parts} superseded parts"
     )
@@ -105,10 +105,10 @@ def prune(
     """Remove old attempts that nothing current rests on. What was paid for is gone then."""
     from locomo_assets.history.maintenance import prune as cut
 
-    report = cut(_store(), read_settings().lens_path, keep_days=keep_days, dry_run=dry_run)
+    report = cut(_store(), read_settings().database_path, keep_days=keep_days, dry_run=dry_run)
     for attempt in (*report.attempts, *report.unfinished):
         print(f"{'would remove' if dry_run else 'removed'} {attempt}")
     print(
         f"{len(report.attempts)} attempts, {len(report.unfinished)} unfinished, "
-        f"{report.parts} parts {'would go' if dry_run else 'went'}"
+        f"{report.data_files} parts {'would go' if dry_run else 'went'}"
     )

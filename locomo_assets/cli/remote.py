@@ -15,7 +15,7 @@ from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.remote import OwnAssistant
-    from locomo_assets.services import Workplace
+    from locomo_assets.services import Services
 
 remote = typer.Typer(
     no_args_is_help=True,
@@ -36,14 +36,14 @@ def register(app: typer.Typer) -> None:
     app.add_typer(remote, name="remote")
 
 
-def _workplace() -> "Workplace":
-    from locomo_assets.services import Workplace
+def _services() -> "Services":
+    from locomo_assets.services import Services
 
-    return Workplace(read_settings())
+    return Services(read_settings())
 
 
 async def _found(
-    place: "Workplace", older_than: int | None, release: str | None
+    place: "Services", older_than: int | None, release: str | None
 ) -> tuple[list["OwnAssistant"], str]:
     from locomo_assets.backboard.remote import chosen, list_own
 
@@ -53,7 +53,7 @@ async def _found(
     return chosen(own, datetime.now(UTC), older_than=age, release=release), base_url
 
 
-async def _deleted(place: "Workplace", assistants: Sequence["OwnAssistant"]) -> int:
+async def _deleted(place: "Services", assistants: Sequence["OwnAssistant"]) -> int:
     from locomo_assets.backboard.remote import delete_own
 
     gone: list[str] = []
@@ -87,7 +87,7 @@ def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
 @remote.command("list")
 def list_assistants(older_than: OlderThan = None, release: Release = None) -> None:
     """The assistants that runs made and left there. Costs nothing."""
-    _show(*asyncio.run(_found(_workplace(), older_than, release)))
+    _show(*asyncio.run(_found(_services(), older_than, release)))
 
 
 @remote.command("delete")
@@ -102,7 +102,7 @@ def delete_assistants(
     that runs did not make are never touched. What was measured stays in the history, but a
     release whose assistant is gone can only be asked more after a new ingestion (run --force).
     """
-    place = _workplace()
+    place = _services()
     if older_than is None and release is None:
         older_than = place.settings.keep_assistants_days
     found, base_url = asyncio.run(_found(place, older_than, release))

@@ -61,7 +61,7 @@ def run(
     Without keys: nothing is called, nothing costs.
     """
     from locomo_assets.pipeline.launch import Launch, launch
-    from locomo_assets.services import Workplace
+    from locomo_assets.services import Services
 
     wanted = Launch(
         release=release or f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}",
@@ -71,23 +71,23 @@ def run(
         adversarial=adversarial,
         force=force,
     )
-    workplace = Workplace(read_settings())
+    services = Services(read_settings())
     if dry_run:
         from locomo_assets.pipeline.launch import forecast_launch
 
-        forecast_table(console(), forecast_launch(wanted, workplace))
+        forecast_table(console(), forecast_launch(wanted, services))
         return
-    as_json = workplace.settings.log_format == "json"
+    as_json = services.settings.log_format == "json"
     with _Lines() if as_json else _Terminal() as terminal:
-        workplace.progress.listeners.append(terminal)
-        launch(wanted, workplace)
+        services.progress.listeners.append(terminal)
+        launch(wanted, services)
     out = console()
-    limit = workplace.settings.max_error_percent
-    path = workplace.settings.lens_path
+    limit = services.settings.max_error_percent
+    path = services.settings.database_path
     series = accuracy_table(out, path, wanted.release, max_error_percent=limit)
-    gold_faults_table(out, path, series, workplace.keep_audit())
-    home = workplace.settings.home
-    out.print(f"\nHistory   {workplace.settings.lens_path}", soft_wrap=True)
+    gold_faults_table(out, path, series, services.keep_audit())
+    home = services.settings.home
+    out.print(f"\nHistory   {services.settings.database_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"

@@ -86,7 +86,7 @@ def look_at_history(settings: Settings) -> Iterator[Diagnosis]:
     except HistoryDamagedError:
         yield ok("history", f"{storage.url}: writable and atomic; empty, the first run makes it")
         return
-    attempts = len(HistoryStore.open(settings.history_url).marker_names())
+    attempts = len(HistoryStore.open(settings.history_url).manifest_names())
     yield ok("history", f"{storage.url}: writable and atomic; {attempts} attempts")
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
-from locomo_assets.history.provenance import Lineage, Part, lineage_from_json, lineage_to_json
+from locomo_assets.history.provenance import DataFile, Lineage, lineage_from_json, lineage_to_json
 from locomo_assets.history.schema import LINEAGE, TABLES
 
 _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
@@ -90,33 +90,37 @@ def encode_table(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def decode_part(
-    part: Part, data: bytes, columns: Collection[str] | None = None, *, as_written: bool = False
+def decode_data_file(
+    data_file: DataFile,
+    data: bytes,
+    columns: Collection[str] | None = None,
+    *,
+    as_written: bool = False,
 ) -> pa.Table:
     """A part's rows, in today's schema: columns that came later are null.
 
     `HistoryDamagedError` if the bytes are not those the marker vouches for. `as_written` keeps
     the part's own schema and footer.
     """
-    if part.sha256 is not None and hashlib.sha256(data).hexdigest() != part.sha256:
+    if data_file.sha256 is not None and hashlib.sha256(data).hexdigest() != data_file.sha256:
         raise HistoryDamagedError(
-            f"{part.path} was changed after it was committed ({len(data)} bytes, "
-            f"{part.size_bytes} committed); restore it from a copy, or delete its attempt's "
+            f"{data_file.path} was changed after it was committed ({len(data)} bytes, "
+            f"{data_file.size_bytes} committed); restore it from a copy, or delete its attempt's "
             "marker to give the attempt up"
         )
     try:
         found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
-            f"{part.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from a "
+            f"{data_file.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from a "
             "copy, or delete its attempt's marker to give the attempt up"
         ) from exc
-    if part.rows != found.num_rows:
+    if data_file.rows != found.num_rows:
         raise HistoryDamagedError(
-            f"{part.path} has {found.num_rows} rows, its marker says {part.rows}; restore it "
+            f"{data_file.path} has {found.num_rows} rows, its marker says {data_file.rows}; restore it "
             "from a copy, or delete its attempt's marker to give the attempt up"
         )
-    return found if as_written else _in_schema(TABLES[part.table], found, columns)
+    return found if as_written else _in_schema(TABLES[data_file.table], found, columns)
 
 
 def footer_of(path: str, data: bytes) -> Footer:

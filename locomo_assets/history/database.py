@@ -33,14 +33,14 @@ from locomo_assets.history.errors import (
     HistoryQueryError,
     HistoryUnreachableError,
 )
-from locomo_assets.history.provenance import MarkerName
+from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.store import HistoryStore
 
 STORAGE_VERSION = "v1.5.0"
 
 _ATTEMPTS_AT_ONCE = 2000
-LENS_NAME = "history.duckdb"
+DATABASE_NAME = "history.duckdb"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -48,7 +48,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LensReport:
+class RefreshReport:
     """What a refresh did. `attempts` is how many the lens now holds."""
 
     path: Path
@@ -60,50 +60,52 @@ class LensReport:
     duration_s: float
 
 
-def refresh(store: HistoryStore, lens_path: Path) -> LensReport:
+def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
     """Bring the lens up to the store's committed attempts.
 
     `HistoryDamagedError` names a marker or part that is missing, torn or changed, and
     `HistoryUnreachableError` a place that can't be read or written; the lens then stays as it is.
     """
-    return _publish(store, lens_path, from_nothing=False)
+    return _publish(store, database_path, from_nothing=False)
 
 
-def rebuild(store: HistoryStore, lens_path: Path) -> LensReport:
+def rebuild(store: HistoryStore, database_path: Path) -> RefreshReport:
     """Make the lens from nothing; otherwise like `refresh`."""
-    return _publish(store, lens_path, from_nothing=True)
+    return _publish(store, database_path, from_nothing=True)
 
 
-def publish(store: HistoryStore, lens_path: Path, *, from_nothing: bool = False) -> LensReport:
+def publish(
+    store: HistoryStore, database_path: Path, *, from_nothing: bool = False
+) -> RefreshReport:
     """Refresh or rebuild the lens; where the history is remote, put it beside the history too.
 
     Several machines may: each makes the same lens of the same attempts, and the last one stays.
     """
-    report = _publish(store, lens_path, from_nothing=from_nothing)
+    report = _publish(store, database_path, from_nothing=from_nothing)
     if not store.storage.url.startswith("file:"):
-        store.storage.put(LENS_NAME, lens_path.read_bytes())
+        store.storage.put(DATABASE_NAME, database_path.read_bytes())
     return report
 
 
-def open_read_only(lens_path: Path) -> duckdb.DuckDBPyConnection:
+def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
     """A connection to the lens as it is now, able to read it and nothing else.
 
     It stays on this state of the lens when a newer one is published. `HistoryUnreachableError`
     if there is no lens or it can't be read.
     """
-    if not lens_path.exists():
+    if not database_path.exists():
         raise HistoryUnreachableError(
-            f"lens {lens_path}: does not exist; make it with `locomo-assets history refresh`"
+            f"lens {database_path}: does not exist; make it with `locomo-assets history refresh`"
         )
-    connection = _connect(lens_path, read_only=True)
+    connection = _connect(database_path, read_only=True)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def query(lens_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one reading statement; `HistoryQueryError` for anything else."""
-    with open_read_only(lens_path) as connection:
+    with open_read_only(database_path) as connection:
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1:
@@ -127,28 +129,28 @@ _READING = (
 )
 
 
-def _publish(store: HistoryStore, lens_path: Path, *, from_nothing: bool) -> LensReport:
+def _publish(store: HistoryStore, database_path: Path, *, from_nothing: bool) -> RefreshReport:
     started = time.monotonic()
-    with _told(lens_path), _alone(lens_path):
-        names = {name.attempt_id: name for name in store.marker_names()}
-        held = None if from_nothing else _held_attempts(lens_path, store.history_id)
+    with _told(database_path), _alone(database_path):
+        names = {name.attempt_id: name for name in store.manifest_names()}
+        held = None if from_nothing else _held_attempts(database_path, store.history_id)
         added = [name for i, name in names.items() if held is None or i not in held]
         gone = sorted((held or set()) - names.keys())
         rows = 0
         if held is None or added or gone:
-            temporary = lens_path.with_name(f".{lens_path.name}.tmp")
+            temporary = database_path.with_name(f".{database_path.name}.tmp")
             _remove(temporary)
             try:
                 if held is not None:
-                    shutil.copyfile(lens_path, temporary)
+                    shutil.copyfile(database_path, temporary)
                 rows = _build(store, temporary, added, gone, fresh=held is None)
                 _sync(temporary)
-                os.replace(temporary, lens_path)
-                _sync(lens_path.parent)
+                os.replace(temporary, database_path)
+                _sync(database_path.parent)
             finally:
                 _remove(temporary)
-        return LensReport(
-            path=lens_path,
+        return RefreshReport(
+            path=database_path,
             attempts=len(names),
             attempts_added=len(added),
             attempts_removed=len(gone),
@@ -161,7 +163,7 @@ def _publish(store: HistoryStore, lens_path: Path, *, from_nothing: bool) -> Len
 def _build(
     store: HistoryStore,
     path: Path,
-    added: Sequence[MarkerName],
+    added: Sequence[ManifestName],
     gone: Sequence[str],
     *,
     fresh: bool,
@@ -182,12 +184,12 @@ def _build(
     return rows
 
 
-def _held_attempts(lens_path: Path, history_id: str) -> set[str] | None:
+def _held_attempts(database_path: Path, history_id: str) -> set[str] | None:
     """The attempts in the lens, or None where it is not worth keeping."""
-    if not lens_path.exists():
+    if not database_path.exists():
         return None
     try:
-        with _connect(lens_path, read_only=True) as connection:
+        with _connect(database_path, read_only=True) as connection:
             meta = connection.execute("FROM lens_meta").fetchall()
             if meta != [(SCHEMA_VERSION, history_id, definitions_sha256())]:
                 return None
@@ -219,23 +221,23 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _alone(lens_path: Path) -> Iterator[None]:
-    lens_path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lens_path.with_name(f".{lens_path.name}.lock")):
+def _alone(database_path: Path) -> Iterator[None]:
+    database_path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database_path.with_name(f".{database_path.name}.lock")):
         yield
 
 
 @contextmanager
-def _told(lens_path: Path) -> Iterator[None]:
+def _told(database_path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.FatalException as exc:
         raise HistoryDamagedError(
-            f"lens {lens_path}: {_one_line(exc)}; make it anew with `locomo-assets history rebuild`"
+            f"lens {database_path}: {_one_line(exc)}; make it anew with `locomo-assets history rebuild`"
         ) from exc
     except (OSError, duckdb.Error) as exc:
         raise HistoryUnreachableError(
-            f"lens {lens_path} can't be written: {_one_line(exc)}; the last good one stays"
+            f"lens {database_path} can't be written: {_one_line(exc)}; the last good one stays"
         ) from exc
 
 

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from locomo_assets.history.provenance import Marker, MarkerName
+from locomo_assets.history.provenance import Manifest, ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.text_scores import VERSION as SCORING_VERSION
@@ -114,7 +114,7 @@ _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
 def take_in(
     store: HistoryStore,
     connection: duckdb.DuckDBPyConnection,
-    added: Sequence[MarkerName],
+    added: Sequence[ManifestName],
     gone: Sequence[str],
 ) -> int:
     """Add attempts, forget those that are gone; how many rows were added. In a transaction."""
@@ -122,13 +122,13 @@ def take_in(
     _start_touching(connection, gone)
     for table in (*TABLES, "attempts", "call_counts") if gone else ():
         connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM gone)")  # noqa: S608  # our own names
-    markers = store.read_markers(added)
-    _insert(connection, "attempts", _attempt_rows(markers))
+    manifests = store.read_manifests(added)
+    _insert(connection, "attempts", _attempt_rows(manifests))
     for table in TABLES:
-        new = store.read(table, markers)
+        new = store.read(table, manifests)
         _insert(connection, table, new)
         rows += new.num_rows
-    _derive(connection, before, [marker.attempt_id for marker in markers])
+    _derive(connection, before, [manifest.attempt_id for manifest in manifests])
     return rows
 
 
@@ -212,24 +212,26 @@ def _datasets(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return {(sha256, conversation) for sha256, conversation in found.fetchall()}
 
 
-def _attempt_rows(markers: Sequence[Marker]) -> pa.Table:
+def _attempt_rows(manifests: Sequence[Manifest]) -> pa.Table:
     rows = [
         {
-            "attempt_id": marker.attempt_id,
-            "asset": marker.lineage.asset,
-            "run_id": marker.lineage.run_id,
-            "release": marker.lineage.release,
-            "conversation": marker.lineage.conversation,
-            "code_version": marker.lineage.code_version,
-            "dataset_sha256": marker.lineage.dataset_sha256,
-            "system": marker.lineage.system,
-            "begun_at": marker.begun_at,
-            "committed_at": marker.committed_at,
-            "row_count": sum(part.rows for part in marker.parts),
-            "extra_json": json.dumps(dict(marker.extra), ensure_ascii=False, sort_keys=True),
-            "kind": None if marker.lineage.release is None else marker.extra.get("kind", "full"),
+            "attempt_id": manifest.attempt_id,
+            "asset": manifest.lineage.asset,
+            "run_id": manifest.lineage.run_id,
+            "release": manifest.lineage.release,
+            "conversation": manifest.lineage.conversation,
+            "code_version": manifest.lineage.code_version,
+            "dataset_sha256": manifest.lineage.dataset_sha256,
+            "system": manifest.lineage.system,
+            "begun_at": manifest.begun_at,
+            "committed_at": manifest.committed_at,
+            "row_count": sum(data_file.rows for data_file in manifest.data_files),
+            "extra_json": json.dumps(dict(manifest.extra), ensure_ascii=False, sort_keys=True),
+            "kind": None
+            if manifest.lineage.release is None
+            else manifest.extra.get("kind", "full"),
         }
-        for marker in markers
+        for manifest in manifests
     ]
     return pa.Table.from_pylist(rows, schema=_ATTEMPTS)
 
@@ -249,12 +251,12 @@ def _insert(
 @cache
 def definitions_sha256() -> str:
     """Identifies tables and views: a lens made from others is rebuilt."""
-    parts = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
-    parts.append(f"scoring {SCORING_VERSION}")
+    data_files = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
+    data_files.append(f"scoring {SCORING_VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
-        parts.append(_sql(f"{name}.sql"))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        data_files.append(_sql(f"{name}.sql"))
+    return hashlib.sha256("\n".join(data_files).encode()).hexdigest()
 
 
 @cache

@@ -22,7 +22,7 @@ from locomo_assets.history.errors import (
     LeaseLostError,
     LeaseTakenError,
 )
-from locomo_assets.history.provenance import Lineage, marker_folder
+from locomo_assets.history.provenance import Lineage, manifest_folder
 from locomo_assets.history.storage import Storage
 from locomo_assets.http.concurrency import first_failure
 
@@ -185,7 +185,7 @@ def release(storage: Storage, lease: Lease) -> None:
 
 
 def _folder(lineage: Lineage) -> str:
-    return "leases" + marker_folder(lineage).removeprefix("attempts")
+    return "leases" + manifest_folder(lineage).removeprefix("attempts")
 
 
 def _until(lasts_s: float) -> datetime:
@@ -231,12 +231,14 @@ async def leased(
     did not come to renew its lease in time and another has taken it.
     """
     lease = await asyncio.to_thread(take, storage, lineage, lasts_s=lasts_s)
-    async with kept(storage, lease, lasts_s=lasts_s):
+    async with held_lease(storage, lease, lasts_s=lasts_s):
         yield
 
 
 @asynccontextmanager
-async def kept(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> AsyncIterator[None]:
+async def held_lease(
+    storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S
+) -> AsyncIterator[None]:
     """Renews a lease while the block lasts, then releases it; `LeaseLostError` as in `leased`."""
     try:
         with first_failure():
@@ -250,7 +252,7 @@ async def kept(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> A
             release(storage, lease)
 
 
-async def until_over(
+async def wait_for_expiry(
     storage: Storage,
     lineages: Iterable[Lineage],
     run_ids: Collection[str],

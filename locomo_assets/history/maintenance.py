@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from locomo_assets.history.data_files import decode_part
+from locomo_assets.history.data_files import decode_data_file
 from locomo_assets.history.database import open_read_only, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
-    Marker,
-    Part,
+    DataFile,
+    Manifest,
     attempt_of,
     compacted_path,
+    data_file_folder,
     first_path,
-    marker_from_json,
-    marker_to_json,
+    manifest_from_json,
+    manifest_to_json,
     name_time,
-    part_folder,
 )
-from locomo_assets.history.store import HistoryStore, merged_part
+from locomo_assets.history.store import HistoryStore, merged_file
 
 SUPERSEDED_KEPT = timedelta(days=1)
 
@@ -41,7 +41,7 @@ class CheckReport:
     """
 
     attempts: int
-    parts: int
+    data_files: int
     rows: int
     size_bytes: int
     problems: tuple[str, ...]
@@ -66,7 +66,7 @@ class PruneReport:
 
     attempts: tuple[str, ...]
     unfinished: tuple[str, ...]
-    parts: int
+    data_files: int
     dry_run: bool
 
 
@@ -77,32 +77,32 @@ def check(store: HistoryStore) -> CheckReport:
     problems: list[str] = []
     committed: set[str] = set()
     vouched: set[str] = set()
-    attempts = parts = rows = size_bytes = 0
-    for name in store.marker_names():
+    attempts = data_files = rows = size_bytes = 0
+    for name in store.manifest_names():
         committed.add(name.attempt_id)
         try:
-            (marker,) = store.read_markers([name])
+            (manifest,) = store.read_manifests([name])
         except HistoryDamagedError as exc:
             problems.append(str(exc))
             continue
-        committed |= set(marker.continued)
+        committed |= set(manifest.continued)
         attempts += 1
-        for part in marker.parts:
-            vouched.add(part.path)
+        for data_file in manifest.data_files:
+            vouched.add(data_file.path)
             try:
-                decode_part(part, store.storage.get(part.path))
+                decode_data_file(data_file, store.storage.get(data_file.path))
             except HistoryDamagedError as exc:
                 problems.append(str(exc))
                 continue
-            parts, rows, size_bytes = (
-                parts + 1,
-                rows + part.rows,
-                size_bytes + (part.size_bytes or 0),
+            data_files, rows, size_bytes = (
+                data_files + 1,
+                rows + data_file.rows,
+                size_bytes + (data_file.size_bytes or 0),
             )
     rest = lying - vouched
     return CheckReport(
         attempts=attempts,
-        parts=parts,
+        data_files=data_files,
         rows=rows,
         size_bytes=size_bytes,
         problems=tuple(problems),
@@ -121,28 +121,32 @@ def compact(
     now = now or datetime.now(UTC)
     removed = _remove_superseded(store, now, dry_run=dry_run)
     attempts = merged = written = 0
-    for name in store.marker_names():
+    for name in store.manifest_names():
         if name.compacted or name_time(name.committed_at) > now - older_than:
             continue
-        (marker,) = store.read_markers([name])
-        tables = list(dict.fromkeys(part.table for part in marker.parts))
-        if len(tables) == len(marker.parts):
+        (manifest,) = store.read_manifests([name])
+        tables = list(dict.fromkeys(data_file.table for data_file in manifest.data_files))
+        if len(tables) == len(manifest.data_files):
             continue
-        attempts, merged, written = attempts + 1, merged + len(marker.parts), written + len(tables)
+        attempts, merged, written = (
+            attempts + 1,
+            merged + len(manifest.data_files),
+            written + len(tables),
+        )
         if not dry_run:
             compacted = replace(
-                marker,
-                parts=tuple(_merge(store, marker, table) for table in tables),
-                path=compacted_path(marker.path),
+                manifest,
+                data_files=tuple(_merge(store, manifest, table) for table in tables),
+                path=compacted_path(manifest.path),
                 compacted_at=now,
             )
-            store.storage.put(compacted.path, marker_to_json(compacted))
+            store.storage.put(compacted.path, manifest_to_json(compacted))
     return CompactReport(attempts, merged, written, removed, dry_run)
 
 
 def prune(
     store: HistoryStore,
-    lens_path: Path,
+    database_path: Path,
     *,
     keep_days: int,
     dry_run: bool,
@@ -156,50 +160,54 @@ def prune(
     Refreshes the lens, before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
-    refresh(store, lens_path)
-    kept = _current(lens_path)
-    old = [m for m in store.markers() if m.committed_at < limit and m.attempt_id not in kept]
-    committed = {name.attempt_id for name in store.marker_names()}
-    parts = [part for part in store.storage.list("tables") if part.endswith(".parquet")]
+    refresh(store, database_path)
+    kept = _current(database_path)
+    old = [m for m in store.manifests() if m.committed_at < limit and m.attempt_id not in kept]
+    committed = {name.attempt_id for name in store.manifest_names()}
+    data_files = [
+        data_file for data_file in store.storage.list("tables") if data_file.endswith(".parquet")
+    ]
     unfinished = sorted(
         attempt
-        for attempt in {attempt_of(part) for part in parts} - committed
+        for attempt in {attempt_of(data_file) for data_file in data_files} - committed
         if name_time(attempt.partition("-")[0]) < limit
     )
-    goes = {*unfinished, *(marker.attempt_id for marker in old)}
-    doomed = [part for part in parts if attempt_of(part) in goes]
+    goes = {*unfinished, *(manifest.attempt_id for manifest in old)}
+    doomed = [data_file for data_file in data_files if attempt_of(data_file) in goes]
     if not dry_run:
         store.storage.delete([p for m in old for p in {m.path, first_path(m.path)}])
         store.storage.delete(doomed)
-        refresh(store, lens_path)
+        refresh(store, database_path)
     return PruneReport(
-        tuple(marker.attempt_id for marker in old), tuple(unfinished), len(doomed), dry_run
+        tuple(manifest.attempt_id for manifest in old), tuple(unfinished), len(doomed), dry_run
     )
 
 
-def _merge(store: HistoryStore, marker: Marker, table: str) -> Part:
-    parts = [part for part in marker.parts if part.table == table]
-    if len(parts) == 1:
-        return parts[0]
-    path = f"{part_folder(table, marker.lineage)}/{marker.attempt_id}-compacted.parquet"
-    return merged_part(store.storage, parts, path)
+def _merge(store: HistoryStore, manifest: Manifest, table: str) -> DataFile:
+    data_files = [data_file for data_file in manifest.data_files if data_file.table == table]
+    if len(data_files) == 1:
+        return data_files[0]
+    path = f"{data_file_folder(table, manifest.lineage)}/{manifest.attempt_id}-compacted.parquet"
+    return merged_file(store.storage, data_files, path)
 
 
 def _remove_superseded(store: HistoryStore, now: datetime, *, dry_run: bool) -> int:
     """The parts and markers that compactions of more than a day ago have replaced."""
-    names = store.marker_names()
+    names = store.manifest_names()
     lying = set(store.storage.list("attempts"))
     removed = 0
-    for marker in store.read_markers([name for name in names if name.compacted]):
-        first = first_path(marker.path)
+    for manifest in store.read_manifests([name for name in names if name.compacted]):
+        first = first_path(manifest.path)
         if (
             first not in lying
-            or marker.compacted_at is None
-            or marker.compacted_at > now - SUPERSEDED_KEPT
+            or manifest.compacted_at is None
+            or manifest.compacted_at > now - SUPERSEDED_KEPT
         ):
             continue
-        superseded = marker_from_json(first, store.storage.get(first))
-        gone = {part.path for part in superseded.parts} - {part.path for part in marker.parts}
+        superseded = manifest_from_json(first, store.storage.get(first))
+        gone = {data_file.path for data_file in superseded.data_files} - {
+            data_file.path for data_file in manifest.data_files
+        }
         removed += len(gone)
         if not dry_run:
             store.storage.delete(sorted(gone))
@@ -223,6 +231,6 @@ GROUP BY dataset_sha256, conversation, question_index
 """
 
 
-def _current(lens_path: Path) -> set[str]:
-    with open_read_only(lens_path) as connection:
+def _current(database_path: Path) -> set[str]:
+    with open_read_only(database_path) as connection:
         return {attempt_id for (attempt_id,) in connection.execute(_CURRENT).fetchall()}

@@ -44,7 +44,7 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DataFile:
     """One immutable Parquet file. `sha256` and `size_bytes` are those of the file.
 
     Both are None for a part of an unfinished attempt, which no marker vouches for yet.
@@ -58,7 +58,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
+class Manifest:
     """A committed attempt. `continued` names the unfinished attempts whose rows it took over.
 
     `compacted_at` is set in the marker that supersedes the first one after compaction.
@@ -68,7 +68,7 @@ class Marker:
     lineage: Lineage
     begun_at: datetime
     committed_at: datetime
-    parts: tuple[Part, ...]
+    data_files: tuple[DataFile, ...]
     continued: tuple[str, ...]
     path: str
     compacted_at: datetime | None = None
@@ -82,14 +82,14 @@ class Marker:
     def rows(self) -> dict[str, int]:
         """Rows per table."""
         rows: dict[str, int] = {}
-        for part in self.parts:
-            rows[part.table] = rows.get(part.table, 0) + part.rows
+        for data_file in self.data_files:
+            rows[data_file.table] = rows.get(data_file.table, 0) + data_file.rows
         return rows
 
 
-def settled(markers: Iterable[Marker]) -> set[str]:
+def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
     """The attempts that are unfinished no more: committed, or taken over by one that is."""
-    return {attempt for m in markers for attempt in (m.attempt_id, *m.continued)}
+    return {attempt for m in manifests for attempt in (m.attempt_id, *m.continued)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ class UnfinishedAttempt:
 
     attempt_id: str
     lineage: Lineage
-    parts: tuple[Part, ...]
+    data_files: tuple[DataFile, ...]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class MarkerName:
+class ManifestName:
     """What a marker's file name says, so that listing is enough to know what is new."""
 
     committed_at: str
@@ -138,7 +138,7 @@ def path_label(label: str | None) -> str:
     return f"{safe[:_LONGEST_LABEL]}~{hashlib.sha256(label.encode()).hexdigest()[:16]}"
 
 
-def part_folder(table: str, lineage: Lineage) -> str:
+def data_file_folder(table: str, lineage: Lineage) -> str:
     """`tables/<table>/release=…/conversation=…/run_id=…`"""
     return f"{partition_folder(table, lineage)}/run_id={path_label(lineage.run_id)}"
 
@@ -149,7 +149,7 @@ def partition_folder(table: str, lineage: Lineage) -> str:
     return f"tables/{table}/release={release}/conversation={conversation}"
 
 
-def marker_folder(lineage: Lineage) -> str:
+def manifest_folder(lineage: Lineage) -> str:
     """`attempts/asset=…/release=…/conversation=…`"""
     release, conversation = path_label(lineage.release), path_label(lineage.conversation)
     return (
@@ -157,10 +157,10 @@ def marker_folder(lineage: Lineage) -> str:
     )
 
 
-def marker_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
+def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
     """Where an attempt's marker lies."""
     time = committed_at.strftime(_TIME_IN_NAMES)
-    return f"{marker_folder(lineage)}/{time}-{attempt_id}.json"
+    return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
 
 
 def compacted_path(path: str) -> str:
@@ -173,14 +173,14 @@ def first_path(path: str) -> str:
     return path.removesuffix(".json").removesuffix(_COMPACTED) + ".json"
 
 
-def parse_marker_name(path: str) -> MarkerName | None:
-    """The inverse of `marker_path` and `compacted_path`; None for a foreign file."""
+def parse_manifest_name(path: str) -> ManifestName | None:
+    """The inverse of `manifest_path` and `compacted_path`; None for a foreign file."""
     stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
     compacted = stem.endswith(_COMPACTED)
     time, dash, attempt_id = stem.removesuffix(_COMPACTED).partition("-")
     if not (dot and dash and suffix == "json"):
         return None
-    return MarkerName(time, attempt_id, compacted, path)
+    return ManifestName(time, attempt_id, compacted, path)
 
 
 def name_time(text: str) -> datetime:
@@ -202,41 +202,41 @@ def lineage_to_json(lineage: Lineage) -> dict[str, Any]:
     }
 
 
-def marker_to_json(marker: Marker) -> bytes:
+def manifest_to_json(manifest: Manifest) -> bytes:
     """A marker's file, without its own path."""
     value = {
-        "attempt_id": marker.attempt_id,
-        **lineage_to_json(marker.lineage),
-        "begun_at": marker.begun_at.isoformat(),
-        "committed_at": marker.committed_at.isoformat(),
-        "continued": list(marker.continued),
-        "compacted_at": marker.compacted_at and marker.compacted_at.isoformat(),
+        "attempt_id": manifest.attempt_id,
+        **lineage_to_json(manifest.lineage),
+        "begun_at": manifest.begun_at.isoformat(),
+        "committed_at": manifest.committed_at.isoformat(),
+        "continued": list(manifest.continued),
+        "compacted_at": manifest.compacted_at and manifest.compacted_at.isoformat(),
         "parts": [
             {
-                "path": part.path,
-                "table": part.table,
-                "rows": part.rows,
-                "size_bytes": part.size_bytes,
-                "sha256": part.sha256,
+                "path": data_file.path,
+                "table": data_file.table,
+                "rows": data_file.rows,
+                "size_bytes": data_file.size_bytes,
+                "sha256": data_file.sha256,
             }
-            for part in marker.parts
+            for data_file in manifest.data_files
         ],
     }
     return json.dumps(value, ensure_ascii=False, indent=1).encode()
 
 
-def marker_from_json(path: str, data: bytes) -> Marker:
+def manifest_from_json(path: str, data: bytes) -> Manifest:
     """Read a marker's file; `HistoryDamagedError` if it is torn or lacks something."""
     try:
         value = json.loads(data)
         compacted_at = value.get("compacted_at")
-        return Marker(
+        return Manifest(
             attempt_id=value["attempt_id"],
             lineage=lineage_from_json(value),
             begun_at=datetime.fromisoformat(value["begun_at"]),
             committed_at=datetime.fromisoformat(value["committed_at"]),
-            parts=tuple(
-                Part(p["path"], p["table"], p["rows"], p["size_bytes"], p["sha256"])
+            data_files=tuple(
+                DataFile(p["path"], p["table"], p["rows"], p["size_bytes"], p["sha256"])
                 for p in value["parts"]
             ),
             continued=tuple(value["continued"]),

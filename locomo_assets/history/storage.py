@@ -48,14 +48,14 @@ class Storage(Protocol):
 
 def open_storage(url: str) -> Storage:
     """The storage behind a URL: `file:///…`, `s3://…`, `gs://…`, `abfs://…`, what fsspec knows."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+    data_files = urlsplit(url)
+    if data_files.scheme == "file":
+        if data_files.netloc not in ("", "localhost") or not data_files.path.startswith("/"):
             raise HistoryUnreachableError(
                 f"history {url}: not an absolute file URL; write it as file:///folder"
             )
-        return LocalStorage(Path(unquote(parts.path)))
-    if len(parts.scheme) > 1:
+        return LocalStorage(Path(unquote(data_files.path)))
+    if len(data_files.scheme) > 1:
         return ObjectStorage(url)
     raise HistoryUnreachableError(
         f"history {url}: not a URL; write it as file:///folder, s3://bucket/folder, "

@@ -1,7 +1,7 @@
 """The truth: immutable Parquet attempts under one URL, each counted from its marker on.
 
 Here: beginning, filling and committing attempts, and reading them back. Bytes and their place
-are `parts` and `storage`; SQL on all of it is `lens`; checking and tidying is `care`.
+are `data_files` and `storage`; SQL on all of it is `lens`; checking and tidying is `care`.
 
 Layout::
 
@@ -26,7 +26,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from locomo_assets.history.data_files import decode_part, encode_derived, encode_rows, footer_of
+from locomo_assets.history.data_files import (
+    decode_data_file,
+    encode_derived,
+    encode_rows,
+    footer_of,
+)
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryRowError,
@@ -34,23 +39,23 @@ from locomo_assets.history.errors import (
     HistoryVersionError,
 )
 from locomo_assets.history.provenance import (
+    DataFile,
     Lineage,
-    Marker,
-    MarkerName,
-    Part,
+    Manifest,
+    ManifestName,
     UnfinishedAttempt,
     attempt_of,
-    marker_folder,
-    marker_from_json,
-    marker_path,
-    marker_to_json,
+    committed_ids,
+    data_file_folder,
+    manifest_folder,
+    manifest_from_json,
+    manifest_path,
+    manifest_to_json,
     name_time,
     new_attempt_id,
-    parse_marker_name,
-    part_folder,
+    parse_manifest_name,
     partition_folder,
     path_label,
-    settled,
 )
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
 from locomo_assets.history.storage import Storage, get_present, open_storage
@@ -112,21 +117,21 @@ class HistoryStore:
             raise HistoryRowError(f"asset {lineage.asset}: an attempt needs a conversation")
         return Attempt(self.storage, lineage)
 
-    def marker_names(self, folder: str = "attempts") -> list[MarkerName]:
+    def manifest_names(self, folder: str = "attempts") -> list[ManifestName]:
         """The names of all markers, oldest first, one per attempt; no marker is read."""
-        newest: dict[str, MarkerName] = {}
+        newest: dict[str, ManifestName] = {}
         for path in self.storage.list(folder):
-            name = parse_marker_name(path)
+            name = parse_manifest_name(path)
             if name and (name.compacted or name.attempt_id not in newest):
                 newest[name.attempt_id] = name
         return sorted(newest.values())
 
-    def markers(
+    def manifests(
         self,
         asset: str | None = None,
         release: str | None = None,
         conversation: str | None = None,
-    ) -> list[Marker]:
+    ) -> list[Manifest]:
         """Committed attempts, oldest first; None is any. `HistoryDamagedError` for a torn one."""
         folder = "attempts"
         for key, label in (("asset", asset), ("release", release), ("conversation", conversation)):
@@ -134,22 +139,22 @@ class HistoryStore:
                 break
             folder += f"/{key}={path_label(label)}"
         return [
-            marker
-            for marker in self.read_markers(self.marker_names(folder))
-            if asset in (None, marker.lineage.asset)
-            and release in (None, marker.lineage.release)
-            and conversation in (None, marker.lineage.conversation)
+            manifest
+            for manifest in self.read_manifests(self.manifest_names(folder))
+            if asset in (None, manifest.lineage.asset)
+            and release in (None, manifest.lineage.release)
+            and conversation in (None, manifest.lineage.conversation)
         ]
 
-    def read_markers(self, names: Sequence[MarkerName]) -> list[Marker]:
+    def read_manifests(self, names: Sequence[ManifestName]) -> list[Manifest]:
         """The markers of these names, in their order."""
         data = self.storage.get_many([name.path for name in names])
-        return [marker_from_json(name.path, data[name.path]) for name in names]
+        return [manifest_from_json(name.path, data[name.path]) for name in names]
 
     def read(
         self,
         table: str,
-        attempts: Sequence[Marker | UnfinishedAttempt],
+        attempts: Sequence[Manifest | UnfinishedAttempt],
         columns: Collection[str] | None = None,
     ) -> pa.Table:
         """A table's rows of these attempts, in their order, every part checked by its hash.
@@ -158,11 +163,19 @@ class HistoryStore:
         `HistoryDamagedError` names a part that is missing, torn or changed.
         """
         schema = _schema(table)
-        parts = [part for attempt in attempts for part in attempt.parts if part.table == table]
-        data = self.storage.get_many([part.path for part in parts])
+        data_files = [
+            data_file
+            for attempt in attempts
+            for data_file in attempt.data_files
+            if data_file.table == table
+        ]
+        data = self.storage.get_many([data_file.path for data_file in data_files])
         empty = pa.schema([f for f in schema if columns is None or f.name in columns]).empty_table()
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            tables = pool.map(lambda part: decode_part(part, data[part.path], columns), parts)
+            tables = pool.map(
+                lambda data_file: decode_data_file(data_file, data[data_file.path], columns),
+                data_files,
+            )
             return pa.concat_tables([empty, *tables])
 
     def unfinished(
@@ -171,7 +184,7 @@ class HistoryStore:
         """Attempts of one partition that have parts and no marker, oldest first.
 
         They are in progress elsewhere, or were left by a run that ended early. Not those whose
-        rows a committed attempt has taken over (`Attempt.take_over`); and no derived parts, which
+        rows a committed attempt has taken over (`Attempt.adopt`); and no derived parts, which
         say once more what lies in others, or what whoever goes on will find anew. Without the
         partition's lease, what is found may be committed, and its parts gone, at any time.
         """
@@ -191,13 +204,13 @@ class HistoryStore:
             for path in self.storage.list(partition_folder(table, where))
             if path.endswith(".parquet")
         ]
-        done = settled(self.read_markers(self.marker_names(marker_folder(where))))
+        done = committed_ids(self.read_manifests(self.manifest_names(manifest_folder(where))))
         open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
         data = get_present(self.storage, [path for _, path in open_paths])
         # a part goes when its attempt is committed, or given up: then it is unfinished no more
         gone = {attempt_of(path) for _, path in open_paths if path not in data}
         lineages: dict[str, Lineage] = {}
-        parts: dict[str, list[Part]] = {}
+        data_files: dict[str, list[DataFile]] = {}
         for table, path in open_paths:
             if attempt_of(path) in gone:
                 continue
@@ -205,8 +218,10 @@ class HistoryStore:
             its = (lineage.asset, lineage.release, lineage.conversation)
             if its == (asset, release, conversation) and not is_derived:
                 lineages[attempt_of(path)] = lineage
-                parts.setdefault(attempt_of(path), []).append(Part(path, table, rows, None, None))
-        return [UnfinishedAttempt(i, lineages[i], tuple(parts[i])) for i in sorted(parts)]
+                data_files.setdefault(attempt_of(path), []).append(
+                    DataFile(path, table, rows, None, None)
+                )
+        return [UnfinishedAttempt(i, lineages[i], tuple(data_files[i])) for i in sorted(data_files)]
 
 
 class Attempt:
@@ -222,10 +237,10 @@ class Attempt:
         self._storage = storage
         self._lock = threading.Lock()
         self._next_part = 0
-        self._parts: list[Part] = []
+        self._data_files: list[DataFile] = []
         self._replaced: list[str] = []
         self._continued: list[str] = []
-        self._marker: Marker | None = None
+        self._marker: Manifest | None = None
 
     def append(
         self, table: str, rows: Sequence[Mapping[str, Any]], *, is_derived: bool = False
@@ -253,14 +268,14 @@ class Attempt:
         )
         path = self._new_path(table)
         self._storage.put(path, data)
-        part = Part(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
+        data_file = DataFile(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
         with self._lock:
             self._refuse_committed()
-            self._parts.append(part)
+            self._data_files.append(data_file)
 
-    def take_over(self, store: HistoryStore, unfinished: UnfinishedAttempt) -> None:
+    def adopt(self, store: HistoryStore, unfinished: UnfinishedAttempt) -> None:
         """Append an unfinished attempt's rows as one's own, so that its work is not lost."""
-        for table in dict.fromkeys(part.table for part in unfinished.parts):
+        for table in dict.fromkeys(data_file.table for data_file in unfinished.data_files):
             own = [f.name for f in TABLES[table] if f.name not in _LINEAGE_NAMES]
             named = [n for n in ("release", "conversation") if getattr(self.lineage, n) is None]
             rows = store.read(table, [unfinished], [*own, *named]).to_pylist()
@@ -275,16 +290,18 @@ class Attempt:
         it, once that is over.
         """
         with self._lock:
-            small = list(self._parts)
-        for table in dict.fromkeys(part.table for part in small):
-            parts = [part for part in small if part.table == table]
-            if len(parts) > 1:
-                whole = merged_part(self._storage, parts, self._new_path(table))
+            small = list(self._data_files)
+        for table in dict.fromkeys(data_file.table for data_file in small):
+            data_files = [data_file for data_file in small if data_file.table == table]
+            if len(data_files) > 1:
+                whole = merged_file(self._storage, data_files, self._new_path(table))
                 with self._lock:
-                    self._parts = [part for part in self._parts if part not in parts] + [whole]
-                    self._replaced += [part.path for part in parts]
+                    self._data_files = [
+                        data_file for data_file in self._data_files if data_file not in data_files
+                    ] + [whole]
+                    self._replaced += [data_file.path for data_file in data_files]
 
-    def commit(self, **extra: Any) -> Marker:
+    def commit(self, **extra: Any) -> Manifest:
         """Make the attempt count, from the moment this returns. `extra` joins the lineage's.
 
         The time of commit is later than that of every attempt of the partition that is visible
@@ -303,38 +320,40 @@ class Attempt:
                 extra={**self.lineage.extra, **extra},
             )
             committed_at = self._later_than_visible()
-            marker = Marker(
+            manifest = Manifest(
                 attempt_id=self.attempt_id,
                 lineage=lineage,
                 begun_at=self.begun_at,
                 committed_at=committed_at,
-                parts=tuple(sorted(self._parts, key=lambda part: part.path[-13:])),
+                data_files=tuple(
+                    sorted(self._data_files, key=lambda data_file: data_file.path[-13:])
+                ),
                 continued=tuple(self._continued),
-                path=marker_path(lineage, committed_at, self.attempt_id),
+                path=manifest_path(lineage, committed_at, self.attempt_id),
             )
             try:
-                data = marker_to_json(marker)
+                data = manifest_to_json(manifest)
             except (TypeError, ValueError) as exc:
                 raise HistoryRowError(f"attempt {self.attempt_id}: extra is not JSON: {exc}") from (
                     exc
                 )
-            self._storage.put(marker.path, data)
-            self._marker = marker
+            self._storage.put(manifest.path, data)
+            self._marker = manifest
             # Committed is committed: what can't be removed now is litter, not a failure.
             with suppress(HistoryUnreachableError):
                 self._storage.delete(self._replaced)
-            return marker
+            return manifest
 
     def _new_path(self, table: str) -> str:
         with self._lock:
             self._refuse_committed()
             number = self._next_part
             self._next_part += 1
-        return f"{part_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
+        return f"{data_file_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
 
     def _later_than_visible(self) -> datetime:
         now = datetime.now(UTC)
-        names = map(parse_marker_name, self._storage.list(marker_folder(self.lineage)))
+        names = map(parse_manifest_name, self._storage.list(manifest_folder(self.lineage)))
         visible = [name_time(name.committed_at) for name in names if name]
         return max([now, *(time + timedelta(microseconds=1) for time in visible)])
 
@@ -343,14 +362,16 @@ class Attempt:
             raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
 
 
-def merged_part(storage: Storage, parts: Sequence[Part], path: str) -> Part:
+def merged_file(storage: Storage, data_files: Sequence[DataFile], path: str) -> DataFile:
     """Publish the rows of several parts of a table as one, in their order and as written."""
-    data = storage.get_many([part.path for part in parts])
-    rows = pa.concat_tables([decode_part(p, data[p.path], as_written=True) for p in parts])
+    data = storage.get_many([data_file.path for data_file in data_files])
+    rows = pa.concat_tables(
+        [decode_data_file(p, data[p.path], as_written=True) for p in data_files]
+    )
     merged = encode_derived(rows)
     storage.put(path, merged)
-    return Part(
-        path, parts[0].table, rows.num_rows, len(merged), hashlib.sha256(merged).hexdigest()
+    return DataFile(
+        path, data_files[0].table, rows.num_rows, len(merged), hashlib.sha256(merged).hexdigest()
     )
 
 

@@ -1,7 +1,7 @@
 """What a run may still spend: asked before each paid call, told its cost afterwards.
 
 Here: the count and the stop. Prices are `prices`', the amount spent before and the limit are
-given by `pipeline.workplace`; the clients ask before they send.
+given by `pipeline.services`; the clients ask before they send.
 """
 
 import asyncio

@@ -43,7 +43,7 @@ async def gather_limited(
     return [task.result() for task in tasks]
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def run_in_thread(work: Callable[[], T]) -> T:
     """Run it in a thread; if cancelled meanwhile, only once it has ended.
 
     What it writes is written under a lease, and that must not be given back before.

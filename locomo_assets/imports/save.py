@@ -10,7 +10,7 @@ the asset `imported_results`, and which files they are from, tells them apart.
 from dataclasses import replace
 
 from locomo_assets import __version__
-from locomo_assets.history.provenance import Lineage, Marker
+from locomo_assets.history.provenance import Lineage, Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.imports.results import ImportedAnswer, ImportedResults, ImportRefusedError
 from locomo_assets.locomo.model import Dataset
@@ -25,7 +25,7 @@ _MEASURED = ("releases", "ingested_memories", "answers", "judgements")
 
 def save_import(
     store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str, run_id: str
-) -> Marker | None:
+) -> Manifest | None:
     """Commits the results as a release of their own, and the data set where it is new.
 
     None where just these files are there already. A further import of other files under the same
@@ -37,7 +37,7 @@ def save_import(
     check_label(release)
     check_label(results.system, "system")
     check_label(results.question_protocol, "question protocol")
-    if any(store.markers(asset=asset, release=release) for asset in _MEASURED):
+    if any(store.manifests(asset=asset, release=release) for asset in _MEASURED):
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"
         )
@@ -84,23 +84,23 @@ def _fingerprint(results: ImportedResults) -> str:
 
 def _before(
     store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str
-) -> Marker | None:
+) -> Manifest | None:
     """The newest import of the same series."""
     series = (dataset.sha256, results.system, results.question_protocol)
     found = [
-        marker
-        for marker in store.markers(asset=ASSET, release=release)
+        manifest
+        for manifest in store.manifests(asset=ASSET, release=release)
         if series
         == (
-            marker.lineage.dataset_sha256,
-            marker.lineage.system,
-            marker.extra.get("question_protocol"),
+            manifest.lineage.dataset_sha256,
+            manifest.lineage.system,
+            manifest.extra.get("question_protocol"),
         )
     ]
     return found[-1] if found else None
 
 
-def _refuse_fewer(store: HistoryStore, before: Marker, results: ImportedResults) -> None:
+def _refuse_fewer(store: HistoryStore, before: Manifest, results: ImportedResults) -> None:
     rows = store.read("answers", [before], ("conversation", "question_index")).to_pylist()
     stored = {f"{row['conversation']}/{row['question_index']}" for row in rows}
     lacking = stored - {_place(answer) for answer in results.answers}
@@ -119,8 +119,8 @@ def _store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> None:
         for one in dataset.conversations
         if dataset.sha256
         not in {
-            marker.lineage.dataset_sha256
-            for marker in store.markers(asset="locomo_dataset", conversation=one.conversation)
+            manifest.lineage.dataset_sha256
+            for manifest in store.manifests(asset="locomo_dataset", conversation=one.conversation)
         }
     )
     store_dataset(store, replace(dataset, conversations=missing), run_id)

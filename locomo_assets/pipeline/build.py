@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import dagster as dg
 
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import Settings, read_settings
 
 
 def build_defs(
     settings: Settings | None = None,
     *,
-    workplace: Workplace | None = None,
+    services: Services | None = None,
     results_every_s: int | None = None,
 ) -> dg.Definitions:
     """Definitions over these settings (the environment's where None).
@@ -36,7 +36,7 @@ def build_defs(
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
     from locomo_assets.pipeline.sensors.releases import release_sensor
 
-    place = workplace or Workplace(settings or read_settings())
+    place = services or Services(settings or read_settings())
     stale = timedelta(days=place.settings.max_trend_age_days)
     policy = dg.FreshnessPolicy.time_window(fail_window=stale, warn_window=stale / 2)
     trends = accuracy_trends.map_asset_specs(

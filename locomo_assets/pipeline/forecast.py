@@ -17,10 +17,10 @@ from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import PriceTable
 from locomo_assets.runs import forecast
-from locomo_assets.runs.context import Bench, NothingToMeasureError, Order, Progress
+from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task
 from locomo_assets.runs.runner import STAGES
 from locomo_assets.runs.stages import chosen_questions
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 _HEAD = (
     "| | calls | input tokens | output tokens | USD | minutes | per one |\n"
@@ -30,15 +30,15 @@ _NOTE = "\nThe forecast is of all that was asked for; what was stored already co
 
 
 def forecast_items(
-    conversations: Sequence[Conversation], counts: Sequence[int], workplace: Workplace, system: str
+    conversations: Sequence[Conversation], counts: Sequence[int], services: Services, system: str
 ) -> list[forecast.Item]:
     """Turns, questions (`counts` of each conversation) and verdicts where nothing is stored yet.
 
     `LocomoError` where the prices or the history can't be read.
     """
-    chosen = workplace.settings
+    chosen = services.settings
     prices = PriceTable.read(chosen.prices)
-    store = workplace.store()
+    store = services.store()
     turns = forecast.measured_turns(
         store, system, IngestProtocol(memory_wait=chosen.memory_wait).label()
     )
@@ -84,21 +84,21 @@ def forecast_items(
     return [*items, judged]
 
 
-def forecast_orders(
-    orders: Sequence[Order], assets: Sequence[str], workplace: Workplace, bench: Bench
+def forecast_tasks(
+    tasks: Sequence[Task], assets: Sequence[str], services: Services, run: RunContext
 ) -> "Forecast":
     """The forecast of a run of these assets, over the conversations that the history has."""
     conversations, counts = [], []
-    for order in orders:
+    for task in tasks:
         try:
-            conversation, _ = bench.conversation(order.conversation)
+            conversation, _ = run.conversation(task.conversation)
         except NothingToMeasureError:
             continue
         conversations.append(conversation)
-        counts.append(len(chosen_questions(conversation, order)))
-    items = forecast_items(conversations, counts, workplace, bench.system)
+        counts.append(len(chosen_questions(conversation, task)))
+    items = forecast_items(conversations, counts, services, run.system)
     made = [item for asset, item in zip(STAGES, items, strict=True) if asset in assets]
-    return Forecast(made, workplace.progress)
+    return Forecast(made, services.progress)
 
 
 class Forecast:

@@ -19,7 +19,7 @@ from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges, register_conversations
 from locomo_assets.runs import forecast
 from locomo_assets.runs.releases import check_label, refuse_imported
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 
 class LaunchError(LocomoError):
@@ -68,7 +68,7 @@ def prepare_home(home: Path) -> Path:
     return folder
 
 
-def launch(wanted: Launch, workplace: Workplace) -> None:
+def launch(wanted: Launch, services: Services) -> None:
     """Measures a release, in this process; see `_launch` for the order.
 
     Raises:
@@ -80,21 +80,21 @@ def launch(wanted: Launch, workplace: Workplace) -> None:
             can't be used.
     """
     try:
-        _launch(wanted, workplace)
+        _launch(wanted, services)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or type(error).__name__
         raise LaunchError(
-            f"Dagster instance in {workplace.settings.home}: {cause}; make room on the disk, make "
+            f"Dagster instance in {services.settings.home}: {cause}; make room on the disk, make "
             "it writable, or choose another LOCOMO_HOME"
         ) from error
 
 
-def _launch(wanted: Launch, workplace: Workplace) -> None:
+def _launch(wanted: Launch, services: Services) -> None:
     """Materializes the data set, the release's conversations, and what follows from both."""
     check_label(wanted.release)
-    refuse_imported(workplace.store(), wanted.release)
-    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(workplace.settings.home)))
-    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+    refuse_imported(services.store(), wanted.release)
+    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(services.settings.home)))
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
         _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
         known = instance.get_dynamic_partitions(CONVERSATION)
@@ -186,13 +186,13 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     Conversations become those of the data set stored last; releases are added in the order in
     which they were measured. Returns both.
     """
-    markers = store.markers()
-    datasets = [m.lineage for m in markers if m.lineage.asset == "locomo_dataset"]
+    manifests = store.manifests()
+    datasets = [m.lineage for m in manifests if m.lineage.asset == "locomo_dataset"]
     newest = {lineage.conversation: lineage.dataset_sha256 for lineage in datasets}
     conversations = [
         name for name, sha in newest.items() if name and sha == datasets[-1].dataset_sha256
     ]
-    measured = [m.lineage.release for m in markers if m.lineage.asset in _MEASURED]
+    measured = [m.lineage.release for m in manifests if m.lineage.asset in _MEASURED]
     releases = [release for release in dict.fromkeys(measured) if release is not None]
     os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
     with dg.DagsterInstance.get() as instance:
@@ -201,14 +201,14 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     return conversations, releases
 
 
-def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]:
+def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     """Turns, questions and verdicts of a launch for which nothing is stored yet.
 
     Raises:
         LocomoError: the data set, the prices or the history can't be read.
         BadRequestError: a conversation that the data set does not have.
     """
-    chosen = workplace.settings
+    chosen = services.settings
     source = wanted.dataset or chosen.dataset or packaged_sample()
     dataset = read_dataset(source, chosen.dataset_sha256)
     known = {one.conversation: one for one in dataset.conversations}
@@ -223,4 +223,4 @@ def forecast_launch(wanted: Launch, workplace: Workplace) -> list[forecast.Item]
         for one in conversations
     ]
     system = "standin" if chosen.backboard_api_key is None else "backboard"
-    return forecast_items(conversations, counts, workplace, system)
+    return forecast_items(conversations, counts, services, system)

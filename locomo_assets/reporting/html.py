@@ -19,7 +19,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def write_page(
-    lens_path: Path,
+    database_path: Path,
     target: Path,
     release: str | None = None,
     *,
@@ -33,7 +33,7 @@ def write_page(
     Raises UnknownReleaseError: the release has no verdicts. OSError: it can't be written.
     """
     content = read_content(
-        lens_path, release, max_error_percent=max_error_percent, audit_sha256=audit_sha256
+        database_path, release, max_error_percent=max_error_percent, audit_sha256=audit_sha256
     )
     text = render(content)
     half = target.with_name(f"{target.name}.{os.getpid()}.tmp")
@@ -45,10 +45,10 @@ def write_page(
     return content
 
 
-def trend_pictures(lens_path: Path, *, max_error_percent: float) -> dict[str, str]:
+def trend_pictures(database_path: Path, *, max_error_percent: float) -> dict[str, str]:
     """The newest release's series over time, as Markdown pictures; none without verdicts."""
     try:
-        content = read_content(lens_path, max_error_percent=max_error_percent)
+        content = read_content(database_path, max_error_percent=max_error_percent)
     except UnknownReleaseError:
         return {}
     return {

@@ -82,7 +82,7 @@ class Content:
 
 
 def read_content(
-    lens_path: Path,
+    database_path: Path,
     release: str | None = None,
     *,
     max_error_percent: float,
@@ -96,8 +96,8 @@ def read_content(
     Raises:
         UnknownReleaseError: the release has no verdicts, or none has.
     """
-    everything = by_release(lens_path, None, max_error_percent=max_error_percent)
-    order, imported = _order(lens_path)
+    everything = by_release(database_path, None, max_error_percent=max_error_percent)
+    order, imported = _order(database_path)
     of_release = [row for row in everything if row.release == release]
     measured = [row for row in everything if row.release not in imported] or everything
     if not measured or (release is not None and not of_release):
@@ -111,20 +111,20 @@ def read_content(
     trend = _in_order([row for row in everything if _series(row) == _series(whole)], order)
     parts = [
         row
-        for row in by_category(lens_path, None, max_error_percent=max_error_percent)
+        for row in by_category(database_path, None, max_error_percent=max_error_percent)
         if _series(row) == _series(whole)
     ]
     previous = _previous(whole, trend, order)
-    comparison, not_compared = _compared(lens_path, whole, previous)
+    comparison, not_compared = _compared(database_path, whole, previous)
     if not whole.valid:
         comparison, not_compared = None, invalid_line(whole, max_error_percent)
     scores = [
         row
-        for row in read_scores(lens_path, whole.release)
+        for row in read_scores(database_path, whole.release)
         if row.series
         == (whole.release, whole.system, whole.question_protocol, whole.dataset_sha256)
     ]
-    declined = [abstention_line(lens_path, row) for row in scores if row.category is None]
+    declined = [abstention_line(database_path, row) for row in scores if row.category is None]
     return Content(
         made_at=datetime.now(UTC),
         version=__version__,
@@ -139,24 +139,26 @@ def read_content(
             for name in sorted({row.category for row in parts})
         },
         references=_references(everything, whole, imported),
-        published=_published(lens_path, whole.dataset_sha256),
+        published=_published(database_path, whole.dataset_sha256),
         gold_faults=tuple(
             row
-            for row in read_gold_faults(lens_path, whole.release, audit_sha256)
+            for row in read_gold_faults(database_path, whole.release, audit_sha256)
             if row.is_of(whole)
         ),
         scores=tuple(scores),
-        said=tuple([line for line in declined if line] + reference_text(lens_path, whole.release)),
+        said=tuple(
+            [line for line in declined if line] + reference_text(database_path, whole.release)
+        ),
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
     )
 
 
-def previous_release(lens_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
+def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
     """The newest valid release of the row's series before its own; None for the first."""
-    order, _ = _order(lens_path)
-    rows = by_release(lens_path, None, max_error_percent=max_error_percent)
+    order, _ = _order(database_path)
+    rows = by_release(database_path, None, max_error_percent=max_error_percent)
     same = [one for one in rows if _series(one) == _series(row)]
     return _previous(row, _in_order(same, order), order)
 
@@ -167,15 +169,15 @@ def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) 
     return earlier[-1] if earlier else None
 
 
-def _order(lens_path: Path) -> tuple[dict[str, int], set[str]]:
+def _order(database_path: Path) -> tuple[dict[str, int], set[str]]:
     """Each release's position, and which were imported."""
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_ORDER.read_text()).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
 
 
-def _published(lens_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
-    with database.open_read_only(lens_path) as connection:
+def _published(database_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
+    with database.open_read_only(database_path) as connection:
         rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
     return tuple(Published(*row) for row in rows)
 
@@ -193,13 +195,13 @@ def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy
 
 
 def _compared(
-    lens_path: Path, whole: Accuracy, previous: str | None
+    database_path: Path, whole: Accuracy, previous: str | None
 ) -> tuple[Comparison | None, str | None]:
     if previous is None:
         return None, "it is the first release of its series: there is nothing to compare it with"
     try:
         found = compare(
-            lens_path,
+            database_path,
             previous,
             whole.release,
             judge=whole.judge,

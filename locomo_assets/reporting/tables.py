@@ -40,11 +40,11 @@ _SHOWN = ("category", "vendor's name", "questions", "correct", "scored", "accura
 
 
 def accuracy_table(
-    out: Console, lens_path: Path, release: str | None, *, max_error_percent: float
+    out: Console, database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
     """Accuracy by category and overall, a table a series; returns the series, newest first."""
-    parts = by_category(lens_path, release, max_error_percent=max_error_percent)
-    series_of_release = by_release(lens_path, release, max_error_percent=max_error_percent)
+    parts = by_category(database_path, release, max_error_percent=max_error_percent)
+    series_of_release = by_release(database_path, release, max_error_percent=max_error_percent)
     places = [HEADINGS.index(name) for name in _SHOWN]
     for whole in series_of_release:
         series = (whole.release, whole.system, whole.judge, whole.question_protocol)
@@ -67,9 +67,9 @@ def accuracy_table(
     return series_of_release
 
 
-def scores_table(out: Console, lens_path: Path, release: str | None) -> None:
+def scores_table(out: Console, database_path: Path, release: str | None) -> None:
     """What is scored beside the judge, series by series, and what the memory adds."""
-    rows = scores.read_scores(lens_path, release)
+    rows = scores.read_scores(database_path, release)
     for whole in (row for row in rows if row.category is None):
         out.print(
             f"\nbeside the judge: release {whole.release} · system {whole.system} · "
@@ -79,10 +79,10 @@ def scores_table(out: Console, lens_path: Path, release: str | None) -> None:
         )
         shown = [scores.cells(row) for row in rows if row.series == whole.series]
         print_table(out, scores.HEADINGS, shown)
-        declined = scores.abstention_line(lens_path, whole)
+        declined = scores.abstention_line(database_path, whole)
         if declined:
             out.print(declined, markup=False, highlight=False)
-    references = scores.reference_text(lens_path, release)
+    references = scores.reference_text(database_path, release)
     if references:
         out.print()
     for line in references:
@@ -90,10 +90,10 @@ def scores_table(out: Console, lens_path: Path, release: str | None) -> None:
 
 
 def gold_faults_table(
-    out: Console, lens_path: Path, series: Sequence[Accuracy], audit_sha256: str | None
+    out: Console, database_path: Path, series: Sequence[Accuracy], audit_sha256: str | None
 ) -> None:
     """As published, without the questions of faulty gold answers, and the ceiling, by series."""
-    rows = gold_faults.read_gold_faults(lens_path, None, audit_sha256)
+    rows = gold_faults.read_gold_faults(database_path, None, audit_sha256)
     for whole in series:
         its = [row for row in rows if row.is_of(whole)]
         if its:

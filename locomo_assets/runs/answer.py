@@ -20,23 +20,23 @@ from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.http.errors import AmbiguousError, NotFoundError
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.runs.checkpoint import (
+    CheckpointWriter,
     Row,
-    Saver,
     answer_numbers,
+    checkpointing,
     finish,
-    left_behind,
-    resumable,
-    saving,
+    resumable_attempts,
+    resumable_lineage,
 )
-from locomo_assets.runs.context import Bench, Order, noted_calls
+from locomo_assets.runs.context import RunContext, Task, noted_calls
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import refuse_other_release, worst
 from locomo_assets.runs.stages import (
-    Ground,
+    MemorySource,
     StageReport,
     chosen_questions,
     counted_answers,
-    ground_or_raise,
+    memory_source,
     stored_answers,
 )
 
@@ -44,28 +44,28 @@ _ASSET = "answers"
 _COLUMNS = ("question_index", "question_protocol", "system", "dataset_sha256")
 
 
-async def leave_unanswered(bench: Bench, order: Order, why: str) -> int:
+async def record_unanswered(run: RunContext, task: Task, why: str) -> int:
     """Commits the order's questions of which nothing is stored as unanswered; how many they are.
 
     None are where another run is at them, or where the history can't be written.
     """
     with suppress(HistoryError, OSError):
-        conversation, sha256 = bench.conversation(order.conversation)
-        lineage = bench.lineage(_ASSET, order, sha256)
-        async with leased(bench.store.storage, lineage):
-            stored = _stored(bench, order, sha256)
+        conversation, sha256 = run.conversation(task.conversation)
+        lineage = run.lineage(_ASSET, task, sha256)
+        async with leased(run.store.storage, lineage):
+            stored = _stored(run, task, sha256)
             missing = [
                 question
-                for question in chosen_questions(conversation, order)
+                for question in chosen_questions(conversation, task)
                 if question.question_index not in stored
             ]
             if not missing:
                 return 0
-            attempt = bench.store.begin(lineage)
+            attempt = run.store.begin(lineage)
             rows = [
                 {
                     **unanswered(
-                        question, bench.ask_protocol, why, thread_id=None, asked_at=None, asks=0
+                        question, run.ask_protocol, why, thread_id=None, asked_at=None, asks=0
                     ).row(),
                     "answer_id": f"{attempt.attempt_id}/{question.question_index}",
                     "cost_usd": 0.0,
@@ -78,15 +78,15 @@ async def leave_unanswered(bench: Bench, order: Order, why: str) -> int:
     return 0
 
 
-def _stored(bench: Bench, order: Order, sha256: str) -> set[int]:
+def _stored(run: RunContext, task: Task, sha256: str) -> set[int]:
     """Questions asked before in the series, whatever came of them: that goes on to count."""
-    markers = bench.store.markers(
-        asset=_ASSET, release=order.release, conversation=order.conversation
+    manifests = run.store.manifests(
+        asset=_ASSET, release=task.release, conversation=task.conversation
     )
-    series = (bench.ask_protocol.label(), bench.system, sha256)
+    series = (run.ask_protocol.label(), run.system, sha256)
     return {
         row["question_index"]
-        for row in bench.store.read("answers", markers, _COLUMNS).to_pylist()
+        for row in run.store.read("answers", manifests, _COLUMNS).to_pylist()
         if tuple(row[name] for name in _COLUMNS[1:]) == series
     }
 
@@ -96,7 +96,7 @@ _TABLES = ("retrieved_memories", "answers")
 
 
 async def answer_questions(
-    bench: Bench, order: Order, on_saved: Callable[[Sequence[Row]], None] | None = None
+    run: RunContext, task: Task, on_saved: Callable[[Sequence[Row]], None] | None = None
 ) -> StageReport:
     """Asks what has no stored answer yet, and commits the answers as one attempt.
 
@@ -105,48 +105,48 @@ async def answer_questions(
     `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
     feed names another release than the order's.
     """
-    conversation, sha256 = bench.conversation(order.conversation)
-    ground = ground_or_raise(bench, order, sha256)
-    wanted = chosen_questions(conversation, order)
-    print_ = ground.answers
-    lineage = bench.lineage(_ASSET, order, sha256)
-    bench.progress.add(questions_to_do=len(wanted))
-    if _without_answer(bench, order, print_, wanted):
-        async with leased(bench.store.storage, lineage):
+    conversation, sha256 = run.conversation(task.conversation)
+    source = memory_source(run, task, sha256)
+    wanted = chosen_questions(conversation, task)
+    print_ = source.answers
+    lineage = run.lineage(_ASSET, task, sha256)
+    run.progress.add(questions_to_do=len(wanted))
+    if _without_answer(run, task, print_, wanted):
+        async with leased(run.store.storage, lineage):
             # Whoever held the lease until now may have asked them.
-            missing = _without_answer(bench, order, print_, wanted)
+            missing = _without_answer(run, task, print_, wanted)
             if missing:
-                bench.progress.add(questions=len(wanted) - len(missing))
-                left = left_behind(bench.store, _ASSET, order, print_)
-                phase = _Phase(bench, order, conversation, ground, on_saved)
-                return await phase.run(missing, left, wanted=len(wanted))
-    bench.progress.add(questions=len(wanted))
+                run.progress.add(questions=len(wanted) - len(missing))
+                left = resumable_attempts(run.store, _ASSET, task, print_)
+                phase = _Phase(run, task, conversation, source, on_saved)
+                return await phase.ask_missing(missing, left, wanted=len(wanted))
+    run.progress.add(questions=len(wanted))
     return StageReport(
         _ASSET, None, {"questions": len(wanted), "reused": len(wanted), "requests": 0}
     )
 
 
 def _without_answer(
-    bench: Bench, order: Order, print_: str, wanted: Sequence[Question]
+    run: RunContext, task: Task, print_: str, wanted: Sequence[Question]
 ) -> list[Question]:
-    stored = {} if order.force else stored_answers(bench, order, print_)
+    stored = {} if task.force else stored_answers(run, task, print_)
     kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
     return [question for question in wanted if question.question_index not in kept]
 
 
 @dataclass(frozen=True)
 class _Phase:
-    bench: Bench
-    order: Order
+    run: RunContext
+    task: Task
     conversation: Conversation
-    ground: Ground
+    source: MemorySource
     on_saved: Callable[[Sequence[Row]], None] | None
 
-    async def run(
+    async def ask_missing(
         self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
     ) -> StageReport:
-        bench, protocol = self.bench, self.bench.ask_protocol
-        earlier = bench.store.read("answers", left).to_pylist()
+        run, protocol = self.run, self.run.ask_protocol
+        earlier = run.store.read("answers", left).to_pylist()
         # In the published protocol a question is put to its thread once, whatever came of it.
         done = {
             index
@@ -154,55 +154,55 @@ class _Phase:
             if row["outcome"] == "answered" or protocol.writes_memory
         }
         to_ask = [question for question in missing if question.question_index not in done]
-        bench.progress.add(questions=len(missing) - len(to_ask))
-        lineage = bench.lineage(_ASSET, self.order, self.ground.dataset_sha256)
+        run.progress.add(questions=len(missing) - len(to_ask))
+        lineage = run.lineage(_ASSET, self.task, self.source.dataset_sha256)
         checks = []
         if to_ask:
-            checks.append(await bench.watch.check(self.order.release, _ASSET, "before"))
-            refuse_other_release(bench.store, lineage, checks[0])
-        attempt = bench.store.begin(resumable(lineage, self.order, self.ground.answers))
+            checks.append(await run.watch.check(self.task.release, _ASSET, "before"))
+            refuse_other_release(run.store, lineage, checks[0])
+        attempt = run.store.begin(resumable_lineage(lineage, self.task, self.source.answers))
         attempt.append(RELEASE_CHECKS, [check.row() for check in checks])
         rows: list[Row] = []
 
         async def keep(answer: AnswerResult) -> None:
             answer_id = f"{attempt.attempt_id}/{answer.question_index}"
-            cost_usd = _cost(bench, answer)
+            cost_usd = _cost(run, answer)
             row = {
                 **answer.row(),
                 "answer_id": answer_id,
-                "fingerprint": self.ground.answers,
-                "ingestion_id": self.ground.ingestion_id,
+                "fingerprint": self.source.answers,
+                "ingestion_id": self.source.ingestion_id,
                 "cost_usd": cost_usd,
-                "kind": self.order.kind,
-                "sample_id": self.order.sample_id,
+                "kind": self.task.kind,
+                "sample_id": self.task.sample_id,
             }
             rows.append(row)
             retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
-            saver.add("retrieved_memories", *retrieved)
-            saver.add("answers", row)
+            writer.add("retrieved_memories", *retrieved)
+            writer.add("answers", row)
             if protocol.writes_memory:
                 # Only one question can be read back from the thread by whoever goes on.
-                await saver.save()
-            bench.progress.add(questions=1, cost_usd=cost_usd or 0.0)
+                await writer.save()
+            run.progress.add(questions=1, cost_usd=cost_usd or 0.0)
 
         with noted_calls() as calls:
             model = protocol.llm_model or ""
-            saver = Saver(
+            writer = CheckpointWriter(
                 attempt,
                 _TABLES,
                 calls=calls,
-                prices=bench.prices,
+                prices=run.prices,
                 model=model,
-                free=bench.is_free,
+                free=run.is_free,
                 on_saved=self._tell,
             )
-            async with saving(saver):
+            async with checkpointing(writer):
                 if to_ask and protocol.writes_memory:
                     await self._ask_a_copy(to_ask, earlier, keep)
                 elif to_ask:
                     in_full = protocol.name == "full-context"
                     await ask_all(
-                        bench.client,
+                        run.client,
                         await self._assistant(),
                         to_ask,
                         protocol,
@@ -210,9 +210,9 @@ class _Phase:
                         message=with_conversation(self.conversation) if in_full else alone,
                     )
         if to_ask:
-            checks.append(await bench.watch.check(self.order.release, _ASSET, "after"))
+            checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
-        await finish(attempt, bench.store, left, ingestion_id=self.ground.ingestion_id)
+        await finish(attempt, run.store, left, ingestion_id=self.source.ingestion_id)
         counting = list(counted_answers([*earlier, *rows]).values())
         numbers = answer_numbers(counting, wanted, len(calls))
         return StageReport(
@@ -239,7 +239,7 @@ class _Phase:
 
         Goes on in the thread of the killed run that asked last, if it is still there.
         """
-        client = self.bench.client
+        client = self.run.client
         thread_id: str | None = None
         if earlier:
             thread_id = max(earlier, key=lambda row: row["asked_at"])["thread_id"]
@@ -253,18 +253,17 @@ class _Phase:
             client,
             copy_id,
             to_ask,
-            self.bench.ask_protocol,
+            self.run.ask_protocol,
             on_answer=keep,
             thread_id=thread_id,
             asked_before=[q for q in self.conversation.questions if q.question_index in asked],
         )
 
     async def _copy(self) -> str:
-        client, assistant_id = self.bench.client, await self._assistant()
-        order = self.order
+        client, assistant_id = self.run.client, await self._assistant()
+        task = self.task
         name = (
-            f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} "
-            f"{order.conversation} {order.release} clone"
+            f"LoCoMo Test Assistant {uuid.uuid4().hex[:8]} {task.conversation} {task.release} clone"
         )
 
         async def clone() -> str:
@@ -277,11 +276,11 @@ class _Phase:
 
         Memory is off for the latter, so that whoever finds it by its name may ask it.
         """
-        if self.ground.ingestion is not None:
-            return str(self.ground.ingestion.extra["assistant_id"])
-        client, order, told = self.bench.client, self.order, self.bench.ingest_protocol
+        if self.source.ingestion is not None:
+            return str(self.source.ingestion.extra["assistant_id"])
+        client, task, told = self.run.client, self.task, self.run.ingest_protocol
         name = (
-            f"LoCoMo Test Assistant {self.ground.answers[:8]} {order.conversation} {order.release}"
+            f"LoCoMo Test Assistant {self.source.answers[:8]} {task.conversation} {task.release}"
         )[:255]
         found = await client.list_assistants(name=name)
         if found:
@@ -314,11 +313,11 @@ async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awai
     raise doubt or AssertionError("at least one attempt is made")
 
 
-def _cost(bench: Bench, answer: AnswerResult) -> float | None:
-    if bench.is_free:
+def _cost(run: RunContext, answer: AnswerResult) -> float | None:
+    if run.is_free:
         return 0.0
     if answer.output_tokens is None:
         return None
-    return bench.prices.cost_usd(
+    return run.prices.cost_usd(
         answer.llm_model or "", answer.input_tokens or 0, answer.output_tokens
     )

@@ -21,7 +21,7 @@ from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.concurrency import gather_limited
 from locomo_assets.judging.judge import BatchState, Case, Judgement
-from locomo_assets.runs.checkpoint import Saver
+from locomo_assets.runs.checkpoint import CheckpointWriter
 from locomo_assets.runs.context import Batching
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class OpenBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class BatchVerdict:
     """A verdict out of a batch."""
 
     fingerprint: str
@@ -92,15 +92,15 @@ class BatchRun:
     def __init__(
         self,
         batching: Batching,
-        saver: Saver,
-        keep: Callable[[Given], None],
+        writer: CheckpointWriter,
+        keep: Callable[[BatchVerdict], None],
         *,
         labels: Mapping[str, str],
         forced: bool,
     ) -> None:
         self._judge = batching.judge
         self._wait_s = batching.wait_s
-        self._saver = saver
+        self._saver = writer
         self._keep = keep
         self._labels = labels
         self._forced = forced
@@ -157,7 +157,7 @@ class BatchRun:
         collected = await self._judge.results(state, fingerprints)
         told(collected.input_tokens, collected.output_tokens)
         for fingerprint, judgement in collected.judgements.items():
-            self._keep(Given(fingerprint, judgement, batch_id))
+            self._keep(BatchVerdict(fingerprint, judgement, batch_id))
         # The verdicts first: a batch that counts as collected is never looked at again.
         await self._saver.save()
         await self._note(token, "collected", batch_id=batch_id, status=state.status)

@@ -15,59 +15,59 @@ from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.http.concurrency import gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
-from locomo_assets.runs.checkpoint import Saver, finish, saving
-from locomo_assets.runs.context import Bench, Order, fingerprint, noted_calls
+from locomo_assets.runs.checkpoint import CheckpointWriter, checkpointing, finish
+from locomo_assets.runs.context import RunContext, Task, fingerprint, noted_calls
 
 ASSET = "judge_canaries"
 _TABLE = "canary_verdicts"
 
 
-def canary_lineage(bench: Bench, release: str) -> Lineage:
+def canary_lineage(run: RunContext, release: str) -> Lineage:
     """Canaries belong to a release, and to no conversation or data set."""
     return replace(
-        bench.lineage(ASSET, Order(release, ""), ""), conversation=None, dataset_sha256=None
+        run.lineage(ASSET, Task(release, ""), ""), conversation=None, dataset_sha256=None
     )
 
 
-async def judge_canaries(bench: Bench, release: str) -> bool:
+async def judge_canaries(run: RunContext, release: str) -> bool:
     """Has the release's canaries judged, unless they are or another run is at it: whether it did.
 
     What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
     """
-    judge = bench.judge.identity.digest()
+    judge = run.judge.identity.digest()
     print_ = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
-    lineage = replace(canary_lineage(bench, release), extra={"fingerprint": print_})
-    if _is_done(bench, release, print_):
+    lineage = replace(canary_lineage(run, release), extra={"fingerprint": print_})
+    if _is_done(run, release, print_):
         return False
     try:
-        async with leased(bench.store.storage, lineage):
-            if _is_done(bench, release, print_):
+        async with leased(run.store.storage, lineage):
+            if _is_done(run, release, print_):
                 return False
             left = [
                 attempt
-                for attempt in bench.store.unfinished(ASSET, release, None)
+                for attempt in run.store.unfinished(ASSET, release, None)
                 if attempt.lineage.extra.get("fingerprint") == print_
             ]
-            await _judge(bench, lineage, left)
+            await _judge(run, lineage, left)
     except LeaseTakenError:
         return False
     return True
 
 
-def _is_done(bench: Bench, release: str, print_: str) -> bool:
-    markers = bench.store.markers(asset=ASSET, release=release)
-    return any(marker.extra.get("fingerprint") == print_ for marker in markers)
+def _is_done(run: RunContext, release: str, print_: str) -> bool:
+    manifests = run.store.manifests(asset=ASSET, release=release)
+    return any(manifest.extra.get("fingerprint") == print_ for manifest in manifests)
 
 
-async def _judge(bench: Bench, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
+async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
     canaries = packaged_canaries()
-    earlier = bench.store.read(_TABLE, left, ("canary_id",)).to_pylist()
+    earlier = run.store.read(_TABLE, left, ("canary_id",)).to_pylist()
     judged = {row["canary_id"] for row in earlier}
-    attempt = bench.store.begin(lineage)
-    identity = bench.judge.identity
+    attempt = run.store.begin(lineage)
+    identity = run.judge.identity
 
     async def verdict(canary: Canary) -> None:
-        judgement = await bench.judge.judge(
+        judgement = await run.judge.judge(
             canary.question, canary.gold_answer, canary.answer, canary.category
         )
         row = {
@@ -78,13 +78,15 @@ async def _judge(bench: Bench, lineage: Lineage, left: Sequence[UnfinishedAttemp
             **judgement.row(),
             "judged_at": datetime.now(UTC),
         }
-        saver.add(_TABLE, row)
-        bench.progress.add(cost_usd=judgement.cost_usd or 0.0)
+        writer.add(_TABLE, row)
+        run.progress.add(cost_usd=judgement.cost_usd or 0.0)
 
     with noted_calls() as calls:
-        saver = Saver(attempt, [_TABLE], calls=calls, prices=bench.prices, model=identity.model)
-        async with saving(saver):
+        writer = CheckpointWriter(
+            attempt, [_TABLE], calls=calls, prices=run.prices, model=identity.model
+        )
+        async with checkpointing(writer):
             await gather_limited(
                 verdict, [c for c in canaries.canaries if c.canary_id not in judged]
             )
-    await finish(attempt, bench.store, left, judge=identity.name, judge_digest=identity.digest())
+    await finish(attempt, run.store, left, judge=identity.name, judge_digest=identity.digest())

@@ -14,9 +14,9 @@ from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.http.calls import CallRecord
-from locomo_assets.http.concurrency import aside, first_failure
+from locomo_assets.http.concurrency import first_failure, run_in_thread
 from locomo_assets.prices import PriceTable
-from locomo_assets.runs.context import Order
+from locomo_assets.runs.context import Task
 
 Row = Mapping[str, Any]
 Numbers = dict[str, float | int | str | None]
@@ -64,7 +64,7 @@ def call_rows(
 SAVED_EVERY_S = 2.0
 
 
-class Saver:
+class CheckpointWriter:
     """Rows on their way into an attempt. Tables are saved in the order given, calls last.
 
     `free`: the requests cost nothing, whatever `model` costs elsewhere. `on_saved` is told a table
@@ -128,7 +128,7 @@ class Saver:
 
 
 @asynccontextmanager
-async def saving(saver: Saver) -> AsyncIterator[None]:
+async def checkpointing(writer: CheckpointWriter) -> AsyncIterator[None]:
     """Saves while the block lasts, and what is left at its end, also if it is cancelled or fails.
 
     A failure to save ends the block: nothing is paid for that can't be kept.
@@ -136,28 +136,28 @@ async def saving(saver: Saver) -> AsyncIterator[None]:
     try:
         with first_failure():
             async with asyncio.TaskGroup() as group:
-                ticking = group.create_task(saver.save_now_and_then())
+                ticking = group.create_task(writer.save_now_and_then())
                 yield
                 ticking.cancel()
     except BaseException:
         with suppress(HistoryError):
-            saver.save_now()
+            writer.save_now()
         raise
-    await aside(saver.save_now)
+    await run_in_thread(writer.save_now)
 
 
 K = TypeVar("K", bound=Hashable)
 AnyRow = Mapping[str, Any]
 
 
-def resumable(lineage: Lineage, order: Order, fingerprint: str, **extra: Any) -> Lineage:
-    """The lineage under which `left_behind` finds an attempt again."""
-    own = {"fingerprint": fingerprint, "forced": order.force, **extra}
+def resumable_lineage(lineage: Lineage, task: Task, fingerprint: str, **extra: Any) -> Lineage:
+    """The lineage under which `resumable_attempts` finds an attempt again."""
+    own = {"fingerprint": fingerprint, "forced": task.force, **extra}
     return replace(lineage, extra={**lineage.extra, **own})
 
 
-def left_behind(
-    store: HistoryStore, asset: str, order: Order, fingerprint: str
+def resumable_attempts(
+    store: HistoryStore, asset: str, task: Task, fingerprint: str
 ) -> list[UnfinishedAttempt]:
     """Unfinished attempts at just this work, oldest first.
 
@@ -165,9 +165,9 @@ def left_behind(
     """
     return [
         attempt
-        for attempt in store.unfinished(asset, order.release, order.conversation)
+        for attempt in store.unfinished(asset, task.release, task.conversation)
         if attempt.lineage.extra.get("fingerprint") == fingerprint
-        and (attempt.lineage.extra.get("forced") or not order.force)
+        and (attempt.lineage.extra.get("forced") or not task.force)
     ]
 
 
@@ -178,11 +178,11 @@ async def finish(
 
     def commit() -> None:
         for earlier in left:
-            attempt.take_over(store, earlier)
+            attempt.adopt(store, earlier)
         attempt.merge()
         attempt.commit(**extra)
 
-    await aside(commit)
+    await run_in_thread(commit)
 
 
 def first_complete(

@@ -23,7 +23,7 @@ from locomo_assets.judging.judge import Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
 from locomo_assets.prices import PriceTable
-from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseWatch
+from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseGuard
 
 if TYPE_CHECKING:
     from locomo_assets.judging.batch import BatchJudge
@@ -89,7 +89,7 @@ class NothingToMeasureError(LocomoError):
 
 
 @dataclass(frozen=True)
-class Order:
+class Task:
     """What one run measures of one conversation.
 
     `questions`: at most so many, the first of the data set's list; None: all.
@@ -124,7 +124,7 @@ class Batching:
 
 
 @dataclass
-class Bench:
+class RunContext:
     """The store, the service under test, the judge, and what is said of both in every row.
 
     `batching` is None for a judge that cannot be asked by batches.
@@ -143,7 +143,7 @@ class Bench:
     """The stored audit whose gold answers the judge is given; None: the data set's own."""
     batching: Batching | None = None
     progress: Progress = field(default_factory=Progress)
-    watch: ReleaseWatch = field(default_factory=ReleaseWatch)
+    watch: ReleaseGuard = field(default_factory=ReleaseGuard)
 
     _conversations: dict[str, tuple[Conversation, str]] = field(default_factory=dict, repr=False)
 
@@ -163,17 +163,17 @@ class Bench:
         """Whether new verdicts are asked for by batches."""
         return self.batching is not None and self.batching.wanted
 
-    def lineage(self, asset: str, order: Order, dataset_sha256: str) -> Lineage:
+    def lineage(self, asset: str, task: Task, dataset_sha256: str) -> Lineage:
         """What every row of an attempt carries."""
         return Lineage(
             asset=asset,
             run_id=self.run_id,
-            release=order.release,
-            conversation=order.conversation,
+            release=task.release,
+            conversation=task.conversation,
             code_version=__version__,
             dataset_sha256=dataset_sha256,
             system=self.system,
-            extra={"kind": order.kind},
+            extra={"kind": task.kind},
         )
 
 
@@ -201,15 +201,15 @@ def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Convers
     Raises:
         NothingToMeasureError: no data set with that conversation was materialized.
     """
-    markers = store.markers(asset="locomo_dataset", conversation=conversation)
-    if not markers:
+    manifests = store.manifests(asset="locomo_dataset", conversation=conversation)
+    if not manifests:
         raise NothingToMeasureError(
             f"conversation {conversation}: not in the history; materialize locomo_dataset with a "
             "data set that has it first"
         )
-    newest = [markers[-1]]
+    newest = [manifests[-1]]
     rows = {
         table: store.read(table, newest).to_pylist()
         for table in ("conversations", "sessions", "turns", "questions")
     }
-    return from_rows(rows, conversation), str(markers[-1].lineage.dataset_sha256)
+    return from_rows(rows, conversation), str(manifests[-1].lineage.dataset_sha256)

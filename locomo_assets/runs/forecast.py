@@ -11,7 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from locomo_assets.backboard.messages import conversation_text
 from locomo_assets.history.errors import HistoryDamagedError
-from locomo_assets.history.provenance import Marker, UnfinishedAttempt, path_label, settled
+from locomo_assets.history.provenance import Manifest, UnfinishedAttempt, committed_ids, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import PriceTable
@@ -86,7 +86,7 @@ def measured_answers(
     """The average answered question of this system, protocol and model (None: any; a service may
     answer with a version of it, `model-001`), else the assumed one.
     """
-    markers = [m for m in _newest(store, "answers") if m.lineage.system == system]
+    manifests = [m for m in _newest(store, "answers") if m.lineage.system == system]
     columns = (
         "outcome",
         "question_protocol",
@@ -97,7 +97,7 @@ def measured_answers(
     )
     rows = [
         row
-        for row in store.read("answers", markers, columns).to_pylist()
+        for row in store.read("answers", manifests, columns).to_pylist()
         if row["outcome"] == "answered"
         and row["question_protocol"] == question_protocol
         and (row["llm_model"] or "").startswith(model or "")
@@ -118,11 +118,11 @@ def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
 
 def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Usage:
     """The average turn, its share of the waiting included, else the assumed one."""
-    markers = [m for m in _newest(store, "ingested_memories") if m.lineage.system == system]
+    manifests = [m for m in _newest(store, "ingested_memories") if m.lineage.system == system]
     columns = ("ingest_protocol", "turns_ingested", "duration_s")
     rows = [
         row
-        for row in store.read("ingestions", markers, columns).to_pylist()
+        for row in store.read("ingestions", manifests, columns).to_pylist()
         if row["ingest_protocol"] == ingest_protocol and row["duration_s"] is not None
     ]
     turns = sum(row["turns_ingested"] or 0 for row in rows)
@@ -132,10 +132,10 @@ def measured_turns(store: HistoryStore, system: str, ingest_protocol: str) -> Us
     return Usage(seconds, 0.0, 0.0, f"measured, {turns:,} turns")
 
 
-def _newest(store: HistoryStore, asset: str) -> list[Marker]:
+def _newest(store: HistoryStore, asset: str) -> list[Manifest]:
     """Enough to go by; a long history need not be read whole before each run."""
-    names = store.marker_names(f"attempts/asset={path_label(asset)}")
-    return store.read_markers(names[-_NEWEST_ATTEMPTS:])
+    names = store.manifest_names(f"attempts/asset={path_label(asset)}")
+    return store.read_manifests(names[-_NEWEST_ATTEMPTS:])
 
 
 def _average(rows: Sequence[dict[str, float | None]], assumed: Usage, what: str) -> Usage:
@@ -232,10 +232,10 @@ def _costs_usd(
 ) -> list[float | None]:
     # unfinished ones first: what commits in between is found twice, not never
     unfinished = store.unfinished(asset, release, conversation)
-    markers = store.markers(asset=asset, release=release, conversation=conversation)
-    done = settled(markers)
-    attempts: list[Marker | UnfinishedAttempt] = [
-        *markers,
+    manifests = store.manifests(asset=asset, release=release, conversation=conversation)
+    done = committed_ids(manifests)
+    attempts: list[Manifest | UnfinishedAttempt] = [
+        *manifests,
         *(attempt for attempt in unfinished if attempt.attempt_id not in done),
     ]
     costs: list[float | None] = store.read("calls", attempts, ("cost_usd",))["cost_usd"].to_pylist()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from locomo_assets import __version__
-from locomo_assets.history.provenance import Lineage, Marker
+from locomo_assets.history.provenance import Lineage, Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, on_corrected_gold
 from locomo_assets.locomo.audit import Audit, Fault, faults_in, read_audit
@@ -54,9 +54,9 @@ class Gold:
         """What an attempt says of it; nothing for the data set's own, as ever."""
         return {} if self.audit_sha256 is None else {"audit_sha256": self.audit_sha256}
 
-    def is_of(self, marker: Marker) -> bool:
+    def is_of(self, manifest: Manifest) -> bool:
         """Whether an attempt's verdicts are of this variant."""
-        return marker.extra.get("audit_sha256") == self.audit_sha256
+        return manifest.extra.get("audit_sha256") == self.audit_sha256
 
 
 ASSET = "gold_audit"
@@ -110,18 +110,18 @@ def corrected_gold(
     """
     if audit_sha256 is None:
         return Gold()
-    markers = [
-        marker
-        for marker in store.markers(asset=ASSET)
-        if marker.lineage.dataset_sha256 == dataset_sha256
-        and marker.extra.get("audit_sha256") == audit_sha256
+    manifests = [
+        manifest
+        for manifest in store.manifests(asset=ASSET)
+        if manifest.lineage.dataset_sha256 == dataset_sha256
+        and manifest.extra.get("audit_sha256") == audit_sha256
     ]
-    if not markers:
+    if not manifests:
         raise AuditError(
             f"audit {audit_sha256[:12]} does not fit data set {dataset_sha256[:12]}, which is "
             "judged; give the audit of just this data set (LOCOMO_AUDIT), or unset LOCOMO_GOLD"
         )
-    rows = store.read("gold_faults", markers[-1:]).to_pylist()
+    rows = store.read("gold_faults", manifests[-1:]).to_pylist()
     return Gold(
         audit_sha256,
         {
@@ -135,26 +135,26 @@ def corrected_gold(
 def _known(store: HistoryStore) -> set[tuple[str, str]]:
     """Audit and data set of each stored pair."""
     return {
-        (str(marker.extra.get("audit_sha256")), str(marker.lineage.dataset_sha256))
-        for marker in store.markers(asset=ASSET)
+        (str(manifest.extra.get("audit_sha256")), str(manifest.lineage.dataset_sha256))
+        for manifest in store.manifests(asset=ASSET)
     }
 
 
 def _dataset_hashes(store: HistoryStore) -> list[str]:
-    markers = store.markers(asset="locomo_dataset")
-    return list(dict.fromkeys(str(marker.lineage.dataset_sha256) for marker in markers))
+    manifests = store.manifests(asset="locomo_dataset")
+    return list(dict.fromkeys(str(manifest.lineage.dataset_sha256) for manifest in manifests))
 
 
 def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
     """A data set as the history has it: its conversations in the order they were first stored in,
     which is the file's.
     """
-    markers = [
-        marker
-        for marker in store.markers(asset="locomo_dataset")
-        if marker.lineage.dataset_sha256 == sha256
+    manifests = [
+        manifest
+        for manifest in store.manifests(asset="locomo_dataset")
+        if manifest.lineage.dataset_sha256 == sha256
     ]
-    rows = {table: store.read(table, markers).to_pylist() for table in _TABLES}
+    rows = {table: store.read(table, manifests).to_pylist() for table in _TABLES}
     first: dict[str, str] = {}
     for row in sorted(rows["conversations"], key=lambda row: row["attempt_id"]):
         first.setdefault(row["conversation"], row["attempt_id"])
@@ -198,7 +198,7 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
     written = 0
     for conversation in dataset.conversations:
         name = conversation.conversation
-        known = store.markers(asset="locomo_dataset", conversation=name)
+        known = store.manifests(asset="locomo_dataset", conversation=name)
         if known and known[-1].lineage.dataset_sha256 == dataset.sha256:
             continue
         attempt = store.begin(

@@ -16,20 +16,20 @@ from locomo_assets.backboard.journal import EndedOperation, IngestedTurn, Ingest
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.http.concurrency import aside
+from locomo_assets.http.concurrency import run_in_thread
 from locomo_assets.http.errors import NotFoundError
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.runs.checkpoint import (
     AnyRow,
+    CheckpointWriter,
     Numbers,
-    Saver,
+    checkpointing,
     finish,
     first_complete,
-    left_behind,
-    resumable,
-    saving,
+    resumable_attempts,
+    resumable_lineage,
 )
-from locomo_assets.runs.context import Bench, Order, noted_calls
+from locomo_assets.runs.context import RunContext, Task, noted_calls
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import refuse_other_release, worst
 from locomo_assets.runs.stages import StageReport, current_ingestion, ingest_fingerprint
@@ -45,9 +45,14 @@ class StoredIngestJournal:
     """
 
     def __init__(
-        self, saver: Saver, *, ingestion_id: str, assistant_name: str, state: IngestState
+        self,
+        writer: CheckpointWriter,
+        *,
+        ingestion_id: str,
+        assistant_name: str,
+        state: IngestState,
     ) -> None:
-        self._saver = saver
+        self._saver = writer
         self._own = {"ingestion_id": ingestion_id}
         self._assistant_name = assistant_name
         self._assistant_id = state.assistant_id
@@ -136,86 +141,86 @@ def _ids(row: AnyRow) -> Sequence[str]:
 _ASSET = "ingested_memories"
 
 
-async def ingest_conversation(bench: Bench, order: Order) -> StageReport:
+async def ingest_conversation(run: RunContext, task: Task) -> StageReport:
     """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
 
     What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
     run is at it, `OtherReleaseError` if the feed names another release than the order's. Nothing
     is done where the question protocol rests on no ingestion.
     """
-    if not bench.ask_protocol.needs_ingestion:
-        why = f"memory is off in the question protocol {bench.ask_protocol.label()}"
+    if not run.ask_protocol.needs_ingestion:
+        why = f"memory is off in the question protocol {run.ask_protocol.label()}"
         return StageReport(_ASSET, None, {"turns": 0, "requests": 0}, skipped=why)
-    conversation, sha256 = bench.conversation(order.conversation)
-    bench.progress.add(turns_to_do=len(conversation.turns))
-    reused = _reused(bench, order, sha256, conversation)
+    conversation, sha256 = run.conversation(task.conversation)
+    run.progress.add(turns_to_do=len(conversation.turns))
+    reused = _reused(run, task, sha256, conversation)
     if reused is not None:
         return reused
-    async with leased(bench.store.storage, bench.lineage(_ASSET, order, sha256)):
+    async with leased(run.store.storage, run.lineage(_ASSET, task, sha256)):
         # Whoever held the lease until now may have done it.
-        reused = _reused(bench, order, sha256, conversation)
-        return reused or await _ingest(bench, order, sha256, conversation)
+        reused = _reused(run, task, sha256, conversation)
+        return reused or await _ingest(run, task, sha256, conversation)
 
 
 def _reused(
-    bench: Bench, order: Order, sha256: str, conversation: Conversation
+    run: RunContext, task: Task, sha256: str, conversation: Conversation
 ) -> StageReport | None:
-    known = None if order.force else current_ingestion(bench, order, sha256)
+    known = None if task.force else current_ingestion(run, task, sha256)
     if known is None:
         return None
-    bench.progress.add(turns=len(conversation.turns))
+    run.progress.add(turns=len(conversation.turns))
     return StageReport(_ASSET, None, {**known.extra["numbers"], "requests": 0})
 
 
 async def _ingest(
-    bench: Bench, order: Order, sha256: str, conversation: Conversation
+    run: RunContext, task: Task, sha256: str, conversation: Conversation
 ) -> StageReport:
-    print_ = ingest_fingerprint(bench, order, sha256)
-    lineage = bench.lineage(_ASSET, order, sha256)
-    before = await bench.watch.check(order.release, _ASSET, "before")
-    refuse_other_release(bench.store, lineage, before)
-    ingestion_id, left, state = await _where_it_stopped(bench, order, print_)
-    name = f"LoCoMo Test Assistant {ingestion_id[:8]} {order.conversation} {order.release}"[:255]
-    attempt = bench.store.begin(resumable(lineage, order, print_, ingestion_id=ingestion_id))
+    print_ = ingest_fingerprint(run, task, sha256)
+    lineage = run.lineage(_ASSET, task, sha256)
+    before = await run.watch.check(task.release, _ASSET, "before")
+    refuse_other_release(run.store, lineage, before)
+    ingestion_id, left, state = await _where_it_stopped(run, task, print_)
+    name = f"LoCoMo Test Assistant {ingestion_id[:8]} {task.conversation} {task.release}"[:255]
+    attempt = run.store.begin(resumable_lineage(lineage, task, print_, ingestion_id=ingestion_id))
     attempt.append(RELEASE_CHECKS, [before.row()])
     done = 0
 
     def told(now: IngestProgress) -> None:
         nonlocal done
-        bench.progress.add(turns=now.turns - done)
+        run.progress.add(turns=now.turns - done)
         done = now.turns
 
-    protocol = bench.ingest_protocol
+    protocol = run.ingest_protocol
     with noted_calls() as calls:
-        saver = Saver(
+        writer = CheckpointWriter(
             attempt,
             TABLES,
             calls=calls,
-            prices=bench.prices,
+            prices=run.prices,
             model=protocol.llm_model or "",
-            free=bench.is_free,
+            free=run.is_free,
         )
-        async with saving(saver):
+        async with checkpointing(writer):
             result = await ingest(
-                bench.client,
+                run.client,
                 conversation,
                 protocol,
                 assistant_name=name,
                 journal=StoredIngestJournal(
-                    saver, ingestion_id=ingestion_id, assistant_name=name, state=state
+                    writer, ingestion_id=ingestion_id, assistant_name=name, state=state
                 ),
                 progress=told,
             )
-    after = await bench.watch.check(order.release, _ASSET, "after")
+    after = await run.watch.check(task.release, _ASSET, "after")
     attempt.append(RELEASE_CHECKS, [after.row()])
-    began_at, earlier_s = time_at_work(bench.store, left)
+    began_at, earlier_s = time_at_work(run.store, left)
     numbers: Numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
     head = {
         **numbers,
         "ingestion_id": ingestion_id,
         "fingerprint": print_,
         "assistant_id": result.assistant_id,
-        "base_url": bench.base_url,
+        "base_url": run.base_url,
         "ingest_protocol": protocol.label(),
         "llm_provider": protocol.llm_provider,
         "llm_model": protocol.llm_model,
@@ -228,10 +233,10 @@ async def _ingest(
         memories = [{"ingestion_id": ingestion_id, **m} for m in result.memory_rows()]
         attempt.append("memories", memories, is_derived=True)
 
-    await aside(sum_up)
+    await run_in_thread(sum_up)
     numbers |= result.completeness()
     numbers["release_check"] = worst(before, after)
-    await finish(attempt, bench.store, left, assistant_id=result.assistant_id, numbers=numbers)
+    await finish(attempt, run.store, left, assistant_id=result.assistant_id, numbers=numbers)
     return StageReport(
         _ASSET,
         attempt.attempt_id,
@@ -245,18 +250,18 @@ async def _ingest(
 
 
 async def _where_it_stopped(
-    bench: Bench, order: Order, print_: str
+    run: RunContext, task: Task, print_: str
 ) -> tuple[str, list[UnfinishedAttempt], IngestState]:
     """The newest unfinished ingestion whose assistant is still there, or a new one."""
-    unfinished = left_behind(bench.store, _ASSET, order, print_)
+    unfinished = resumable_attempts(run.store, _ASSET, task, print_)
     by_id: dict[str, list[UnfinishedAttempt]] = {}
     for attempt in unfinished:
         by_id.setdefault(attempt.lineage.extra["ingestion_id"], []).append(attempt)
     for ingestion_id, attempts in reversed(by_id.items()):
-        state = state_of(bench.store, attempts)
+        state = state_of(run.store, attempts)
         try:
             if state.assistant_id is not None:
-                await bench.client.get_assistant(state.assistant_id)
+                await run.client.get_assistant(state.assistant_id)
         except NotFoundError:
             continue
         return ingestion_id, attempts, state

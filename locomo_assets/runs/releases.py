@@ -57,7 +57,7 @@ def refuse_imported(store: HistoryStore, release: str) -> None:
 
     What was measured here and what was claimed elsewhere never stand under one name.
     """
-    if store.markers(asset="imported_results", release=release):
+    if store.manifests(asset="imported_results", release=release):
         raise ReleaseTakenError(
             f"release {release}: its results were imported and can't be added to; choose another "
             "label"
@@ -88,9 +88,9 @@ def register_release(store: HistoryStore, release: str, run_id: str, *, kind: st
 
     Raises ReleaseTakenError where the release's results were imported, or are of another kind.
     """
-    markers = store.markers(asset="releases", release=release)
-    if markers:
-        taken = markers[-1].extra.get("kind", FULL)
+    manifests = store.manifests(asset="releases", release=release)
+    if manifests:
+        taken = manifests[-1].extra.get("kind", FULL)
         if taken != kind:
             raise ReleaseTakenError(
                 f"release {release}: its results are of the kind {taken}, not {kind}, and the two "
@@ -112,8 +112,8 @@ def register_found(
     """
     refuse_imported(store, found.label)
     said = {"source": source, "missed": missed, "kind": FULL}
-    markers = store.markers(asset="releases", release=found.label)
-    if markers and {name: markers[-1].extra.get(name) for name in said} == said:
+    manifests = store.manifests(asset="releases", release=found.label)
+    if manifests and {name: manifests[-1].extra.get(name) for name in said} == said:
         return False
     row = release_row(source, found=found, missed=missed)
     _commit(store, found.label, run_id, row)
@@ -145,7 +145,7 @@ class OtherReleaseError(LocomoError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FeedStatus:
     """The feed's newest release, or None and why it is not known."""
 
     release: str | None
@@ -169,7 +169,7 @@ class ReleaseCheck:
 
 
 def verdict_on(
-    release: str, moment: str, heard: Heard, *, override: bool
+    release: str, moment: str, heard: FeedStatus, *, override: bool
 ) -> tuple[str, str | None]:
     """The verdict at a moment (`before`, `after`), and its reason where it needs one."""
     if override:
@@ -186,13 +186,13 @@ def verdict_on(
 
 
 @dataclass
-class ReleaseWatch:
+class ReleaseGuard:
     """Asks the feed, for all conversations of a run; `override` lets every label pass."""
 
     feed: ReleaseFeed | None = None
     override: bool = False
     _known: Reading | None = field(default=None, init=False)
-    _heard: Heard = field(default=Heard(None), init=False)
+    _heard: FeedStatus = field(default=FeedStatus(None), init=False)
     _began: float = field(default=-1.0, init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -204,10 +204,10 @@ class ReleaseWatch:
         now = datetime.now(UTC)
         return ReleaseCheck(stage, moment, verdict, name, heard.release, reason, now)
 
-    async def _hear(self) -> Heard:
+    async def _hear(self) -> FeedStatus:
         """A reading that began after this was called; those who wait for their turn share it."""
         if self.feed is None:
-            return Heard(None, "no release feed is configured (LOCOMO_RELEASE_FEED)")
+            return FeedStatus(None, "no release feed is configured (LOCOMO_RELEASE_FEED)")
         called = time.monotonic()
         async with self._turn:
             if self._began <= called:
@@ -215,15 +215,19 @@ class ReleaseWatch:
                 self._heard = await asyncio.to_thread(self._read, self.feed)
             return self._heard
 
-    def _read(self, feed: ReleaseFeed) -> Heard:
+    def _read(self, feed: ReleaseFeed) -> FeedStatus:
         try:
             reading = feed.read(self._known)
         except FeedError as error:
-            return Heard(None, str(error))
+            return FeedStatus(None, str(error))
         if reading.releases is not None:
             self._known = reading
         newest = self._known.releases[-1] if self._known and self._known.releases else None
-        return Heard(None, "the feed tells nothing") if newest is None else Heard(newest.label)
+        return (
+            FeedStatus(None, "the feed tells nothing")
+            if newest is None
+            else FeedStatus(newest.label)
+        )
 
 
 def refuse_other_release(store: HistoryStore, lineage: Lineage, check: ReleaseCheck) -> None:
@@ -242,5 +246,5 @@ def refuse_other_release(store: HistoryStore, lineage: Lineage, check: ReleaseCh
 
 def worst(*checks: ReleaseCheck) -> str:
     """The verdict on work by those before and after it."""
-    order = ("as_labelled", "exempt", "unknown", "release_changed", "other_release")
-    return max((check.verdict for check in checks), key=order.index)
+    task = ("as_labelled", "exempt", "unknown", "release_changed", "other_release")
+    return max((check.verdict for check in checks), key=task.index)

@@ -1,7 +1,7 @@
 """How many runs are at a service at once, so that together they stay within what it is to bear.
 
 Here: a service has so many seats, each a lease in the history; a run waits for one and keeps it
-while it measures. How much of the limits goes with a seat is `pipeline.workplace`'s. Dagster's
+while it measures. How much of the limits goes with a seat is `pipeline.services`'s. Dagster's
 pool keeps runs in its queue; this also holds for runs that Dagster's queue does not see: those of
 `locomo-assets run`, and of other machines that share the history.
 """
@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 from locomo_assets.history.errors import LeaseTakenError
-from locomo_assets.history.lease import LASTS_S, Lease, kept, take_in
+from locomo_assets.history.lease import LASTS_S, Lease, held_lease, take_in
 from locomo_assets.history.provenance import path_label
 from locomo_assets.history.storage import Storage
 
@@ -41,12 +41,12 @@ def services_at(urls: Iterable[str]) -> list[str]:
 
 
 @asynccontextmanager
-async def seated(
+async def hold_run_slots(
     storage: Storage,
     services: Iterable[str],
     run_id: str,
     *,
-    seats: int,
+    slots: int,
     waiting: Callable[[str], None],
     lasts_s: float = LASTS_S,
 ) -> AsyncIterator[None]:
@@ -57,23 +57,23 @@ async def seated(
     """
     async with AsyncExitStack() as stack:
         for service in services:
-            lease = await _seat(storage, service, run_id, seats, waiting, lasts_s=lasts_s)
-            await stack.enter_async_context(kept(storage, lease, lasts_s=lasts_s))
+            lease = await _take_slot(storage, service, run_id, slots, waiting, lasts_s=lasts_s)
+            await stack.enter_async_context(held_lease(storage, lease, lasts_s=lasts_s))
         yield
 
 
-async def _seat(
+async def _take_slot(
     storage: Storage,
     service: str,
     run_id: str,
-    seats: int,
+    slots: int,
     waiting: Callable[[str], None],
     *,
     lasts_s: float,
 ) -> Lease:
     told = False
     while True:
-        for number in range(1, seats + 1):
+        for number in range(1, slots + 1):
             folder = f"leases/service={path_label(service)}/seat={number}"
             try:
                 lease = await asyncio.to_thread(

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
-from locomo_assets.history.lease import until_over
+from locomo_assets.history.lease import wait_for_expiry
 from locomo_assets.http.budget import BudgetReachedError
 from locomo_assets.logs import telling
 from locomo_assets.runs.ahead import judging_ahead
-from locomo_assets.runs.answer import answer_questions, leave_unanswered
+from locomo_assets.runs.answer import answer_questions, record_unanswered
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.canaries import canary_lineage, judge_canaries
-from locomo_assets.runs.context import Bench, NothingToMeasureError, Order
+from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import register_release
@@ -44,12 +44,12 @@ CANARIES = "the judge's canaries"
 class Failed:
     """A conversation that did not get through: the stage at which, and why."""
 
-    order: Order
+    task: Task
     asset: str
     error: LocomoError | OSError
 
 
-def told_once(failures: Sequence[Failed]) -> str:
+def summarize_failures(failures: Sequence[Failed]) -> str:
     """The failures in one line: each cause once, behind the conversations that it stopped."""
     stopped: dict[tuple[str, str], list[Failed]] = {}
     for failed in failures:
@@ -58,7 +58,7 @@ def told_once(failures: Sequence[Failed]) -> str:
         cause = type(failed.error).__name__ if is_one else str(failed.error)
         stopped.setdefault((failed.asset, cause), []).append(failed)
     return "; ".join(
-        f"{', '.join(one.order.conversation for one in same)} at {asset}: {_one_error(same)}"
+        f"{', '.join(one.task.conversation for one in same)} at {asset}: {_one_error(same)}"
         for (asset, _), same in stopped.items()
     )
 
@@ -69,10 +69,10 @@ def _one_error(same: Sequence[Failed]) -> Exception:
 
 
 async def measure(
-    bench: Bench,
-    orders: Sequence[Order],
+    run: RunContext,
+    tasks: Sequence[Task],
     assets: Collection[str],
-    on_report: Callable[[Order, StageReport], None],
+    on_report: Callable[[Task, StageReport], None],
 ) -> list[Failed]:
     """Takes each order through the wanted stages; reports each stage as it ends.
 
@@ -80,48 +80,48 @@ async def measure(
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
-    async def one(order: Order) -> Failed | None:
-        with telling(partition=f"{order.conversation}|{order.release}"):
+    async def one(task: Task) -> Failed | None:
+        with telling(partition=f"{task.conversation}|{task.release}"):
             for asset, stage in STAGES.items():
                 if asset not in assets:
                     continue
                 try:
-                    if asset == "answers" and "judgements" in assets and not bench.by_batch:
-                        async with judging_ahead(bench, order) as on_saved:
-                            report = await stage(bench, order, on_saved)
+                    if asset == "answers" and "judgements" in assets and not run.by_batch:
+                        async with judging_ahead(run, task) as on_saved:
+                            report = await stage(run, task, on_saved)
                     else:
-                        report = await stage(bench, order)
+                        report = await stage(run, task)
                 except (LocomoError, OSError) as error:
                     _log.warning("%s failed: %s", asset, error)
                     started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
                     if started and asset != "judgements" and "answers" in assets:
-                        await leave_unanswered(bench, order, f"{asset} failed: {error}")
-                    return Failed(order, asset, error)
+                        await record_unanswered(run, task, f"{asset} failed: {error}")
+                    return Failed(task, asset, error)
                 _log.info("%s: %s", asset, report.skipped or "done")
-                on_report(order, report)
+                on_report(task, report)
         return None
 
     async def calibrate(release: str) -> Failed | None:
         try:
-            await judge_canaries(bench, release)
+            await judge_canaries(run, release)
         except (LocomoError, OSError) as error:
-            return Failed(Order(release, CANARIES), "judgements", error)
+            return Failed(Task(release, CANARIES), "judgements", error)
         return None
 
-    for release, kind in sorted({(order.release, order.kind) for order in orders}):
-        register_release(bench.store, release, bench.run_id, kind=kind)
-    results = list(await asyncio.gather(*(one(order) for order in orders)))
+    for release, kind in sorted({(task.release, task.kind) for task in tasks}):
+        register_release(run.store, release, run.run_id, kind=kind)
+    results = list(await asyncio.gather(*(one(task) for task in tasks)))
     if "judgements" in assets:
-        failed = {result.order for result in results if result is not None}
+        failed = {result.task for result in results if result is not None}
         # A sample is to be cheap, and the canaries are asked in each full run.
-        judged = {order.release for order in orders if not order.sample and order not in failed}
+        judged = {task.release for task in tasks if not task.sample and task not in failed}
         results += [await calibrate(release) for release in sorted(judged)]
     return [failed for failed in results if failed is not None]
 
 
-async def wait_for_leases(bench: Bench, orders: Sequence[Order], run_ids: Collection[str]) -> None:
+async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Collection[str]) -> None:
     """Lets what crashed runs held of these orders run out, at most a lease's time (a minute)."""
-    releases = sorted({order.release for order in orders})
-    lineages = [bench.lineage(asset, order, "") for order in orders for asset in STAGES]
-    lineages += [canary_lineage(bench, release) for release in releases]
-    await until_over(bench.store.storage, lineages, run_ids)
+    releases = sorted({task.release for task in tasks})
+    lineages = [run.lineage(asset, task, "") for task in tasks for asset in STAGES]
+    lineages += [canary_lineage(run, release) for release in releases]
+    await wait_for_expiry(run.store.storage, lineages, run_ids)

@@ -6,10 +6,10 @@ Each stage reads what the stage before it committed, so that it can run alone an
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from locomo_assets.history.provenance import Marker, path_label
+from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.runs.checkpoint import Numbers, Row, first_complete
-from locomo_assets.runs.context import Bench, NothingToMeasureError, Order, fingerprint
+from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, fingerprint
 
 
 @dataclass(frozen=True)
@@ -25,66 +25,66 @@ class StageReport:
     skipped: str | None = None
 
 
-def ingest_fingerprint(bench: Bench, order: Order, dataset_sha256: str) -> str:
+def ingest_fingerprint(run: RunContext, task: Task, dataset_sha256: str) -> str:
     """What an ingestion depends on: data set, conversation, release, protocol, system."""
     return fingerprint(
         {
             "dataset": dataset_sha256,
-            "conversation": order.conversation,
-            "release": order.release,
-            "protocol": bench.ingest_protocol.canonical(),
-            "system": bench.system,
-            "base_url": bench.base_url,
+            "conversation": task.conversation,
+            "release": task.release,
+            "protocol": run.ingest_protocol.canonical(),
+            "system": run.system,
+            "base_url": run.base_url,
         }
     )
 
 
-def current_ingestion(bench: Bench, order: Order, dataset_sha256: str) -> Marker | None:
+def current_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manifest | None:
     """The newest committed ingestion of the partition with today's fingerprint.
 
     For a sample, which ingests nothing, that of whatever release has the newest.
     """
-    if order.sample is not None:
-        return _newest_ingestion(bench, order, dataset_sha256)
-    wanted = ingest_fingerprint(bench, order, dataset_sha256)
-    markers = bench.store.markers(
-        asset="ingested_memories", release=order.release, conversation=order.conversation
+    if task.sample is not None:
+        return _newest_ingestion(run, task, dataset_sha256)
+    wanted = ingest_fingerprint(run, task, dataset_sha256)
+    manifests = run.store.manifests(
+        asset="ingested_memories", release=task.release, conversation=task.conversation
     )
-    return next((m for m in reversed(markers) if m.extra.get("fingerprint") == wanted), None)
+    return next((m for m in reversed(manifests) if m.extra.get("fingerprint") == wanted), None)
 
 
-def _newest_ingestion(bench: Bench, order: Order, dataset_sha256: str) -> Marker | None:
-    folder = f"/conversation={path_label(order.conversation)}/"
-    for name in reversed(bench.store.marker_names("attempts/asset=ingested_memories")):
+def _newest_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manifest | None:
+    folder = f"/conversation={path_label(task.conversation)}/"
+    for name in reversed(run.store.manifest_names("attempts/asset=ingested_memories")):
         if folder not in name.path:
             continue
-        [marker] = bench.store.read_markers([name])
-        of_release = replace(order, release=str(marker.lineage.release))
-        wanted = ingest_fingerprint(bench, of_release, dataset_sha256)
-        if marker.extra.get("fingerprint") == wanted:
-            return marker
+        [manifest] = run.store.read_manifests([name])
+        of_release = replace(task, release=str(manifest.lineage.release))
+        wanted = ingest_fingerprint(run, of_release, dataset_sha256)
+        if manifest.extra.get("fingerprint") == wanted:
+            return manifest
     return None
 
 
-def chosen_questions(conversation: Conversation, order: Order) -> list[Question]:
+def chosen_questions(conversation: Conversation, task: Task) -> list[Question]:
     """The questions an order asks for: without category 5 unless it is wanted."""
-    if order.sample is not None:
-        return [q for q in conversation.questions if q.question_index in order.sample]
-    questions = [q for q in conversation.questions if order.adversarial or q.category != 5]
-    return questions[: order.questions]
+    if task.sample is not None:
+        return [q for q in conversation.questions if q.question_index in task.sample]
+    questions = [q for q in conversation.questions if task.adversarial or q.category != 5]
+    return questions[: task.questions]
 
 
-def stored_answers(bench: Bench, order: Order, answer_fingerprint: str) -> dict[int, Row]:
+def stored_answers(run: RunContext, task: Task, answer_fingerprint: str) -> dict[int, Row]:
     """Question index → the stored row that counts under a fingerprint, answered or not.
 
     The newest attempt's, and within an attempt the first complete one.
     """
-    markers = bench.store.markers(
-        asset="answers", release=order.release, conversation=order.conversation
+    manifests = run.store.manifests(
+        asset="answers", release=task.release, conversation=task.conversation
     )
-    markers = [m for m in markers if m.extra.get("fingerprint") == answer_fingerprint]
-    of_attempt: dict[str, list[Row]] = {marker.attempt_id: [] for marker in markers}
-    for row in bench.store.read("answers", markers).to_pylist():
+    manifests = [m for m in manifests if m.extra.get("fingerprint") == answer_fingerprint]
+    of_attempt: dict[str, list[Row]] = {manifest.attempt_id: [] for manifest in manifests}
+    for row in run.store.read("answers", manifests).to_pylist():
         of_attempt[row["attempt_id"]].append(row)
     stored: dict[int, Row] = {}
     for rows in of_attempt.values():
@@ -105,7 +105,7 @@ def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
 
 
 @dataclass(frozen=True)
-class Ground:
+class MemorySource:
     """`ingestion` is None where the question protocol asks an assistant that was told nothing.
 
     `answers` is the fingerprint of what an answer depends on besides its question.
@@ -113,7 +113,7 @@ class Ground:
 
     dataset_sha256: str
     answers: str
-    ingestion: Marker | None
+    ingestion: Manifest | None
 
     @property
     def ingestion_id(self) -> str | None:
@@ -125,29 +125,29 @@ class Ground:
         return self.answers if self.ingestion is None else self.ingestion.attempt_id
 
 
-def ground_or_raise(bench: Bench, order: Order, sha256: str) -> Ground:
+def memory_source(run: RunContext, task: Task, sha256: str) -> MemorySource:
     """The ground of today's protocol; `NothingToMeasureError` if it lacks its ingestion."""
-    protocol = bench.ask_protocol.canonical()
-    if not bench.ask_protocol.needs_ingestion:
+    protocol = run.ask_protocol.canonical()
+    if not run.ask_protocol.needs_ingestion:
         depends: dict[str, object] = {
             "dataset": sha256,
-            "conversation": order.conversation,
-            "release": order.release,
+            "conversation": task.conversation,
+            "release": task.release,
             "protocol": protocol,
-            "system": bench.system,
-            "base_url": bench.base_url,
+            "system": run.system,
+            "base_url": run.base_url,
         }
-        return Ground(sha256, fingerprint(depends), None)
-    ingestion = current_ingestion(bench, order, sha256)
-    if ingestion is None and order.sample is not None:
+        return MemorySource(sha256, fingerprint(depends), None)
+    ingestion = current_ingestion(run, task, sha256)
+    if ingestion is None and task.sample is not None:
         raise NothingToMeasureError(
-            f"{order.conversation}: a sample is asked of the memory that a full run ingested, and "
+            f"{task.conversation}: a sample is asked of the memory that a full run ingested, and "
             "none has under the present data set, protocol and system; measure a release first"
         )
     if ingestion is None:
         raise NothingToMeasureError(
-            f"{order.conversation} of release {order.release}: nothing is ingested under the "
+            f"{task.conversation} of release {task.release}: nothing is ingested under the "
             "present data set, protocol and system; materialize ingested_memories first"
         )
     answers = fingerprint({"ingestion": ingestion.attempt_id, "protocol": protocol})
-    return Ground(sha256, answers, ingestion)
+    return MemorySource(sha256, answers, ingestion)

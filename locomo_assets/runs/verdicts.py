@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from locomo_assets.history.provenance import Marker, path_label
+from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement
 from locomo_assets.locomo.model import Question
 from locomo_assets.runs.checkpoint import Row
-from locomo_assets.runs.context import Bench, Order, fingerprint
+from locomo_assets.runs.context import RunContext, Task, fingerprint
 from locomo_assets.runs.gold import Gold
 
 COPIED = ("verdict", "reasoning", "reason", "agreement")
@@ -24,32 +24,32 @@ _SETTLED = ("correct", "wrong")
 _FREE = "lexical"
 
 
-def is_by(marker: Marker, judge: JudgeIdentity) -> bool:
+def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
     """Whether an attempt's verdicts are by just this judge.
 
     Attempts of version 0.1.0 say no more than the judge's name.
     """
-    digest = marker.extra.get("judge_digest")
+    digest = manifest.extra.get("judge_digest")
     if digest is None:
-        return bool(marker.extra.get("judge") == judge.name)
+        return bool(manifest.extra.get("judge") == judge.name)
     return bool(digest == judge.digest())
 
 
-def verdicts_by_content(bench: Bench, order: Order, known: Iterable[Row]) -> Mapping[str, Row]:
+def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> Mapping[str, Row]:
     """Fingerprint → a verdict that counts: of `known`, else of other releases and runs.
 
     A forced order is to ask again, so it has `known` alone. The lexical judge's verdicts are not
     looked for in other releases: to give them anew is cheaper.
     """
-    judge = bench.judge.identity
+    judge = run.judge.identity
     found: dict[str, Row] = {}
-    if not order.force and judge.system != _FREE:
-        folder = f"/conversation={path_label(order.conversation)}/"
-        names = bench.store.marker_names("attempts/asset=judgements")
-        markers = bench.store.read_markers([name for name in names if folder in name.path])
-        same = [marker for marker in markers if is_by(marker, judge)]
+    if not task.force and judge.system != _FREE:
+        folder = f"/conversation={path_label(task.conversation)}/"
+        names = run.store.manifest_names("attempts/asset=judgements")
+        manifests = run.store.read_manifests([name for name in names if folder in name.path])
+        same = [manifest for manifest in manifests if is_by(manifest, judge)]
         columns = ("fingerprint", "judgement_id", *COPIED)
-        found = _settled(bench.store.read("judgements", same, columns).to_pylist())
+        found = _settled(run.store.read("judgements", same, columns).to_pylist())
     return {**found, **_settled(known)}
 
 
@@ -58,7 +58,7 @@ def _settled(rows: Iterable[Row]) -> dict[str, Row]:
 
 
 @dataclass(frozen=True)
-class Due:
+class PendingVerdict:
     """An answer (a row of `answers`) whose verdict is due, by this judge on these gold answers."""
 
     question: Question

@@ -24,7 +24,7 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open(folder.as_uri())
-        self.lens_path = folder / "history.duckdb"
+        self.database_path = folder / "history.duckdb"
         self._times = 0
 
     def dataset(self, conversations: Sequence[str], questions: int, sha256: str = DATASET) -> None:
@@ -72,5 +72,5 @@ class History:
 
     def compare(self, a: str, b: str, **options: Any) -> Comparison:
         """As a person would ask, on the history as it is now."""
-        refresh(self.store, self.lens_path)
-        return compare(self.lens_path, a, b, **options)
+        refresh(self.store, self.database_path)
+        return compare(self.database_path, a, b, **options)

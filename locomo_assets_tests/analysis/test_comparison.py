@@ -200,7 +200,7 @@ def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: Histo
     assert found.noise.exceeded is False  # r2 is as far above r1 as r1's other repeat
     assert found.verdict.word == Word.CANNOT_TELL
     _, repeats = query(
-        history.lens_path,
+        history.database_path,
         "SELECT repeat, scored, correct FROM accuracy_by_repeat WHERE release = 'r1' ORDER BY 1",
     )
     assert repeats == [(1, 32, 28), (2, 32, 32)]
@@ -209,9 +209,9 @@ def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: Histo
 def test_the_first_repeat_is_what_is_current(history: History) -> None:
     for signs in ("++-", "-+-", "--+"):
         history.measure("r1", {"conv-1": signs})
-    refresh(history.store, history.lens_path)
+    refresh(history.store, history.database_path)
     current = "SELECT question_index, verdict, answer_id FROM {} ORDER BY 1"
-    path = history.lens_path
+    path = history.database_path
     assert (
         query(path, current.format("(FROM repeats WHERE repeat = 1)"))[1]
         == query(path, current.format("current_judgements"))[1]

@@ -42,14 +42,14 @@ def history(tmp_path: Path) -> History:
             audit_sha256=AUDIT,
             judged_at=ASKED_AT + timedelta(days=1),
         )
-    refresh(history.store, history.lens_path)
+    refresh(history.store, history.database_path)
     return history
 
 
 def test_three_scores_stand_under_their_headings(history: History) -> None:
-    rows = by_release(history.lens_path, "r1", max_error_percent=2.0)
+    rows = by_release(history.database_path, "r1", max_error_percent=2.0)
     assert [row.gold for row in rows] == ["published", "corrected"]  # though judged last
-    found = {row.judge: row for row in read_gold_faults(history.lens_path, "r1")
+    found = {row.judge: row for row in read_gold_faults(history.database_path, "r1")
              if row.category is None}  # fmt: skip
     shown = dict(zip(HEADINGS, cells(found["lexical"], rows[0]), strict=True))
     assert shown["as published %"] == "50.00"
@@ -59,16 +59,16 @@ def test_three_scores_stand_under_their_headings(history: History) -> None:
     assert found[CORRECTED].ceiling_percent == 100.0
     doubtful = replace(rows[0], valid=False)
     assert cells(found["lexical"], doubtful)[2:4] == ("invalid (50.00)", "invalid (66.67)")
-    assert metadata_numbers(history.lens_path, rows[0], AUDIT) == {
+    assert metadata_numbers(history.database_path, rows[0], AUDIT) == {
         "accuracy_without_gold_faults_percent": 66.67,
         "accuracy_ceiling_percent": 75.0,
         "gold_faults": 1,
         "audit_sha256": AUDIT,
     }
     assert "accuracy_without_gold_faults_percent" not in metadata_numbers(
-        history.lens_path, doubtful
+        history.database_path, doubtful
     )
-    assert metadata_numbers(history.lens_path, rows[0], "b" * 64) == {}
+    assert metadata_numbers(history.database_path, rows[0], "b" * 64) == {}
 
 
 def test_corrected_gold_answers_are_compared_where_asked_for(history: History) -> None:
@@ -80,7 +80,7 @@ def test_corrected_gold_answers_are_compared_where_asked_for(history: History) -
 
 
 def test_the_page_shows_them_and_names_the_audit(history: History) -> None:
-    content = read_content(history.lens_path, "r1", max_error_percent=2.0)
+    content = read_content(history.database_path, "r1", max_error_percent=2.0)
     assert [row.shown for row in content.gold_faults][-1] == "all scored"
     text = render(content)
     assert "<h2>Gold faults</h2>" in text

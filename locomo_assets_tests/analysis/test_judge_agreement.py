@@ -10,7 +10,7 @@ from locomo_assets.analysis.agreement import judge_agreement
 from locomo_assets.analysis.series import NotComparableError
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -22,14 +22,14 @@ def judged_twice(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lens of a release that the lexical judge and the stand-in's (three votes) have judged."""
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     wanted = Launch(release="r1", questions=6)
-    launch(wanted, Workplace(read_settings()))
+    launch(wanted, Services(read_settings()))
     with running_standin(StandinSettings(), home / "judge.sqlite") as urls:
         monkeypatch.setenv("OPENAI_BASE_URL", urls.openai)
         monkeypatch.setenv("OPENAI_API_KEY", DEFAULT_KEY)
         monkeypatch.setenv("LOCOMO_JUDGE_VOTES", "3")
-        place = Workplace(read_settings())
+        place = Services(read_settings())
         launch(wanted, place)
-    return place.settings.lens_path
+    return place.settings.database_path
 
 
 def test_agreement_on_the_same_answers(judged_twice: Path) -> None:

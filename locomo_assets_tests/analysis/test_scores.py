@@ -26,7 +26,7 @@ from locomo_assets_tests.history.factories import (
 
 
 @pytest.fixture(scope="module")
-def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """r1 with memory and without, r2 without category 5 and without references of its own."""
     folder = tmp_path_factory.mktemp("scores")
     store = HistoryStore.open(folder.as_uri())
@@ -51,17 +51,17 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return refresh(store, folder / "history.duckdb").path
 
 
-def whole(lens_path: Path, release: str, protocol: str) -> Scores:
+def whole(database_path: Path, release: str, protocol: str) -> Scores:
     (row,) = (
         row
-        for row in read_scores(lens_path, release)
+        for row in read_scores(database_path, release)
         if row.category is None and row.question_protocol == protocol
     )
     return row
 
 
-def test_a_series_is_its_categories_and_then_the_whole(lens_path: Path) -> None:
-    rows = [r for r in read_scores(lens_path, "r1") if r.question_protocol == "isolated"]
+def test_a_series_is_its_categories_and_then_the_whole(database_path: Path) -> None:
+    rows = [r for r in read_scores(database_path, "r1") if r.question_protocol == "isolated"]
     assert [row.category for row in rows] == [1, 2, 3, 4, 5, None]
     shown = dict(zip(HEADINGS, cells(rows[-1]), strict=True))
     # Of eight questions with one evidence turn each only the first has D1:1.
@@ -73,31 +73,31 @@ def test_a_series_is_its_categories_and_then_the_whole(lens_path: Path) -> None:
     )
 
 
-def test_what_does_not_apply_is_a_dash(lens_path: Path) -> None:
-    shown = dict(zip(HEADINGS, cells(whole(lens_path, "r1", "no-memory")), strict=True))
+def test_what_does_not_apply_is_a_dash(database_path: Path) -> None:
+    shown = dict(zip(HEADINGS, cells(whole(database_path, "r1", "no-memory")), strict=True))
     assert (shown["recall@10 %"], shown["MRR"], shown["traceable %"]) == ("–", "–", "–")
 
 
-def test_numbers_for_the_ui_are_those_that_exist(lens_path: Path) -> None:
-    numbers = metadata_numbers(lens_path, whole(lens_path, "r1", "isolated").series)
+def test_numbers_for_the_ui_are_those_that_exist(database_path: Path) -> None:
+    numbers = metadata_numbers(database_path, whole(database_path, "r1", "isolated").series)
     assert numbers["f1_percent"] == 100.0
     assert numbers["recall_at_10_percent"] == 12.5
     assert numbers["abstention_percent"] == 50.0
-    plain = metadata_numbers(lens_path, whole(lens_path, "r2", "isolated").series)
+    plain = metadata_numbers(database_path, whole(database_path, "r2", "isolated").series)
     assert "abstention_percent" not in plain
     assert "recall_at_10_percent" not in plain
-    assert metadata_numbers(lens_path, ("r9", "standin", "isolated", "d")) == {}
+    assert metadata_numbers(database_path, ("r9", "standin", "isolated", "d")) == {}
 
 
-def test_category_5_in_words(lens_path: Path) -> None:
-    assert abstention_line(lens_path, whole(lens_path, "r2", "isolated")) is None
-    assert abstention_line(lens_path, whole(lens_path, "r1", "isolated")) == (
+def test_category_5_in_words(database_path: Path) -> None:
+    assert abstention_line(database_path, whole(database_path, "r2", "isolated")) is None
+    assert abstention_line(database_path, whole(database_path, "r1", "isolated")) == (
         "category 5: 1 of 2 declined, 0 fell for the trap, 1 claimed something else"
     )
 
 
-def test_references_in_words_name_the_release_they_are_of(lens_path: Path) -> None:
-    first, second = reference_text(lens_path, None)
+def test_references_in_words_name_the_release_they_are_of(database_path: Path) -> None:
+    first, second = reference_text(database_path, None)
     assert "memory adds +100.0 points to no-memory (0.0 % of 8 questions, release r1)" in first
     assert second.startswith("release r2 ")
     assert "(0.0 % of 4 questions, release r1)" in second

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.browser.serving import CHROMIUM, GRAPH, chromium_page, dagster_ui
 
@@ -27,7 +27,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCOMO_HOME", str(home))
         patch.setenv("DAGSTER_HOME", str(prepare_home(home)))
-        launch(Launch(release="r1", questions=3), Workplace(read_settings()))
+        launch(Launch(release="r1", questions=3), Services(read_settings()))
         with dagster_ui(home) as address:
             yield address
 

@@ -58,7 +58,7 @@ class Place:
         self.home = home
         self.dataset = dataset
         self.record = Record(home / "served.sqlite")
-        self.lens_path = (home if history else home / "history") / "history.duckdb"
+        self.database_path = (home if history else home / "history") / "history.duckdb"
         self.turns = sum(len(one.turns) for one in dataset.conversations)
         self.questions = sum(
             q.category != 5 for one in dataset.conversations for q in one.questions
@@ -113,7 +113,7 @@ class Place:
 
     def query(self, sql: str) -> int:
         """One number from the lens."""
-        [(number,)] = database.query(self.lens_path, sql)[1]
+        [(number,)] = database.query(self.database_path, sql)[1]
         return int(str(number))
 
     def assert_whole(self) -> None:

@@ -26,7 +26,7 @@ def history(home: Path) -> History:
     memories = [{"rank": n, "memory_id": f"m{n}", "memory": f"memory {n}"} for n in range(1, 6)]
     after = {"conv-1": "++++-" * 4, "conv-2": "++-++" * 4, "conv-3": "++++-" * 4}
     made.measure("r2", after, retrieved=memories)
-    refresh(made.store, made.lens_path)
+    refresh(made.store, made.database_path)
     return made
 
 
@@ -37,13 +37,13 @@ def told(*arguments: str) -> str:
 
 
 def test_the_verdict_comes_first_then_numbers_then_flips(history: History) -> None:
-    assert history.lens_path.exists()
+    assert history.database_path.exists()
     text = told("r1", "r2")
     lines = text.splitlines()
     assert lines[0].startswith("r2 is better than r1: the difference of +75.00 points")
     assert max(map(len, lines)) <= 100
-    order = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
-    places = [text.find(one) for one in order]
+    task = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
+    places = [text.find(one) for one in task]
     assert places == sorted(places)
     assert -1 not in places
     assert "5 of 44 changed questions of all categories shown" in text

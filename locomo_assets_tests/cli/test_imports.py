@@ -14,7 +14,7 @@ from locomo_assets.history.errors import HistoryUnreachableError
 from locomo_assets.imports.results import ImportRefusedError
 from locomo_assets.pipeline.launch import Launch, launch
 from locomo_assets.runs.releases import ReleaseTakenError
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.conftest import REPOSITORY, SHARED_DATA
 from locomo_assets_tests.imports.files import published
@@ -53,7 +53,7 @@ def test_published_files_become_a_release(folder: Path, home: Path) -> None:
     assert "are there already" in command("import", "backboard-published", str(folder))
     assert "imported" in command("releases")
     with pytest.raises(ReleaseTakenError, match="were imported"):
-        launch(Launch(release="backboard-published"), Workplace(read_settings()))
+        launch(Launch(release="backboard-published"), Services(read_settings()))
     # Nothing of it is a partition that could be launched, and paid for.
     assert not (home / "dagster").exists()
     assert sql("SELECT count(*) FROM current_judgements") == [(53,)]

@@ -99,7 +99,7 @@ def test_the_runbook_as_it_stands(tmp_path: Path) -> None:
         commit_verdicts(store, who, ["correct"] * 6 + ["wrong"] * 4, mark=release)
     killed = store.begin(lineage("answers", "2026-11-15", "sample-1"))
     killed.append("answers", [answer(0, "paid")])
-    before, markers = hashes(store.storage), store.markers()
+    before, manifests = hashes(store.storage), store.manifests()
 
     places = {"LOCOMO_BACKUP": (tmp_path / "backups").as_uri(), "LOCOMO_HISTORY": old.as_uri()}
     home = {"LOCOMO_HOME": str(tmp_path / "home")}
@@ -114,7 +114,7 @@ def test_the_runbook_as_it_stands(tmp_path: Path) -> None:
     assert told.count("2026-11-08") >= 1
     restored = HistoryStore.open(new.as_uri())
     assert hashes(restored.storage) == before
-    assert restored.markers() == markers
+    assert restored.manifests() == manifests
     assert check(restored).problems == ()
     (unfinished,) = restored.unfinished("answers", "2026-11-15", "sample-1")
     assert restored.read("answers", [unfinished]).num_rows == 1

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.cli import remote
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -36,7 +36,7 @@ async def make(client: BackboardClient) -> None:
 
 def names() -> set[str | None]:
     async def listed() -> set[str | None]:
-        async with Workplace(read_settings()).client() as (client, _):
+        async with Services(read_settings()).client() as (client, _):
             return {one.name for one in await client.list_assistants()}
 
     return asyncio.run(listed())
@@ -47,7 +47,7 @@ def _four_assistants(
     request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     async def made() -> None:
-        async with Workplace(read_settings()).client() as (client, _):
+        async with Services(read_settings()).client() as (client, _):
             await make(client)
 
     with ExitStack() as stack:

@@ -91,7 +91,7 @@ def _look_at_what_it_left(stack: Stack, tmp_path: Path) -> None:
     history = stack.outputs["History"]
     store = HistoryStore.open(history)
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(database.LENS_NAME))
+    published.write_bytes(store.storage.get(database.DATABASE_NAME))
     judged = "SELECT release, count(*) FROM current_judgements GROUP BY ALL"
     assert database.query(published, judged)[1] == [("r1", 1)]
     bucket = s3fs.S3FileSystem(skip_instance_cache=True)

@@ -61,7 +61,7 @@ def test_the_container_measures_a_release_once(abfs_url: str, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     store = HistoryStore.open(told["LOCOMO_HISTORY"])
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(database.LENS_NAME))
+    published.write_bytes(store.storage.get(database.DATABASE_NAME))
     judged = "SELECT release, count(*) FROM current_judgements GROUP BY ALL"
     assert database.query(published, judged)[1] == [("r1", 1)]
 

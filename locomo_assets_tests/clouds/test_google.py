@@ -69,6 +69,6 @@ def test_a_retry_goes_on_with_the_release_of_its_execution(
         assert done.returncode == 0, done.stdout + done.stderr
     store = HistoryStore.open(f"gs://{bucket}/history")
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(database.LENS_NAME))
+    published.write_bytes(store.storage.get(database.DATABASE_NAME))
     asked = "SELECT release, count(*) FROM answers GROUP BY ALL"
     assert database.query(published, asked)[1] == [("locomo-run-abc12", 1)]

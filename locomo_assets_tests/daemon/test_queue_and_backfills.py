@@ -24,9 +24,9 @@ from locomo_assets.pipeline.launcher import PROCESS_TAG
 from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.runs import runner
 from locomo_assets.runs.ahead import OnSaved
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.stages import StageReport
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
 from locomo_assets_tests.browser.graphql import MEASURED, Ui, range_tags
@@ -103,7 +103,7 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
         # A run of one release can't leave out its conversations' other releases.
         assert runs == [1, 1, 2, 2]
     assert dict(counted.most) == {"messages": LIMIT, "verdicts": LIMIT}
-    _assert_asked_once_and_judged_anew(Workplace(read_settings()), home / "read.duckdb")
+    _assert_asked_once_and_judged_anew(Services(read_settings()), home / "read.duckdb")
     _assert_json_lines_without_keys(home / "ui.log", killed)
     _assert_json_lines_without_keys(home / "by-hand.txt")
 
@@ -113,10 +113,10 @@ def _measured_before(monkeypatch: pytest.MonkeyPatch) -> None:
     job = build_defs(read_settings()).resolve_implicit_global_asset_job_def()
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: Bench, order: Order, *on_saved: OnSaved) -> StageReport:
-        if order.conversation == "made-1":
+    async def fails(bench: RunContext, task: Task, *on_saved: OnSaved) -> StageReport:
+        if task.conversation == "made-1":
             raise LocomoError("the service lost made-1")
-        return await whole(bench, order, *on_saved)
+        return await whole(bench, task, *on_saved)
 
     with dg.DagsterInstance.get() as instance:
 
@@ -189,9 +189,9 @@ def _until(
         time.sleep(0.1)
 
 
-def _assert_asked_once_and_judged_anew(workplace: Workplace, path: Path) -> None:
+def _assert_asked_once_and_judged_anew(services: Services, path: Path) -> None:
     """Nothing of a backfill was paid for twice, and the old releases have a second judge."""
-    database.publish(workplace.store(), path)
+    database.publish(services.store(), path)
     asked = (
         "SELECT a.release, a.conversation, count(*), count(DISTINCT ingestion_id) FROM answers a "
         "WHERE release IN ('r0', 'r1', 'r2', 'r3') AND outcome = 'answered' "

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.history.provenance import Lineage, Marker
+from locomo_assets.history.provenance import Lineage, Manifest
 from locomo_assets.history.store import HistoryStore
 
 DATASET = "d" * 64
@@ -34,7 +34,7 @@ def lineage(
 
 def commit(
     store: HistoryStore, who: Lineage, rows: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> Marker:
+) -> Manifest:
     """An attempt with one part per table."""
     attempt = store.begin(who)
     for table, its in rows.items():
@@ -48,7 +48,7 @@ def commit_dataset(
     questions: int = 10,
     dataset_sha256: str = DATASET,
     run_id: str = "run-0",
-) -> Marker:
+) -> Manifest:
     """The data set's own attempt, categories going round."""
     return commit(
         store,
@@ -130,7 +130,7 @@ def judgement(index: int, verdict: str, mark: str = "a", **columns: Any) -> dict
 
 def commit_answers(
     store: HistoryStore, who: Lineage, questions: int = 10, mark: str = "a", **columns: Any
-) -> Marker:
+) -> Manifest:
     """One answer per question, each with one call."""
     return commit(
         store,
@@ -144,7 +144,7 @@ def commit_answers(
 
 def commit_verdicts(
     store: HistoryStore, who: Lineage, verdicts: Sequence[str], mark: str = "a", **columns: Any
-) -> Marker:
+) -> Manifest:
     """One verdict per question, in order."""
     return commit(
         store,

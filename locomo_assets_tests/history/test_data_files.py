@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locomo_assets.history.data_files import (
-    decode_part,
+    decode_data_file,
     encode_derived,
     encode_rows,
     encode_table,
     footer_of,
 )
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
-from locomo_assets.history.provenance import Part
+from locomo_assets.history.provenance import DataFile
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets_tests.history.factories import answer, lineage
 
@@ -28,13 +28,13 @@ def encode(table: str, rows: list[dict[str, Any]], asset: str = "answers") -> by
     return encode_rows(table, rows, attempt_id="a-1", lineage=lineage(asset), written_at=NOW)
 
 
-def part(data: bytes, rows: int, table: str = "answers") -> Part:
-    return Part("x.parquet", table, rows, len(data), hashlib.sha256(data).hexdigest())
+def data_file(data: bytes, rows: int, table: str = "answers") -> DataFile:
+    return DataFile("x.parquet", table, rows, len(data), hashlib.sha256(data).hexdigest())
 
 
 def test_rows_come_back_in_the_schema_with_their_lineage() -> None:
     data = encode("answers", [answer(0), {"question_index": 1, "answer": "ä \x00 日"}])
-    table = decode_part(part(data, 2), data)
+    table = decode_data_file(data_file(data, 2), data)
     assert table.schema == TABLES["answers"]
     rows = table.to_pylist()
     assert [row["question_index"] for row in rows] == [0, 1]
@@ -84,12 +84,15 @@ def test_what_does_not_fit_is_refused(table: str, row: dict[str, Any]) -> None:
 def test_times_of_other_zones_are_stored_as_utc() -> None:
     there = datetime(2025, 3, 4, 3, tzinfo=timezone(timedelta(hours=3)))
     data = encode("answers", [{"asked_at": there}])
-    assert decode_part(part(data, 1), data).to_pylist()[0]["asked_at"] == NOW
+    assert decode_data_file(data_file(data, 1), data).to_pylist()[0]["asked_at"] == NOW
 
 
 def test_a_row_names_its_conversation_only_where_the_attempt_has_none() -> None:
     data = encode("turns", [{"conversation": "conv-9"}], asset="locomo_dataset")
-    assert decode_part(part(data, 1, "turns"), data).to_pylist()[0]["conversation"] == "conv-9"
+    assert (
+        decode_data_file(data_file(data, 1, "turns"), data).to_pylist()[0]["conversation"]
+        == "conv-9"
+    )
 
 
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -98,17 +101,17 @@ def test_any_flipped_bit_is_noticed(at: int, bit: int) -> None:
     at %= len(data)
     flipped = data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
     with pytest.raises(HistoryDamagedError, match=r"x\.parquet was changed"):
-        decode_part(part(data, 1), flipped)
+        decode_data_file(data_file(data, 1), flipped)
 
 
 def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
     data = encode("answers", [answer(0)])
     with pytest.raises(HistoryDamagedError, match="no Parquet file"):
-        decode_part(Part("x.parquet", "answers", 1, None, None), data[:-10])
+        decode_data_file(DataFile("x.parquet", "answers", 1, None, None), data[:-10])
     with pytest.raises(HistoryDamagedError, match="1 rows, its marker says 2"):
-        decode_part(part(data, 2), data)
+        decode_data_file(data_file(data, 2), data)
     assert footer_of("x.parquet", data) == (lineage("answers"), 1, False)
-    merged = encode_derived(decode_part(part(data, 1), data, as_written=True))
+    merged = encode_derived(decode_data_file(data_file(data, 1), data, as_written=True))
     assert footer_of("x.parquet", merged) == (lineage("answers"), 1, True)
     for foreign in (data[:-10], b"", encode_table(pa.table({"a": [1]}))):
         with pytest.raises(HistoryDamagedError, match="no part of a history"):
@@ -117,8 +120,10 @@ def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
 
 def test_parts_of_an_older_schema_are_read_with_nulls() -> None:
     data = encode("answers", [answer(0)])
-    older = encode_table(decode_part(part(data, 1), data, as_written=True).drop(["in_flight"]))
-    table = decode_part(part(older, 1), older)
+    older = encode_table(
+        decode_data_file(data_file(data, 1), data, as_written=True).drop(["in_flight"])
+    )
+    table = decode_data_file(data_file(older, 1), older)
     assert table.schema == TABLES["answers"]
     assert table.column("in_flight").to_pylist() == [None]
     assert table.column("answer").to_pylist() == ["answer a 0"]
@@ -126,5 +131,5 @@ def test_parts_of_an_older_schema_are_read_with_nulls() -> None:
 
 def test_columns_are_chosen_in_the_schemas_order() -> None:
     data = encode("answers", [answer(0)])
-    table = decode_part(part(data, 1), data, ["answer", "release"])
+    table = decode_data_file(data_file(data, 1), data, ["answer", "release"])
     assert table.column_names == ["release", "answer"]

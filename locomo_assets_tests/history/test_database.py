@@ -124,7 +124,7 @@ def test_attempts_that_left_the_store_leave_the_lens(store: HistoryStore, path: 
     measure(store, "r1", "a")
     measure(store, "r2", "b")
     refresh(store, path)
-    gone = [marker.path for marker in store.markers(release="r2")]
+    gone = [manifest.path for manifest in store.manifests(release="r2")]
     store.storage.delete(gone)
     report = refresh(store, path)
     assert (report.attempts, report.attempts_removed, report.rebuilt) == (3, 2, False)
@@ -140,8 +140,8 @@ def test_damage_leaves_the_lens_at_its_last_good_state(
 ) -> None:
     commit_answers(store, lineage("answers", "r1"))
     refresh(store, path)
-    marker = commit_answers(store, lineage("answers", "r2"), mark="b")
-    name = marker.path if harm == "marker" else marker.parts[0].path
+    manifest = commit_answers(store, lineage("answers", "r2"), mark="b")
+    name = manifest.path if harm == "marker" else manifest.data_files[0].path
     victim = tmp_path / "history" / name
     whole = victim.read_bytes()
     if harm == "flip":

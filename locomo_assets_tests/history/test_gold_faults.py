@@ -161,6 +161,6 @@ def test_pruning_keeps_every_audit(world: World) -> None:
     later = datetime.now(UTC) + timedelta(days=90)
     prune(world.store, world.path, keep_days=1, dry_run=False, now=later)
     assert world.rows("SELECT count(DISTINCT audit_sha256) FROM gold_faults") == [(2,)]
-    assert {marker.lineage.dataset_sha256 for marker in world.store.markers("gold_audit")} == {
-        DATASET
-    }
+    assert {
+        manifest.lineage.dataset_sha256 for manifest in world.store.manifests("gold_audit")
+    } == {DATASET}

@@ -8,7 +8,7 @@ import pytest
 from locomo_assets.history import maintenance
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
 from locomo_assets.history.maintenance import check, compact, prune
-from locomo_assets.history.provenance import Marker
+from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     answer,
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.duckdb"
 
 
-def in_pieces(store: HistoryStore, release: str = "r1", pieces: int = 4) -> Marker:
+def in_pieces(store: HistoryStore, release: str = "r1", pieces: int = 4) -> Manifest:
     attempt = store.begin(lineage("answers", release))
     for number in range(pieces):
         attempt.append("answers", [answer(number, release)])
@@ -54,14 +54,16 @@ def test_a_whole_history_has_no_problems(store: HistoryStore) -> None:
     attempt = store.begin(lineage("answers"))
     attempt.append("answers", [answer(0)])
     report = check(store)
-    assert (report.attempts, report.parts, report.rows, report.problems) == (1, 5, 5, ())
+    assert (report.attempts, report.data_files, report.rows, report.problems) == (1, 5, 5, ())
     assert report.unfinished == (attempt.attempt_id,)
     assert report.size_bytes > 0
 
 
 def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
-    marker = in_pieces(store)
-    flipped, missing, torn, *_ = (tmp_path / "history" / part.path for part in marker.parts)
+    manifest = in_pieces(store)
+    flipped, missing, torn, *_ = (
+        tmp_path / "history" / data_file.path for data_file in manifest.data_files
+    )
     whole = flipped.read_bytes()
     flipped.write_bytes(whole[:50] + bytes([whole[50] ^ 4]) + whole[51:])
     missing.unlink()
@@ -73,7 +75,7 @@ def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
     for victim in (flipped, missing, torn, tmp_path / bad.path):
         assert sum(victim.name in problem for problem in report.problems) == 1
     assert all("\n" not in problem for problem in report.problems)
-    assert (report.parts, report.unfinished) == (2, ())
+    assert (report.data_files, report.unfinished) == (2, ())
 
 
 def test_compacting_keeps_every_row_and_the_lens(store: HistoryStore, path: Path) -> None:
@@ -84,12 +86,12 @@ def test_compacting_keeps_every_row_and_the_lens(store: HistoryStore, path: Path
 
     dry = compact(store, older_than=NOTHING, dry_run=True, now=LATER)
     assert (dry.attempts, dry.parts_merged, dry.parts_written, dry.dry_run) == (1, 5, 2, True)
-    assert store.markers()[0] == first
+    assert store.manifests()[0] == first
 
     done = compact(store, older_than=NOTHING, dry_run=False, now=LATER)
     assert (done.attempts, done.parts_merged, done.parts_written) == (1, 5, 2)
-    compacted = store.markers()[0]
-    assert len(compacted.parts) == 2
+    compacted = store.manifests()[0]
+    assert len(compacted.data_files) == 2
     assert (compacted.rows, compacted.extra) == (first.rows, {"note": "whole"})
     assert store.read("answers", [compacted]) == store.read("answers", [first])
     assert refresh(store, path).attempts_added == 0
@@ -121,18 +123,18 @@ def test_a_compaction_killed_before_its_marker_is_run_again(
 ) -> None:
     first = in_pieces(store)
 
-    def killed(_: Marker) -> bytes:
+    def killed(_: Manifest) -> bytes:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(maintenance, "marker_to_json", killed)
         with pytest.raises(KeyboardInterrupt):
             compact(store, older_than=NOTHING, dry_run=False, now=LATER)
-    assert store.markers() == [first]
+    assert store.manifests() == [first]
     assert (check(store).problems, check(store).unfinished) == ((), ())
     assert store.unfinished("answers", "r1", "conv-1") == []
     assert compact(store, older_than=NOTHING, dry_run=False, now=LATER).attempts == 1
-    assert store.read("answers", store.markers()).num_rows == 4
+    assert store.read("answers", store.manifests()).num_rows == 4
 
 
 def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:
@@ -155,11 +157,11 @@ def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, pat
     assert dry.unfinished == (left.attempt_id,)
     assert check(store).attempts == 7
     done = prune(store, path, keep_days=1, dry_run=False, now=LATER)
-    assert (done.attempts, done.parts) == (dry.attempts, 4)
+    assert (done.attempts, done.data_files) == (dry.attempts, 4)
     assert [query(path, f"FROM {view}")[1] for view in views] == before
     report = check(store)
     assert (report.attempts, report.problems, report.unfinished) == (5, (), ())
-    assert prune(store, path, keep_days=1, dry_run=False, now=LATER).parts == 0
+    assert prune(store, path, keep_days=1, dry_run=False, now=LATER).data_files == 0
 
 
 def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, path: Path) -> None:
@@ -178,6 +180,6 @@ def test_a_compacted_attempt_is_pruned_with_both_its_markers(
     commit_answers(store, lineage("answers"), mark="new")
     compact(store, older_than=NOTHING, dry_run=False, now=LATER)
     report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
-    assert (len(report.attempts), report.parts) == (1, 6)
+    assert (len(report.attempts), report.data_files) == (1, 6)
     assert check(store).attempts == 1
     assert len(store.storage.list("attempts")) == 1

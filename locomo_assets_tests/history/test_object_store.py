@@ -89,10 +89,10 @@ def test_attempts_and_lens_as_on_a_disk(url: str, tmp_path: Path) -> None:
     killed.append("answers", [answer(0)])
     (unfinished,) = store.unfinished("answers", "r/1 ä|x", "c/../d")
     attempt = store.begin(odd)
-    attempt.take_over(store, unfinished)
-    marker = attempt.commit()
-    assert HistoryStore.open(url).markers() == [marker]
-    assert store.read("answers", [marker]).num_rows == 1
+    attempt.adopt(store, unfinished)
+    manifest = attempt.commit()
+    assert HistoryStore.open(url).manifests() == [manifest]
+    assert store.read("answers", [manifest]).num_rows == 1
     assert store.unfinished("answers", "r/1 ä|x", "c/../d") == []
     path = tmp_path / "history.duckdb"
     assert refresh(store, path).attempts == 1
@@ -106,12 +106,12 @@ def test_damage_in_the_bucket_leaves_the_lens(s3_url: str, tmp_path: Path) -> No
     path = tmp_path / "history.duckdb"
     commit_answers(store, lineage("answers", "r1"))
     refresh(store, path)
-    part = commit_answers(store, lineage("answers", "r2")).parts[0].path
-    whole = store.storage.get(part)
-    store.storage.put(part, whole[:100] + b"x" + whole[101:])
+    data_file = commit_answers(store, lineage("answers", "r2")).data_files[0].path
+    whole = store.storage.get(data_file)
+    store.storage.put(data_file, whole[:100] + b"x" + whole[101:])
     with pytest.raises(HistoryDamagedError, match="was changed"):
         refresh(store, path)
-    store.storage.delete([part])
+    store.storage.delete([data_file])
     with pytest.raises(HistoryDamagedError, match="is missing"):
         refresh(store, path)
     assert query(path, COUNT)[1] == [(10,)]

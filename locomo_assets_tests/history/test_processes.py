@@ -102,7 +102,7 @@ def test_killed_at_random_points_nothing_acknowledged_is_lost_and_nothing_else_v
         writer.kill()
         lines = writer.communicate()[0].splitlines(keepends=True)
         acknowledged |= {line.strip() for line in lines if line.endswith("\n")}
-    committed = {marker.attempt_id for marker in store.markers()}
+    committed = {manifest.attempt_id for manifest in store.manifests()}
     assert acknowledged <= committed
     # a kill between a commit and its acknowledgement leaves at most one more per process
     assert len(committed - acknowledged) <= kills

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
+    DataFile,
     Lineage,
-    Marker,
-    Part,
+    Manifest,
     compacted_path,
-    marker_from_json,
-    marker_path,
-    marker_to_json,
+    manifest_from_json,
+    manifest_path,
+    manifest_to_json,
     name_time,
     new_attempt_id,
-    parse_marker_name,
+    parse_manifest_name,
     path_label,
 )
 from locomo_assets_tests.history.factories import lineage
@@ -62,23 +62,23 @@ def test_ids_are_unique_and_in_order_even_when_the_clock_stands() -> None:
 
 
 def test_marker_names_say_when_and_who() -> None:
-    path = marker_path(lineage("answers", "r/1"), AT, "20250304T050000000000Z-ab12")
+    path = manifest_path(lineage("answers", "r/1"), AT, "20250304T050000000000Z-ab12")
     assert path.startswith("attempts/asset=answers/release=r%2F1/conversation=conv-1/")
-    name = parse_marker_name(path)
+    name = parse_manifest_name(path)
     assert name is not None
     assert (name_time(name.committed_at), name.attempt_id, name.compacted) == (
         AT,
         "20250304T050000000000Z-ab12",
         False,
     )
-    compacted = parse_marker_name(compacted_path(path))
+    compacted = parse_manifest_name(compacted_path(path))
     assert compacted is not None
     assert (compacted.attempt_id, compacted.compacted) == (name.attempt_id, True)
-    assert parse_marker_name("attempts/README.md") is None
+    assert parse_manifest_name("attempts/README.md") is None
 
 
 def test_marker_there_and_back() -> None:
-    marker = Marker(
+    manifest = Manifest(
         attempt_id="i",
         lineage=Lineage(
             asset="answers",
@@ -92,22 +92,24 @@ def test_marker_there_and_back() -> None:
         ),
         begun_at=AT,
         committed_at=AT,
-        parts=(Part("tables/answers/x.parquet", "answers", 3, 99, "ab"),),
+        data_files=(DataFile("tables/answers/x.parquet", "answers", 3, 99, "ab"),),
         continued=("earlier",),
         path="p",
     )
-    assert marker_from_json("p", marker_to_json(marker)) == marker
+    assert manifest_from_json("p", manifest_to_json(manifest)) == manifest
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])
 def test_a_torn_marker_is_named(cut: int) -> None:
-    whole = marker_to_json(
-        Marker("i", lineage("answers"), AT, AT, (Part("x", "answers", 1, 1, "a"),), (), "m.json")
+    whole = manifest_to_json(
+        Manifest(
+            "i", lineage("answers"), AT, AT, (DataFile("x", "answers", 1, 1, "a"),), (), "m.json"
+        )
     )
     with pytest.raises(HistoryDamagedError, match=r"m\.json"):
-        marker_from_json("m.json", whole[:cut])
+        manifest_from_json("m.json", whole[:cut])
 
 
 def test_a_marker_that_lacks_something_is_named() -> None:
     with pytest.raises(HistoryDamagedError, match="KeyError"):
-        marker_from_json("m.json", json.dumps({"attempt_id": "x"}).encode())
+        manifest_from_json("m.json", json.dumps({"attempt_id": "x"}).encode())

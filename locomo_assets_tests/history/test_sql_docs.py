@@ -24,7 +24,7 @@ EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two releases that differ, with an error and costs, and an imported one."""
     folder = tmp_path_factory.mktemp("docs")
     store = HistoryStore.open(folder.as_uri())
@@ -58,15 +58,15 @@ def lens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("sql", EXAMPLES)
-def test_example_runs_and_finds_something(lens_path: Path, sql: str) -> None:
-    columns, rows = query(lens_path, sql)
+def test_example_runs_and_finds_something(database_path: Path, sql: str) -> None:
+    columns, rows = query(database_path, sql)
     assert columns
     assert rows
 
 
-def test_every_table_and_view_is_documented(lens_path: Path) -> None:
+def test_every_table_and_view_is_documented(database_path: Path) -> None:
     _, names = query(
-        lens_path, "SELECT DISTINCT table_name FROM information_schema.columns ORDER BY ALL"
+        database_path, "SELECT DISTINCT table_name FROM information_schema.columns ORDER BY ALL"
     )
     inner = {"lens_meta", "touched_partitions", "touched_attempts"}
     assert {name for (name,) in names if f"`{name}`" not in TEXT} == inner

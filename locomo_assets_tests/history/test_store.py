@@ -54,12 +54,12 @@ def test_a_history_that_lost_its_format_is_not_made_anew(tmp_path: Path) -> None
 def test_an_attempt_is_invisible_until_committed(store: HistoryStore) -> None:
     attempt = store.begin(lineage("answers"))
     attempt.append("answers", [answer(0)])
-    assert store.markers() == []
-    marker = attempt.commit(note="ä")
-    assert store.markers() == [marker]
-    assert marker.extra == {"note": "ä"}
-    assert marker.rows == {"answers": 1}
-    assert store.read("answers", [marker]).num_rows == 1
+    assert store.manifests() == []
+    manifest = attempt.commit(note="ä")
+    assert store.manifests() == [manifest]
+    assert manifest.extra == {"note": "ä"}
+    assert manifest.rows == {"answers": 1}
+    assert store.read("answers", [manifest]).num_rows == 1
     with pytest.raises(HistoryRowError, match="committed"):
         attempt.append("answers", [answer(1)])
     with pytest.raises(HistoryRowError, match="committed"):
@@ -67,17 +67,17 @@ def test_an_attempt_is_invisible_until_committed(store: HistoryStore) -> None:
 
 
 def test_markers_vouch_for_the_bytes(store: HistoryStore, tmp_path: Path) -> None:
-    marker = commit_answers(store, lineage("answers"))
-    for part in marker.parts:
-        assert (tmp_path / part.path).stat().st_size == part.size_bytes
+    manifest = commit_answers(store, lineage("answers"))
+    for data_file in manifest.data_files:
+        assert (tmp_path / data_file.path).stat().st_size == data_file.size_bytes
 
 
 def test_odd_labels_keep_their_text(store: HistoryStore) -> None:
     who = lineage("answers", ODD, "c/../d", "run?*")
-    marker = commit_answers(store, who)
+    manifest = commit_answers(store, who)
     commit_answers(store, lineage("answers", "r/1 ä", "c"))
-    assert store.markers("answers", ODD, "c/../d") == [marker]
-    row = store.read("answers", [marker]).to_pylist()[0]
+    assert store.manifests("answers", ODD, "c/../d") == [manifest]
+    row = store.read("answers", [manifest]).to_pylist()[0]
     assert (row["release"], row["conversation"], row["run_id"]) == (ODD, "c/../d", "run?*")
 
 
@@ -87,10 +87,10 @@ def test_markers_are_filtered_and_oldest_first(store: HistoryStore) -> None:
         for release in ("r2", "r1")
         for conversation in ("c2", "c1")
     ]
-    assert store.markers() == made
-    assert store.markers(asset="answers", release="r1") == made[2:]
-    assert store.markers(conversation="c1") == [made[1], made[3]]
-    assert store.markers(asset="judgements") == []
+    assert store.manifests() == made
+    assert store.manifests(asset="answers", release="r1") == made[2:]
+    assert store.manifests(conversation="c1") == [made[1], made[3]]
+    assert store.manifests(asset="judgements") == []
 
 
 def test_two_data_sets_of_one_release_do_not_collide(store: HistoryStore) -> None:
@@ -150,17 +150,17 @@ def test_unfinished_work_is_found_and_taken_over(store: HistoryStore) -> None:
     assert [row["question_index"] for row in rows] == [0, 1]
 
     resumed = store.begin(lineage("answers", ODD, run_id="resumed"))
-    resumed.take_over(store, found)
+    resumed.adopt(store, found)
     resumed.append("answers", [answer(2)])
-    marker = resumed.commit()
-    assert marker.continued == (killed.attempt_id,)
-    rows = store.read("answers", [marker]).to_pylist()
+    manifest = resumed.commit()
+    assert manifest.continued == (killed.attempt_id,)
+    rows = store.read("answers", [manifest]).to_pylist()
     assert [(row["question_index"], row["run_id"]) for row in rows] == [
         (0, "resumed"),
         (1, "resumed"),
         (2, "resumed"),
     ]
-    assert marker.rows == {"answers": 3, "calls": 1}
+    assert manifest.rows == {"answers": 3, "calls": 1}
     assert store.unfinished("answers", ODD, "conv-1") == []
     assert [u.attempt_id for u in store.unfinished("judgements", ODD, "conv-1")] == [
         other.attempt_id
@@ -176,17 +176,17 @@ def test_what_a_kill_before_the_commit_leaves_is_found_once(store: HistoryStore)
     second.append("answers", [answer(2)])
     second.append("calls", [call(0)], is_derived=True)
     for found in store.unfinished("answers", "r1", "conv-1")[:1]:
-        second.take_over(store, found)
+        second.adopt(store, found)
     second.merge()
 
     last = store.begin(lineage("answers", run_id="resumed"))
     for found in store.unfinished("answers", "r1", "conv-1"):
-        last.take_over(store, found)
+        last.adopt(store, found)
     last.merge()
-    marker = last.commit()
-    rows = store.read("answers", [marker]).to_pylist()
+    manifest = last.commit()
+    rows = store.read("answers", [manifest]).to_pylist()
     assert [row["question_index"] for row in rows] == [0, 1, 2]
-    assert marker.rows == {"answers": 3}
+    assert manifest.rows == {"answers": 3}
 
 
 def test_threads_append_to_one_attempt(store: HistoryStore) -> None:
@@ -201,9 +201,9 @@ def test_threads_append_to_one_attempt(store: HistoryStore) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    marker = attempt.commit()
-    assert len({part.path for part in marker.parts}) == 20
-    indexes = store.read("answers", [marker]).column("question_index").to_pylist()
+    manifest = attempt.commit()
+    assert len({data_file.path for data_file in manifest.data_files}) == 20
+    indexes = store.read("answers", [manifest]).column("question_index").to_pylist()
     assert len(indexes) == 20
     assert set(indexes) == set(range(20))
 
@@ -222,19 +222,19 @@ def test_a_commit_is_newer_than_what_it_could_see_whatever_the_clock(
     second = commit_answers(store, lineage("answers"))
     assert second.begun_at < first.begun_at
     assert second.committed_at > first.committed_at
-    assert store.markers() == [first, second]
+    assert store.manifests() == [first, second]
 
 
 def test_damage_is_named(store: HistoryStore, tmp_path: Path) -> None:
-    marker = commit(store, lineage("answers"), {"answers": [answer(0)]})
-    path = tmp_path / marker.parts[0].path
+    manifest = commit(store, lineage("answers"), {"answers": [answer(0)]})
+    path = tmp_path / manifest.data_files[0].path
     whole = path.read_bytes()
     path.write_bytes(whole[:-4])
     with pytest.raises(HistoryDamagedError, match=path.name):
-        store.read("answers", [marker])
+        store.read("answers", [manifest])
     path.unlink()
     with pytest.raises(HistoryDamagedError, match=f"{path.name} is missing"):
-        store.read("answers", [marker])
+        store.read("answers", [manifest])
 
 
 def test_a_history_that_cant_be_opened_is_named(tmp_path: Path) -> None:

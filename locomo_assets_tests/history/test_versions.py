@@ -32,7 +32,7 @@ def test_it_is_read_as_if_written_today(version: int, tmp_path: Path) -> None:
     assert check(store).problems == ()
     path = tmp_path / "history.duckdb"
     assert refresh(store, path).attempts == 3
-    assert store.read("answers", store.markers()).schema == TABLES["answers"]
+    assert store.read("answers", store.manifests()).schema == TABLES["answers"]
     assert query(
         path,
         "SELECT question_index, verdict, gold_answer, answer, latency_ms FROM current_judgements "

@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from locomo_assets.http.concurrency import aside
+from locomo_assets.http.concurrency import run_in_thread
 
 
 async def test_the_loop_goes_on_meanwhile() -> None:
     go = threading.Event()
-    waiting = asyncio.ensure_future(aside(lambda: go.wait(5.0)))
+    waiting = asyncio.ensure_future(run_in_thread(lambda: go.wait(5.0)))
     await asyncio.sleep(0.01)
     go.set()
     assert await waiting
@@ -23,7 +23,7 @@ async def test_cancelled_it_ends_only_with_the_work() -> None:
         go.wait(5.0)
         ended.set()
 
-    waiting = asyncio.ensure_future(aside(work))
+    waiting = asyncio.ensure_future(run_in_thread(work))
     await asyncio.sleep(0.01)
     waiting.cancel()
     await asyncio.sleep(0.01)
@@ -42,7 +42,7 @@ async def test_a_failure_is_the_waiter_s_unless_it_was_cancelled(cancelled: bool
         go.wait(5.0)
         raise OSError("no space left")
 
-    waiting = asyncio.ensure_future(aside(fail))
+    waiting = asyncio.ensure_future(run_in_thread(fail))
     await asyncio.sleep(0.01)
     if cancelled:
         waiting.cancel()

@@ -9,7 +9,7 @@ import pytest
 
 from locomo_assets.history import database
 from locomo_assets.history.maintenance import check, prune
-from locomo_assets.history.provenance import Marker
+from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.imports.backboard_published import parse_published
 from locomo_assets.imports.jsonl import parse_jsonl
@@ -44,10 +44,10 @@ class World:
         self.store = HistoryStore.open((folder / "history").as_uri())
         self.path = folder / "history.duckdb"
 
-    def save(self, results: ImportedResults, release: str = "vendor") -> Marker | None:
+    def save(self, results: ImportedResults, release: str = "vendor") -> Manifest | None:
         return save_import(self.store, SAMPLE, results, release, "run-i")
 
-    def publish(self, verdict: Verdict = all_correct) -> Marker | None:
+    def publish(self, verdict: Verdict = all_correct) -> Manifest | None:
         return self.save(parse_published(published(verdict), SAMPLE))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -69,10 +69,10 @@ def not_temporal(question: Question) -> bool:
 
 
 def test_an_import_is_one_attempt_that_every_view_shows(world: World) -> None:
-    marker = world.publish(not_temporal)
-    assert marker is not None
-    assert world.store.markers(asset="imported_results", release="vendor") == [marker]
-    assert marker.rows == {
+    manifest = world.publish(not_temporal)
+    assert manifest is not None
+    assert world.store.manifests(asset="imported_results", release="vendor") == [manifest]
+    assert manifest.rows == {
         "releases": 1, "imported_files": 2, "answers": SCORED, "judgements": SCORED,
     }  # fmt: skip
     wrong = sum(question.category == 2 for c in ("sample-1", "sample-2") for question in scored(c))
@@ -89,7 +89,7 @@ def test_an_import_is_one_attempt_that_every_view_shows(world: World) -> None:
         "dataset_source FROM lineage WHERE conversation = 'sample-2'"
     ) == [
         ("imported", "locomo_conversation_2.json",
-         marker.extra["files"]["locomo_conversation_2.json"], None, None, SAMPLE.source)
+         manifest.extra["files"]["locomo_conversation_2.json"], None, None, SAMPLE.source)
     ]  # fmt: skip
     assert world.rows("SELECT release, source, first_measured_at FROM release_order") == [
         ("vendor", "imported", None)
@@ -146,7 +146,7 @@ def test_the_same_files_again_are_nothing_new(world: World) -> None:
     assert world.publish() is not None
     renamed = [(f"other-{name}", data) for name, data in reversed(published())]
     assert world.save(parse_published(renamed, SAMPLE)) is None
-    assert len(world.store.marker_names()) == 1 + len(SAMPLE.conversations)
+    assert len(world.store.manifest_names()) == 1 + len(SAMPLE.conversations)
 
 
 def test_changed_files_supersede_in_the_lens_that_is_there(world: World) -> None:
@@ -166,8 +166,8 @@ def test_changed_files_supersede_in_the_lens_that_is_there(world: World) -> None
     )  # fmt: skip
     assert len(report.attempts) == 2
     assert world.rows(counts) == [(SCORED, SCORED)]
-    (marker,) = world.store.markers(asset="imported_results")
-    world.store.storage.delete([marker.path])
+    (manifest,) = world.store.manifests(asset="imported_results")
+    world.store.storage.delete([manifest.path])
     assert world.rows(counts) == []
     assert world.rows("FROM current_judgements") == []
 
@@ -197,9 +197,9 @@ def test_the_data_set_that_is_being_measured_stays_the_newest(world: World) -> N
     data = Path(SAMPLE.source).read_bytes()
     store_dataset(world.store, SAMPLE, "run-1")
     store_dataset(world.store, parse_dataset(data + b"\n", "other.json"), "run-2")
-    before = world.store.marker_names()
+    before = world.store.manifest_names()
     world.save(jsonl(line()))
-    assert len(world.store.marker_names()) == len(before) + 1
+    assert len(world.store.manifest_names()) == len(before) + 1
 
 
 def test_ones_own_release_is_compared_with_an_imported_one(world: World) -> None:

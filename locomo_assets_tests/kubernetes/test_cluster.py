@@ -99,7 +99,7 @@ def published_lens(deployment: Deployment, path: Path, monkeypatch: pytest.Monke
         "AWS_ENDPOINT_URL": deployment.s3_endpoint,
     }.items():
         monkeypatch.setenv(name, value)
-    path.write_bytes(HistoryStore.open("s3://locomo/history").storage.get(database.LENS_NAME))
+    path.write_bytes(HistoryStore.open("s3://locomo/history").storage.get(database.DATABASE_NAME))
     return path
 
 

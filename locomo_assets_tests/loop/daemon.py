@@ -21,7 +21,7 @@ from dagster._core.scheduler.instigation import InstigatorTick
 
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.locomo.factories import encoded, small_file
 
@@ -39,7 +39,7 @@ class Loop:
     """The instance that the daemon works on."""
 
     instance: dg.DagsterInstance
-    workplace: Workplace
+    services: Services
     log: Path
     daemon: "subprocess.Popen[bytes] | None" = None
 
@@ -99,13 +99,13 @@ def running_loop(
     `environment` is this process's already, as are the settings read from it.
     """
     os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
-    workplace = Workplace(read_settings())
-    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+    services = Services(read_settings())
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     log = home / "daemon.log"
     with dg.DagsterInstance.get() as instance:
         dataset = [dg.AssetKey("locomo_dataset")]
         assert job.execute_in_process(instance=instance, asset_selection=dataset).success
-        loop = Loop(instance, workplace, log)
+        loop = Loop(instance, services, log)
         with log.open("wb") as file:
             # Started without a shell's job control, a child would ignore SIGINT: `env` restores it.
             loop.daemon = subprocess.Popen(

@@ -43,13 +43,13 @@ def test_loop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rows(loop: Loop, sql: str) -> list[tuple[Any, ...]]:
     path = home_lens(loop)
-    refresh(loop.workplace.store(), path)
+    refresh(loop.services.store(), path)
     return query(path, sql)[1]
 
 
 def home_lens(loop: Loop) -> Path:
     """Beside the published one, which the daemon's runs refresh."""
-    return loop.workplace.settings.home / "looked-at.duckdb"
+    return loop.services.settings.home / "looked-at.duckdb"
 
 
 def told(loop: Loop, sink: Sink, path: str, title: str) -> None:

@@ -9,7 +9,7 @@ from locomo_assets.history import database
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.locomo.audits import write_audit
 
@@ -18,8 +18,8 @@ SAMPLE = read_dataset(packaged_sample())
 
 def measure(release: str) -> dict[str, object]:
     """Two questions of the sample, by today's settings; then what `accuracy_metrics` says."""
-    workplace = Workplace(read_settings())
-    launch(Launch(release=release, conversations=["sample-1"], questions=2), workplace)
+    services = Services(read_settings())
+    launch(Launch(release=release, conversations=["sample-1"], questions=2), services)
     with dg.DagsterInstance.get() as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey("accuracy_metrics"))
     assert event is not None
@@ -35,7 +35,7 @@ def test_three_scores_in_the_ui_and_no_plot_that_mixes_gold_answers(
     monkeypatch.setenv("LOCOMO_AUDIT", unfit)
     with pytest.raises(LaunchError, match=r"does not fit data set .*its question is 'Why\?'"):
         measure("r1")
-    assert Workplace(read_settings()).store().markers() == []
+    assert Services(read_settings()).store().manifests() == []
 
     monkeypatch.setenv("LOCOMO_AUDIT", write_audit(home / "audit.json", SAMPLE, {(0, 0): {}}))
     told = measure("r1")
@@ -53,7 +53,7 @@ def test_three_scores_in_the_ui_and_no_plot_that_mixes_gold_answers(
     assert "accuracy_percent" not in told
     assert "accuracy_corrected_gold_percent" in told
     assert "canaries_right_accepted_percent" in told
-    path = Workplace(read_settings()).settings.lens_path
+    path = Services(read_settings()).settings.database_path
     assert database.query(
         path, "SELECT release, gold, count(*) FROM current_judgements GROUP BY ALL ORDER BY ALL"
     )[1] == [("r1", "published", 2), ("r2", "corrected", 2)]

@@ -15,7 +15,7 @@ import pytest
 from locomo_assets.history import database
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.pipeline.launch import Launch, PendingError, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -72,7 +72,7 @@ def test_killed_and_pending_batches_are_collected_and_judged_once(
 ) -> None:
     _killed_while_pending(served)
     monkeypatch.setenv("LOCOMO_JUDGE_BATCH_WAIT_MINUTES", "0")
-    place = Workplace(read_settings())
+    place = Services(read_settings())
     with pytest.raises(PendingError, match=r"batches are pending since .*run it again") as caught:
         launch(WANTED, place)
     assert "\n" not in str(caught.value)
@@ -87,7 +87,7 @@ def test_killed_and_pending_batches_are_collected_and_judged_once(
     launch(WANTED, place)
     made = _sql(served, "SELECT requests, judged, failed FROM batches")
     _, [(rows, scored, asked, ways, batches)] = database.query(
-        place.settings.lens_path,
+        place.settings.database_path,
         "SELECT count(*), count(*) FILTER (verdict IN ('correct', 'wrong')), "
         "count(*) FILTER (asked_by IS NOT NULL), "
         "string_agg(DISTINCT asked_by), count(DISTINCT batch_id) FROM judgements",
@@ -99,7 +99,7 @@ def test_killed_and_pending_batches_are_collected_and_judged_once(
     assert sum(requests or 0 for requests, _, _ in made) == asked
     assert [judged for _, judged, _ in made] == [requests for requests, _, _ in made]
     _, [(by_batch, direct)] = database.query(
-        place.settings.lens_path,
+        place.settings.database_path,
         "SELECT count(*) FILTER (endpoint = 'BATCH /chat/completions'), "
         "count(*) FILTER (endpoint = 'POST /chat/completions') FROM calls",
     )

@@ -6,7 +6,7 @@ import pytest
 
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin import middleware
 
@@ -20,8 +20,8 @@ def _costs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "SYSTEM", "pretended")
 
 
-def place() -> Workplace:
-    return Workplace(read_settings())
+def place() -> Services:
+    return Services(read_settings())
 
 
 @pytest.mark.usefixtures("_costs")
@@ -29,15 +29,15 @@ def test_stops_before_and_goes_on_after_it_is_raised(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "0.001")
     with pytest.raises(LaunchError, match=r"of 0\.001 USD are spent.*LOCOMO_MAX_COST_USD"):
         launch(ONE, place())
-    assert len(place().store().markers(asset="ingested_memories")) == 1
+    assert len(place().store().manifests(asset="ingested_memories")) == 1
     store = place().store()
-    left = store.read("answers", store.markers(asset="answers")).to_pylist()
+    left = store.read("answers", store.manifests(asset="answers")).to_pylist()
     # Not asked, and not to be overlooked: the release is not complete without them.
     assert {row["outcome"] for row in left} == {"unanswered"}
     assert all("LOCOMO_MAX_COST_USD" in row["reason"] for row in left)
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
     launch(ONE, place())
-    path = place().settings.lens_path
+    path = place().settings.database_path
     assert database.query(path, "SELECT count(*) FROM current_answers")[1] == [(3,)]
     assert database.query(path, "SELECT count(*) FROM ingestions")[1] == [(1,)]
     _, [(spent,)] = database.query(path, "SELECT sum(cost_usd) FROM calls")
@@ -54,4 +54,4 @@ def test_a_limit_without_a_price_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LOCOMO_LLM_MODEL", "unheard-of")
     with pytest.raises(LaunchError, match=r"unheard-of has no price.*LOCOMO_PRICES"):
         launch(ONE, place())
-    assert place().store().markers(asset="ingested_memories") == []
+    assert place().store().manifests(asset="ingested_memories") == []

@@ -20,7 +20,7 @@ from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
 from locomo_assets.runs.context import Counts
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin import server
 from locomo_assets.standin.settings import StandinSettings
@@ -31,9 +31,9 @@ TURNS = {one.conversation: len(one.turns) for one in SAMPLE.conversations}
 
 
 @pytest.fixture
-def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
-    return Workplace(read_settings())
+    return Services(read_settings())
 
 
 def faulty(monkeypatch: pytest.MonkeyPatch, settings: StandinSettings) -> None:
@@ -78,8 +78,8 @@ def metadata_of(asset: str) -> dict[str, object]:
     return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
-def test_every_check_passes_on_the_sample_by_partition(workplace: Workplace) -> None:
-    launch(Launch(release="r1", questions=4), workplace)
+def test_every_check_passes_on_the_sample_by_partition(services: Services) -> None:
+    launch(Launch(release="r1", questions=4), services)
     ingested = evaluations("ingested_memories", "ingestion_complete")
     assert ingested.keys() == {"sample-1|r1", "sample-2|r1"}
     assert current("ingested_memories", "ingestion_complete") == ingested.keys()
@@ -111,18 +111,18 @@ def test_every_check_passes_on_the_sample_by_partition(workplace: Workplace) -> 
             True,
         )
         assert {"expected", "actual"} <= numbers(found).keys()
-    launch(Launch(release="r1", questions=4), workplace)
+    launch(Launch(release="r1", questions=4), services)
     again = numbers(evaluations("answers", "answers_complete")["sample-1|r1"])
     assert (again["answered"], again["reused"]) == (4, 4)
 
 
 def test_broken_data_set_is_not_stored_and_nothing_is_asked(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
     with pytest.raises(LaunchError, match=r"counts_by_category: expected 5 questions"):
-        launch(Launch(release="r1"), workplace)
-    assert workplace.store().markers() == []
+        launch(Launch(release="r1"), services)
+    assert services.store().manifests() == []
     (found,) = evaluations("locomo_dataset", "counts_by_category").values()
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "59 questions" in str(numbers(found)["actual"])
@@ -131,8 +131,8 @@ def test_broken_data_set_is_not_stored_and_nothing_is_asked(
     assert event is None
 
 
-def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -> None:
-    state = workplace.settings.standin_path
+def test_no_question_is_asked_of_an_incomplete_ingestion(services: Services) -> None:
+    state = services.settings.standin_path
     lost: list[str] = []
 
     def lose_one(now: Counts) -> None:
@@ -149,9 +149,9 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
                     db.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
                     lost.append(str(message_id))
 
-    workplace.progress.listeners.append(lose_one)
+    services.progress.listeners.append(lose_one)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at ingested"):
-        launch(Launch(release="r1", questions=3), workplace)
+        launch(Launch(release="r1", questions=3), services)
     assert lost
     found = evaluations("ingested_memories", "ingestion_complete")
     assert {partition: one.passed for partition, one in found.items()} == {
@@ -162,17 +162,17 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
     assert current("ingested_memories", "ingestion_complete") == found.keys()
     assert evaluations("answers", "answers_complete").keys() == {"sample-2|r1"}
     for asset in ("ingested_memories", "judgements"):
-        (marker,) = workplace.store().markers(asset=asset)
-        assert marker.lineage.conversation == "sample-2"
+        (manifest,) = services.store().manifests(asset=asset)
+        assert manifest.lineage.conversation == "sample-2"
     # The release does not look complete without it.
-    (row,) = by_release(workplace.settings.lens_path, "r1", max_error_percent=2.0)
+    (row,) = by_release(services.settings.database_path, "r1", max_error_percent=2.0)
     assert (row.questions, row.scored, row.unanswered, row.valid) == (6, 3, 3, False)
     assert database.query(
-        workplace.settings.lens_path,
+        services.settings.database_path,
         "SELECT DISTINCT left(reason, 25) FROM current_answers WHERE outcome = 'unanswered'",
     )[1] == [("ingested_memories failed:",)]
     # Nor by a later run of the questions alone.
-    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance,
@@ -181,18 +181,18 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(workplace: Workplace) -
             raise_on_error=False,
         )
     assert not result.success
-    assert len(workplace.store().markers(asset="answers")) == 2
+    assert len(services.store().manifests(asset="answers")) == 2
     alone = evaluations("answers", "answers_complete")["sample-1|r1"]
     assert "nothing is ingested" in str(numbers(alone)["actual"])
 
 
-def test_checks_alone_are_refused_without_a_call(workplace: Workplace) -> None:
-    launch(Launch(release="r1", questions=1), workplace)
-    before = workplace.progress.counts.requests
+def test_checks_alone_are_refused_without_a_call(services: Services) -> None:
+    launch(Launch(release="r1", questions=1), services)
+    before = services.progress.counts.requests
     selection = dg.AssetSelection.checks(
         dg.AssetCheckKey(dg.AssetKey("answers"), "answers_complete")
     )
-    graph = build_defs(workplace=workplace).resolve_asset_graph()
+    graph = build_defs(services=services).resolve_asset_graph()
     alone = dg.define_asset_job("alone", selection).resolve(asset_graph=graph)
     with dg.DagsterInstance.get() as instance:
         result = alone.execute_in_process(instance=instance, raise_on_error=False)
@@ -201,15 +201,15 @@ def test_checks_alone_are_refused_without_a_call(workplace: Workplace) -> None:
     failure = failed.step_failure_data.user_failure_data
     assert failure is not None
     assert "materialize the assets instead" in str(failure.description)
-    assert workplace.progress.counts.requests == before
+    assert services.progress.counts.requests == before
 
 
 def test_too_many_errors_make_the_numbers_invalid_everywhere(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         faulty(patch, StandinSettings(run_failed_share=0.8))
-        launch(Launch(release="r1"), workplace)
+        launch(Launch(release="r1"), services)
     found = evaluations("accuracy_metrics", "error_budget")["r1"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     told = metadata_of("accuracy_metrics")
@@ -222,7 +222,7 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     for partition in ("sample-1|r1", "sample-2|r1"):
         warned = evaluations("answers", "answers_complete")[partition]
         assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
-    path = workplace.settings.lens_path
+    path = services.settings.database_path
     ((share,),) = database.query(path, "SELECT error_share FROM accuracy_by_release")[1]
     assert share > 0.02
     (row,) = by_release(path, "r1", max_error_percent=100.0)
@@ -231,7 +231,7 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     assert "invalid (" in reported.stdout
     assert "its numbers are not valid" in reported.stdout
     # The same run again asks what failed, and only that; then the numbers are good.
-    launch(Launch(release="r1"), workplace)
+    launch(Launch(release="r1"), services)
     assert evaluations("accuracy_metrics", "error_budget")["r1"].passed
     assert "accuracy_percent" in metadata_of("accuracy_metrics")
     assert database.query(path, "SELECT count(*) FROM ingestions")[1] == [(2,)]
@@ -248,16 +248,16 @@ def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_run_ends_with_an_error_where_its_numbers_are_invalid(workplace: Workplace) -> None:
+def test_run_ends_with_an_error_where_its_numbers_are_invalid(services: Services) -> None:
     done = _command("run", "--release", "r1", "--questions", "2")
     assert done.returncode == 0, done.stderr
     # A question of the stored ones is lost to the judge: the newest verdict is none.
-    store = workplace.store()
-    (marker, *_) = store.markers(asset="judgements")
-    (row, *_) = store.read("judgements", [marker]).to_pylist()
+    store = services.store()
+    (manifest, *_) = store.manifests(asset="judgements")
+    (row, *_) = store.read("judgements", [manifest]).to_pylist()
     lineage = {"attempt_id", "run_id", "asset", "release", "conversation", "code_version",
                "dataset_sha256", "system", "written_at"}  # fmt: skip
-    attempt = store.begin(marker.lineage)
+    attempt = store.begin(manifest.lineage)
     attempt.append(
         "judgements",
         [{**{k: v for k, v in row.items() if k not in lineage}, "verdict": "unscored"}],
@@ -269,10 +269,10 @@ def test_run_ends_with_an_error_where_its_numbers_are_invalid(workplace: Workpla
     assert "25.00 % of its questions have no verdict" in line
 
 
-def test_forecast_stands_beside_the_actual(workplace: Workplace) -> None:
-    launch(Launch(release="r1", conversations=["sample-1"], questions=4), workplace)
+def test_forecast_stands_beside_the_actual(services: Services) -> None:
+    launch(Launch(release="r1", conversations=["sample-1"], questions=4), services)
     told = metadata_of("judgements")
-    ((calls,),) = database.query(workplace.settings.lens_path, "SELECT count(*) FROM calls")[1]
+    ((calls,),) = database.query(services.settings.database_path, "SELECT count(*) FROM calls")[1]
     assert told["run_calls"] == calls
     assert int(str(told["forecast_calls"])) == pytest.approx(int(str(calls)), rel=0.1)
     assert float(str(told["run_tokens"])) > 0

@@ -6,7 +6,7 @@ import pytest
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.judging.judge import COMPLETIONS
 from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, conversation_assets
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 
 
@@ -34,5 +34,5 @@ def test_one_run_at_a_time_queues_in_a_pool_and_several_share_the_limits(
     assert conversation_assets("one", 5).node_def.pools == set()
     monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
     monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "9")
-    limits = Workplace(read_settings()).limits()
+    limits = Services(read_settings()).limits()
     assert (limits.width(SERVICE), limits.width(COMPLETIONS)) == (3, 1)

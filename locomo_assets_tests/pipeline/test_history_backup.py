@@ -9,14 +9,14 @@ from locomo_assets.history.backup.restore import verify
 from locomo_assets.history.backup.snapshot import open_backups
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.pipeline.assets.history import history_backup
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.history.factories import commit_answers, lineage
 
 
 def materialized() -> dg.ExecuteInProcessResult:
     return dg.materialize(
-        [history_backup], resources={"workplace": Workplace(read_settings())}, raise_on_error=False
+        [history_backup], resources={"workplace": Services(read_settings())}, raise_on_error=False
     )
 
 

@@ -11,36 +11,36 @@ from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, 
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
 from locomo_assets.runs import runner
 from locomo_assets.runs.ahead import OnSaved
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.releases import BadLabelError
 from locomo_assets.runs.stages import StageReport
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 
 
 @pytest.fixture
-def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
-    return Workplace(read_settings())
+    return Services(read_settings())
 
 
-def _count(workplace: Workplace, query: str) -> list[tuple[object, ...]]:
-    return database.query(workplace.settings.lens_path, query)[1]
+def _count(services: Services, query: str) -> list[tuple[object, ...]]:
+    return database.query(services.settings.database_path, query)[1]
 
 
-def test_sample_from_file_to_verdicts(workplace: Workplace) -> None:
-    launch(Launch(release="r1"), workplace)
+def test_sample_from_file_to_verdicts(services: Services) -> None:
+    launch(Launch(release="r1"), services)
     [(questions, right_kind)] = _count(
-        workplace,
+        services,
         "SELECT count(*), bool_and(system = 'standin' AND judge_system = 'lexical') "
         "FROM current_judgements WHERE release = 'r1'",
     )
-    [(scored,)] = _count(workplace, "SELECT count(*) FROM questions WHERE category <> 5")
+    [(scored,)] = _count(services, "SELECT count(*) FROM questions WHERE category <> 5")
     assert questions == scored
     assert right_kind
-    [(turns,)] = _count(workplace, "SELECT count(*) FROM turns")
+    [(turns,)] = _count(services, "SELECT count(*) FROM turns")
     assert _count(
-        workplace, "SELECT count(DISTINCT dia_id || conversation) FROM ingested_turns"
+        services, "SELECT count(DISTINCT dia_id || conversation) FROM ingested_turns"
     ) == [(turns,)]
     with dg.DagsterInstance.get() as instance:
         for asset in ("ingested_memories", "answers", "judgements"):
@@ -54,32 +54,32 @@ def test_sample_from_file_to_verdicts(workplace: Workplace) -> None:
         assert metrics.asset_materialization.metadata["questions"].value == questions
 
 
-def test_second_launch_pays_for_nothing_and_force_pays_again(workplace: Workplace) -> None:
-    launch(Launch(release="r1", conversations=["sample-1"], questions=4), workplace)
-    before = _count(workplace, "SELECT count(*) FROM calls WHERE service = 'backboard'")
-    launch(Launch(release="r1", conversations=["sample-1"], questions=4), workplace)
-    assert _count(workplace, "SELECT count(*) FROM calls WHERE service = 'backboard'") == before
-    launch(Launch(release="r1", conversations=["sample-1"], questions=4, force=True), workplace)
-    assert _count(workplace, "SELECT count(*) FROM calls WHERE service = 'backboard'") > before
-    assert _count(workplace, "SELECT count(*) FROM current_judgements") == [(4,)]
+def test_second_launch_pays_for_nothing_and_force_pays_again(services: Services) -> None:
+    launch(Launch(release="r1", conversations=["sample-1"], questions=4), services)
+    before = _count(services, "SELECT count(*) FROM calls WHERE service = 'backboard'")
+    launch(Launch(release="r1", conversations=["sample-1"], questions=4), services)
+    assert _count(services, "SELECT count(*) FROM calls WHERE service = 'backboard'") == before
+    launch(Launch(release="r1", conversations=["sample-1"], questions=4, force=True), services)
+    assert _count(services, "SELECT count(*) FROM calls WHERE service = 'backboard'") > before
+    assert _count(services, "SELECT count(*) FROM current_judgements") == [(4,)]
 
 
-def test_more_questions_later_ask_only_the_rest(workplace: Workplace) -> None:
-    launch(Launch(release="r1", conversations=["sample-2"], questions=3), workplace)
-    launch(Launch(release="r1", conversations=["sample-2"], questions=5), workplace)
-    assert _count(workplace, "SELECT count(*) FROM answers") == [(5,)]
-    assert _count(workplace, "SELECT count(*) FROM ingestions") == [(1,)]
+def test_more_questions_later_ask_only_the_rest(services: Services) -> None:
+    launch(Launch(release="r1", conversations=["sample-2"], questions=3), services)
+    launch(Launch(release="r1", conversations=["sample-2"], questions=5), services)
+    assert _count(services, "SELECT count(*) FROM answers") == [(5,)]
+    assert _count(services, "SELECT count(*) FROM ingestions") == [(1,)]
 
 
-def test_adversarial_questions_stay_apart(workplace: Workplace) -> None:
-    launch(Launch(release="r1", adversarial=True), workplace)
+def test_adversarial_questions_stay_apart(services: Services) -> None:
+    launch(Launch(release="r1", adversarial=True), services)
     [(asked, all_questions)] = _count(
-        workplace,
+        services,
         "SELECT (SELECT count(*) FROM current_judgements), (SELECT count(*) FROM questions)",
     )
     assert asked == all_questions
     [(scored, regular)] = _count(
-        workplace,
+        services,
         "SELECT (SELECT questions FROM accuracy_by_release), "
         "(SELECT count(*) FROM questions WHERE category <> 5)",
     )
@@ -87,10 +87,10 @@ def test_adversarial_questions_stay_apart(workplace: Workplace) -> None:
 
 
 def test_published_protocol_asks_a_copy(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCOMO_QUESTION_PROTOCOL", "published")
-    place = Workplace(read_settings())
+    place = Services(read_settings())
     launch(Launch(release="r1", conversations=["sample-1"], questions=3), place)
     [(threads, modes)] = _count(
         place, "SELECT count(DISTINCT thread_id), max(memory_mode) FROM answers"
@@ -102,28 +102,26 @@ def test_published_protocol_asks_a_copy(
     assert clones == 1
 
 
-def test_requests_to_the_standin_cost_nothing(workplace: Workplace) -> None:
-    launch(Launch(release="r1", conversations=["sample-1"], questions=2), workplace)
+def test_requests_to_the_standin_cost_nothing(services: Services) -> None:
+    launch(Launch(release="r1", conversations=["sample-1"], questions=2), services)
     [(priced, dearest)] = _count(
-        workplace, "SELECT count(cost_usd), max(cost_usd) FROM calls WHERE output_tokens > 0"
+        services, "SELECT count(cost_usd), max(cost_usd) FROM calls WHERE output_tokens > 0"
     )
     assert priced
     assert dearest == 0
 
 
-def test_one_conversation_fails_alone(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_conversation_fails_alone(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: Bench, order: Order, on_saved: OnSaved) -> StageReport:
-        if order.conversation == "sample-1":
+    async def fails(run: RunContext, task: Task, on_saved: OnSaved) -> StageReport:
+        if task.conversation == "sample-1":
             raise LocomoError("the service lost sample-1")
-        return await whole(bench, order, on_saved)
+        return await whole(run, task, on_saved)
 
     monkeypatch.setitem(runner.STAGES, "answers", fails)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at answers"):
-        launch(Launch(release="r1"), workplace)
+        launch(Launch(release="r1"), services)
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(dg.AssetKey("judgements")) == {"sample-2|r1"}
         assert instance.get_materialized_partitions(dg.AssetKey("ingested_memories")) == {
@@ -131,34 +129,34 @@ def test_one_conversation_fails_alone(
             "sample-2|r1",
         }
     monkeypatch.setitem(runner.STAGES, "answers", whole)
-    launch(Launch(release="r1"), workplace)
-    assert _count(workplace, "SELECT count(*) FROM ingestions") == [(2,)]
+    launch(Launch(release="r1"), services)
+    assert _count(services, "SELECT count(*) FROM ingestions") == [(2,)]
 
 
 @pytest.mark.parametrize("label", ["", "a b", "r|1", "x" * 101, "a,b"])
-def test_bad_release_label(workplace: Workplace, label: str) -> None:
+def test_bad_release_label(services: Services, label: str) -> None:
     with pytest.raises(BadLabelError, match="release"):
-        launch(Launch(release=label), workplace)
+        launch(Launch(release=label), services)
 
 
-def test_unknown_conversation(workplace: Workplace) -> None:
+def test_unknown_conversation(services: Services) -> None:
     with pytest.raises(BadRequestError, match="conversation conv-99: not in the data set"):
-        launch(Launch(release="r1", conversations=["conv-99"]), workplace)
+        launch(Launch(release="r1", conversations=["conv-99"]), services)
 
 
-def test_bad_dataset_is_one_line(workplace: Workplace, tmp_path: Path) -> None:
+def test_bad_dataset_is_one_line(services: Services, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     with pytest.raises(LaunchError) as caught:
-        launch(Launch(release="r1", dataset=str(bad)), workplace)
+        launch(Launch(release="r1", dataset=str(bad)), services)
     assert "bad.json" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_conversations_follow_the_data_set(workplace: Workplace) -> None:
+def test_conversations_follow_the_data_set(services: Services) -> None:
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(CONVERSATION, ["conv-of-another-set"])
-        launch(Launch(release="r1", conversations=["sample-1"], questions=1), workplace)
+        launch(Launch(release="r1", conversations=["sample-1"], questions=1), services)
         assert instance.get_dynamic_partitions(CONVERSATION) == ["sample-1", "sample-2"]
 
 
@@ -170,12 +168,12 @@ def test_ranges_cover_just_what_is_wanted() -> None:
 
 
 @pytest.mark.real_data
-def test_a_real_conversation(workplace: Workplace, real_dataset: Path) -> None:
-    launch(Launch(release="r1", dataset=str(real_dataset), conversations=["conv-30"]), workplace)
+def test_a_real_conversation(services: Services, real_dataset: Path) -> None:
+    launch(Launch(release="r1", dataset=str(real_dataset), conversations=["conv-30"]), services)
     assert _count(
-        workplace,
+        services,
         "SELECT (SELECT count(*) FROM turns), (SELECT count(*) FROM questions), "
         "(SELECT count(*) FROM ingested_turns), (SELECT count(*) FROM current_judgements)",
     ) == [(5882, 1986, 369, 81)]
     categories = "SELECT category, count(*) FROM questions GROUP BY ALL ORDER BY ALL"
-    assert _count(workplace, categories) == [(1, 282), (2, 321), (3, 96), (4, 841), (5, 446)]
+    assert _count(services, categories) == [(1, 282), (2, 321), (3, 96), (4, 841), (5, 446)]

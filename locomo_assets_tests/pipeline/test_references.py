@@ -7,7 +7,7 @@ import pytest
 
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, forecast_launch, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin import middleware
 
@@ -19,8 +19,8 @@ def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
 
 
-def place() -> Workplace:
-    return Workplace(read_settings())
+def place() -> Services:
+    return Services(read_settings())
 
 
 @pytest.mark.usefixtures("_home")
@@ -48,7 +48,7 @@ def test_ingestion_is_skipped_and_the_measured_series_stays_the_first(
         assert shown["question_protocol"].value == "isolated"
         assert {"f1_percent", "recall_at_10_percent", "mrr"} <= shown.keys()
     _, rows = database.query(
-        place().settings.lens_path,
+        place().settings.database_path,
         "SELECT no_memory_questions, full_context_questions, accuracy - no_memory_accuracy, "
         "memory_adds_points FROM reference_lines",
     )
@@ -82,9 +82,9 @@ def test_cost_limit_stops_before_a_message_that_is_too_long(
     with pytest.raises(LaunchError, match="LOCOMO_MAX_COST_USD"):
         launch(ONE, place())
     store = place().store()
-    left = store.read("answers", store.markers(asset="answers")).to_pylist()
+    left = store.read("answers", store.manifests(asset="answers")).to_pylist()
     assert {row["outcome"] for row in left} == {"unanswered"}
     monkeypatch.setenv("LOCOMO_QUESTION_PROTOCOL", "no-memory")
     launch(Launch(release="r1", conversations=["sample-1"], questions=1), place())
-    rows = store.read("answers", store.markers(asset="answers")).to_pylist()
+    rows = store.read("answers", store.manifests(asset="answers")).to_pylist()
     assert [row["outcome"] for row in rows].count("answered") == 1

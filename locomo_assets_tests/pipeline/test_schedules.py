@@ -14,22 +14,22 @@ from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE
 from locomo_assets.pipeline.schedules import asset_schedule, backup_schedule
 from locomo_assets.runs.releases import ReleaseTakenError, register_release
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import SettingsError, read_settings
 
 NAMES = [one.conversation for one in read_dataset(packaged_sample()).conversations]
 
 
 @pytest.fixture
-def workplace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     monkeypatch.setenv("LOCOMO_SAMPLE_QUESTIONS", "6")
     monkeypatch.setenv("LOCOMO_MEMORY_WAIT", "conversation")
-    return Workplace(read_settings())
+    return Services(read_settings())
 
 
-def run_sample(workplace: Workplace) -> dg.ExecuteInProcessResult:
-    job = build_defs(workplace=workplace).resolve_implicit_global_asset_job_def()
+def run_sample(services: Services) -> dg.ExecuteInProcessResult:
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
         return job.execute_in_process(
             instance=instance,
@@ -43,22 +43,22 @@ def numbers(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {name: one.value for name, one in event.materialization.metadata.items()}
 
 
-def test_sample_before_any_full_run_costs_nothing_and_says_why(workplace: Workplace) -> None:
-    result = run_sample(workplace)
+def test_sample_before_any_full_run_costs_nothing_and_says_why(services: Services) -> None:
+    result = run_sample(services)
     assert not result.success
     failure = next(e for e in result.all_events if e.is_step_failure).step_failure_data
     assert failure.user_failure_data is not None
     assert "materialize locomo_dataset first" in str(failure.user_failure_data.description)
 
 
-def test_sample_is_asked_of_the_full_run_s_memory_once_a_day(workplace: Workplace) -> None:
-    launch(Launch("r1", questions=1), workplace)
-    path = workplace.settings.lens_path
+def test_sample_is_asked_of_the_full_run_s_memory_once_a_day(services: Services) -> None:
+    launch(Launch("r1", questions=1), services)
+    path = services.settings.database_path
     full = query(path, "FROM accuracy_trend ORDER BY ALL")[1]
     messages = "SELECT count(*) FROM calls WHERE endpoint = 'POST /threads/{id}/messages'"
     [(before,)] = query(path, messages)[1]
 
-    result = run_sample(workplace)
+    result = run_sample(services)
     assert result.success
     first = numbers(result)
     assert first["questions"] == 6
@@ -82,11 +82,11 @@ def test_sample_is_asked_of_the_full_run_s_memory_once_a_day(workplace: Workplac
         (first["sample"], "measured", "sample", "schedule", "exempt"),
     ]
 
-    again = numbers(run_sample(workplace))
+    again = numbers(run_sample(services))
     assert again["sample_accuracy_percent"] == first["sample_accuracy_percent"]
     assert query(path, messages)[1] == [(after,)]
     with pytest.raises(ReleaseTakenError, match="of the kind sample, not full"):
-        register_release(workplace.store(), str(first["sample"]), "run")
+        register_release(services.store(), str(first["sample"]), "run")
 
 
 @pytest.mark.parametrize("per_run", ["all", "one"])
@@ -95,7 +95,7 @@ def test_weekly_run_is_a_release_of_its_day(
 ) -> None:
     monkeypatch.setenv("LOCOMO_PARTITIONS_PER_RUN", per_run)
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
-    repository = build_defs(workplace=Workplace(read_settings())).get_repository_def()
+    repository = build_defs(services=Services(read_settings())).get_repository_def()
     schedule = repository.get_schedule_def("weekly_full_run")
     at = datetime(2026, 11, 23, 3, tzinfo=UTC)
     with (
@@ -115,12 +115,12 @@ def test_weekly_run_is_a_release_of_its_day(
 
 
 def test_each_conversation_s_own_run_measures_it(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The form in which run requests are made where LOCOMO_PARTITIONS_PER_RUN is `one`."""
     monkeypatch.setenv("LOCOMO_PARTITIONS_PER_RUN", "one")
-    place = Workplace(read_settings())
-    defs = build_defs(workplace=place)
+    place = Services(read_settings())
+    defs = build_defs(services=place)
     job = defs.get_repository_def().get_job("release_measurement")
     whole = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:

@@ -10,7 +10,7 @@ import pytest
 
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -30,16 +30,16 @@ def served(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("served")
 def test_real_clients_measure_a_served_standin() -> None:
-    place = Workplace(read_settings())
+    place = Services(read_settings())
     launch(Launch(release="r1", conversations=["sample-1"], questions=8), place)
     _, [(rows, judges, systems, named)] = database.query(
-        place.settings.lens_path,
+        place.settings.database_path,
         "SELECT count(*), count(DISTINCT judge), max(system), min(judge) FROM current_judgements",
     )
     assert (rows, judges, systems) == (8, 1, "standin")
     assert named.startswith("standin:gpt-4.1/generous@")
     _, [(turns, distinct, failed)] = database.query(
-        place.settings.lens_path,
+        place.settings.database_path,
         "SELECT (SELECT count(*) FROM ingested_turns), "
         "(SELECT count(DISTINCT dia_id) FROM ingested_turns), "
         "(SELECT count(*) FROM calls WHERE status >= 400)",
@@ -61,9 +61,9 @@ def test_refused_key_ends_before_anything_is_paid_for(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "planted-key")
-    place = Workplace(read_settings())
+    place = Services(read_settings())
     with pytest.raises(LaunchError, match=r"(?i)key") as caught:
         launch(Launch(release="r1", questions=1), place)
     assert "planted-key" not in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert place.store().markers(asset="ingested_memories") == []
+    assert place.store().manifests(asset="ingested_memories") == []

@@ -47,13 +47,13 @@ def test_two_machines_publish_one_lens(
         assert machine.returncode == 0, output
     store = HistoryStore.open(s3_url)
     published = tmp_path / "published.duckdb"
-    published.write_bytes(store.storage.get(database.LENS_NAME))
+    published.write_bytes(store.storage.get(database.DATABASE_NAME))
     # Whoever published last may have begun before the other's last commit.
     database.publish(store, tmp_path / "r1" / "history.duckdb")
     count = "SELECT release, count(*) FROM current_judgements GROUP BY ALL ORDER BY ALL"
     assert {row[0] for row in database.query(published, count)[1]} <= {"r1", "r2"}
     published.unlink()
-    published.write_bytes(store.storage.get(database.LENS_NAME))
+    published.write_bytes(store.storage.get(database.DATABASE_NAME))
     assert database.query(published, count)[1] == [("r1", 6), ("r2", 6)]
     database.refresh(store, tmp_path / "r2" / "history.duckdb")
     assert database.query(tmp_path / "r2" / "history.duckdb", count)[1] == [("r1", 6), ("r2", 6)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -26,6 +26,6 @@ def measure_two_releases(home: Path) -> Path:
             settings = StandinSettings(memory_failed_share=failed)
             with running_standin(settings, home / f"{release}-{protocol}.sqlite") as urls:
                 patch.setenv("BACKBOARD_BASE_URL", urls.backboard)
-                place = Workplace(read_settings())
+                place = Services(read_settings())
                 launch(Launch(release=release), place)
-        return place.settings.lens_path
+        return place.settings.database_path

@@ -22,8 +22,8 @@ def test_published_results_name_judge_and_taxonomy(tmp_path: Path) -> None:
         ],
     }
     commit(history.store, lineage("imported_results", "vendor", conversation=None), imported)
-    refresh(history.store, history.lens_path)
-    content = read_content(history.lens_path, "r1", max_error_percent=2.0)
+    refresh(history.store, history.database_path)
+    content = read_content(history.database_path, "r1", max_error_percent=2.0)
     assert [
         (one.release, one.judge, one.llm_model, one.shown, one.vendor_shown, one.accuracy_percent)
         for one in content.published

@@ -14,7 +14,7 @@ from locomo_assets.http.limits import Limits
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.prices import PriceTable
-from locomo_assets.runs.context import Bench, Counts, note_call
+from locomo_assets.runs.context import Counts, RunContext, note_call
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.standin.server import BaseUrls
 from locomo_assets.standin.settings import DEFAULT_KEY
@@ -25,11 +25,11 @@ WIDTH = 4
 @asynccontextmanager
 async def at_bench(
     store: HistoryStore, urls: BaseUrls, run_id: str, protocol: ProtocolName = "isolated"
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[RunContext]:
     async with BackboardClient(
         urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
     ) as client:
-        yield Bench(
+        yield RunContext(
             store=store,
             client=client,
             judge=LexicalJudge(),
@@ -42,7 +42,7 @@ async def at_bench(
         )
 
 
-async def come_to(bench: Bench, **counts: int) -> None:
+async def come_to(run: RunContext, **counts: int) -> None:
     """Until the progress has come so far."""
     ((name, number),) = counts.items()
     there = asyncio.Event()
@@ -51,13 +51,13 @@ async def come_to(bench: Bench, **counts: int) -> None:
         if getattr(now, name) >= number:
             there.set()
 
-    bench.progress.listeners.append(look)
+    run.progress.listeners.append(look)
     await asyncio.wait_for(there.wait(), 30)
 
 
-async def cancelled_when(work: "asyncio.Task[StageReport]", bench: Bench, **counts: int) -> None:
+async def cancelled_when(work: "asyncio.Task[StageReport]", run: RunContext, **counts: int) -> None:
     """Stop the work as a signal does, once the progress has come so far."""
-    await come_to(bench, **counts)
+    await come_to(run, **counts)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work

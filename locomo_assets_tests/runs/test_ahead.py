@@ -11,7 +11,7 @@ from locomo_assets.judging.judge import JudgeError, Judgement, Verdict
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs import ahead, checkpoint
 from locomo_assets.runs.answer import answer_questions
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
@@ -22,7 +22,7 @@ from locomo_assets_tests.runs.contexts import at_bench, come_to
 from locomo_assets_tests.runs.fixtures import DATASET
 
 SAMPLE = DATASET.conversations[0]
-ORDER = Order(release="r1", conversation=SAMPLE.conversation)
+ORDER = Task(release="r1", conversation=SAMPLE.conversation)
 QUESTIONS = len([question for question in SAMPLE.questions if question.category != 5])
 # One question stands twice in the sample: its second verdict may be the first one again.
 ASKED = (QUESTIONS - 1, QUESTIONS)
@@ -61,25 +61,25 @@ class CountingJudge(LexicalJudge):
         return await super().judge(question, gold_answer, answer, category)
 
 
-async def answered_and_judged(bench: Bench) -> StageReport:
-    async with ahead.judging_ahead(bench, ORDER) as on_saved:
-        await answer_questions(bench, ORDER, on_saved)
-    return await judge_answers(bench, ORDER)
+async def answered_and_judged(run: RunContext) -> StageReport:
+    async with ahead.judging_ahead(run, ORDER) as on_saved:
+        await answer_questions(run, ORDER, on_saved)
+    return await judge_answers(run, ORDER)
 
 
 def assert_each_judged_once(store: HistoryStore) -> None:
-    (marker,) = store.markers(asset="judgements")
-    rows = store.read("judgements", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="judgements")
+    rows = store.read("judgements", [manifest]).to_pylist()
     assert len({row["answer_id"] for row in rows}) == len(rows) == QUESTIONS
 
 
 async def test_verdicts_begin_while_questions_are_asked(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        bench.judge = judge = CountingJudge()
-        report = await answered_and_judged(bench)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        run.judge = judge = CountingJudge()
+        report = await answered_and_judged(run)
     assert int(str(report.numbers["verdicts_ahead"])) >= QUESTIONS / 2
     assert report.numbers["verdicts_of_killed_runs"] == 0
     assert report.numbers["verdicts"] == QUESTIONS
@@ -91,19 +91,19 @@ async def test_verdicts_of_a_run_that_was_stopped_are_gone_on_with(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
     judge = CountingJudge()
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        bench.judge = judge
-        work = asyncio.create_task(answered_and_judged(bench))
-        await come_to(bench, questions=QUESTIONS // 2)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        run.judge = judge
+        work = asyncio.create_task(answered_and_judged(run))
+        await come_to(run, questions=QUESTIONS // 2)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
     before = len(judge.asked)
     assert 0 < before < QUESTIONS
-    async with at_bench(store, urls, "two") as bench:
-        bench.judge = judge
-        report = await answered_and_judged(bench)
+    async with at_bench(store, urls, "two") as run:
+        run.judge = judge
+        report = await answered_and_judged(run)
     assert int(str(report.numbers["verdicts_of_killed_runs"])) == before
     assert len(judge.asked) in ASKED
     assert_each_judged_once(store)
@@ -112,22 +112,22 @@ async def test_verdicts_of_a_run_that_was_stopped_are_gone_on_with(
 async def test_a_judge_that_cannot_judge_leaves_the_answers_whole(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        bench.judge = CountingJudge(JudgeError("the judge's key is refused"))
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        run.judge = CountingJudge(JudgeError("the judge's key is refused"))
         with pytest.raises(JudgeError, match="key is refused"):
-            await answered_and_judged(bench)
-    (marker,) = store.markers(asset="answers")
-    assert len(store.read("answers", [marker]).to_pylist()) == QUESTIONS
-    assert store.markers(asset="judgements") == []
+            await answered_and_judged(run)
+    (manifest,) = store.manifests(asset="answers")
+    assert len(store.read("answers", [manifest]).to_pylist()) == QUESTIONS
+    assert store.manifests(asset="judgements") == []
 
 
 async def test_what_a_judge_gives_no_verdict_on_is_asked_once_a_run(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        bench.judge = judge = CountingJudge(unscored=True)
-        report = await answered_and_judged(bench)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        run.judge = judge = CountingJudge(unscored=True)
+        report = await answered_and_judged(run)
     assert report.numbers["unscored"] == QUESTIONS
     assert len(judge.asked) in ASKED

@@ -19,11 +19,11 @@ from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.runs import judge as judging
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.batches import BatchPendingError
-from locomo_assets.runs.context import Batching, Bench, Order, note_call
+from locomo_assets.runs.context import Batching, RunContext, Task, note_call
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
-from locomo_assets.runs.runner import Failed, told_once
+from locomo_assets.runs.runner import Failed, summarize_failures
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -31,8 +31,8 @@ from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET
 
 SAMPLE = DATASET.conversations[0]
-ORDER = Order("r1", SAMPLE.conversation)
-FORCED = Order("r1", SAMPLE.conversation, force=True)
+ORDER = Task("r1", SAMPLE.conversation)
+FORCED = Task("r1", SAMPLE.conversation, force=True)
 QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
 HOUR_MS = 3_600_000.0
 
@@ -46,11 +46,11 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store = HistoryStore.open((folder / "history").as_uri())
         store_dataset(store, DATASET, "run-0")
         with running_standin(StandinSettings(), folder / "served.sqlite") as urls:
-            async with at_bench(store, urls, "run-0") as bench:
-                bench.base_url = "the stand-in's"
+            async with at_bench(store, urls, "run-0") as run:
+                run.base_url = "the stand-in's"
                 for release in ("r1", "r2"):
-                    await ingest_conversation(bench, Order(release, ORDER.conversation))
-                    await answer_questions(bench, Order(release, ORDER.conversation))
+                    await ingest_conversation(run, Task(release, ORDER.conversation))
+                    await answer_questions(run, Task(release, ORDER.conversation))
 
     asyncio.run(measure())
     return folder
@@ -68,33 +68,33 @@ class World:
         return HistoryStore.open((self.folder / "history").as_uri())
 
     @asynccontextmanager
-    async def bench(
+    async def run(
         self, mode: str = "batch", *, wait_s: float = 0.0, votes: int = 1, **knobs: Any
-    ) -> AsyncIterator[Bench]:
+    ) -> AsyncIterator[RunContext]:
         self.runs += 1
         settings = StandinSettings(**knobs)
         with running_standin(settings, self.folder / "served.sqlite") as urls:
             async with (
-                at_bench(self.store, urls, f"run-{self.runs}") as bench,
+                at_bench(self.store, urls, f"run-{self.runs}") as run,
                 LLMJudge.connect(
                     api_key=DEFAULT_KEY,
                     base_url=urls.openai,
-                    prices=bench.prices,
+                    prices=run.prices,
                     record=note_call,
                 ) as judge,
             ):
-                bench.base_url = "the stand-in's"
-                bench.judge = VotingJudge(judge, votes) if votes > 1 else judge
-                bench.batching = Batching(judge.batches(votes), mode == "batch", wait_s)
-                yield bench
+                run.base_url = "the stand-in's"
+                run.judge = VotingJudge(judge, votes) if votes > 1 else judge
+                run.batching = Batching(judge.batches(votes), mode == "batch", wait_s)
+                yield run
 
-    async def judged(self, mode: str = "batch", order: Order = ORDER, **how: Any) -> StageReport:
-        async with self.bench(mode, **how) as bench:
-            return await judge_answers(bench, order)
+    async def judged(self, mode: str = "batch", task: Task = ORDER, **how: Any) -> StageReport:
+        async with self.run(mode, **how) as run:
+            return await judge_answers(run, task)
 
-    async def pending(self, order: Order = ORDER, **how: Any) -> BatchPendingError:
+    async def pending(self, task: Task = ORDER, **how: Any) -> BatchPendingError:
         with pytest.raises(BatchPendingError) as caught:
-            await self.judged(order=order, batch_delay_ms=HOUR_MS, **how)
+            await self.judged(task=task, batch_delay_ms=HOUR_MS, **how)
         return caught.value
 
     def a_day_passes(self) -> None:
@@ -111,8 +111,8 @@ class World:
     def rows(self, release: str = "r1") -> list[dict[str, Any]]:
         """The verdicts that count, by question."""
         counting: dict[int, dict[str, Any]] = {}
-        for marker in self.store.markers(asset="judgements", release=release):
-            rows = self.store.read("judgements", [marker]).to_pylist()
+        for manifest in self.store.manifests(asset="judgements", release=release):
+            rows = self.store.read("judgements", [manifest]).to_pylist()
             counting |= {row["question_index"]: row for row in rows}
         return [counting[index] for index in sorted(counting)]
 
@@ -133,8 +133,8 @@ def world(answered: Path, tmp_path: Path) -> World:
 
 def contents(world: World, release: str = "r1") -> int:
     """How many different things there are to judge."""
-    markers = world.store.markers(asset="answers", release=release)
-    answers = world.store.read("answers", markers).to_pylist()
+    manifests = world.store.manifests(asset="answers", release=release)
+    answers = world.store.read("answers", manifests).to_pylist()
     gold = {q.question_index: (q.question, q.gold_answer) for q in SAMPLE.questions}
     return len({(*gold[a["question_index"]], a["answer"]) for a in answers})
 
@@ -149,14 +149,14 @@ async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(world: Wo
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
     assert world.asked_by() == {"batch"}
     assert len({row["batch_id"] for row in rows} - {None}) == 1
-    (marker,) = world.store.markers(asset="judgements")
-    events = [row["event"] for row in world.store.read("judge_batches", [marker]).to_pylist()]
+    (manifest,) = world.store.manifests(asset="judgements")
+    events = [row["event"] for row in world.store.read("judge_batches", [manifest]).to_pylist()]
     assert events == ["intended", "created", "collected"]
 
 
 async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(world: World) -> None:
     await world.judged(wait_s=30.0)
-    r2 = Order("r2", ORDER.conversation)
+    r2 = Task("r2", ORDER.conversation)
     report = await world.judged("direct", r2)
     # The stand-in answers both releases alike.
     assert report.numbers["requests"] == 0
@@ -172,7 +172,7 @@ async def test_a_pending_batch_is_collected_by_a_later_run(world: World) -> None
     pending = await world.pending()
     assert "pending since" in str(pending)
     assert f"0 of {contents(world)} requests done" in str(pending)
-    assert world.store.markers(asset="judgements") == []
+    assert world.store.manifests(asset="judgements") == []
     await world.pending()
     world.a_day_passes()
     await world.judged()
@@ -182,7 +182,7 @@ async def test_a_pending_batch_is_collected_by_a_later_run(world: World) -> None
 
 
 async def test_a_pending_batch_is_collected_in_direct_mode_too(world: World) -> None:
-    few = Order("r1", ORDER.conversation, questions=3)
+    few = Task("r1", ORDER.conversation, questions=3)
     await world.pending(few)
     world.a_day_passes()
     await world.judged("direct")
@@ -191,7 +191,7 @@ async def test_a_pending_batch_is_collected_in_direct_mode_too(world: World) -> 
 
 
 async def test_more_questions_are_a_batch_more(world: World) -> None:
-    await world.pending(Order("r1", ORDER.conversation, questions=3))
+    await world.pending(Task("r1", ORDER.conversation, questions=3))
     pending = await world.pending()
     assert len(pending.pending) == 2
     world.a_day_passes()
@@ -203,7 +203,7 @@ async def test_more_questions_are_a_batch_more(world: World) -> None:
 async def test_fewer_questions_lose_nothing_of_a_pending_batch(world: World) -> None:
     await world.pending()
     world.a_day_passes()
-    report = await world.judged(order=Order("r1", ORDER.conversation, questions=3))
+    report = await world.judged(task=Task("r1", ORDER.conversation, questions=3))
     assert report.numbers["verdicts"] == len(world.rows()) == QUESTIONS
     report = await world.judged()
     assert (report.attempt_id, report.numbers["reused"]) == (None, QUESTIONS)
@@ -263,8 +263,8 @@ async def test_killed_between_results_and_commit_nothing_is_collected_twice(
             await world.judged(wait_s=30.0)
     report = await world.judged()
     assert report.numbers["requests"] == 0
-    (marker,) = world.store.markers(asset="judgements")
-    calls = world.store.read("calls", [marker]).to_pylist()
+    (manifest,) = world.store.manifests(asset="judgements")
+    calls = world.store.read("calls", [manifest]).to_pylist()
     assert sum(call["endpoint"] == "BATCH /chat/completions" for call in calls) == contents(world)
     assert world.batches() == [contents(world)]
 
@@ -313,12 +313,12 @@ async def test_votes_by_batch(world: World) -> None:
 def test_many_pending_batches_are_one_line() -> None:
     failures = [
         Failed(
-            Order("r1", f"conv-{n}"),
+            Task("r1", f"conv-{n}"),
             "judgements",
             BatchPendingError([BatchState(f"batch_{n}", "in_progress", None, 1, 9)], forced=False),
         )
         for n in range(5)
     ]
-    line = told_once(failures)
+    line = summarize_failures(failures)
     assert line.startswith("conv-0, conv-1, conv-2, conv-3, conv-4 at judgements: the judge's")
     assert "batches are pending (batch_0, batch_1, batch_2 and 2 more: 5 of 45 requests" in line

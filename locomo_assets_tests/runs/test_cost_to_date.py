@@ -62,7 +62,7 @@ def test_what_never_commits_and_what_is_taken_over_count_once(tmp_path: Path) ->
     assert spent_usd(store, PARTITIONS) == pytest.approx(1.0)
     (found,) = store.unfinished("answers", "r1", "conv-1")
     attempt = store.begin(lineage("answers", run_id="run-2"))
-    attempt.take_over(store, found)
+    attempt.adopt(store, found)
     attempt.commit()
     assert spent_usd(store, PARTITIONS) == pytest.approx(1.0)
     assert spent_usd(store, [("r2", "conv-1")]) == 0
@@ -70,7 +70,7 @@ def test_what_never_commits_and_what_is_taken_over_count_once(tmp_path: Path) ->
 
 def test_damage_is_told(tmp_path: Path) -> None:
     store = HistoryStore.open(tmp_path.as_uri())
-    marker = commit_answers(store, lineage("answers"))
-    store.storage.delete([part.path for part in marker.parts])
+    manifest = commit_answers(store, lineage("answers"))
+    store.storage.delete([part.path for part in manifest.data_files])
     with pytest.raises(HistoryDamagedError, match="is missing"):
         spent_usd(store, PARTITIONS)

@@ -12,7 +12,7 @@ from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.locomo.model import AuditError
 from locomo_assets.runs.answer import answer_questions
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.gold import keep_audit, store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
@@ -24,7 +24,7 @@ from locomo_assets_tests.runs.fixtures import DATASET
 
 FAULTS = [(0, 0), (0, 2), (1, 1)]
 FIRST = DATASET.conversations[0]
-ORDER = Order("r1", FIRST.conversation, questions=6)
+ORDER = Task("r1", FIRST.conversation, questions=6)
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def test_it_is_stored_once_with_its_hash(store: HistoryStore, path: str) -> None
     assert keep_audit(store, path, sha256, DATASET, "run-2") == sha256
     store_dataset(store, DATASET, "run-3")
     assert keep_audit(store, path, None) == sha256
-    (marker,) = store.markers(asset="gold_audit")
-    assert marker.lineage.dataset_sha256 == DATASET.sha256
-    rows = store.read("gold_faults", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="gold_audit")
+    assert manifest.lineage.dataset_sha256 == DATASET.sha256
+    rows = store.read("gold_faults", [manifest]).to_pylist()
     assert {row["audit_sha256"] for row in rows} == {sha256}
     places = [(row["conversation"], row["question_index"]) for row in rows]
     assert places == [(DATASET.conversations[i].conversation, q) for i, q in FAULTS]
@@ -67,8 +67,8 @@ def test_it_is_held_against_the_data_sets_of_the_history(store: HistoryStore, pa
     turned = replace(DATASET, sha256="f" * 64, conversations=DATASET.conversations[::-1])
     store_dataset(store, turned, "run-0")
     keep_audit(store, path, None)
-    (marker,) = store.markers(asset="gold_audit")
-    assert marker.lineage.dataset_sha256 == DATASET.sha256
+    (manifest,) = store.manifests(asset="gold_audit")
+    assert manifest.lineage.dataset_sha256 == DATASET.sha256
 
 
 def test_one_that_fits_nothing_leaves_nothing(store: HistoryStore, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_one_that_fits_nothing_leaves_nothing(store: HistoryStore, tmp_path: Pat
     for dataset in (None, DATASET):
         with pytest.raises(AuditError, match="'locomo_0_qa2': its question is 'Why\\?'"):
             keep_audit(store, path, None, dataset)
-    assert store.markers(asset="gold_audit") == []
+    assert store.manifests(asset="gold_audit") == []
 
 
 class _PaidJudge(LexicalJudge):
@@ -102,11 +102,11 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseUrls]:
         yield served
 
 
-async def _asked(bench: Bench, audit_sha256: str | None, order: Order = ORDER) -> list[str]:
+async def _asked(run: RunContext, audit_sha256: str | None, task: Task = ORDER) -> list[str]:
     """The gold answers of the verdicts that had to be paid for."""
-    bench.judge = judge = _PaidJudge()
-    bench.audit_sha256 = audit_sha256
-    report = await judge_answers(bench, order)
+    run.judge = judge = _PaidJudge()
+    run.audit_sha256 = audit_sha256
+    report = await judge_answers(run, task)
     assert report.numbers["verdicts"] == 6
     return [gold for _, gold in judge.asked]
 
@@ -116,15 +116,15 @@ async def test_only_corrected_questions_are_paid_for_again(
 ) -> None:
     store_dataset(store, DATASET, "run-0")
     sha256 = keep_audit(store, path, None)
-    async with at_bench(store, urls, "run-1") as bench:
-        await ingest_conversation(bench, ORDER)
-        await answer_questions(bench, ORDER)
-        published = await _asked(bench, None)
+    async with at_bench(store, urls, "run-1") as run:
+        await ingest_conversation(run, ORDER)
+        await answer_questions(run, ORDER)
+        published = await _asked(run, None)
         assert len(published) == 6
         assert CORRECTED not in published
-        assert await _asked(bench, sha256) == [CORRECTED, CORRECTED]
+        assert await _asked(run, sha256) == [CORRECTED, CORRECTED]
         # Neither variant takes the other's verdicts for its own, and each has all of its.
-        assert await _asked(bench, None) == await _asked(bench, sha256) == []
+        assert await _asked(run, None) == await _asked(run, sha256) == []
     refresh(store, tmp_path / "lens.duckdb")
     series = query(
         tmp_path / "lens.duckdb",
@@ -142,8 +142,8 @@ async def test_an_audit_that_was_not_stored_for_the_data_set_judges_nothing(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
     store_dataset(store, DATASET, "run-0")
-    async with at_bench(store, urls, "run-1") as bench:
-        await ingest_conversation(bench, ORDER)
-        await answer_questions(bench, ORDER)
+    async with at_bench(store, urls, "run-1") as run:
+        await ingest_conversation(run, ORDER)
+        await answer_questions(run, ORDER)
         with pytest.raises(AuditError, match="does not fit data set"):
-            await _asked(bench, "c" * 64)
+            await _asked(run, "c" * 64)

@@ -11,7 +11,7 @@ from locomo_assets.backboard.messages import with_conversation
 from locomo_assets.backboard.remote import list_own
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs.answer import answer_questions
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
@@ -21,7 +21,7 @@ from locomo_assets_tests.runs.contexts import WIDTH, at_bench, cancelled_when
 from locomo_assets_tests.runs.fixtures import DATASET, Record
 
 SAMPLE = DATASET.conversations[0]
-ORDER = Order(release="r1", conversation=SAMPLE.conversation)
+ORDER = Task(release="r1", conversation=SAMPLE.conversation)
 ASKED = [question for question in SAMPLE.questions if question.category != 5]
 
 
@@ -40,11 +40,11 @@ def store(tmp_path: Path) -> HistoryStore:
     return store
 
 
-async def measured(bench: Bench) -> int:
+async def measured(run: RunContext) -> int:
     """Right answers, after all three stages."""
     for stage in (ingest_conversation, answer_questions):
-        await stage(bench, ORDER)
-    report = await judge_answers(bench, ORDER)
+        await stage(run, ORDER)
+    report = await judge_answers(run, ORDER)
     assert report.numbers["verdicts"] == len(ASKED)
     return int(str(report.numbers["correct"]))
 
@@ -55,8 +55,8 @@ async def test_no_memory_is_below_and_full_context_near_the_measured(
     right: dict[str, int] = {}
     names: tuple[ProtocolName, ...] = ("isolated", "no-memory", "full-context")
     for name in names:
-        async with at_bench(store, urls, "run-1", name) as bench:
-            right[name] = await measured(bench)
+        async with at_bench(store, urls, "run-1", name) as run:
+            right[name] = await measured(run)
     # The stand-in remembers every turn as it was said, so that reading them anew tells no more.
     assert 3 * right["no-memory"] < right["isolated"] == right["full-context"]
 
@@ -66,24 +66,24 @@ async def test_nothing_is_ingested_and_only_the_questions_are_sent(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path, protocol: ProtocolName
 ) -> None:
     in_full = with_conversation(SAMPLE)
-    async with at_bench(store, urls, "run-1", protocol) as bench:
-        skipped = await ingest_conversation(bench, ORDER)
+    async with at_bench(store, urls, "run-1", protocol) as run:
+        skipped = await ingest_conversation(run, ORDER)
         assert (skipped.numbers["turns"], skipped.attempt_id) == (0, None)
         assert protocol in str(skipped.skipped)
-        await measured(bench)
+        await measured(run)
         (told,) = Record(tmp_path / "served.sqlite").told(SAMPLE.conversation)
-        (own,) = await list_own(bench.client)
+        (own,) = await list_own(run.client)
     assert own.release == "r1"
     alone = protocol == "no-memory"
     sent = [question.question if alone else in_full(question) for question in ASKED]
     assert sorted(told) == sorted(sent)
-    assert store.markers(asset="ingested_memories") == []
-    rows = store.read("answers", store.markers(asset="answers")).to_pylist()
+    assert store.manifests(asset="ingested_memories") == []
+    rows = store.read("answers", store.manifests(asset="answers")).to_pylist()
     assert {row["ingestion_id"] for row in rows} == {None}
     assert {row["memory_mode"] for row in rows} == {"off"}
     assert {row["retrieved"] for row in rows} == {0}
     assert {row["question"] for row in rows} == {question.question for question in ASKED}
-    verdicts = store.read("judgements", store.markers(asset="judgements")).to_pylist()
+    verdicts = store.read("judgements", store.manifests(asset="judgements")).to_pylist()
     assert {row["answer_id"] for row in verdicts} == {row["answer_id"] for row in rows}
 
 
@@ -91,17 +91,17 @@ async def test_a_stopped_one_goes_on_with_its_assistant_and_is_not_asked_again(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path
 ) -> None:
     record = Record(tmp_path / "served.sqlite")
-    async with at_bench(store, urls, "run-1", "full-context") as bench:
-        work = asyncio.create_task(answer_questions(bench, ORDER))
-        await cancelled_when(work, bench, questions=6)
-    async with at_bench(store, urls, "run-1", "full-context") as bench:
-        report = await answer_questions(bench, ORDER)
+    async with at_bench(store, urls, "run-1", "full-context") as run:
+        work = asyncio.create_task(answer_questions(run, ORDER))
+        await cancelled_when(work, run, questions=6)
+    async with at_bench(store, urls, "run-1", "full-context") as run:
+        report = await answer_questions(run, ORDER)
         assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
         assert report.numbers["answered"] == len(ASKED)
         assert len(record.told(SAMPLE.conversation)) == 1
         asked = record.count("user")
         assert asked <= len(ASKED) + WIDTH
-        again = await answer_questions(bench, ORDER)
+        again = await answer_questions(run, ORDER)
         assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
         assert record.count("user") == asked
 
@@ -109,12 +109,12 @@ async def test_a_stopped_one_goes_on_with_its_assistant_and_is_not_asked_again(
 async def test_releases_and_protocols_have_answers_of_their_own(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path
 ) -> None:
-    other = Order(release="r2", conversation=SAMPLE.conversation, questions=2)
+    other = Task(release="r2", conversation=SAMPLE.conversation, questions=2)
     protocols: tuple[ProtocolName, ...] = ("no-memory", "full-context")
     for protocol in protocols:
-        async with at_bench(store, urls, "run-1", protocol) as bench:
-            for order in (Order("r1", SAMPLE.conversation, questions=2), other):
-                report = await answer_questions(bench, order)
+        async with at_bench(store, urls, "run-1", protocol) as run:
+            for task in (Task("r1", SAMPLE.conversation, questions=2), other):
+                report = await answer_questions(run, task)
                 assert report.numbers["answered"] == 2
     assert [len(told) for told in Record(tmp_path / "served.sqlite").told(SAMPLE.conversation)] == [
         2, 2, 2, 2,

@@ -10,14 +10,14 @@ from locomo_assets.feeds.feed import ReleaseFeed
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs.answer import answer_questions
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import (
-    Heard,
+    FeedStatus,
     OtherReleaseError,
-    ReleaseWatch,
+    ReleaseGuard,
     verdict_on,
 )
 from locomo_assets.standin.server import BaseUrls, running_standin
@@ -27,7 +27,7 @@ from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET, Record
 
 SAMPLE = min(DATASET.conversations, key=lambda one: len(one.turns))
-ORDER = Order(release="v1", conversation=SAMPLE.conversation, questions=2)
+ORDER = Task(release="v1", conversation=SAMPLE.conversation, questions=2)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ ORDER = Order(release="v1", conversation=SAMPLE.conversation, questions=2)
     ],
 )
 def test_verdicts(label: str, moment: str, said: str | None, verdict: str) -> None:
-    heard = Heard(said, None if said else "the feed is down")
+    heard = FeedStatus(said, None if said else "the feed is down")
     found, reason = verdict_on(label, moment, heard, override=False)
     assert found == verdict
     assert (reason is None) == (verdict == "as_labelled")
@@ -81,31 +81,31 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, urls)
 
 
-def watching(bench: Bench, feed: ServedFeed | None, *, override: bool = False) -> None:
+def watching(run: RunContext, feed: ServedFeed | None, *, override: bool = False) -> None:
     source = None if feed is None else ReleaseFeed("json", feed.url)
-    bench.watch = ReleaseWatch(source, override=override)
+    run.watch = ReleaseGuard(source, override=override)
 
 
 async def test_another_release_is_refused_before_anything_is_spent(
     world: World, feed: ServedFeed
 ) -> None:
     feed.body = releases_json("v1", "v2")
-    async with at_bench(world.store, world.urls, "run-1") as bench:
-        watching(bench, feed)
+    async with at_bench(world.store, world.urls, "run-1") as run:
+        watching(run, feed)
         with pytest.raises(OtherReleaseError, match="v2") as caught:
-            await ingest_conversation(bench, ORDER)
+            await ingest_conversation(run, ORDER)
     assert "\n" not in str(caught.value)
     assert world.record.count() == 0
     assert world.verdicts() == [("ingested_memories", "other_release")]
-    assert world.store.markers(asset="ingested_memories") == []
+    assert world.store.manifests(asset="ingested_memories") == []
 
 
 async def test_a_release_that_stays_is_as_labelled(world: World, feed: ServedFeed) -> None:
-    async with at_bench(world.store, world.urls, "run-1") as bench:
-        watching(bench, feed)
-        report = await ingest_conversation(bench, ORDER)
+    async with at_bench(world.store, world.urls, "run-1") as run:
+        watching(run, feed)
+        report = await ingest_conversation(run, ORDER)
         assert report.numbers["release_check"] == "as_labelled"
-        await answer_questions(bench, ORDER)
+        await answer_questions(run, ORDER)
     assert world.rows("SELECT release_check, refusals FROM release_status") == [("as_labelled", 0)]
     assert world.verdicts() == [("ingested_memories", "as_labelled"), ("answers", "as_labelled")]
     # read whole once, then asked whether it changed
@@ -119,13 +119,13 @@ async def test_one_that_changes_meanwhile_is_marked_and_nothing_more_is_spent(
         feed.body = releases_json("v1", "v2")
 
     feed.after = change
-    async with at_bench(world.store, world.urls, "run-1") as bench:
-        watching(bench, feed)
-        report = await ingest_conversation(bench, ORDER)
+    async with at_bench(world.store, world.urls, "run-1") as run:
+        watching(run, feed)
+        report = await ingest_conversation(run, ORDER)
         assert report.numbers["release_check"] == "release_changed"
         told = world.record.count()
         with pytest.raises(OtherReleaseError):
-            await answer_questions(bench, ORDER)
+            await answer_questions(run, ORDER)
     assert world.record.count() == told
     assert world.rows(
         "SELECT release_check, conversations_changed, refusals FROM release_status"
@@ -135,21 +135,21 @@ async def test_one_that_changes_meanwhile_is_marked_and_nothing_more_is_spent(
 async def test_answers_are_marked_too_and_old_ones_can_be_judged(
     world: World, feed: ServedFeed
 ) -> None:
-    async with at_bench(world.store, world.urls, "run-1") as bench:
-        watching(bench, feed)
-        await ingest_conversation(bench, ORDER)
+    async with at_bench(world.store, world.urls, "run-1") as run:
+        watching(run, feed)
+        await ingest_conversation(run, ORDER)
         feed.after = lambda _: setattr(feed, "body", releases_json("v1", "v2"))
-        report = await answer_questions(bench, ORDER)
+        report = await answer_questions(run, ORDER)
         assert report.numbers["release_check"] == "release_changed"
         asked = len(feed.requests)
         # nothing is spent at the service: what is stored is used, and judged
-        assert (await ingest_conversation(bench, ORDER)).attempt_id is None
-        assert (await answer_questions(bench, ORDER)).attempt_id is None
-        assert (await judge_answers(bench, ORDER)).attempt_id is not None
+        assert (await ingest_conversation(run, ORDER)).attempt_id is None
+        assert (await answer_questions(run, ORDER)).attempt_id is None
+        assert (await judge_answers(run, ORDER)).attempt_id is not None
         assert len(feed.requests) == asked
-        more = Order(ORDER.release, ORDER.conversation, questions=3)
+        more = Task(ORDER.release, ORDER.conversation, questions=3)
         with pytest.raises(OtherReleaseError):
-            await answer_questions(bench, more)
+            await answer_questions(run, more)
 
 
 @pytest.mark.parametrize("why", ["label", "override", "no feed", "feed down"])
@@ -159,9 +159,9 @@ async def test_exempt_or_unknown_is_measured_and_said(
     feed.body = releases_json("v2")
     feed.status = 500 if why == "feed down" else 200
     label = "adhoc-1" if why == "label" else "v1"
-    async with at_bench(world.store, world.urls, "run-1") as bench:
-        watching(bench, None if why == "no feed" else feed, override=why == "override")
-        await ingest_conversation(bench, Order(label, ORDER.conversation))
+    async with at_bench(world.store, world.urls, "run-1") as run:
+        watching(run, None if why == "no feed" else feed, override=why == "override")
+        await ingest_conversation(run, Task(label, ORDER.conversation))
     [(verdict, reason, before)] = world.rows(
         "SELECT verdict, reason, release_before FROM release_verdicts"
     )

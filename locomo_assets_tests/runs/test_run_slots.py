@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.history.storage import LocalStorage
-from locomo_assets.runs import run_slots as seats
-from locomo_assets.runs.run_slots import seated, services_at
+from locomo_assets.runs import run_slots as slots
+from locomo_assets.runs.run_slots import hold_run_slots, services_at
 from locomo_assets_tests.conftest import REPOSITORY
 
 HOLDER = """
@@ -25,7 +25,7 @@ time.sleep(600)
 
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStorage:
-    monkeypatch.setattr(seats, "LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr(slots, "LOOKS_EVERY_S", 0.02)
     return LocalStorage(tmp_path)
 
 
@@ -37,8 +37,8 @@ async def test_no_more_at_a_service_than_it_has_seats(storage: LocalStorage, num
 
     async def run(name: str) -> None:
         nonlocal here
-        async with seated(
-            storage, ["host:443"], name, seats=number, waiting=told.append, lasts_s=30.0
+        async with hold_run_slots(
+            storage, ["host:443"], name, slots=number, waiting=told.append, lasts_s=30.0
         ):
             here += 1
             at_once.append(here)
@@ -56,16 +56,18 @@ async def test_other_services_are_not_waited_for(storage: LocalStorage) -> None:
         assert not whom
 
     async with (
-        seated(storage, ["one:443"], "a", seats=1, waiting=waits),
-        seated(storage, ["two:443"], "b", seats=1, waiting=waits),
-        seated(storage, [], "c", seats=1, waiting=waits),
+        hold_run_slots(storage, ["one:443"], "a", slots=1, waiting=waits),
+        hold_run_slots(storage, ["two:443"], "b", slots=1, waiting=waits),
+        hold_run_slots(storage, [], "c", slots=1, waiting=waits),
     ):
         pass
 
 
 async def test_two_services_are_taken_in_one_order(storage: LocalStorage) -> None:
     async def run(name: str, *urls: str) -> None:
-        async with seated(storage, services_at(urls), name, seats=1, waiting=lambda _: None):
+        async with hold_run_slots(
+            storage, services_at(urls), name, slots=1, waiting=lambda _: None
+        ):
             await asyncio.sleep(0.02)
 
     async with asyncio.timeout(60):
@@ -90,7 +92,7 @@ def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path)
         async def run() -> None:
             async with (
                 asyncio.timeout(50),
-                seated(storage, ["host:443"], "next", seats=1, waiting=killed),
+                hold_run_slots(storage, ["host:443"], "next", slots=1, waiting=killed),
             ):
                 pass
 

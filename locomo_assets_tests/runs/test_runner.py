@@ -2,12 +2,12 @@
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.budget import BudgetReachedError
-from locomo_assets.runs.context import Order
-from locomo_assets.runs.runner import Failed, told_once
+from locomo_assets.runs.context import Task
+from locomo_assets.runs.runner import Failed, summarize_failures
 
 
 def _failed(conversation: str, error: LocomoError) -> Failed:
-    return Failed(Order("r1", conversation), "answers", error)
+    return Failed(Task("r1", conversation), "answers", error)
 
 
 def test_each_cause_is_told_once() -> None:
@@ -16,7 +16,7 @@ def test_each_cause_is_told_once() -> None:
         _failed("conv-2", LocomoError("the service lost it")),
         _failed("conv-3", BudgetReachedError("cost limit: 0.2 of 1 USD")),
     ]
-    assert told_once(failures) == (
+    assert summarize_failures(failures) == (
         "conv-1, conv-3 at answers: cost limit: 0.2 of 1 USD; "
         "conv-2 at answers: the service lost it"
     )

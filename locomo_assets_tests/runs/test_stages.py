@@ -14,14 +14,14 @@ from locomo_assets.history.errors import (
     LeaseLostError,
     LeaseTakenError,
 )
-from locomo_assets.history.lease import leased, take, until_over
-from locomo_assets.history.provenance import Marker
+from locomo_assets.history.lease import leased, take, wait_for_expiry
+from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.canaries import judge_canaries
-from locomo_assets.runs.context import Order
+from locomo_assets.runs.context import Task
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
@@ -32,7 +32,7 @@ from locomo_assets_tests.runs.contexts import WIDTH, at_bench, cancelled_when, c
 from locomo_assets_tests.runs.fixtures import DATASET, Record, assert_told_once
 
 SAMPLE = DATASET.conversations[0]
-ORDER = Order(release="r1", conversation=SAMPLE.conversation)
+ORDER = Task(release="r1", conversation=SAMPLE.conversation)
 QUESTIONS = sum(q.category != 5 for q in SAMPLE.questions)
 
 
@@ -81,9 +81,9 @@ async def test_the_data_set_is_read_once_a_run(
         return whole(self, table, *args)
 
     monkeypatch.setattr(HistoryStore, "read", reading)
-    async with at_bench(store, urls, "one") as bench:
+    async with at_bench(store, urls, "one") as run:
         for stage in (ingest_conversation, answer_questions, judge_answers):
-            await stage(bench, ORDER)
+            await stage(run, ORDER)
     assert read.count("turns") == 1
 
 
@@ -91,20 +91,20 @@ async def test_stopped_ingestion_goes_on_with_the_same_assistant(
     store: HistoryStore, urls: BaseUrls, record: Record
 ) -> None:
     for run_id, turns in (("one", 5), ("two", 20)):
-        async with at_bench(store, urls, run_id) as bench:
-            work = asyncio.create_task(ingest_conversation(bench, ORDER))
-            await cancelled_when(work, bench, turns=turns)
+        async with at_bench(store, urls, run_id) as run:
+            work = asyncio.create_task(ingest_conversation(run, ORDER))
+            await cancelled_when(work, run, turns=turns)
     assert len(store.unfinished("ingested_memories", "r1", ORDER.conversation)) == 2
-    async with at_bench(store, urls, "three") as bench:
-        report = await ingest_conversation(bench, ORDER)
+    async with at_bench(store, urls, "three") as run:
+        report = await ingest_conversation(run, ORDER)
     assert int(str(report.numbers["turns_of_killed_runs"])) >= 20
     assert_told_once(record, SAMPLE)
-    (marker,) = store.markers(asset="ingested_memories")
-    assert len(marker.continued) == 2
-    rows = store.read("ingested_turns", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="ingested_memories")
+    assert len(manifest.continued) == 2
+    rows = store.read("ingested_turns", [manifest]).to_pylist()
     assert sorted(row["dia_id"] for row in rows) == sorted(t.dia_id for t in SAMPLE.turns)
-    assert {row["ingestion_id"] for row in rows} == {marker.extra["ingestion_id"]}
-    events = store.read("ingest_journal", [marker]).to_pylist()
+    assert {row["ingestion_id"] for row in rows} == {manifest.extra["ingestion_id"]}
+    events = store.read("ingest_journal", [manifest]).to_pylist()
     assert [row["event"] for row in events].count("begun") == 3
     assert [row["event"] for row in events].count("assistant_created") == 1
     assert store.unfinished("ingested_memories", "r1", ORDER.conversation) == []
@@ -115,36 +115,36 @@ async def test_runs_killed_at_their_commit_leave_each_turn_once(
 ) -> None:
     whole = Attempt.commit
 
-    def killed(attempt: Attempt, **extra: Any) -> Marker:
+    def killed(attempt: Attempt, **extra: Any) -> Manifest:
         if attempt.lineage.run_id != "three":
             raise HistoryUnreachableError("killed here")
         return whole(attempt, **extra)
 
     monkeypatch.setattr(Attempt, "commit", killed)
     for run_id in ("one", "two"):
-        async with at_bench(store, urls, run_id) as bench:
+        async with at_bench(store, urls, run_id) as run:
             with pytest.raises(HistoryUnreachableError):
-                await ingest_conversation(bench, ORDER)
-    async with at_bench(store, urls, "three") as bench:
-        await ingest_conversation(bench, ORDER)
+                await ingest_conversation(run, ORDER)
+    async with at_bench(store, urls, "three") as run:
+        await ingest_conversation(run, ORDER)
     assert_told_once(record, SAMPLE)
-    (marker,) = store.markers(asset="ingested_memories")
-    turns = store.read("ingested_turns", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="ingested_memories")
+    turns = store.read("ingested_turns", [manifest]).to_pylist()
     assert sorted(row["dia_id"] for row in turns) == sorted(t.dia_id for t in SAMPLE.turns)
-    assert marker.rows["ingestions"] == 1
-    remembered = [row["memory_id"] for row in store.read("memories", [marker]).to_pylist()]
+    assert manifest.rows["ingestions"] == 1
+    remembered = [row["memory_id"] for row in store.read("memories", [manifest]).to_pylist()]
     assert len(remembered) == len(set(remembered))
 
 
 async def test_ingestion_whose_assistant_was_deleted_begins_anew(
     store: HistoryStore, urls: BaseUrls, record: Record
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        work = asyncio.create_task(ingest_conversation(bench, ORDER))
-        await cancelled_when(work, bench, turns=5)
-        (assistant,) = await bench.client.list_assistants()
-        await bench.client.delete_assistant(assistant.assistant_id)
-        report = await ingest_conversation(bench, ORDER)
+    async with at_bench(store, urls, "one") as run:
+        work = asyncio.create_task(ingest_conversation(run, ORDER))
+        await cancelled_when(work, run, turns=5)
+        (assistant,) = await run.client.list_assistants()
+        await run.client.delete_assistant(assistant.assistant_id)
+        report = await ingest_conversation(run, ORDER)
     assert report.numbers["turns_of_killed_runs"] == 0
     assert_told_once(record, SAMPLE)
 
@@ -152,39 +152,39 @@ async def test_ingestion_whose_assistant_was_deleted_begins_anew(
 async def test_stopped_asking_repeats_at_most_what_was_in_flight(
     store: HistoryStore, urls: BaseUrls, record: Record
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        work = asyncio.create_task(answer_questions(bench, ORDER))
-        await cancelled_when(work, bench, questions=6)
-    async with at_bench(store, urls, "two") as bench:
-        report = await answer_questions(bench, ORDER)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        work = asyncio.create_task(answer_questions(run, ORDER))
+        await cancelled_when(work, run, questions=6)
+    async with at_bench(store, urls, "two") as run:
+        report = await answer_questions(run, ORDER)
     assert report.numbers["answered"] == QUESTIONS
     assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
     assert record.count("user") - len(SAMPLE.turns) <= QUESTIONS + WIDTH
-    (marker,) = store.markers(asset="answers")
-    rows = store.read("answers", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="answers")
+    rows = store.read("answers", [manifest]).to_pylist()
     assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
-    assert len([part for part in marker.parts if part.table == "answers"]) == 1
+    assert len([part for part in manifest.data_files if part.table == "answers"]) == 1
 
 
 async def test_stopped_published_asking_goes_on_in_its_thread(
     store: HistoryStore, urls: BaseUrls, record: Record
 ) -> None:
-    async with at_bench(store, urls, "one", "published") as bench:
-        await ingest_conversation(bench, ORDER)
-        work = asyncio.create_task(answer_questions(bench, ORDER))
-        await cancelled_when(work, bench, questions=6)
-    async with at_bench(store, urls, "two", "published") as bench:
-        report = await answer_questions(bench, ORDER)
+    async with at_bench(store, urls, "one", "published") as run:
+        await ingest_conversation(run, ORDER)
+        work = asyncio.create_task(answer_questions(run, ORDER))
+        await cancelled_when(work, run, questions=6)
+    async with at_bench(store, urls, "two", "published") as run:
+        report = await answer_questions(run, ORDER)
         clones = [
             own
-            for own in await list_own(bench.client)
+            for own in await list_own(run.client)
             if own.name.endswith(" clone") and own.release == "r1"
         ]
     assert report.numbers["answered"] == QUESTIONS
     assert len(clones) == 1
-    (marker,) = store.markers(asset="answers")
-    rows = store.read("answers", [marker]).to_pylist()
+    (manifest,) = store.manifests(asset="answers")
+    rows = store.read("answers", [manifest]).to_pylist()
     assert len({row["thread_id"] for row in rows}) == 1
     assert record.count("user") == len(SAMPLE.turns) + QUESTIONS
 
@@ -202,29 +202,29 @@ class _SlowJudge(LexicalJudge):
 
 
 async def test_stopped_judging_keeps_its_verdicts(store: HistoryStore, urls: BaseUrls) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        await answer_questions(bench, ORDER)
-        bench.judge = _SlowJudge()
-        work = asyncio.create_task(judge_answers(bench, ORDER))
-        await cancelled_when(work, bench, verdicts=10)
-    async with at_bench(store, urls, "two") as bench:
-        report = await judge_answers(bench, ORDER)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        await answer_questions(run, ORDER)
+        run.judge = _SlowJudge()
+        work = asyncio.create_task(judge_answers(run, ORDER))
+        await cancelled_when(work, run, verdicts=10)
+    async with at_bench(store, urls, "two") as run:
+        report = await judge_answers(run, ORDER)
     assert report.numbers["verdicts_of_killed_runs"] == 10
-    rows = store.read("judgements", store.markers(asset="judgements")).to_pylist()
+    rows = store.read("judgements", store.manifests(asset="judgements")).to_pylist()
     assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
 
 
 async def test_forced_run_does_not_go_on_with_an_ordinary_one(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        await ingest_conversation(bench, ORDER)
-        work = asyncio.create_task(answer_questions(bench, ORDER))
-        await cancelled_when(work, bench, questions=6)
-    forced = Order(release="r1", conversation=SAMPLE.conversation, force=True)
-    async with at_bench(store, urls, "two") as bench:
-        report = await answer_questions(bench, forced)
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        work = asyncio.create_task(answer_questions(run, ORDER))
+        await cancelled_when(work, run, questions=6)
+    forced = Task(release="r1", conversation=SAMPLE.conversation, force=True)
+    async with at_bench(store, urls, "two") as run:
+        report = await answer_questions(run, forced)
     assert report.numbers["answers_of_killed_runs"] == 0
 
 
@@ -252,15 +252,15 @@ async def test_retry_waits_for_the_lease_of_the_run_that_crashed(store: HistoryS
     store.storage.put(lease.path, elsewhere)
     with pytest.raises(LeaseTakenError):
         take(store.storage, retry)
-    await until_over(store.storage, [retry], {"crashed"})
+    await wait_for_expiry(store.storage, [retry], {"crashed"})
     take(store.storage, retry)
 
 
 async def test_retry_does_not_wait_for_another_run_or_for_ever(store: HistoryStore) -> None:
     take(store.storage, lineage("answers", run_id="other"))
     async with asyncio.timeout(30):
-        await until_over(store.storage, [lineage("answers")], {"crashed"})
-    await until_over(store.storage, [lineage("answers")], {"other"}, lasts_s=0.1)
+        await wait_for_expiry(store.storage, [lineage("answers")], {"crashed"})
+    await wait_for_expiry(store.storage, [lineage("answers")], {"other"}, lasts_s=0.1)
     with pytest.raises(LeaseTakenError, match="run other"):
         take(store.storage, lineage("answers", run_id="retry"))
 
@@ -284,15 +284,13 @@ class _PaidJudge(LexicalJudge):
         return await super().judge(question, gold_answer, answer, category)
 
 
-async def _verdicts_paid(
-    store: HistoryStore, urls: BaseUrls, order: Order, judge: _PaidJudge
-) -> int:
-    async with at_bench(store, urls, f"run-{order.release}") as bench:
-        bench.judge = judge
-        await ingest_conversation(bench, Order(order.release, order.conversation))
-        await answer_questions(bench, Order(order.release, order.conversation))
+async def _verdicts_paid(store: HistoryStore, urls: BaseUrls, task: Task, judge: _PaidJudge) -> int:
+    async with at_bench(store, urls, f"run-{task.release}") as run:
+        run.judge = judge
+        await ingest_conversation(run, Task(task.release, task.conversation))
+        await answer_questions(run, Task(task.release, task.conversation))
         judge.asked = 0
-        report = await judge_answers(bench, order)
+        report = await judge_answers(run, task)
     assert report.numbers["verdicts"] == QUESTIONS
     return judge.asked
 
@@ -300,16 +298,16 @@ async def _verdicts_paid(
 async def test_equal_words_are_judged_once_over_releases(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    r2 = Order("r2", SAMPLE.conversation)
+    r2 = Task("r2", SAMPLE.conversation)
     paid = await _verdicts_paid(store, urls, ORDER, _PaidJudge())
     assert paid > 0
     # The stand-in answers both releases alike.
     assert await _verdicts_paid(store, urls, r2, _PaidJudge()) == 0
-    markers = store.markers(asset="judgements", release="r2")
-    rows = store.read("judgements", markers).to_pylist()
+    manifests = store.manifests(asset="judgements", release="r2")
+    rows = store.read("judgements", manifests).to_pylist()
     assert len(rows) == QUESTIONS
     assert all(row["reused_from_judgement_id"] for row in rows)
-    again = Order("r2", SAMPLE.conversation, force=True)
+    again = Task("r2", SAMPLE.conversation, force=True)
     assert await _verdicts_paid(store, urls, again, _PaidJudge()) == paid
 
 
@@ -324,34 +322,34 @@ async def test_judge_with_other_parameters_is_another_judge(
 async def test_canaries_are_judged_once_per_release_and_judge(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
-    async with at_bench(store, urls, "one") as bench:
-        bench.judge = judge = _PaidJudge()
-        assert await judge_canaries(bench, "r1")
+    async with at_bench(store, urls, "one") as run:
+        run.judge = judge = _PaidJudge()
+        assert await judge_canaries(run, "r1")
         assert judge.asked == 36
-        assert not await judge_canaries(bench, "r1")
-        assert await judge_canaries(bench, "r2")
+        assert not await judge_canaries(run, "r1")
+        assert await judge_canaries(run, "r2")
         assert judge.asked == 72
-        bench.judge = other = _PaidJudge({"temperature": 1.0})
-        assert await judge_canaries(bench, "r1")
+        run.judge = other = _PaidJudge({"temperature": 1.0})
+        assert await judge_canaries(run, "r1")
         assert other.asked == 36
-    rows = store.read("canary_verdicts", store.markers(asset="judge_canaries")).to_pylist()
+    rows = store.read("canary_verdicts", store.manifests(asset="judge_canaries")).to_pylist()
     assert len(rows) == 3 * 36
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
 
 
 async def test_stopped_canaries_are_gone_on_with(store: HistoryStore, urls: BaseUrls) -> None:
-    async with at_bench(store, urls, "one") as bench:
+    async with at_bench(store, urls, "one") as run:
         _SlowJudge.asked = 0
-        bench.judge = _SlowJudge()
-        work = asyncio.create_task(judge_canaries(bench, "r1"))
+        run.judge = _SlowJudge()
+        work = asyncio.create_task(judge_canaries(run, "r1"))
         await asyncio.sleep(2.5)  # past a save
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
         _SlowJudge.asked = 10
-        bench.judge = LexicalJudge()
-        assert await judge_canaries(bench, "r1")
-    (marker,) = store.markers(asset="judge_canaries")
-    rows = store.read("canary_verdicts", [marker]).to_pylist()
+        run.judge = LexicalJudge()
+        assert await judge_canaries(run, "r1")
+    (manifest,) = store.manifests(asset="judge_canaries")
+    rows = store.read("canary_verdicts", [manifest]).to_pylist()
     assert len(rows) == len({row["canary_id"] for row in rows}) == 36
-    assert len(marker.continued) == 1
+    assert len(manifest.continued) == 1

@@ -11,7 +11,7 @@ from locomo_assets.history.lease import leased
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs import runner
 from locomo_assets.runs.ahead import OnSaved
-from locomo_assets.runs.context import Bench, Order
+from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.gold import store_dataset
 from locomo_assets.runs.runner import STAGES, measure
 from locomo_assets.runs.stages import StageReport
@@ -45,10 +45,10 @@ class World:
 
     async def measure(self, urls: BaseUrls, *conversations: str, force: bool = False) -> list[str]:
         """The conversations that failed."""
-        orders = [Order("r1", name, questions=4, force=force) for name in conversations]
-        async with at_bench(self.store, urls, "run") as bench:
-            failures = await measure(bench, orders, list(STAGES), lambda *_: None)
-        return [failed.order.conversation for failed in failures]
+        tasks = [Task("r1", name, questions=4, force=force) for name in conversations]
+        async with at_bench(self.store, urls, "run") as run:
+            failures = await measure(run, tasks, list(STAGES), lambda *_: None)
+        return [failed.task.conversation for failed in failures]
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def world(tmp_path: Path) -> World:
 def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
     stage = STAGES[asset]
 
-    async def failing(bench: Bench, order: Order, *on_saved: OnSaved) -> StageReport:
-        if order.conversation == conversation:
+    async def failing(run: RunContext, task: Task, *on_saved: OnSaved) -> StageReport:
+        if task.conversation == conversation:
             raise OSError("no room left on the device")
-        return await stage(bench, order, *on_saved)
+        return await stage(run, task, *on_saved)
 
     monkeypatch.setitem(runner.STAGES, asset, failing)
 
@@ -76,7 +76,7 @@ async def test_its_questions_count_as_unanswered_until_they_are_asked(
         for _ in range(2):  # a second failure adds nothing
             assert await world.measure(urls, FIRST, SECOND) == [SECOND]
             assert world.accuracy() == [(8, 4, 4, 0.5)]
-    assert len(world.store.markers(asset="answers", conversation=SECOND)) == 1
+    assert len(world.store.manifests(asset="answers", conversation=SECOND)) == 1
     assert await world.measure(urls, FIRST, SECOND) == []
     assert world.accuracy() == [(8, 8, 0, 0.0)]
 
@@ -92,7 +92,7 @@ async def test_answers_of_before_go_on_to_count(
 
 async def test_what_another_run_is_at_is_no_failure(world: World, urls: BaseUrls) -> None:
     async with at_bench(world.store, urls, "other") as other:
-        lineage = other.lineage("ingested_memories", Order("r1", SECOND), DATASET.sha256)
+        lineage = other.lineage("ingested_memories", Task("r1", SECOND), DATASET.sha256)
         async with leased(world.store.storage, lineage):
             assert await world.measure(urls, FIRST, SECOND) == [SECOND]
     assert world.accuracy() == [(4, 4, 0, 0.0)]

@@ -18,7 +18,7 @@ from locomo_assets.http.retry import RetrySettings
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.redaction import hide_in_chain, keep_out_of_logs
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.backboard.raw_server import Say, answer, raw_server
 from locomo_assets_tests.judging.scripted import ScriptedServer, scripted_server
@@ -34,19 +34,19 @@ def assert_hidden(thing: object) -> None:
 
 
 @pytest.fixture
-def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("BACKBOARD_API_KEY", BACKBOARD_KEY)
     monkeypatch.setenv("OPENAI_API_KEY", OPENAI_KEY)
-    return Workplace(read_settings())
+    return Services(read_settings())
 
 
-def test_settings_and_workplace(place: Workplace) -> None:
+def test_settings_and_workplace(place: Services) -> None:
     for thing in (place, place.settings, place.settings.model_dump(), vars(place)):
         assert_hidden(thing)
     assert not holds_a_key(place.settings.model_dump_json())
 
 
-async def test_clients_and_judges(place: Workplace, served_judge: ScriptedServer) -> None:
+async def test_clients_and_judges(place: Services, served_judge: ScriptedServer) -> None:
     async with (
         place.client() as (client, base_url),
         LLMJudge.connect(
@@ -136,12 +136,12 @@ def test_keys_that_no_header_can_carry_are_not_repeated(
     for name, key in (("BACKBOARD_API_KEY", BACKBOARD_KEY), ("OPENAI_API_KEY", OPENAI_KEY)):
         with monkeypatch.context() as patch:
             patch.setenv(name, f"{key}\nwith a line")
-            place = Workplace(read_settings())
+            place = Services(read_settings())
             with pytest.raises(Exception, match="key") as caught:
                 asyncio.run(_opened(place))
             assert not holds_a_key("".join(traceback.format_exception(caught.value)))
 
 
-async def _opened(place: Workplace) -> None:
-    async with place.bench("run-1"):
+async def _opened(place: Services) -> None:
+    async with place.run_context("run-1"):
         pass

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
 from locomo_assets_tests.secrets.searching import (
@@ -66,7 +66,7 @@ def test_a_run_that_logs_a_key_is_found_out(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     launch(
         Launch(release=BACKBOARD_KEY, conversations=["sample-1"], questions=1),
-        Workplace(read_settings()),
+        Services(read_settings()),
     )
     found = files_with_a_key(home)
     kinds = {

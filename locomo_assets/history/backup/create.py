@@ -19,19 +19,19 @@ from locomo_assets import __version__
 from locomo_assets.history import lease
 from locomo_assets.history.backup.snapshot import (
     BackupDamagedError,
+    BackupManifest,
     BackupRefusedError,
     BackupVersionError,
     Cut,
     File,
-    Manifest,
+    backup_manifest_path,
     backup_names,
     made_at,
-    manifest_path,
     object_path,
-    read_manifest,
+    read_backup_manifest,
+    storage_errors,
     take_cut,
-    told_of,
-    write_manifest,
+    write_backup_manifest,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -61,7 +61,7 @@ class BackupReport:
     """What was made, and what was removed. `notes` are lines on what was left undone."""
 
     name: str
-    manifest: Manifest
+    backup_manifest: BackupManifest
     new_files: int
     new_bytes: int
     kept: int
@@ -91,14 +91,14 @@ def make_backup(
     with _alone(storage, run_id) as still_alone:
         _refuse_another_history(store, storage)
         copier = _Copier(store.storage, storage, still_alone)
-        manifest = _copied(store, copier, now)
+        backup_manifest = _copied(store, copier, now)
         still_alone()
-        with told_of("backup", "LOCOMO_BACKUP"):
-            name = write_manifest(storage, manifest)
+        with storage_errors("backup", "LOCOMO_BACKUP"):
+            name = write_backup_manifest(storage, backup_manifest)
             removed, notes = _prune(storage, now - timedelta(days=keep_days))
     return BackupReport(
         name=name,
-        manifest=manifest,
+        backup_manifest=backup_manifest,
         new_files=copier.new_files,
         new_bytes=copier.new_bytes,
         kept=len(backup_names(storage)),
@@ -108,7 +108,7 @@ def make_backup(
     )
 
 
-def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> Manifest:
+def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupManifest:
     """Copy a cut; take another one if files of it vanish (pruned, or compacted a day ago)."""
     for left in reversed(range(_CUTS)):
         try:
@@ -119,15 +119,15 @@ def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> Manifest:
             if not left:
                 raise
     rows: dict[str, int] = {}
-    for marker in cut.markers:
-        for table, count in marker.rows.items():
+    for manifest in cut.manifests:
+        for table, count in manifest.rows.items():
             rows[table] = rows.get(table, 0) + count
-    return Manifest(
+    return BackupManifest(
         made_at=now,
         program=__version__,
         schema_version=SCHEMA_VERSION,
         history_id=store.history_id,
-        attempts=len(cut.markers),
+        attempts=len(cut.manifests),
         unfinished=tuple(sorted({attempt_of(file.path) for file in cut.unfinished})),
         rows=dict(sorted(rows.items())),
         files=tuple(sorted(files, key=lambda file: file.path)),
@@ -141,7 +141,7 @@ class _Copier:
         self._source = source
         self._target = target
         self._still_alone = still_alone
-        with told_of("backup", "LOCOMO_BACKUP"):
+        with storage_errors("backup", "LOCOMO_BACKUP"):
             self._held = {path.rpartition("/")[2] for path in target.list("objects")}
         self.new_files = self.new_bytes = 0
 
@@ -155,15 +155,15 @@ class _Copier:
 
     def copy(self, cut: Cut) -> list[File]:
         """All files of a cut; each is in the place when this returns."""
-        vouched = {part.path: part.sha256 for part in cut.parts}
+        vouched = {data_file.path: data_file.sha256 for data_file in cut.data_files}
         files = [
-            File(part.path, part.size_bytes, part.sha256)
-            for part in cut.parts
-            if part.sha256 in self._held and part.size_bytes is not None
+            File(data_file.path, data_file.size_bytes, data_file.sha256)
+            for data_file in cut.data_files
+            if data_file.sha256 in self._held and data_file.size_bytes is not None
         ]
         known = {file.path for file in files}
         to_read = [path for path in vouched if path not in known]
-        to_read += [*(marker.path for marker in cut.markers), *cut.others]
+        to_read += [*(manifest.path for manifest in cut.manifests), *cut.others]
         for paths in in_batches(to_read, AT_ONCE):
             self._still_alone()
             files += self._put(self._source.get_many(paths), vouched)
@@ -182,7 +182,7 @@ class _Copier:
         def put(file: File) -> None:
             self._target.put(object_path(file.sha256), data[file.path])
 
-        with told_of("backup", "LOCOMO_BACKUP"):
+        with storage_errors("backup", "LOCOMO_BACKUP"):
             in_threads(put, list(new.values()))
         self._held |= new.keys()
         self.new_files += len(new)
@@ -211,12 +211,12 @@ def _prune(storage: Storage, limit: datetime) -> tuple[tuple[str, ...], tuple[st
             object_path(file.sha256)
             for name in names
             if name not in old
-            for file in read_manifest(storage, name).files
+            for file in read_backup_manifest(storage, name).files
         }
     except (BackupDamagedError, BackupVersionError) as exc:
         # what it needs is not known, so nothing may go
         return (), (f"nothing was removed: {exc}",)
-    storage.delete([manifest_path(name) for name in old])
+    storage.delete([backup_manifest_path(name) for name in old])
     storage.delete([path for path in storage.list("objects") if path not in needed])
     return tuple(old), ()
 
@@ -234,7 +234,7 @@ def _refuse_another_history(store: HistoryStore, storage: Storage) -> None:
     """An emptied or wrong history must not push the good backups out."""
     for name in reversed(backup_names(storage)):
         with suppress(BackupDamagedError, BackupVersionError):
-            found = read_manifest(storage, name).history_id
+            found = read_backup_manifest(storage, name).history_id
             if found != store.history_id:
                 raise BackupRefusedError(
                     f"backup {storage.url}: holds backups of another history ({found}, not "
@@ -256,7 +256,7 @@ def _alone(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
         dataset_sha256=None,
         system=None,
     )
-    with told_of("backup", "LOCOMO_BACKUP"):
+    with storage_errors("backup", "LOCOMO_BACKUP"):
         try:
             held = lease.take(storage, lineage, lasts_s=_LEASE_LASTS_S)
         except LeaseTakenError as exc:
@@ -264,7 +264,7 @@ def _alone(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
             raise LeaseTakenError(f"backup {storage.url}: {who}") from None
 
     def still_alone() -> None:
-        with told_of("backup", "LOCOMO_BACKUP"):
+        with storage_errors("backup", "LOCOMO_BACKUP"):
             lease.renew(storage, held, lasts_s=_LEASE_LASTS_S)
 
     try:

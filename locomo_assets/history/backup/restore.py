@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 from locomo_assets.history.backup.create import AT_ONCE, in_batches, in_threads
 from locomo_assets.history.backup.snapshot import (
     BackupDamagedError,
+    BackupManifest,
     BackupRefusedError,
     File,
-    Manifest,
     chosen_name,
     object_path,
-    read_manifest,
-    told_of,
+    read_backup_manifest,
+    storage_errors,
 )
 from locomo_assets.history.errors import HistoryDamagedError
-from locomo_assets.history.provenance import Marker, marker_from_json
+from locomo_assets.history.provenance import Manifest, manifest_from_json
 from locomo_assets.history.storage import Storage
 
 _FAULTS_TOLD = 3
@@ -35,7 +35,7 @@ class ReadReport:
     """A backup that is whole: every file was read, hashed and counted."""
 
     name: str
-    manifest: Manifest
+    backup_manifest: BackupManifest
     duration_s: float
 
 
@@ -48,18 +48,18 @@ def verify(storage: Storage, name: str | None = None) -> ReadReport:
     """
     started = time.monotonic()
     chosen = chosen_name(storage, name)
-    manifest = read_manifest(storage, chosen)
+    backup_manifest = read_backup_manifest(storage, chosen)
     faults: list[str] = []
     rows: dict[str, int] = {}
-    markers: list[Marker] = []
-    for files in in_batches(manifest.files, AT_ONCE):
+    manifests: list[Manifest] = []
+    for files in in_batches(backup_manifest.files, AT_ONCE):
         for file, data in _contents(storage, files):
             try:
-                _look(file, data, rows, markers)
+                _look(file, data, rows, manifests)
             except HistoryDamagedError as exc:
                 faults.append(str(exc))
     if not faults:
-        faults += _amiss(manifest, rows, markers)
+        faults += _amiss(backup_manifest, rows, manifests)
     if faults:
         more = f" and {len(faults) - _FAULTS_TOLD} more" if len(faults) > _FAULTS_TOLD else ""
         raise BackupDamagedError(
@@ -67,7 +67,7 @@ def verify(storage: Storage, name: str | None = None) -> ReadReport:
             "; take another one (--backup), or, while the history itself is whole, delete those "
             "objects and make a new backup"
         )
-    return ReadReport(chosen, manifest, time.monotonic() - started)
+    return ReadReport(chosen, backup_manifest, time.monotonic() - started)
 
 
 def restore(storage: Storage, target: Storage, name: str | None = None) -> ReadReport:
@@ -83,20 +83,20 @@ def restore(storage: Storage, target: Storage, name: str | None = None) -> ReadR
             "an empty place (--to), then set LOCOMO_HISTORY to it"
         )
     report = verify(storage, name)
-    for files in _in_order(report.manifest):
+    for files in _in_order(report.backup_manifest):
         for batch in in_batches(files, AT_ONCE):
             _put(target, dict(_contents(storage, batch)))
-    return ReadReport(report.name, report.manifest, time.monotonic() - started)
+    return ReadReport(report.name, report.backup_manifest, time.monotonic() - started)
 
 
-def _in_order(manifest: Manifest) -> tuple[list[File], ...]:
-    parts: list[File] = []
-    markers: list[File] = []
+def _in_order(backup_manifest: BackupManifest) -> tuple[list[File], ...]:
+    data_files: list[File] = []
+    manifests: list[File] = []
     others: list[File] = []
-    for file in manifest.files:
+    for file in backup_manifest.files:
         kind = file.path.partition("/")[0]
-        {"tables": parts, "attempts": markers}.get(kind, others).append(file)
-    return parts, markers, others
+        {"tables": data_files, "attempts": manifests}.get(kind, others).append(file)
+    return data_files, manifests, others
 
 
 def _put(target: Storage, contents: Mapping[File, bytes | None]) -> None:
@@ -115,7 +115,7 @@ def _put(target: Storage, contents: Mapping[File, bytes | None]) -> None:
 def _contents(storage: Storage, files: Sequence[File]) -> Iterator[tuple[File, bytes | None]]:
     """Each file with its object's bytes, None where there is no object."""
     paths = list(dict.fromkeys(object_path(file.sha256) for file in files))
-    with told_of("backup", "LOCOMO_BACKUP"):
+    with storage_errors("backup", "LOCOMO_BACKUP"):
         try:
             found: Mapping[str, bytes | None] = storage.get_many(paths)
         except HistoryDamagedError:
@@ -130,7 +130,7 @@ def _or_none(storage: Storage, path: str) -> bytes | None:
         return None
 
 
-def _look(file: File, data: bytes | None, rows: dict[str, int], markers: list[Marker]) -> None:
+def _look(file: File, data: bytes | None, rows: dict[str, int], manifests: list[Manifest]) -> None:
     """Count a file's rows, or read its marker; `HistoryDamagedError` says what is amiss."""
     what = f"{object_path(file.sha256)} ({file.path})"
     if data is None:
@@ -138,7 +138,7 @@ def _look(file: File, data: bytes | None, rows: dict[str, int], markers: list[Ma
     if len(data) != file.size_bytes or hashlib.sha256(data).hexdigest() != file.sha256:
         raise HistoryDamagedError(f"{what} was changed ({len(data)} of {file.size_bytes} bytes)")
     if file.path.startswith("attempts/"):
-        markers.append(marker_from_json(file.path, data))
+        manifests.append(manifest_from_json(file.path, data))
     elif file.path.startswith("tables/"):
         try:
             rows[file.path] = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
@@ -146,20 +146,23 @@ def _look(file: File, data: bytes | None, rows: dict[str, int], markers: list[Ma
             raise HistoryDamagedError(f"{what} is no Parquet file") from exc
 
 
-def _amiss(manifest: Manifest, rows: Mapping[str, int], markers: Sequence[Marker]) -> list[str]:
+def _amiss(
+    backup_manifest: BackupManifest, rows: Mapping[str, int], manifests: Sequence[Manifest]
+) -> list[str]:
     """Where manifest, markers and parts do not say the same."""
-    hashes = {file.path: file.sha256 for file in manifest.files}
+    hashes = {file.path: file.sha256 for file in backup_manifest.files}
     faults = [
-        f"{part.path} is not the part that {marker.path} names"
-        for marker in markers
-        for part in marker.parts
-        if (hashes.get(part.path), rows.get(part.path)) != (part.sha256, part.rows)
+        f"{data_file.path} is not the part that {manifest.path} names"
+        for manifest in manifests
+        for data_file in manifest.data_files
+        if (hashes.get(data_file.path), rows.get(data_file.path))
+        != (data_file.sha256, data_file.rows)
     ]
     by_table: dict[str, int] = {}
-    for marker in markers:
-        for table, count in marker.rows.items():
+    for manifest in manifests:
+        for table, count in manifest.rows.items():
             by_table[table] = by_table.get(table, 0) + count
-    if (len(markers), by_table) != (manifest.attempts, manifest.rows):
+    if (len(manifests), by_table) != (backup_manifest.attempts, backup_manifest.rows):
         faults.append("its attempts or rows are not as many as its manifest says")
     if "format.json" not in hashes:
         faults.append("format.json is not in it")

@@ -17,9 +17,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.database import LENS_NAME
+from locomo_assets.history.database import DATABASE_NAME
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
-from locomo_assets.history.provenance import Marker, MarkerName, Part, attempt_of, settled
+from locomo_assets.history.provenance import (
+    DataFile,
+    Manifest,
+    ManifestName,
+    attempt_of,
+    committed_ids,
+)
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
@@ -44,7 +50,7 @@ class BackupVersionError(BackupError):
 
 
 @contextmanager
-def told_of(what: str, setting: str) -> Iterator[None]:
+def storage_errors(what: str, setting: str) -> Iterator[None]:
     """Tell the storage's errors, which speak of the history, as those of another place."""
     try:
         yield
@@ -60,7 +66,7 @@ def open_backups(url: str | None) -> Storage:
             "no place for backups is set; set LOCOMO_BACKUP to a URL, like file:///folder or "
             "s3://bucket/folder"
         )
-    with told_of("backup", "LOCOMO_BACKUP"):
+    with storage_errors("backup", "LOCOMO_BACKUP"):
         return open_storage(url)
 
 
@@ -80,7 +86,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class BackupManifest:
     """One backup. `rows` are those of the committed attempts, by table.
 
     `attempts` counts these; `unfinished` names the attempts without a marker whose saved parts
@@ -109,7 +115,7 @@ def object_path(sha256: str) -> str:
 
 def backup_names(storage: Storage) -> list[str]:
     """All backups of a place, oldest first. `HistoryUnreachableError`."""
-    with told_of("backup", "LOCOMO_BACKUP"):
+    with storage_errors("backup", "LOCOMO_BACKUP"):
         paths = storage.list(_FOLDER)
     return [
         path.removeprefix(f"{_FOLDER}/").removesuffix(_SUFFIX)
@@ -118,7 +124,7 @@ def backup_names(storage: Storage) -> list[str]:
     ]
 
 
-def manifest_path(name: str) -> str:
+def backup_manifest_path(name: str) -> str:
     """The inverse of what `backup_names` does."""
     return f"{_FOLDER}/{name}{_SUFFIX}"
 
@@ -133,13 +139,13 @@ def made_at(name: str) -> datetime:
         ) from None
 
 
-def write_manifest(storage: Storage, manifest: Manifest) -> str:
+def write_backup_manifest(storage: Storage, backup_manifest: BackupManifest) -> str:
     """Publish a backup, durably; its name."""
-    value = {"format_version": FORMAT_VERSION, **asdict(manifest)}
-    value["made_at"] = manifest.made_at.isoformat()
+    value = {"format_version": FORMAT_VERSION, **asdict(backup_manifest)}
+    value["made_at"] = backup_manifest.made_at.isoformat()
     data = gzip.compress(json.dumps(value, ensure_ascii=False).encode(), mtime=0)
-    name = f"{manifest.made_at.strftime(_TIME)}-{hashlib.sha256(data).hexdigest()[:16]}"
-    storage.put(manifest_path(name), data)
+    name = f"{backup_manifest.made_at.strftime(_TIME)}-{hashlib.sha256(data).hexdigest()[:16]}"
+    storage.put(backup_manifest_path(name), data)
     return name
 
 
@@ -160,15 +166,15 @@ def chosen_name(storage: Storage, wanted: str | None) -> str:
     return found[-1]
 
 
-def read_manifest(storage: Storage, name: str) -> Manifest:
+def read_backup_manifest(storage: Storage, name: str) -> BackupManifest:
     """A backup's manifest.
 
     `BackupDamagedError` if it is torn or changed, `BackupVersionError` if it is too new.
     """
     where = f"backup {name} at {storage.url}"
     try:
-        with told_of("backup", "LOCOMO_BACKUP"):
-            data = storage.get(manifest_path(name))
+        with storage_errors("backup", "LOCOMO_BACKUP"):
+            data = storage.get(backup_manifest_path(name))
         if hashlib.sha256(data).hexdigest()[:16] != name.rpartition("-")[2]:
             raise BackupDamagedError(
                 f"{where}: its manifest was changed or cut off ({len(data)} bytes); take another "
@@ -181,7 +187,7 @@ def read_manifest(storage: Storage, name: str) -> Manifest:
                 f"{where}: has format {version} with schema version {schema}, this program knows "
                 f"{FORMAT_VERSION} and {SCHEMA_VERSION}; upgrade locomo-assets"
             )
-        return _manifest(value)
+        return _backup_manifest(value)
     except HistoryDamagedError:
         raise BackupDamagedError(
             f"{where}: its manifest is missing; take another backup (--backup)"
@@ -193,11 +199,11 @@ def read_manifest(storage: Storage, name: str) -> Manifest:
         ) from exc
 
 
-def _manifest(value: Mapping[str, Any]) -> Manifest:
+def _backup_manifest(value: Mapping[str, Any]) -> BackupManifest:
     files = tuple(File(f["path"], f["size_bytes"], f["sha256"]) for f in value["files"])
     if any(f.path.startswith("/") or ".." in f.path.split("/") for f in files):
         raise ValueError("a path leads out of the history")
-    return Manifest(
+    return BackupManifest(
         made_at=datetime.fromisoformat(value["made_at"]),
         program=value["program"],
         schema_version=value["schema_version"],
@@ -210,7 +216,7 @@ def _manifest(value: Mapping[str, Any]) -> Manifest:
 
 
 _ROUNDS = 5
-_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", LENS_NAME)
+_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", DATABASE_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +226,18 @@ class Cut:
     `unfinished` are saved already.
     """
 
-    markers: Sequence[Marker]
+    manifests: Sequence[Manifest]
     unfinished: Sequence[File]
     others: Sequence[str]
 
     @property
-    def parts(self) -> list[Part]:
+    def data_files(self) -> list[DataFile]:
         """Those that a marker vouches for, each once."""
-        return list({part.path: part for m in self.markers for part in m.parts}.values())
+        return list(
+            {
+                data_file.path: data_file for m in self.manifests for data_file in m.data_files
+            }.values()
+        )
 
 
 def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]]) -> Cut:
@@ -236,15 +246,15 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
     `save` is given the paths of unfinished parts, copies those that are still there, and returns
     them. `HistoryDamagedError` for a marker that is torn, or gone by now: then take another.
     """
-    seen = {marker.path: marker for marker in store.markers()}
-    unfinished = _saved(_unfinished(store, settled(seen.values())), save)
-    names = _marker_names(store)
-    new = store.read_markers([name for name in names if name.path not in seen])
-    seen |= {marker.path: marker for marker in new}
-    markers = [seen[name.path] for name in names]
-    done = settled(markers)
+    seen = {manifest.path: manifest for manifest in store.manifests()}
+    unfinished = _saved(_unfinished(store, committed_ids(seen.values())), save)
+    names = _manifest_names(store)
+    new = store.read_manifests([name for name in names if name.path not in seen])
+    seen |= {manifest.path: manifest for manifest in new}
+    manifests = [seen[name.path] for name in names]
+    done = committed_ids(manifests)
     return Cut(
-        markers=markers,
+        manifests=manifests,
         unfinished=[file for file in unfinished if attempt_of(file.path) not in done],
         others=[path for path in store.storage.list("") if not path.startswith(_NOT_KEPT)],
     )
@@ -257,10 +267,10 @@ def _saved(paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]
     return [file for file in files if attempt_of(file.path) not in gone]
 
 
-def _marker_names(store: HistoryStore) -> list[MarkerName]:
-    first = store.marker_names()
+def _manifest_names(store: HistoryStore) -> list[ManifestName]:
+    first = store.manifest_names()
     for _ in range(_ROUNDS):
-        second = store.marker_names()
+        second = store.manifest_names()
         newest = max((name.committed_at for name in first), default="")
         if not any(name.committed_at > newest for name in second):
             break
@@ -271,15 +281,15 @@ def _marker_names(store: HistoryStore) -> list[MarkerName]:
 def _unfinished(store: HistoryStore, done: Collection[str]) -> list[str]:
     """Parts of attempts that are not done: those saved no later than the last one seen at first."""
     last: dict[str, int] = {}
-    for path in _parts(store):
+    for path in _data_files(store):
         if (attempt := attempt_of(path)) not in done:
             last[attempt] = max(_number(path), last.get(attempt, 0))
     if not last:
         return []
-    return [path for path in _parts(store) if _number(path) <= last.get(attempt_of(path), -1)]
+    return [path for path in _data_files(store) if _number(path) <= last.get(attempt_of(path), -1)]
 
 
-def _parts(store: HistoryStore) -> list[str]:
+def _data_files(store: HistoryStore) -> list[str]:
     return [path for path in store.storage.list("tables") if path.endswith(".parquet")]
 
 

@@ -30,14 +30,14 @@ from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.reporting.html import trend_pictures
 from locomo_assets.reporting.report_data import previous_release
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 
-def _fresh_lens(workplace: Workplace) -> str | None:
+def _fresh_database(services: Services) -> str | None:
     """Brings the lens up to date, the settings' audit in it; that one's SHA-256."""
     try:
-        audit_sha256 = workplace.keep_audit()
-        database.refresh(workplace.store(), workplace.settings.lens_path)
+        audit_sha256 = services.keep_audit()
+        database.refresh(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return audit_sha256
@@ -89,12 +89,12 @@ def _numbers(row: Accuracy) -> dict[str, float]:
     "interval. Made by itself once all conversations of a release are judged. Costs nothing.",
 )
 def accuracy_metrics(
-    context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
+    context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """The newest series of the release as numbers (the UI plots them), all of them as a table."""
-    audit_sha256 = _fresh_lens(workplace)
-    path, release = workplace.settings.lens_path, context.partition_key
-    limit = workplace.settings.max_error_percent
+    audit_sha256 = _fresh_database(services)
+    path, release = services.settings.database_path, context.partition_key
+    limit = services.settings.max_error_percent
     rows = by_release(path, release, max_error_percent=limit)
     if not rows:
         raise dg.Failure(
@@ -106,11 +106,11 @@ def accuracy_metrics(
         metadata={
             "valid": rows[0].valid,
             **_numbers(rows[0]),
-            **metadata_numbers(workplace.settings.lens_path, _series(rows[0])),
+            **metadata_numbers(services.settings.database_path, _series(rows[0])),
             **canary_numbers(
-                workplace.settings.lens_path, rows[0].release, rows[0].system, rows[0].judge
+                services.settings.database_path, rows[0].release, rows[0].system, rows[0].judge
             ),
-            **metadata_faults(workplace.settings.lens_path, rows[0], audit_sha256),
+            **metadata_faults(services.settings.database_path, rows[0], audit_sha256),
             "gold": rows[0].gold,
             "system": rows[0].system,
             "judge": rows[0].judge,
@@ -121,28 +121,30 @@ def accuracy_metrics(
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
-        check_results=_release_checks(workplace, rows[0]),
+        check_results=_release_checks(services, rows[0]),
     )
 
 
-def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckResult]:
+def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
-    settings = workplace.settings
-    effort = effort_of(settings.lens_path, row)
+    settings = services.settings
+    effort = effort_of(settings.database_path, row)
     found = {
         "error_budget": quality.error_budget(row, settings.max_error_percent),
         "api_errors": quality.api_errors(effort),
         "accuracy": quality.accuracy(row, effort.judge_system, settings.min_accuracy_percent),
         "judge_canaries": judge_canaries(
-            canary_numbers(settings.lens_path, row.release, row.system, row.judge)
+            canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
         "not_below_previous": not_below_previous(
-            settings.lens_path,
+            settings.database_path,
             row,
-            previous_release(settings.lens_path, row, max_error_percent=settings.max_error_percent),
+            previous_release(
+                settings.database_path, row, max_error_percent=settings.max_error_percent
+            ),
         ),
         "release_is_what_was_measured": release_is_what_was_measured(
-            settings.lens_path, row.release
+            settings.database_path, row.release
         ),
         "run_time": quality.run_time(effort, settings.max_run_minutes),
     }
@@ -160,10 +162,10 @@ def _release_checks(workplace: Workplace, row: Accuracy) -> list[dg.AssetCheckRe
     description="Accuracy over the releases, each series (system, question protocol, judge, data "
     "set) by itself. Costs nothing.",
 )
-def accuracy_trends(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
+def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
-    _fresh_lens(workplace)
-    path, limit = workplace.settings.lens_path, workplace.settings.max_error_percent
+    _fresh_database(services)
+    path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, None, max_error_percent=limit)
     pictures = trend_pictures(path, max_error_percent=limit)
     return dg.MaterializeResult(

@@ -16,15 +16,15 @@ from locomo_assets.analysis.workload import limits_table
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
-from locomo_assets.pipeline.forecast import forecast_orders
+from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.runs.batches import BatchPendingError
-from locomo_assets.runs.context import Counts, Order
-from locomo_assets.runs.runner import STAGES, Failed, measure, told_once, wait_for_leases
+from locomo_assets.runs.context import Counts, Task
+from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
 from locomo_assets.runs.stages import StageReport
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 OBSERVE_EVERY_S = 10.0
 MEASUREMENT_POOL = "measurement"
@@ -91,7 +91,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
     def measured_conversation(  # type: ignore[no-untyped-def]  # Dagster 1.13 takes none for these
         context: dg.AssetExecutionContext,
         config: MeasureConfig,
-        workplace: dg.ResourceParam[Workplace],
+        services: dg.ResourceParam[Services],
     ):
         context.instance.add_run_tags(context.run.run_id, process_tag())
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
@@ -101,17 +101,17 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                 "stored is checked again and not paid for again",
                 allow_retries=False,
             )
-        orders = [
-            Order(release=release, conversation=conversation, **config.model_dump())
+        tasks = [
+            Task(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
         ]
-        reports: list[tuple[Order, StageReport]] = []
+        reports: list[tuple[Task, StageReport]] = []
         run_metadata: dict[str, Any] = {}
-        workplace.progress.listeners.append(_Observer(context, wanted[-1]))
+        services.progress.listeners.append(_Observer(context, wanted[-1]))
 
         async def work() -> list[Failed]:
-            async with workplace.bench(context.run.run_id, orders) as bench:
-                forecast = forecast_orders(orders, wanted, workplace, bench)
+            async with services.run_context(context.run.run_id, tasks) as run:
+                forecast = forecast_tasks(tasks, wanted, services, run)
                 context.log_event(
                     dg.AssetObservation(
                         wanted[-1],
@@ -120,11 +120,11 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                     )
                 )
                 if context.run.parent_run_id:  # a retry: what it repeats may have crashed
-                    await wait_for_leases(bench, orders, _earlier_runs(context.run))
+                    await wait_for_leases(run, tasks, _earlier_runs(context.run))
                 failures = await measure(
-                    bench, orders, wanted, lambda order, report: reports.append((order, report))
+                    run, tasks, wanted, lambda task, report: reports.append((task, report))
                 )
-                changes = limits_table(bench.client.limits.history)
+                changes = limits_table(run.client.limits.history)
                 run_metadata["request_limits"] = dg.MetadataValue.md(changes)
                 run_metadata.update(forecast.beside_actual())
                 return failures
@@ -135,21 +135,21 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
             yield from _made_so_far(context, reports)
             raise dg.Failure(str(error), allow_retries=False) from error
         finally:
-            workplace.progress.listeners.pop()
+            services.progress.listeners.pop()
         if failures:
             yield from _made_so_far(context, reports)
             for failed in failures:
-                checks.log_stage(context, failed.asset, _key(failed.order), failed.error)
+                checks.log_stage(context, failed.asset, _key(failed.task), failed.error)
             raise dg.Failure(
-                _told(failures, len(orders)),
+                _told(failures, len(tasks)),
                 metadata={**run_metadata, **_pending(failures)},
                 allow_retries=False,
             )
         skipped = _log_skipped(context, reports)
-        for order, report in reports:
+        for task, report in reports:
             if report.skipped is None:
                 context.add_asset_metadata(
-                    _metadata(order, report), asset_key=report.asset, partition_key=_key(order)
+                    _metadata(task, report), asset_key=report.asset, partition_key=_key(task)
                 )
         for name in wanted:
             if name not in skipped:
@@ -159,9 +159,9 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
     return measured_conversation
 
 
-def _told(failures: Sequence[Failed], orders: int) -> str:
+def _told(failures: Sequence[Failed], tasks: int) -> str:
     ended = "wait for their verdicts" if _pending(failures) else "failed"
-    return f"{len(failures)} of {orders} conversations {ended}: {told_once(failures)}"
+    return f"{len(failures)} of {tasks} conversations {ended}: {summarize_failures(failures)}"
 
 
 def _pending(failures: Sequence[Failed]) -> dict[str, Any]:
@@ -176,14 +176,14 @@ def _earlier_runs(run: dg.DagsterRun) -> set[str]:
     return {one for one in (run.parent_run_id, run.root_run_id) if one}
 
 
-def _key(order: Order) -> str:
-    return f"{order.conversation}|{order.release}"
+def _key(task: Task) -> str:
+    return f"{task.conversation}|{task.release}"
 
 
-def _metadata(order: Order, report: StageReport) -> dict[str, Any]:
+def _metadata(task: Task, report: StageReport) -> dict[str, Any]:
     numbers = {name: value for name, value in report.numbers.items() if value is not None}
     rows = {"ingested_memories": "turns", "answers": "questions", "judgements": "verdicts"}
-    where = {"release": order.release, "conversation": order.conversation}
+    where = {"release": task.release, "conversation": task.conversation}
     return {
         **numbers,
         "attempt": report.attempt_id or "reused: everything was stored already",
@@ -193,40 +193,40 @@ def _metadata(order: Order, report: StageReport) -> dict[str, Any]:
 
 
 def _made_so_far(
-    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Task, StageReport]]
 ) -> Iterator[dg.AssetMaterialization]:
     """Materializations of what was done, where the step itself is about to fail.
 
     Yielded, because each is stored by the time that its check looks for it.
     """
     _log_skipped(context, reports)
-    for order, report in reports:
+    for task, report in reports:
         if report.skipped is not None:
             continue
         yield dg.AssetMaterialization(
-            report.asset, partition=_key(order), metadata=_metadata(order, report)
+            report.asset, partition=_key(task), metadata=_metadata(task, report)
         )
     _log_checks(context, reports)
 
 
 def _log_checks(
-    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Task, StageReport]]
 ) -> None:
     """After the materializations, so that each check is of the newest one."""
-    for order, report in reports:
+    for task, report in reports:
         if report.skipped is None:
-            checks.log_stage(context, report.asset, _key(order), report.numbers)
+            checks.log_stage(context, report.asset, _key(task), report.numbers)
 
 
 def _log_skipped(
-    context: dg.AssetExecutionContext, reports: Sequence[tuple[Order, StageReport]]
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Task, StageReport]]
 ) -> set[str]:
     """Observations of what there was no need to make, and why; the assets' names."""
-    skipped = [(order, report) for order, report in reports if report.skipped is not None]
-    for order, report in skipped:
+    skipped = [(task, report) for task, report in reports if report.skipped is not None]
+    for task, report in skipped:
         metadata = {**report.numbers, "skipped": report.skipped}
         context.log_event(
-            dg.AssetObservation(report.asset, partition=_key(order), metadata=metadata)
+            dg.AssetObservation(report.asset, partition=_key(task), metadata=metadata)
         )
     return {report.asset for _, report in skipped}
 

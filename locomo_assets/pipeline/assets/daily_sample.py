@@ -16,14 +16,14 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.sampling import stratified_sample
 from locomo_assets.pipeline.column_metadata import rows_sql
-from locomo_assets.pipeline.forecast import forecast_orders
+from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION
-from locomo_assets.runs.context import NothingToMeasureError, Order, stored_conversation
+from locomo_assets.runs.context import NothingToMeasureError, Task, stored_conversation
 from locomo_assets.runs.releases import DAILY
-from locomo_assets.runs.runner import Failed, measure, told_once
-from locomo_assets.services import Workplace
+from locomo_assets.runs.runner import Failed, measure, summarize_failures
+from locomo_assets.services import Services
 
 _STAGES = ["answers", "judgements"]
 
@@ -39,34 +39,34 @@ _STAGES = ["answers", "judgements"]
     "the same day it asks only what failed.",
 )
 def daily_sample(
-    context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
+    context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult[None]:
     """Measures today's sample; its numbers never bear the names of a release's."""
     context.instance.add_run_tags(context.run.run_id, process_tag())
     names = context.instance.get_dynamic_partitions(CONVERSATION)
     told: dict[str, Any] = {}
 
-    async def work(orders: Sequence[Order]) -> list[Failed]:
-        async with workplace.bench(context.run.run_id, orders) as bench:
-            forecast = forecast_orders(orders, _STAGES, workplace, bench)
-            failures = await measure(bench, orders, _STAGES, lambda *_: None)
+    async def work(tasks: Sequence[Task]) -> list[Failed]:
+        async with services.run_context(context.run.run_id, tasks) as run:
+            forecast = forecast_tasks(tasks, _STAGES, services, run)
+            failures = await measure(run, tasks, _STAGES, lambda *_: None)
             told.update(forecast.beside_actual())
             return failures
 
     try:
-        orders = sample_orders(workplace, names, f"{DAILY}{datetime.now(UTC):%Y-%m-%d}")
-        failures = run_interruptibly(work(orders))
+        tasks = sample_tasks(services, names, f"{DAILY}{datetime.now(UTC):%Y-%m-%d}")
+        failures = run_interruptibly(work(tasks))
         if failures:
             raise NothingToMeasureError(
-                f"{len(failures)} of {len(orders)} conversations failed: {told_once(failures)}"
+                f"{len(failures)} of {len(tasks)} conversations failed: {summarize_failures(failures)}"
             )
-        database.refresh(workplace.store(), workplace.settings.lens_path)
+        database.refresh(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), metadata=told, allow_retries=False) from error
-    return dg.MaterializeResult(metadata={**_numbers(workplace, orders[0].release), **told})
+    return dg.MaterializeResult(metadata={**_numbers(services, tasks[0].release), **told})
 
 
-def sample_orders(workplace: Workplace, names: Sequence[str], label: str) -> list[Order]:
+def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[Task]:
     """The sample of all registered conversations, as orders under a label.
 
     Raises NothingToMeasureError where none is registered.
@@ -75,18 +75,18 @@ def sample_orders(workplace: Workplace, names: Sequence[str], label: str) -> lis
         raise NothingToMeasureError(
             "no conversations are registered; materialize locomo_dataset first"
         )
-    store = workplace.store()
+    store = services.store()
     questions = {name: stored_conversation(store, name)[0].questions for name in names}
-    sample = stratified_sample(questions, workplace.settings.sample_questions)
+    sample = stratified_sample(questions, services.settings.sample_questions)
     return [
-        Order(label, name, sample=chosen, sample_id=sample.sample_id)
+        Task(label, name, sample=chosen, sample_id=sample.sample_id)
         for name, chosen in sample.questions.items()
     ]
 
 
-def _numbers(workplace: Workplace, label: str) -> dict[str, Any]:
-    limit = workplace.settings.max_error_percent
-    rows = sample_rows(workplace.settings.lens_path)
+def _numbers(services: Services, label: str) -> dict[str, Any]:
+    limit = services.settings.max_error_percent
+    rows = sample_rows(services.settings.database_path)
     row = next(row for row in rows if row.release == label)
     valid = row.error_percent <= limit
     numbers = {

@@ -4,7 +4,7 @@ import dagster as dg
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 
 @dg.asset(
@@ -19,10 +19,10 @@ from locomo_assets.services import Workplace
     description="`history.duckdb`: all committed attempts, as tables and views for SQL. Brought up "
     "to date with what is new and swapped in whole. Costs nothing.",
 )
-def results_history(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeResult[None]:
+def results_history(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
     """Publishes the lens; beside a remote history too."""
     try:
-        report = database.publish(workplace.store(), workplace.settings.lens_path)
+        report = database.publish(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
@@ -46,16 +46,16 @@ def results_history(workplace: dg.ResourceParam[Workplace]) -> dg.MaterializeRes
     "LOCOMO_BACKUP_KEEP_DAYS go afterwards. Costs nothing.",
 )
 def history_backup(
-    context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]
+    context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult[None]:
     """Makes one backup."""
     from locomo_assets.history.backup.create import make_backup
     from locomo_assets.history.backup.snapshot import open_backups
 
-    chosen = workplace.settings
+    chosen = services.settings
     try:
         report = make_backup(
-            workplace.store(),
+            services.store(),
             open_backups(chosen.backup),
             keep_days=chosen.backup_keep_days,
             run_id=context.run.run_id,
@@ -67,10 +67,10 @@ def history_backup(
     return dg.MaterializeResult(
         metadata={
             "backup": report.name,
-            "attempts": report.manifest.attempts,
-            "unfinished_attempts": len(report.manifest.unfinished),
-            "files": len(report.manifest.files),
-            "size_bytes": report.manifest.size_bytes,
+            "attempts": report.backup_manifest.attempts,
+            "unfinished_attempts": len(report.backup_manifest.unfinished),
+            "files": len(report.backup_manifest.files),
+            "size_bytes": report.backup_manifest.size_bytes,
             "new_files": report.new_files,
             "new_bytes": report.new_bytes,
             "backups_kept": report.kept,

@@ -15,7 +15,7 @@ from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
 from locomo_assets.runs.gold import store_dataset
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 
 
 class DatasetConfig(dg.Config):
@@ -37,18 +37,18 @@ class DatasetConfig(dg.Config):
 def locomo_dataset(
     context: dg.AssetExecutionContext,
     config: DatasetConfig,
-    workplace: dg.ResourceParam[Workplace],
+    services: dg.ResourceParam[Services],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """Reads and registers the data set; its SHA-256 is the data version."""
-    chosen = workplace.settings
+    chosen = services.settings
     source = config.source or chosen.dataset or packaged_sample()
     pinned = chosen.dataset_sha256 if source == chosen.dataset or config.source else None
     try:
         dataset = read_dataset(source, pinned)
         found = {"counts_by_category": counts_by_category(dataset), "schema": schema(dataset)}
         _stop_if_failed(context, dataset, found)
-        audit_sha256 = workplace.keep_audit(dataset, context.run.run_id)
-        written = store_dataset(workplace.store(), dataset, context.run.run_id)
+        audit_sha256 = services.keep_audit(dataset, context.run.run_id)
+        written = store_dataset(services.store(), dataset, context.run.run_id)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     names = [conversation.conversation for conversation in dataset.conversations]

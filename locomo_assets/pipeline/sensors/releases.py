@@ -14,7 +14,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, releases
 from locomo_assets.pipeline.schedules import JOB, release_run_requests
 from locomo_assets.runs.releases import ReleaseTakenError, register_found
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def release_sensor(settings: Settings) -> dg.SensorDefinition:
         "answer and a judge call). The first tick registers the newest release and runs nothing.",
     )
     def backboard_release_sensor(
-        context: dg.SensorEvaluationContext, workplace: dg.ResourceParam[Workplace]
+        context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SensorResult | dg.SkipReason:
         try:
-            return look(context, workplace)
+            return look(context, services)
         except (LocomoError, OSError) as error:
             return dg.SkipReason(str(error))
 
@@ -51,12 +51,12 @@ def release_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def look(
-    context: dg.SensorEvaluationContext, workplace: Workplace
+    context: dg.SensorEvaluationContext, services: Services
 ) -> dg.SensorResult | dg.SkipReason:
     """One tick. LocomoError where feed or history can't be used: then nothing is done."""
     from locomo_assets.feeds.detect import Cursor, decide
 
-    feed = workplace.feed()
+    feed = services.feed()
     if feed is None:
         return dg.SkipReason(
             "no release feed is configured; set LOCOMO_RELEASE_FEED (changelog, openapi, sdk, json "
@@ -69,12 +69,12 @@ def look(
             f"{decision.told}; but no conversations are registered: materialize locomo_dataset, "
             "and the next tick runs it"
         )
-    registered, taken = _register(decision, feed.kind, workplace)
+    registered, taken = _register(decision, feed.kind, services)
     requests = (
         release_run_requests(
             context.instance,
             decision.measure.label,
-            partitions_per_run=workplace.settings.partitions_per_run,
+            partitions_per_run=services.settings.partitions_per_run,
             tags=_tags(decision.measure, feed.kind),
         )
         if decision.measure in registered
@@ -93,13 +93,13 @@ def look(
 
 
 def _register(
-    decision: "Decision", source: str, workplace: Workplace
+    decision: "Decision", source: str, services: Services
 ) -> "tuple[list[FeedRelease], list[str]]":
     """Says in the history what was found: which releases, and labels that are taken there."""
     found = [release for release in (decision.register, decision.measure) if release]
     registered: list[FeedRelease] = []
     taken = []
-    store = workplace.store() if found or decision.missed else None
+    store = services.store() if found or decision.missed else None
     for release in (*decision.missed, *found):
         missed = release in decision.missed
         try:

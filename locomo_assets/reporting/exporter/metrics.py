@@ -80,9 +80,9 @@ class Numbers:
     progress: tuple[Progress, ...]
 
 
-def read_numbers(lens_path: Path, *, max_error_percent: float) -> Numbers:
+def read_numbers(database_path: Path, *, max_error_percent: float) -> Numbers:
     """From the lens as it is now. Raises `HistoryError` or `duckdb.Error` where it can't be."""
-    with database.open_read_only(lens_path) as connection:
+    with database.open_read_only(database_path) as connection:
         found = connection.execute(_sql("releases"), {"newest": NEWEST_RELEASES}).fetchall()
         releases = [release for (release,) in found]
         times = {
@@ -91,12 +91,14 @@ def read_numbers(lens_path: Path, *, max_error_percent: float) -> Numbers:
         }
         spending = tuple(Spending(*row) for row in _rows(connection, "spending", releases))
         progress = tuple(Progress(*row) for row in _rows(connection, "progress", releases))
-    series = _bounded(by_release(lens_path, None, max_error_percent=max_error_percent), releases)
+    series = _bounded(
+        by_release(database_path, None, max_error_percent=max_error_percent), releases
+    )
     kept = {_identity(row) for row in series}
-    by_its_category = by_category(lens_path, None, max_error_percent=max_error_percent)
+    by_its_category = by_category(database_path, None, max_error_percent=max_error_percent)
     return Numbers(
         releases=tuple(releases),
-        series=tuple((row, effort_of(lens_path, row)) for row in series),
+        series=tuple((row, effort_of(database_path, row)) for row in series),
         categories=tuple(row for row in by_its_category if _identity(row) in kept),
         answer_times=times["answer_times"],
         operation_times=times["operation_times"],

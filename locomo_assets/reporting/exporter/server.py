@@ -33,8 +33,8 @@ class ListenError(LocomoError):
 class HistoryCollector(Collector):
     """The metrics of a lens as it was looked at last; `reads` counts how often it was read."""
 
-    def __init__(self, lens_path: Path, limits: Limits) -> None:
-        self._path = lens_path
+    def __init__(self, database_path: Path, limits: Limits) -> None:
+        self._path = database_path
         self._limits = limits
         self._stamp: _Stamp | None = None
         self._metrics: tuple[Metric, ...] = (up(False),)
@@ -97,7 +97,7 @@ def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
         server.server_close()
 
 
-def refreshing(store: HistoryStore, lens_path: Path) -> Callable[[], None]:
+def refreshing(store: HistoryStore, database_path: Path) -> Callable[[], None]:
     """Brings a lens of one's own up to a history elsewhere.
 
     A refresh that fails is one line in the log; the last good lens stays.
@@ -105,7 +105,7 @@ def refreshing(store: HistoryStore, lens_path: Path) -> Callable[[], None]:
 
     def refresh() -> None:
         try:
-            database.refresh(store, lens_path)
+            database.refresh(store, database_path)
         except (LocomoError, OSError) as error:
             _log.error("%s", " ".join(str(error).split()))
 

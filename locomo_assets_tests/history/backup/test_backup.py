@@ -67,13 +67,13 @@ def test_restored_as_it_was(store: HistoryStore, place: Storage, tmp_path: Path)
     store.storage.put("leases/asset=answers/00000001.json", b"{}")
     store.storage.put("something/of/later.json", b"{}")
     report = back_up(store, place)
-    assert (report.manifest.attempts, report.manifest.rows["answers"]) == (3, 10)
+    assert (report.backup_manifest.attempts, report.backup_manifest.rows["answers"]) == (3, 10)
     copy = restored(place, tmp_path / "new")
     assert hashes(copy.storage) == hashes(store.storage)
     assert not list((tmp_path / "new").rglob("*.duckdb"))
     assert not (tmp_path / "new" / "leases").exists()
     assert copy.history_id == store.history_id
-    assert copy.markers() == store.markers()
+    assert copy.manifests() == store.manifests()
     assert check(copy).problems == ()
     sql = "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY ALL"
     path = tmp_path / "copy.duckdb"
@@ -88,7 +88,7 @@ def test_what_an_unfinished_attempt_saved_is_not_lost(
     for number in range(3):
         killed.append("answers", [answer(number, "paid")])
     report = back_up(store, place)
-    assert report.manifest.unfinished == (killed.attempt_id,)
+    assert report.backup_manifest.unfinished == (killed.attempt_id,)
     copy = restored(place, tmp_path / "new")
     (found,) = copy.unfinished("answers", "r2", "conv-1")
     assert copy.read("answers", [found]).num_rows == 3
@@ -96,13 +96,13 @@ def test_what_an_unfinished_attempt_saved_is_not_lost(
 
 def test_only_what_is_new_is_copied(store: HistoryStore, place: Storage) -> None:
     first = back_up(store, place)
-    assert first.new_files == len(first.manifest.files)
+    assert first.new_files == len(first.backup_manifest.files)
     assert back_up(store, place).new_files == 0
     commit_answers(store, lineage("answers", "r2"), mark="b")
     third = back_up(store, place)
     assert third.new_files == 3  # answers, calls, marker
     assert third.kept == 3
-    assert verify(place, first.name).manifest == first.manifest
+    assert verify(place, first.name).backup_manifest == first.backup_manifest
 
 
 def test_a_part_that_is_held_is_not_read_again(
@@ -110,19 +110,19 @@ def test_a_part_that_is_held_is_not_read_again(
 ) -> None:
     """Damage of the history after a backup neither spoils nor stops the next one."""
     back_up(store, place)
-    part = store.markers()[1].parts[0].path
-    store.storage.put(part, b"damaged")
+    data_file = store.manifests()[1].data_files[0].path
+    store.storage.put(data_file, b"damaged")
     report = back_up(store, place)
     assert check(restored(place, tmp_path / "new", report.name)).problems == ()
 
 
 def test_new_damage_is_no_backup(store: HistoryStore, place: Storage) -> None:
-    part = store.markers()[1].parts[0].path
-    store.storage.put(part, b"damaged")
+    data_file = store.manifests()[1].data_files[0].path
+    store.storage.put(data_file, b"damaged")
     with pytest.raises(HistoryDamagedError, match="was changed after it was committed"):
         back_up(store, place)
     assert backup_names(place) == []
-    store.storage.delete([part])
+    store.storage.delete([data_file])
     with pytest.raises(HistoryDamagedError, match="is missing"):
         back_up(store, place)
     assert backup_names(place) == []
@@ -246,7 +246,7 @@ def test_no_verdict_without_its_answer(store: HistoryStore, place: Storage, tmp_
 
     slow = HistoryStore(Between(tmp_path / "history", "attempts", then), store.history_id)
     back_up(slow, place)
-    assets = [m.lineage.asset for m in restored(place, tmp_path / "new").markers(release="r2")]
+    assets = [m.lineage.asset for m in restored(place, tmp_path / "new").manifests(release="r2")]
     assert assets == ["answers", "judgements"]
 
 
@@ -264,9 +264,9 @@ def test_what_commits_meanwhile_is_taken_as_committed(
 
     slow = HistoryStore(Between(tmp_path / "history", "", then), store.history_id)
     report = back_up(slow, place)
-    assert report.manifest.unfinished == ()
+    assert report.backup_manifest.unfinished == ()
     copy = restored(place, tmp_path / "new")
-    assert copy.read("answers", copy.markers(release="r2")).num_rows == 4
+    assert copy.read("answers", copy.manifests(release="r2")).num_rows == 4
 
 
 class Busy(LocalStorage):
@@ -298,9 +298,9 @@ def test_however_much_is_committed_meanwhile_a_backup_is_made(
     busy = Busy(tmp_path / "history")
     report = back_up(HistoryStore(busy, store.history_id), place)
     assert busy.committed
-    assert report.manifest.unfinished == ()
+    assert report.backup_manifest.unfinished == ()
     copy = restored(place, tmp_path / "new")
-    assert copy.read("answers", copy.markers(release="busy-0")).num_rows == 4
+    assert copy.read("answers", copy.manifests(release="busy-0")).num_rows == 4
     assert check(copy).problems == ()
 
 
@@ -327,7 +327,7 @@ def test_what_commits_after_the_moment_is_kept_as_unfinished(
     slow = Late(tmp_path / "history")
     report = back_up(HistoryStore(slow, store.history_id), place)
     assert slow.listings == 7
-    assert report.manifest.unfinished == (attempt.attempt_id,)
+    assert report.backup_manifest.unfinished == (attempt.attempt_id,)
     copy = restored(place, tmp_path / "new")
     (found,) = copy.unfinished("answers", "r2", "conv-1")
     assert copy.read("answers", [found]).num_rows == 1
@@ -380,11 +380,11 @@ def test_backups_while_runs_write_and_care_is_taken(
     for number, name in enumerate(names):
         copy = restored(place, tmp_path / f"new-{number}", name)
         assert check(copy).problems == ()
-        answered = {m.lineage.release for m in copy.markers(asset="answers")}
-        judged = {m.lineage.release for m in copy.markers(asset="judgements")}
+        answered = {m.lineage.release for m in copy.manifests(asset="answers")}
+        judged = {m.lineage.release for m in copy.manifests(asset="judgements")}
         assert judged <= answered
-        for marker in copy.markers(asset="judgements")[1:]:
-            assert marker.rows["judgements"] == 3
+        for manifest in copy.manifests(asset="judgements")[1:]:
+            assert manifest.rows["judgements"] == 3
     assert len(answered) > 1
 
 
@@ -396,10 +396,10 @@ def test_no_place_is_set() -> None:
 def test_to_and_from_a_bucket(store: HistoryStore, s3_url: str, tmp_path: Path) -> None:
     place = open_backups(f"{s3_url}-backups")
     report = back_up(store, place)
-    assert verify(place).manifest == report.manifest
+    assert verify(place).backup_manifest == report.backup_manifest
     restore(place, open_storage(s3_url))
     assert hashes(open_storage(s3_url)) == hashes(store.storage)
-    assert HistoryStore.open(s3_url).markers() == store.markers()
+    assert HistoryStore.open(s3_url).manifests() == store.manifests()
     with pytest.raises(BackupRefusedError, match="is not empty"):
         restore(place, open_storage(s3_url))
     of_a_bucket = back_up(HistoryStore.open(s3_url), place)

@@ -46,8 +46,8 @@ def back_up(store: HistoryStore, folder: Path) -> str:
     return make_backup(store, place, keep_days=60, run_id="b", now=datetime.now(UTC)).name
 
 
-def part(store: HistoryStore, backups: Path) -> Path:
-    sha256 = str(store.markers()[0].parts[0].sha256)
+def data_file(store: HistoryStore, backups: Path) -> Path:
+    sha256 = str(store.manifests()[0].data_files[0].sha256)
     return backups / "objects" / sha256[:2] / sha256
 
 
@@ -63,7 +63,7 @@ def refused(backups: Path, kind: type[BackupError], told: str) -> None:
 
 
 def test_a_flipped_byte(store: HistoryStore, backups: Path) -> None:
-    victim = part(store, backups)
+    victim = data_file(store, backups)
     data = victim.read_bytes()
     victim.write_bytes(data[:50] + bytes([data[50] ^ 4]) + data[51:])
     refused(backups, BackupDamagedError, f"{victim.name} .* was changed")
@@ -74,14 +74,14 @@ def test_a_flipped_byte(store: HistoryStore, backups: Path) -> None:
 
 
 def test_a_missing_part(store: HistoryStore, backups: Path) -> None:
-    part(store, backups).unlink()
+    data_file(store, backups).unlink()
     refused(backups, BackupDamagedError, "is missing")
 
 
 @pytest.mark.parametrize("cut", [0, 1, -1])
 def test_a_manifest_that_was_cut_off(backups: Path, cut: int) -> None:
-    (manifest,) = (backups / "manifests").iterdir()
-    manifest.write_bytes(manifest.read_bytes()[:cut])
+    (backup_manifest,) = (backups / "manifests").iterdir()
+    backup_manifest.write_bytes(backup_manifest.read_bytes()[:cut])
     refused(backups, BackupDamagedError, "its manifest was changed or cut off")
 
 

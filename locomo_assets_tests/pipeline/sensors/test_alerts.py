@@ -14,7 +14,7 @@ from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_h
 from locomo_assets.pipeline.sensors import alerts as room
 from locomo_assets.pipeline.sensors.alerts import alerts_sensor
 from locomo_assets.reporting.alerts import detect
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import Settings, read_settings
 from locomo_assets.standin import server
 from locomo_assets.standin.settings import StandinSettings
@@ -228,7 +228,7 @@ def test_a_failed_measurement_its_recovery_and_its_findings(
     monkeypatch.setenv("LOCOMO_MAX_RUN_MINUTES", "0.0001")
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     wanted = Launch(release="r1", conversations=["sample-1"], questions=6)
-    place = Workplace(read_settings())
+    place = Services(read_settings())
     with dg.DagsterInstance.get() as instance:
         ticks = Ticks(instance)
         ticks.tick()

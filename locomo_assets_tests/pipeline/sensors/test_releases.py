@@ -13,7 +13,7 @@ from locomo_assets.history.provenance import Lineage
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE
 from locomo_assets.pipeline.sensors.releases import NAME, look
-from locomo_assets.services import Workplace
+from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_feed
 
@@ -21,11 +21,11 @@ from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_
 class World:
     """An instance with three conversations, and ticks whose outcome is carried out."""
 
-    def __init__(self, workplace: Workplace, instance: dg.DagsterInstance) -> None:
-        self.workplace = workplace
+    def __init__(self, services: Services, instance: dg.DagsterInstance) -> None:
+        self.services = services
         self.instance = instance
         self.cursor: str | None = None
-        self.repository = build_defs(workplace=workplace).get_repository_def()
+        self.repository = build_defs(services=services).get_repository_def()
         instance.add_dynamic_partitions(CONVERSATION, ["conv-1", "conv-2", "conv-3"])
 
     def tick(self) -> SensorExecutionData:
@@ -35,7 +35,7 @@ class World:
             self.instance,
             cursor=self.cursor,
             repository_def=self.repository,
-            resources={"workplace": self.workplace},
+            resources={"workplace": self.services},
         ) as context:
             found = sensor.evaluate_tick(context)
         for request in found.dynamic_partitions_requests or ():
@@ -50,8 +50,8 @@ class World:
         return list(self.instance.get_dynamic_partitions(RELEASE))
 
     def status(self) -> list[tuple[Any, ...]]:
-        path = self.workplace.settings.lens_path
-        refresh(self.workplace.store(), path)
+        path = self.services.settings.database_path
+        refresh(self.services.store(), path)
         sql = "SELECT release, state, source, url FROM release_status ORDER BY release"
         return query(path, sql)[1]
 
@@ -75,7 +75,7 @@ def world(home: Path, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("LOCOMO_RELEASE_FEED", "json")
     monkeypatch.setenv("LOCOMO_RELEASE_FEED_URL", feed.url)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield World(Workplace(read_settings()), instance)
+        yield World(Services(read_settings()), instance)
 
 
 def test_first_tick_registers_the_newest_and_runs_nothing(world: World, feed: ServedFeed) -> None:
@@ -111,7 +111,7 @@ def test_a_run_per_conversation_by_setting(
     world: World, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCOMO_PARTITIONS_PER_RUN", "one")
-    world = World(Workplace(read_settings()), world.instance)
+    world = World(Services(read_settings()), world.instance)
     world.tick()
     feed.body = releases_json("v0", "v1", "v2")
     requests = world.tick().run_requests or ()
@@ -167,14 +167,14 @@ def test_a_history_that_cannot_be_written_leaves_all_as_it_was(
     world.tick()
     before = world.cursor
     feed.body = releases_json("v1", "v2")
-    store = Path(world.workplace.settings.history_url.removeprefix("file://"))
-    aside = store.rename(store.with_name("aside"))
+    store = Path(world.services.settings.history_url.removeprefix("file://"))
+    run_in_thread = store.rename(store.with_name("aside"))
     store.write_text("no folder")
     found = world.tick()
     assert "history" in str(found.skip_message)
     assert (found.run_requests, world.cursor, world.releases()) == ([], before, ["v1"])
     store.unlink()
-    aside.rename(store)
+    run_in_thread.rename(store)
     assert len(world.tick().run_requests or ()) == 1
 
 
@@ -199,7 +199,7 @@ def test_a_label_that_imported_results_bear_is_not_run(world: World, feed: Serve
         dataset_sha256=None,
         system="backboard",
     )
-    world.workplace.store().begin(imported).commit()
+    world.services.store().begin(imported).commit()
     feed.body = releases_json("v1", "v2")
     found = world.tick()
     assert found.run_requests == []
@@ -210,6 +210,6 @@ def test_a_label_that_imported_results_bear_is_not_run(world: World, feed: Serve
 
 def test_no_feed_says_how_to_set_one(home: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance) as context:
-        found = look(context, Workplace(read_settings()))
+        found = look(context, Services(read_settings()))
     assert isinstance(found, dg.SkipReason)
     assert "LOCOMO_RELEASE_FEED" in str(found.skip_message)
