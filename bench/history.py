@@ -1,6 +1,6 @@
 """The history's speed: commits, writers side by side, and the trend queries as it grows.
 
-Here: the store and the lens over `synthetic` histories of several sizes, each size the last one
+Here: the store and the database over `synthetic` histories of several sizes, each size the last one
 and more. Queries: median of seven, warm; beside them the same question to one bare DuckDB table,
 in a file of its own, that holds just the columns which the queries read.
 """
@@ -72,8 +72,8 @@ def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list
     commit_run(store, dice, f"r{size}")
     refreshed_s = database.refresh(store, path).duration_s
     figures = [
-        Figure(f"{name}/lens from nothing", made_s, "s"),
-        Figure(f"{name}/lens after one more run", refreshed_s, "s"),
+        Figure(f"{name}/database from nothing", made_s, "s"),
+        Figure(f"{name}/database after one more run", refreshed_s, "s"),
     ]
     with database.open_read_only(path) as connection, _bare_of(connection, path) as bare:
         for query, sql in QUERIES.items():
@@ -93,9 +93,9 @@ def _bare_of(
     path = database_path.with_name("bare.duckdb")
     with duckdb.connect(path) as bare:
         for table, sql in _TABLES.items():
-            bare.register("rows_of_lens", connection.sql(sql).to_arrow_table())
-            bare.execute(f"CREATE TABLE {table} AS FROM rows_of_lens")
-            bare.unregister("rows_of_lens")
+            bare.register("rows_of_database", connection.sql(sql).to_arrow_table())
+            bare.execute(f"CREATE TABLE {table} AS FROM rows_of_database")
+            bare.unregister("rows_of_database")
         bare.execute(_FLIPS.partition(";")[0])
     with duckdb.connect(path, read_only=True) as bare:
         yield bare
@@ -106,7 +106,7 @@ def _grew(figures: Sequence[Figure], sizes: Sequence[int]) -> list[Figure]:
     """From the smallest to the largest size, each time's growth over the data's."""
     value = {one.name: one.value for one in figures}
     least, most = min(sizes), max(sizes)
-    topics = ["lens from nothing", *QUERIES]
+    topics = ["database from nothing", *QUERIES]
     return [
         Figure(
             f"growth/{topic}",

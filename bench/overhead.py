@@ -69,7 +69,7 @@ def one_conversation(source: Path, *, share: float) -> list[Figure]:
             outside_s,
             "s",
             "no request under way: start, waiting for memories to form, Dagster's steps, commits, "
-            "lens, report",
+            "database, report",
         ),
         Figure("one conversation/outside ÷ wall", outside_s / ours.wall_s, ""),
     ]

@@ -85,13 +85,15 @@ def along_the_path(
         Figure("whole/measuring", measuring_s, "s", "first request to last"),
         Figure("whole/critical path", path_s, "s", f"{work.longest} turns, a question, a verdict"),
         Figure("whole/measuring ÷ path", measuring_s / path_s, "", f"goal ≤ {GOAL_PATH:g}"),
-        Figure("whole/ours ÷ path", ours.wall_s / path_s, "", "start, lens and report included"),
+        Figure(
+            "whole/ours ÷ path", ours.wall_s / path_s, "", "start, database and report included"
+        ),
         Figure("whole/before measuring", before_s, "s", "imports, Dagster's start, the data set"),
         Figure(
             "whole/after measuring",
             ours.wall_s - before_s - measuring_s,
             "s",
-            "the last commit, Dagster's events, lens, metrics, trends, the table",
+            "the last commit, Dagster's events, database, metrics, trends, the table",
         ),
         Figure(
             "whole/turn to turn",

@@ -63,7 +63,7 @@ class Services:
         """
         if self.settings.audit is None:
             return None
-        from locomo_assets.runs.gold import keep_audit
+        from locomo_assets.runs.datasets import keep_audit
 
         chosen = self.settings
         return keep_audit(self.store(), chosen.audit or "", chosen.audit_sha256, dataset, run_id)

@@ -1,4 +1,4 @@
-"""Accuracy as people read it: rows from the lens, as tables and a small chart.
+"""Accuracy as people read it: rows from the database, as tables and a small chart.
 
 Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'; the
 clustered standard error, which SQL has no quantiles for, is `statistics.intervals`'.
@@ -72,8 +72,8 @@ def by_release(
 ) -> list[Accuracy]:
     """The series of one release (or of all), newest verdicts first.
 
-    Above `max_error_percent` of questions without a verdict a row is not `valid`. The lens holds
-    the share, and whoever reads decides, so that another limit needs no other lens.
+    Above `max_error_percent` of questions without a verdict a row is not `valid`. The database
+    holds the share, and whoever reads decides, so that another limit needs no other database.
     """
     return _read(database_path, release, overall=True, max_error_percent=max_error_percent)
 

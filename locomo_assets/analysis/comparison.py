@@ -1,4 +1,4 @@
-"""Two releases on the same questions: the difference, its parts, and every question that flipped."""
+"""Two releases on the same questions: the difference, its parts, and each question that flipped."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

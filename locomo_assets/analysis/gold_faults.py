@@ -1,4 +1,4 @@
-"""Accuracy beside the gold answers' faults, as people read it: rows from the lens, laid out.
+"""Accuracy beside the gold answers' faults, as people read it: rows from the database, laid out.
 
 Here: reading `accuracy_and_gold_faults`. What the numbers mean is the view's.
 """

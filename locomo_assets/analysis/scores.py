@@ -1,4 +1,4 @@
-"""What is scored beside the judge, as people read it: rows from the lens, laid out.
+"""What is scored beside the judge, as people read it: rows from the database, laid out.
 
 Here: reading `scores_by_…`, `retrieval_by_category`, `abstention_by_release` and `reference_lines`.
 What the numbers mean is the views'.

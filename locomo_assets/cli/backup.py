@@ -54,9 +54,9 @@ def backup() -> None:
     for note in report.notes:
         print(f"note: {note}")
     print(
-        f"backup {report.name} at {place.url}: {_held(report.backup_manifest)}; {report.new_files} files "
-        f"({report.new_bytes} bytes) were new; {len(report.removed)} old backups removed, "
-        f"{report.kept} there; {report.duration_s:.1f} s"
+        f"backup {report.name} at {place.url}: {_held(report.backup_manifest)}; "
+        f"{report.new_files} files ({report.new_bytes} bytes) were new; "
+        f"{len(report.removed)} old backups removed, {report.kept} there; {report.duration_s:.1f} s"
     )
 
 

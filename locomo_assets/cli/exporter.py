@@ -20,7 +20,7 @@ def exporter(
 ) -> None:
     """Serve the history's newest releases as Prometheus metrics, until stopped. Costs nothing.
 
-    It only reads. Of a history elsewhere (s3://…) it keeps a lens of its own up to date, once a
+    It only reads. Of a history elsewhere (s3://…) it keeps a database of its own up to date, once a
     minute.
     """
     from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS

@@ -100,7 +100,7 @@ def _keep_audit(settings: Settings) -> str | None:
     if settings.audit is None:
         return None
     from locomo_assets.history.store import HistoryStore
-    from locomo_assets.runs.gold import keep_audit
+    from locomo_assets.runs.datasets import keep_audit
 
     store = HistoryStore.open(settings.history_url)
     sha256 = keep_audit(store, settings.audit, settings.audit_sha256)

@@ -101,7 +101,7 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
     from locomo_assets.history import database
     from locomo_assets.history.store import HistoryStore
     from locomo_assets.imports.save import save_import
-    from locomo_assets.runs.gold import keep_audit
+    from locomo_assets.runs.datasets import keep_audit
 
     store = HistoryStore.open(settings.history_url)
     audit_sha256 = None

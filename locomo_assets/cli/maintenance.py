@@ -1,4 +1,4 @@
-"""`history …`: the lens made or brought up to date, and care of the files. Free of cost."""
+"""`history …`: the database made or brought up to date, and care of the files. Free of cost."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -47,7 +47,7 @@ def rebuild() -> None:
 
 @history.command()
 def check() -> None:
-    """Read every marker and part; compare counts and hashes. Exit code 1 on damage."""
+    """Read every manifest and data file; compare counts and hashes. Exit code 1 on damage."""
     from locomo_assets.history.maintenance import check as look
 
     report = look(_store())

@@ -22,7 +22,7 @@ from locomo_assets.settings import Settings
 
 _RIVALS = 8
 _GIB = 2**30
-# A full run writes some 20 MB, but a history's lens is copied while it is brought up to date.
+# A full run writes some 20 MB, but a history's database is copied while it is brought up to date.
 _ROOMY = 2 * _GIB
 _TIGHT = _GIB // 4
 # The runbook promises to lose a day at most; a daily backup may be some hours late.
@@ -112,7 +112,7 @@ def look_at_backups(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def look_at_disk(settings: Settings) -> Iterator[Diagnosis]:
-    """Room for the lens, the instance and a local history."""
+    """Room for the database, the instance and a local history."""
     place = settings.home
     while not place.exists():
         place = place.parent
@@ -121,7 +121,9 @@ def look_at_disk(settings: Settings) -> Iterator[Diagnosis]:
     if free < _TIGHT:
         yield fail("disk", found, "make room, or set LOCOMO_HOME elsewhere")
     elif free < _ROOMY:
-        yield warn("disk", found, "make room: the lens is copied while it is brought up to date")
+        yield warn(
+            "disk", found, "make room: the database is copied while it is brought up to date"
+        )
     else:
         yield ok("disk", found)
 

@@ -99,32 +99,32 @@ def decode_data_file(
 ) -> pa.Table:
     """A part's rows, in today's schema: columns that came later are null.
 
-    `HistoryDamagedError` if the bytes are not those the marker vouches for. `as_written` keeps
+    `HistoryDamagedError` if the bytes are not those the manifest vouches for. `as_written` keeps
     the part's own schema and footer.
     """
     if data_file.sha256 is not None and hashlib.sha256(data).hexdigest() != data_file.sha256:
         raise HistoryDamagedError(
             f"{data_file.path} was changed after it was committed ({len(data)} bytes, "
             f"{data_file.size_bytes} committed); restore it from a copy, or delete its attempt's "
-            "marker to give the attempt up"
+            "manifest to give the attempt up"
         )
     try:
         found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
-            f"{data_file.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from a "
-            "copy, or delete its attempt's marker to give the attempt up"
+            f"{data_file.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from "
+            "a copy, or delete its attempt's manifest to give the attempt up"
         ) from exc
     if data_file.rows != found.num_rows:
         raise HistoryDamagedError(
-            f"{data_file.path} has {found.num_rows} rows, its marker says {data_file.rows}; restore it "
-            "from a copy, or delete its attempt's marker to give the attempt up"
+            f"{data_file.path} has {found.num_rows} rows, its manifest says {data_file.rows}; "
+            "restore it from a copy, or delete its attempt's manifest to give the attempt up"
         )
     return found if as_written else _in_schema(TABLES[data_file.table], found, columns)
 
 
 def footer_of(path: str, data: bytes) -> Footer:
-    """What a part no marker vouches for says of itself; `HistoryDamagedError` if it can't."""
+    """What an uncommitted data file says of itself; `HistoryDamagedError` if it can't."""
     try:
         metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
         said = metadata.metadata or {}

@@ -1,6 +1,6 @@
 """`history.duckdb`: everything committed, as tables and views for SQL; derived, never the truth.
 
-Here: its file, made and moved into place, and reading it. What is in it is `lens_tables`.
+Here: its file, made and moved into place, and reading it. What is in it is `database_tables`.
 
 A refresh copies the current file, adds the attempts it lacks, works out anew what they touch,
 and moves the copy into place: a reader sees the old file or the new one, whole, and never waits.
@@ -49,7 +49,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RefreshReport:
-    """What a refresh did. `attempts` is how many the lens now holds."""
+    """What a refresh did. `attempts` is how many the database now holds."""
 
     path: Path
     attempts: int
@@ -61,25 +61,26 @@ class RefreshReport:
 
 
 def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
-    """Bring the lens up to the store's committed attempts.
+    """Bring the database up to the store's committed attempts.
 
-    `HistoryDamagedError` names a marker or part that is missing, torn or changed, and
-    `HistoryUnreachableError` a place that can't be read or written; the lens then stays as it is.
+    `HistoryDamagedError` names a manifest or data file that is missing, torn or changed, and
+    `HistoryUnreachableError` a place that can't be read or written; the database then stays as
+    it is.
     """
     return _publish(store, database_path, from_nothing=False)
 
 
 def rebuild(store: HistoryStore, database_path: Path) -> RefreshReport:
-    """Make the lens from nothing; otherwise like `refresh`."""
+    """Make the database from nothing; otherwise like `refresh`."""
     return _publish(store, database_path, from_nothing=True)
 
 
 def publish(
     store: HistoryStore, database_path: Path, *, from_nothing: bool = False
 ) -> RefreshReport:
-    """Refresh or rebuild the lens; where the history is remote, put it beside the history too.
+    """Refresh or rebuild the database; where the history is remote, put it beside the history too.
 
-    Several machines may: each makes the same lens of the same attempts, and the last one stays.
+    Several machines may: each makes the same database of the same attempts, and the last one stays.
     """
     report = _publish(store, database_path, from_nothing=from_nothing)
     if not store.storage.url.startswith("file:"):
@@ -88,14 +89,15 @@ def publish(
 
 
 def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection to the lens as it is now, able to read it and nothing else.
+    """A connection to the database as it is now, able to read it and nothing else.
 
-    It stays on this state of the lens when a newer one is published. `HistoryUnreachableError`
-    if there is no lens or it can't be read.
+    It stays on this state of the database when a newer one is published. `HistoryUnreachableError`
+    if there is no database or it can't be read.
     """
     if not database_path.exists():
         raise HistoryUnreachableError(
-            f"lens {database_path}: does not exist; make it with `locomo-assets history refresh`"
+            f"database {database_path}: does not exist; make it with "
+            "`locomo-assets history refresh`"
         )
     connection = _connect(database_path, read_only=True)
     connection.execute("SET enable_external_access = false")
@@ -185,7 +187,7 @@ def _build(
 
 
 def _held_attempts(database_path: Path, history_id: str) -> set[str] | None:
-    """The attempts in the lens, or None where it is not worth keeping."""
+    """The attempts in the database, or None where it is not worth keeping."""
     if not database_path.exists():
         return None
     try:
@@ -214,7 +216,7 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as exc:
         connection.close()
         raise HistoryUnreachableError(
-            f"lens {path} can't be opened ({_one_line(exc)}); make it anew with "
+            f"database {path} can't be opened ({_one_line(exc)}); make it anew with "
             "`locomo-assets history rebuild`"
         ) from exc
     return connection
@@ -233,11 +235,12 @@ def _told(database_path: Path) -> Iterator[None]:
         yield
     except duckdb.FatalException as exc:
         raise HistoryDamagedError(
-            f"lens {database_path}: {_one_line(exc)}; make it anew with `locomo-assets history rebuild`"
+            f"database {database_path}: {_one_line(exc)}; make it anew with "
+            "`locomo-assets history rebuild`"
         ) from exc
     except (OSError, duckdb.Error) as exc:
         raise HistoryUnreachableError(
-            f"lens {database_path} can't be written: {_one_line(exc)}; the last good one stays"
+            f"database {database_path} can't be written: {_one_line(exc)}; the last good one stays"
         ) from exc
 
 

@@ -250,7 +250,7 @@ def _insert(
 
 @cache
 def definitions_sha256() -> str:
-    """Identifies tables and views: a lens made from others is rebuilt."""
+    """Identifies tables and views: a database made from others is rebuilt."""
     data_files = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
     data_files.append(f"scoring {SCORING_VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))

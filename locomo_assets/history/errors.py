@@ -5,13 +5,13 @@ Here: the tree. ::
     HistoryError
     ├── HistoryUnreachableError   the place can't be read or written (folder, disk, bucket)
     ├── HistoryVersionError       made by a newer version of this program
-    ├── HistoryDamagedError       a part or marker is missing, torn or changed
+    ├── HistoryDamagedError       a data file or manifest is missing, torn or changed
     ├── HistoryRowError           rows that do not fit the schema
     ├── HistoryQueryError         SQL that is wrong, or wants more than reading
     ├── LeaseTakenError           another run is at work on the partition
     └── LeaseLostError            another run took the partition over from this one
 
-The codes that raise them are `storage`, `store`, `lens`, `care` and `lease`.
+The codes that raise them are `storage`, `store`, `database`, `care` and `lease`.
 """
 
 from locomo_assets.errors import LocomoError
@@ -30,7 +30,7 @@ class HistoryVersionError(HistoryError):
 
 
 class HistoryDamagedError(HistoryError):
-    """What a marker promises is not what lies there."""
+    """What a manifest promises is not what lies there."""
 
 
 class HistoryRowError(HistoryError):
@@ -38,7 +38,7 @@ class HistoryRowError(HistoryError):
 
 
 class HistoryQueryError(HistoryError):
-    """SQL that can't be run on the lens."""
+    """SQL that can't be run on the database."""
 
 
 class LeaseTakenError(HistoryError):

@@ -3,9 +3,9 @@
 Here: `check`, `compact` and `prune`. Each is safe beside writers and readers and may be killed
 and run again. Making and reading attempts is `store`.
 
-Compaction writes an attempt's parts anew as one per table, then a second marker that supersedes
+Compaction writes an attempt's parts anew as one per table, then a second manifest that supersedes
 the first; what it replaces is removed by a later run, a day after, so that whoever has read the
-first marker can still read its parts. Pruning removes the marker first: an attempt is there
+first manifest can still read its parts. Pruning removes the manifest first: an attempt is there
 wholly or not at all.
 """
 
@@ -36,8 +36,8 @@ SUPERSEDED_KEPT = timedelta(days=1)
 class CheckReport:
     """What was looked at, and what is amiss.
 
-    `problems` are damage, a line each. `unfinished` are attempts with parts and no marker: in
-    progress, or left by a run that ended early. `superseded_parts` await removal by `compact`.
+    `problems` are damage, a line each. `unfinished` are attempts with data files and no manifest:
+    in progress, or left by a run that ended early. `superseded_parts` await removal by `compact`.
     """
 
     attempts: int
@@ -71,8 +71,8 @@ class PruneReport:
 
 
 def check(store: HistoryStore) -> CheckReport:
-    """Read every marker and part, and compare counts and hashes. Changes nothing."""
-    # parts first: what commits meanwhile is then found by its marker
+    """Read every manifest and data file, and compare counts and hashes. Changes nothing."""
+    # parts first: what commits meanwhile is then found by its manifest
     lying = {path for path in store.storage.list("tables") if path.endswith(".parquet")}
     problems: list[str] = []
     committed: set[str] = set()
@@ -157,7 +157,7 @@ def prune(
     Kept whatever their age: attempts with a current answer, verdict or question, ingestions that
     current answers were given from, registered releases, audits, and the newest attempt of each
     asset, data set, system and partition. Unfinished attempts begun earlier than that go too.
-    Refreshes the lens, before and after.
+    Refreshes the database, before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
     refresh(store, database_path)
@@ -192,7 +192,7 @@ def _merge(store: HistoryStore, manifest: Manifest, table: str) -> DataFile:
 
 
 def _remove_superseded(store: HistoryStore, now: datetime, *, dry_run: bool) -> int:
-    """The parts and markers that compactions of more than a day ago have replaced."""
+    """The parts and manifests that compactions of more than a day ago have replaced."""
     names = store.manifest_names()
     lying = set(store.storage.list("attempts"))
     removed = 0

@@ -1,10 +1,10 @@
-"""Who made an attempt, and what it consists of: the values that markers and parts carry.
+"""Who made an attempt, and what it consists of: the values that manifests and data files carry.
 
 Here: frozen values, their JSON, and the names of files. Reading and writing them is `store`.
 
 Names sort by time. Labels in paths are percent-encoded (`r/1` → `r%2F1`), long ones cut and
 given a hash; a missing label is `@none`, which no label can be. The exact text stands in the
-data and the marker, which alone are believed.
+data and the manifest, which alone are believed.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class Lineage:
 class DataFile:
     """One immutable Parquet file. `sha256` and `size_bytes` are those of the file.
 
-    Both are None for a part of an unfinished attempt, which no marker vouches for yet.
+    Both are None for a part of an unfinished attempt, which no manifest vouches for yet.
     """
 
     path: str
@@ -61,7 +61,7 @@ class DataFile:
 class Manifest:
     """A committed attempt. `continued` names the unfinished attempts whose rows it took over.
 
-    `compacted_at` is set in the marker that supersedes the first one after compaction.
+    `compacted_at` is set in the manifest that supersedes the first one after compaction.
     """
 
     attempt_id: str
@@ -94,7 +94,7 @@ def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedAttempt:
-    """Parts without a marker: work in progress, or what a killed run left behind."""
+    """Data files without a manifest: work in progress, or what a killed run left behind."""
 
     attempt_id: str
     lineage: Lineage
@@ -103,7 +103,7 @@ class UnfinishedAttempt:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ManifestName:
-    """What a marker's file name says, so that listing is enough to know what is new."""
+    """What a manifest's file name says, so that listing is enough to know what is new."""
 
     committed_at: str
     attempt_id: str
@@ -158,18 +158,18 @@ def manifest_folder(lineage: Lineage) -> str:
 
 
 def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
-    """Where an attempt's marker lies."""
+    """Where an attempt's manifest lies."""
     time = committed_at.strftime(_TIME_IN_NAMES)
     return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
 
 
 def compacted_path(path: str) -> str:
-    """Where the marker lies that supersedes this one after compaction."""
+    """Where the manifest lies that supersedes this one after compaction."""
     return f"{path.removesuffix('.json')}{_COMPACTED}.json"
 
 
 def first_path(path: str) -> str:
-    """The inverse of `compacted_path`; a first marker's path stays."""
+    """The inverse of `compacted_path`; a first manifest's path stays."""
     return path.removesuffix(".json").removesuffix(_COMPACTED) + ".json"
 
 
@@ -203,7 +203,7 @@ def lineage_to_json(lineage: Lineage) -> dict[str, Any]:
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
-    """A marker's file, without its own path."""
+    """A manifest's file, without its own path."""
     value = {
         "attempt_id": manifest.attempt_id,
         **lineage_to_json(manifest.lineage),
@@ -226,7 +226,7 @@ def manifest_to_json(manifest: Manifest) -> bytes:
 
 
 def manifest_from_json(path: str, data: bytes) -> Manifest:
-    """Read a marker's file; `HistoryDamagedError` if it is torn or lacks something."""
+    """Read a manifest's file; `HistoryDamagedError` if it is torn or lacks something."""
     try:
         value = json.loads(data)
         compacted_at = value.get("compacted_at")
@@ -245,8 +245,8 @@ def manifest_from_json(path: str, data: bytes) -> Manifest:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise HistoryDamagedError(
-            f"marker {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete it "
-            "to give its attempt up"
+            f"manifest {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete "
+            "it to give its attempt up"
         ) from exc
 
 

@@ -1,7 +1,7 @@
 """The tables of the history, column by column: the contract of every writer and reader.
 
 Here: names, types, the schema's version. How rows reach disk is `store`, how people query them
-is `lens` and `sql/`.
+is `database` and `sql/`.
 
 Every row of every table begins with the lineage columns, which the store fills in from the
 attempt, so that writers give only what is theirs. Times are UTC; units stand in the names. To

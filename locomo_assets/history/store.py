@@ -1,7 +1,7 @@
-"""The truth: immutable Parquet attempts under one URL, each counted from its marker on.
+"""The truth: immutable Parquet attempts under one URL, each counted from its manifest on.
 
 Here: beginning, filling and committing attempts, and reading them back. Bytes and their place
-are `data_files` and `storage`; SQL on all of it is `lens`; checking and tidying is `care`.
+are `data_files` and `storage`; SQL on all of it is `database`; checking and tidying is `care`.
 
 Layout::
 
@@ -9,7 +9,7 @@ Layout::
     tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
     attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
 
-Nothing is ever rewritten. A part appears whole; a marker is written last, so an attempt is
+Nothing is ever rewritten. A part appears whole; a manifest is written last, so an attempt is
 committed wholly or not at all. Writers never meet: their names are unique.
 """
 
@@ -118,7 +118,7 @@ class HistoryStore:
         return Attempt(self.storage, lineage)
 
     def manifest_names(self, folder: str = "attempts") -> list[ManifestName]:
-        """The names of all markers, oldest first, one per attempt; no marker is read."""
+        """The names of all manifests, oldest first, one per attempt; no manifest is read."""
         newest: dict[str, ManifestName] = {}
         for path in self.storage.list(folder):
             name = parse_manifest_name(path)
@@ -147,7 +147,7 @@ class HistoryStore:
         ]
 
     def read_manifests(self, names: Sequence[ManifestName]) -> list[Manifest]:
-        """The markers of these names, in their order."""
+        """The manifests of these names, in their order."""
         data = self.storage.get_many([name.path for name in names])
         return [manifest_from_json(name.path, data[name.path]) for name in names]
 
@@ -181,7 +181,7 @@ class HistoryStore:
     def unfinished(
         self, asset: str, release: str | None, conversation: str | None
     ) -> list[UnfinishedAttempt]:
-        """Attempts of one partition that have parts and no marker, oldest first.
+        """Attempts of one partition that have data files and no manifest, oldest first.
 
         They are in progress elsewhere, or were left by a run that ended early. Not those whose
         rows a committed attempt has taken over (`Attempt.adopt`); and no derived parts, which

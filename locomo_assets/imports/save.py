@@ -16,7 +16,7 @@ from locomo_assets.imports.results import ImportedAnswer, ImportedResults, Impor
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import fingerprint
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import IMPORTED, check_label, release_row
 
 ASSET = "imported_results"

@@ -8,13 +8,15 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.http.budget import Told
 from locomo_assets.http.concurrency import first_failure
 
 
@@ -304,3 +306,19 @@ class Collected:
     judgements: Mapping[str, Judgement]
     input_tokens: int
     output_tokens: int
+
+
+class BatchingJudge(Protocol):
+    """Gives verdicts by batches; `batch.BatchJudge` says what each method does."""
+
+    def place(self, cases: int, *, sent: bool = False) -> AbstractAsyncContextManager[Told]: ...
+
+    async def send(
+        self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]
+    ) -> str: ...
+
+    async def find(self, token: str, made_after: datetime) -> str | None: ...
+
+    async def state(self, batch_id: str) -> BatchState: ...
+
+    async def results(self, state: BatchState, fingerprints: Collection[str]) -> Collected: ...

@@ -1,1 +1,1 @@
-"""What people look at: tables, charts, pages. Reads the lens; computes nothing new."""
+"""What people look at: tables, charts, pages. Reads the database; computes nothing new."""

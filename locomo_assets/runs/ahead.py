@@ -14,10 +14,9 @@ from locomo_assets.history.lease import leased
 from locomo_assets.http.concurrency import first_failure
 from locomo_assets.runs.checkpoint import CheckpointWriter, Row, checkpointing, resumable_lineage
 from locomo_assets.runs.context import RunContext, Task, noted_calls
-from locomo_assets.runs.gold import corrected_gold
 from locomo_assets.runs.judge import ASSET, stored_verdicts, verdicts_print
 from locomo_assets.runs.stages import memory_source
-from locomo_assets.runs.verdicts import PendingVerdict, verdicts_by_content
+from locomo_assets.runs.verdicts import PendingVerdict, corrected_gold, verdicts_by_content
 
 OnSaved = Callable[[Sequence[Row]], None]
 """Takes rows of `answers` that are saved."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import UnfinishedAttempt
@@ -23,9 +23,6 @@ from locomo_assets.http.concurrency import gather_limited
 from locomo_assets.judging.judge import BatchState, Case, Judgement
 from locomo_assets.runs.checkpoint import CheckpointWriter
 from locomo_assets.runs.context import Batching
-
-if TYPE_CHECKING:
-    pass
 
 TABLE = "judge_batches"
 

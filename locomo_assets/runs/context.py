@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from locomo_assets import __version__
 from locomo_assets.backboard.answers import AskProtocol
@@ -19,14 +18,11 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallRecord
-from locomo_assets.judging.judge import Judge
+from locomo_assets.judging.judge import BatchingJudge, Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
 from locomo_assets.prices import PriceTable
 from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseGuard
-
-if TYPE_CHECKING:
-    from locomo_assets.judging.batch import BatchJudge
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
@@ -118,7 +114,7 @@ class Batching:
     Batches that earlier runs left are gone on with even where none is wanted.
     """
 
-    judge: "BatchJudge"
+    judge: BatchingJudge
     wanted: bool
     wait_s: float
 

@@ -32,7 +32,6 @@ from locomo_assets.runs.context import (
     fingerprint,
     noted_calls,
 )
-from locomo_assets.runs.gold import Gold, corrected_gold
 from locomo_assets.runs.stages import (
     MemorySource,
     StageReport,
@@ -40,7 +39,13 @@ from locomo_assets.runs.stages import (
     memory_source,
     stored_answers,
 )
-from locomo_assets.runs.verdicts import PendingVerdict, is_by, verdicts_by_content
+from locomo_assets.runs.verdicts import (
+    Gold,
+    PendingVerdict,
+    corrected_gold,
+    is_by,
+    verdicts_by_content,
+)
 
 ASSET = "judgements"
 

@@ -1,7 +1,8 @@
-"""A pending verdict, what it depends on, and the rows of each way to have one.
+"""A pending verdict, its gold answer, and the rows of each way to have a verdict.
 
 A verdict depends on question, gold answer, answer and judge alone. So an equal one that was given
-before, in any release, is reused.
+before, in any release, is reused. The variant of the gold answers (the data set's, or an audit's
+in place of faulty ones) is part of a series' judge, so that the two never mix.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,11 +12,88 @@ from functools import cached_property
 from typing import Any
 
 from locomo_assets.history.provenance import Manifest, path_label
-from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement
-from locomo_assets.locomo.model import Question
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement, on_corrected_gold
+from locomo_assets.locomo.model import AuditError, Question
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import RunContext, Task, fingerprint
-from locomo_assets.runs.gold import Gold
+
+_DECLINED = "Not mentioned in the conversation"
+"""Right in category 5 is to decline: what the speaker never said can't be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """`audit_sha256` is None for the data set's own; `corrected` are its answers by question."""
+
+    audit_sha256: str | None = None
+    corrected: Mapping[int, str] = field(default_factory=dict, hash=False)
+
+    def answer(self, question: Question) -> str:
+        """What the judge is given for a question."""
+        corrected = self.corrected.get(question.question_index)
+        if corrected is not None:
+            return corrected
+        return question.gold_answer or (_DECLINED if question.category == 5 else "")
+
+    def judge(self, judge: JudgeIdentity) -> str:
+        """Who judged, as series are told apart by."""
+        if self.audit_sha256 is None:
+            return judge.name
+        return on_corrected_gold(judge.name, self.audit_sha256)
+
+    def row(self, judge: JudgeIdentity, question: Question) -> Row:
+        """The judge's columns of a verdict, and the variant's."""
+        return {
+            **judge.row(),
+            "judge": self.judge(judge),
+            "audit_sha256": self.audit_sha256,
+            "corrected_gold_answer": self.corrected.get(question.question_index),
+        }
+
+    def extra(self) -> dict[str, str]:
+        """What an attempt says of it; nothing for the data set's own, as ever."""
+        return {} if self.audit_sha256 is None else {"audit_sha256": self.audit_sha256}
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether an attempt's verdicts are of this variant."""
+        return manifest.extra.get("audit_sha256") == self.audit_sha256
+
+
+GOLD_AUDIT = "gold_audit"
+"""The asset whose attempts hold the faults that an audit finds in a data set."""
+
+
+def corrected_gold(
+    store: HistoryStore, audit_sha256: str | None, dataset_sha256: str, conversation: str
+) -> Gold:
+    """A conversation's gold answers with a stored audit's corrections; None: the data set's own.
+
+    Raises AuditError where that audit was not stored for the data set.
+    """
+    if audit_sha256 is None:
+        return Gold()
+    manifests = [
+        manifest
+        for manifest in store.manifests(asset=GOLD_AUDIT)
+        if manifest.lineage.dataset_sha256 == dataset_sha256
+        and manifest.extra.get("audit_sha256") == audit_sha256
+    ]
+    if not manifests:
+        raise AuditError(
+            f"audit {audit_sha256[:12]} does not fit data set {dataset_sha256[:12]}, which is "
+            "judged; give the audit of just this data set (LOCOMO_AUDIT), or unset LOCOMO_GOLD"
+        )
+    rows = store.read("gold_faults", manifests[-1:]).to_pylist()
+    return Gold(
+        audit_sha256,
+        {
+            row["question_index"]: row["correct_answer"]
+            for row in rows
+            if row["conversation"] == conversation and row["correct_answer"] is not None
+        },
+    )
+
 
 COPIED = ("verdict", "reasoning", "reason", "agreement")
 """What a verdict that is given again takes over."""

@@ -20,7 +20,7 @@ CORRECT_OR_WRONG = {"+": "correct", "-": "wrong", "?": "unscored"}
 
 
 class History:
-    """A store, its lens, and short words for what was measured."""
+    """A store, its database, and short words for what was measured."""
 
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open(folder.as_uri())

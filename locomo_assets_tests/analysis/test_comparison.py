@@ -1,4 +1,4 @@
-"""Comparisons read from a real lens: what counts, what is refused, what is said."""
+"""Comparisons read from a real database: what counts, what is refused, what is said."""
 
 import json
 from dataclasses import asdict

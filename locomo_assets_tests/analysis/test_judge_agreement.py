@@ -19,7 +19,7 @@ from locomo_assets_tests.conftest import REPOSITORY
 
 @pytest.fixture
 def judged_twice(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The lens of a release that the lexical judge and the stand-in's (three votes) have judged."""
+    """The database of a release judged by the lexical judge and by the stand-in's (three votes)."""
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     wanted = Launch(release="r1", questions=6)
     launch(wanted, Services(read_settings()))

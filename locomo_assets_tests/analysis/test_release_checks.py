@@ -1,4 +1,4 @@
-"""What must hold of a release: over a real lens, and by its numbers alone."""
+"""What must hold of a release: over a real database, and by its numbers alone."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scores as people read them, from a lens of a small history."""
+"""Scores as people read them, from a database of a small history."""
 
 from pathlib import Path
 

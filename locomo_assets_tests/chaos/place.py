@@ -112,7 +112,7 @@ class Place:
         return [(one["at"], one["what"]) for one in read if one["kind"] == kind]
 
     def query(self, sql: str) -> int:
-        """One number from the lens."""
+        """One number from the database."""
         [(number,)] = database.query(self.database_path, sql)[1]
         return int(str(number))
 

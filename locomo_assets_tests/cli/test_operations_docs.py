@@ -19,7 +19,7 @@ from locomo_assets.history.maintenance import check
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.history.backup.test_backup import hashes
 from locomo_assets_tests.history.factories import answer, commit_answers, commit_verdicts, lineage

@@ -108,7 +108,7 @@ def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
     data = encode("answers", [answer(0)])
     with pytest.raises(HistoryDamagedError, match="no Parquet file"):
         decode_data_file(DataFile("x.parquet", "answers", 1, None, None), data[:-10])
-    with pytest.raises(HistoryDamagedError, match="1 rows, its marker says 2"):
+    with pytest.raises(HistoryDamagedError, match="1 rows, its manifest says 2"):
         decode_data_file(data_file(data, 2), data)
     assert footer_of("x.parquet", data) == (lineage("answers"), 1, False)
     merged = encode_derived(decode_data_file(data_file(data, 1), data, as_written=True))

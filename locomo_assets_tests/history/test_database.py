@@ -1,4 +1,4 @@
-"""The lens: incremental as from nothing, at its last good state when something is amiss."""
+"""The database: incremental as from nothing, at its last good state when something is amiss."""
 
 import os
 import threading
@@ -35,12 +35,12 @@ def store(tmp_path: Path) -> HistoryStore:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "lens" / "history.duckdb"
+    return tmp_path / "database" / "history.duckdb"
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lens with ten answers, for those that only read it."""
+    """A database with ten answers, for those that only read it."""
     folder = tmp_path_factory.mktemp("measured")
     store = HistoryStore.open(folder.as_uri())
     commit_answers(store, lineage("answers"))
@@ -119,7 +119,7 @@ def test_a_refresh_without_news_leaves_the_file_alone(store: HistoryStore, path:
     assert path.stat().st_ino == before.st_ino
 
 
-def test_attempts_that_left_the_store_leave_the_lens(store: HistoryStore, path: Path) -> None:
+def test_attempts_that_left_the_store_leave_the_database(store: HistoryStore, path: Path) -> None:
     commit_dataset(store)
     measure(store, "r1", "a")
     measure(store, "r2", "b")
@@ -134,14 +134,14 @@ def test_attempts_that_left_the_store_leave_the_lens(store: HistoryStore, path: 
     assert query(path, "SELECT DISTINCT release FROM current_answers")[1] == [("r1",)]
 
 
-@pytest.mark.parametrize("harm", ["flip", "tear", "remove", "marker"])
-def test_damage_leaves_the_lens_at_its_last_good_state(
+@pytest.mark.parametrize("harm", ["flip", "tear", "remove", "manifest"])
+def test_damage_leaves_the_database_at_its_last_good_state(
     store: HistoryStore, path: Path, tmp_path: Path, harm: str
 ) -> None:
     commit_answers(store, lineage("answers", "r1"))
     refresh(store, path)
     manifest = commit_answers(store, lineage("answers", "r2"), mark="b")
-    name = manifest.path if harm == "marker" else manifest.data_files[0].path
+    name = manifest.path if harm == "manifest" else manifest.data_files[0].path
     victim = tmp_path / "history" / name
     whole = victim.read_bytes()
     if harm == "flip":
@@ -162,7 +162,7 @@ def test_damage_leaves_the_lens_at_its_last_good_state(
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
-def test_a_broken_lens_is_rebuilt(store: HistoryStore, path: Path, content: bytes) -> None:
+def test_a_broken_database_is_rebuilt(store: HistoryStore, path: Path, content: bytes) -> None:
     commit_answers(store, lineage("answers"))
     path.parent.mkdir()
     path.write_bytes(content)
@@ -170,7 +170,7 @@ def test_a_broken_lens_is_rebuilt(store: HistoryStore, path: Path, content: byte
     assert query(path, COUNT)[1] == [(10,)]
 
 
-def test_a_lens_of_another_history_or_program_is_rebuilt(
+def test_a_database_of_another_history_or_program_is_rebuilt(
     store: HistoryStore, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_answers(store, lineage("answers"))
@@ -190,7 +190,7 @@ def test_a_file_where_the_folder_should_be_is_named(store: HistoryStore, tmp_pat
         refresh(store, tmp_path / "file" / "history.duckdb")
 
 
-def test_a_failed_build_leaves_the_lens(
+def test_a_failed_build_leaves_the_database(
     store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_answers(store, lineage("answers", "r1"))
@@ -294,7 +294,7 @@ def test_all_reading_is_allowed(measured: Path, sql: str) -> None:
     assert rows
 
 
-def test_a_missing_or_broken_lens_says_what_to_do(path: Path) -> None:
+def test_a_missing_or_broken_database_says_what_to_do(path: Path) -> None:
     with pytest.raises(HistoryUnreachableError, match="history refresh"):
         query(path, "SELECT 1")
     path.parent.mkdir()

@@ -78,7 +78,7 @@ def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
     assert (report.data_files, report.unfinished) == (2, ())
 
 
-def test_compacting_keeps_every_row_and_the_lens(store: HistoryStore, path: Path) -> None:
+def test_compacting_keeps_every_row_and_the_database(store: HistoryStore, path: Path) -> None:
     first = in_pieces(store)
     commit_answers(store, lineage("answers", "r2"), mark="b")
     refresh(store, path)

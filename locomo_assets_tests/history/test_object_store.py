@@ -81,7 +81,7 @@ def test_one_of_many_gets_the_lease(url: str) -> None:
     assert renew(open_storage(url), got[0]).holder == got[0].holder
 
 
-def test_attempts_and_lens_as_on_a_disk(url: str, tmp_path: Path) -> None:
+def test_attempts_and_database_as_on_a_disk(url: str, tmp_path: Path) -> None:
     store = HistoryStore.open(url)
     assert HistoryStore.open(url).history_id == store.history_id
     odd = lineage("answers", "r/1 ä|x", "c/../d")
@@ -101,7 +101,7 @@ def test_attempts_and_lens_as_on_a_disk(url: str, tmp_path: Path) -> None:
     assert query(path, COUNT)[1] == [(11,)]
 
 
-def test_damage_in_the_bucket_leaves_the_lens(s3_url: str, tmp_path: Path) -> None:
+def test_damage_in_the_bucket_leaves_the_database(s3_url: str, tmp_path: Path) -> None:
     store = HistoryStore.open(s3_url)
     path = tmp_path / "history.duckdb"
     commit_answers(store, lineage("answers", "r1"))

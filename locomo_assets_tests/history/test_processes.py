@@ -34,7 +34,7 @@ def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
 
 
 def torn_attempts(path: Path) -> list[tuple[object, ...]]:
-    """Attempts of which the lens does not hold just the rows they were committed with."""
+    """Attempts of which the database does not hold just the rows they were committed with."""
     return query(
         path,
         "SELECT attempt_id, row_count, count(answers.attempt_id) FROM attempts "
@@ -43,7 +43,7 @@ def torn_attempts(path: Path) -> list[tuple[object, ...]]:
     )[1]
 
 
-def test_ten_writers_while_readers_query_and_the_lens_is_refreshed(tmp_path: Path) -> None:
+def test_ten_writers_while_readers_query_and_the_database_is_refreshed(tmp_path: Path) -> None:
     ten_writers_three_readers((tmp_path / "history").as_uri(), tmp_path / "history.duckdb")
 
 

@@ -1,4 +1,4 @@
-"""Names and markers: labels safe in paths, ids in order of time, JSON there and back."""
+"""Names and manifests: labels safe in paths, ids in order of time, JSON there and back."""
 
 import json
 import threading

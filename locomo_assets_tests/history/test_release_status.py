@@ -23,7 +23,7 @@ FEED = "json https://example.org/r.json"
 
 
 class World:
-    """A store and its lens, refreshed at each question."""
+    """A store and its database, refreshed at each question."""
 
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open(folder.as_uri())

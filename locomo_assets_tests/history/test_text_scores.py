@@ -1,4 +1,4 @@
-"""Scores in the lens: texts by `locomo.text_scores`, retrieval against rules written out here."""
+"""Scores in the database: texts by `text_scores`, retrieval against rules written out here."""
 
 import random
 from collections.abc import Mapping, Sequence

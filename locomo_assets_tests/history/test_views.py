@@ -25,7 +25,7 @@ COLUMNS = Path(__file__).with_name("columns.txt")
 
 
 class World:
-    """A store and its lens, refreshed at each question."""
+    """A store and its database, refreshed at each question."""
 
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open(folder.as_uri())

@@ -17,7 +17,7 @@ from locomo_assets.imports.results import ImportedResults, ImportRefusedError
 from locomo_assets.imports.save import save_import
 from locomo_assets.locomo.model import Question
 from locomo_assets.locomo.parsing import parse_dataset
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import (
     BadLabelError,
     ReleaseTakenError,
@@ -38,7 +38,7 @@ SCORED = len(scored("sample-1")) + len(scored("sample-2"))
 
 
 class World:
-    """A history and its lens, refreshed at each question."""
+    """A history and its database, refreshed at each question."""
 
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open((folder / "history").as_uri())
@@ -149,7 +149,7 @@ def test_the_same_files_again_are_nothing_new(world: World) -> None:
     assert len(world.store.manifest_names()) == 1 + len(SAMPLE.conversations)
 
 
-def test_changed_files_supersede_in_the_lens_that_is_there(world: World) -> None:
+def test_changed_files_supersede_in_the_database_that_is_there(world: World) -> None:
     world.publish()
     counts = "SELECT questions, correct FROM accuracy_by_release"
     assert world.rows(counts) == [(SCORED, SCORED)]

@@ -87,7 +87,7 @@ def assert_measured(deployment: Deployment, release: str, path: Path) -> None:
     assert record.answered(release) == sum(QUESTIONS.values())
 
 
-def published_lens(deployment: Deployment, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def published_database(deployment: Deployment, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The history's `history.duckdb`, made anew in the cluster and fetched from its S3."""
     run = deployment.ui.launch("results_history")
     status = deployment.ui.until(run, *ENDED, seconds=240)
@@ -161,7 +161,7 @@ def test_release_is_a_job_per_conversation(
     runs = ui.runs(backfill)
     assert sorted(one.partition for one in runs) == partitions("r1")
     assert [jobs_of(deployment, one) for one in runs] == [[f"dagster-run-{o.run_id}"] for o in runs]
-    path = published_lens(deployment, tmp_path / "lens.duckdb", monkeypatch)
+    path = published_database(deployment, tmp_path / "database.duckdb", monkeypatch)
     assert_measured(deployment, "r1", path)
     logs = HistoryStore.open("s3://locomo/compute-logs").storage.list("")
     assert any(runs[0].run_id in one for one in logs), logs
@@ -200,7 +200,7 @@ def test_deleted_pod_and_restarted_daemon_repeat_nothing(
     again = [one for one in retried if one.tags.get("dagster/parent_run_id") == run.run_id]
     assert [(one.status, one.tags["dagster/retry_number"]) for one in again] == [("SUCCESS", "1")]
     assert len(ui.runs(backfills[1])) == len(NAMES)
-    path = published_lens(deployment, tmp_path / "lens.duckdb", monkeypatch)
+    path = published_database(deployment, tmp_path / "database.duckdb", monkeypatch)
     for release in ("r2", "r3"):
         assert_measured(deployment, release, path)
 

@@ -42,12 +42,12 @@ def test_loop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows(loop: Loop, sql: str) -> list[tuple[Any, ...]]:
-    path = home_lens(loop)
+    path = home_database(loop)
     refresh(loop.services.store(), path)
     return query(path, sql)[1]
 
 
-def home_lens(loop: Loop) -> Path:
+def home_database(loop: Loop) -> Path:
     """Beside the published one, which the daemon's runs refresh."""
     return loop.services.settings.home / "looked-at.duckdb"
 

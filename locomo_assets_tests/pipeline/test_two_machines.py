@@ -1,4 +1,4 @@
-"""Two copies of the whole pipeline with one history on S3: each publishes the lens, and both
+"""Two copies of the whole pipeline with one history on S3: each publishes the database, and both
 results stand in it.
 """
 
@@ -25,7 +25,7 @@ def _machine() -> list[str]:
     return unshare if allowed and allowed.returncode == 0 else []
 
 
-def test_two_machines_publish_one_lens(
+def test_two_machines_publish_one_database(
     s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [*_machine(), sys.executable, "-m", "locomo_assets.cli", "run", "--questions", "3"]

@@ -12,7 +12,7 @@ from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 
 
 def measure_two_releases(home: Path) -> Path:
-    """Measures r1, then r2 with a failing memory, and r2's floor; the lens."""
+    """Measures r1, then r2 with a failing memory, and r2's floor; the database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCOMO_HOME", str(home))
         patch.setenv("DAGSTER_HOME", str(prepare_home(home)))

@@ -58,7 +58,7 @@ def page(request: pytest.FixtureRequest, target: Path) -> Iterator[Page]:
         assert (asked, complaints) == ([], [])
 
 
-def test_content_says_what_the_lens_does(database_path: Path) -> None:
+def test_content_says_what_the_database_does(database_path: Path) -> None:
     content = read_content(database_path, max_error_percent=LIMIT)
     assert content.whole.release == "r2"
     assert content.whole.question_protocol == "isolated"

@@ -12,7 +12,7 @@ from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs import ahead, checkpoint
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.stages import StageReport

@@ -20,7 +20,7 @@ from locomo_assets.runs import judge as judging
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import Batching, RunContext, Task, note_call
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.runner import Failed, summarize_failures

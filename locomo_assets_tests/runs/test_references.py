@@ -12,7 +12,7 @@ from locomo_assets.backboard.remote import list_own
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.standin.server import BaseUrls, running_standin

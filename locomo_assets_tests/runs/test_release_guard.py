@@ -11,7 +11,7 @@ from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import (
@@ -65,11 +65,11 @@ class World:
         store_dataset(self.store, DATASET, "run-0")
         self.record = Record(folder / "standin.sqlite")
         self.urls = urls
-        self._lens = folder / "history.duckdb"
+        self._database = folder / "history.duckdb"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        refresh(self.store, self._lens)
-        return query(self._lens, sql)[1]
+        refresh(self.store, self._database)
+        return query(self._database, sql)[1]
 
     def verdicts(self) -> list[tuple[Any, ...]]:
         return self.rows("SELECT stage, verdict FROM release_verdicts ORDER BY checked_at")

@@ -22,7 +22,7 @@ from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.canaries import judge_canaries
 from locomo_assets.runs.context import Task
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.standin.server import BaseUrls, running_standin

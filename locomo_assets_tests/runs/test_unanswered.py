@@ -12,7 +12,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs import runner
 from locomo_assets.runs.ahead import OnSaved
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.runner import STAGES, measure
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.standin.server import BaseUrls, running_standin
@@ -32,7 +32,7 @@ def urls(tmp_path: Path) -> Iterator[BaseUrls]:
 class World:
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open((folder / "history").as_uri())
-        self._path = folder / "lens.duckdb"
+        self._path = folder / "database.duckdb"
         store_dataset(self.store, DATASET, "run-0")
 
     def accuracy(self) -> list[tuple[Any, ...]]:

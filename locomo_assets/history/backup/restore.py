@@ -42,9 +42,9 @@ class ReadReport:
 def verify(storage: Storage, name: str | None = None) -> ReadReport:
     """Read a backup, the newest or the one whose name begins so, and compare everything.
 
-    Every object's size and hash with the manifest's; every marker's parts with the manifest's
-    files; the rows counted in the parts with the marker's and the manifest's. `BackupDamagedError`
-    names the first faults; `BackupVersionError`; `HistoryUnreachableError`.
+    Compares each object's size and hash with the backup's manifest, the files that each attempt's
+    manifest names with those in the backup, and the rows counted with what both say.
+    `BackupDamagedError` names the first faults; `BackupVersionError`; `HistoryUnreachableError`.
     """
     started = time.monotonic()
     chosen = chosen_name(storage, name)
@@ -73,7 +73,7 @@ def verify(storage: Storage, name: str | None = None) -> ReadReport:
 def restore(storage: Storage, target: Storage, name: str | None = None) -> ReadReport:
     """Put a backup's files where there is nothing, after `verify`.
 
-    Parts come first, markers then, and last what makes the place a history. `BackupRefusedError`
+    Parts come first, manifests then, and last what makes the place a history. `BackupRefusedError`
     where the place holds anything; else as `verify`.
     """
     started = time.monotonic()
@@ -131,7 +131,7 @@ def _or_none(storage: Storage, path: str) -> bytes | None:
 
 
 def _look(file: File, data: bytes | None, rows: dict[str, int], manifests: list[Manifest]) -> None:
-    """Count a file's rows, or read its marker; `HistoryDamagedError` says what is amiss."""
+    """Count a file's rows, or read its manifest; `HistoryDamagedError` says what is amiss."""
     what = f"{object_path(file.sha256)} ({file.path})"
     if data is None:
         raise HistoryDamagedError(f"{what} is missing")
@@ -149,7 +149,7 @@ def _look(file: File, data: bytes | None, rows: dict[str, int], manifests: list[
 def _amiss(
     backup_manifest: BackupManifest, rows: Mapping[str, int], manifests: Sequence[Manifest]
 ) -> list[str]:
-    """Where manifest, markers and parts do not say the same."""
+    """Where manifest, manifests and data files do not say the same."""
     hashes = {file.path: file.sha256 for file in backup_manifest.files}
     faults = [
         f"{data_file.path} is not the part that {manifest.path} names"

@@ -89,7 +89,7 @@ class File:
 class BackupManifest:
     """One backup. `rows` are those of the committed attempts, by table.
 
-    `attempts` counts these; `unfinished` names the attempts without a marker whose saved parts
+    `attempts` counts these; `unfinished` names the attempts without a manifest whose saved parts
     are kept, because they were paid for.
     """
 
@@ -221,7 +221,7 @@ _NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", DATABASE_NAME)
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The files of one moment: markers, the parts they vouch for, others by path.
+    """The files of one moment: manifests, the parts they vouch for, others by path.
 
     `unfinished` are saved already.
     """
@@ -232,7 +232,7 @@ class Cut:
 
     @property
     def data_files(self) -> list[DataFile]:
-        """Those that a marker vouches for, each once."""
+        """Those that a manifest vouches for, each once."""
         return list(
             {
                 data_file.path: data_file for m in self.manifests for data_file in m.data_files
@@ -244,7 +244,7 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
     """A moment that is over by the time this returns.
 
     `save` is given the paths of unfinished parts, copies those that are still there, and returns
-    them. `HistoryDamagedError` for a marker that is torn, or gone by now: then take another.
+    them. `HistoryDamagedError` for a manifest that is torn, or gone by now: then take another.
     """
     seen = {manifest.path: manifest for manifest in store.manifests()}
     unfinished = _saved(_unfinished(store, committed_ids(seen.values())), save)

@@ -1,4 +1,4 @@
-"""Accuracy by release, and its trend: read from the lens, shown in the UI.
+"""Accuracy by release, and its trend: read from the database, shown in the UI.
 
 Here: what the two assets report. The numbers are the SQL views' (`history/sql`), the pictures
 `reporting`'s.
@@ -34,7 +34,7 @@ from locomo_assets.services import Services
 
 
 def _fresh_database(services: Services) -> str | None:
-    """Brings the lens up to date, the settings' audit in it; that one's SHA-256."""
+    """Brings the database up to date, the settings' audit in it; that one's SHA-256."""
     try:
         audit_sha256 = services.keep_audit()
         database.refresh(services.store(), services.settings.database_path)

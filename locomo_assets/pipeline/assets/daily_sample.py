@@ -58,7 +58,8 @@ def daily_sample(
         failures = run_interruptibly(work(tasks))
         if failures:
             raise NothingToMeasureError(
-                f"{len(failures)} of {len(tasks)} conversations failed: {summarize_failures(failures)}"
+                f"{len(failures)} of {len(tasks)} conversations failed: "
+                f"{summarize_failures(failures)}"
             )
         database.refresh(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:

@@ -20,7 +20,7 @@ from locomo_assets.services import Services
     "to date with what is new and swapped in whole. Costs nothing.",
 )
 def results_history(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
-    """Publishes the lens; beside a remote history too."""
+    """Publishes the database; beside a remote history too."""
     try:
         report = database.publish(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:

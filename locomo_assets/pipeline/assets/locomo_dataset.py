@@ -14,7 +14,7 @@ from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
-from locomo_assets.runs.gold import store_dataset
+from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.services import Services
 
 

@@ -1,5 +1,5 @@
 """The history as Prometheus metrics.
 
-Here: `reading` makes numbers of the lens, `metrics` names them, `serving` answers scrapes. The
+Here: `reading` makes numbers of the database, `metrics` names them, `serving` answers scrapes. The
 rules and the dashboard on them are in `deploy/`.
 """

@@ -81,7 +81,7 @@ class Numbers:
 
 
 def read_numbers(database_path: Path, *, max_error_percent: float) -> Numbers:
-    """From the lens as it is now. Raises `HistoryError` or `duckdb.Error` where it can't be."""
+    """From the database as it is now. Raises `HistoryError` or `duckdb.Error` where it can't be."""
     with database.open_read_only(database_path) as connection:
         found = connection.execute(_sql("releases"), {"newest": NEWEST_RELEASES}).fetchall()
         releases = [release for (release,) in found]

@@ -1,8 +1,7 @@
-"""Answering scrapes from memory, while the lens is looked at now and then.
+"""Answering scrapes from memory, while the database is looked at now and then.
 
-Here: the collector, the server, and the looking. The lens is read anew only where it has changed;
-no lock of the history is held. A history that can't be read is a metric (`benchmark_history_up 0`)
-and one line in the log.
+The database is read again only where it has changed; no lock of the history is held. A
+history that can't be read is a metric (`benchmark_history_up 0`) and one line in the log.
 """
 
 import logging
@@ -31,7 +30,7 @@ class ListenError(LocomoError):
 
 
 class HistoryCollector(Collector):
-    """The metrics of a lens as it was looked at last; `reads` counts how often it was read."""
+    """The metrics of a database as it was looked at last; `reads` counts how often it was read."""
 
     def __init__(self, database_path: Path, limits: Limits) -> None:
         self._path = database_path
@@ -42,7 +41,7 @@ class HistoryCollector(Collector):
         self.reads = 0
 
     def look(self) -> None:
-        """Reads the lens where it has changed, or could not be read the last time."""
+        """Reads the database where it has changed, or could not be read the last time."""
         try:
             stamp = self._stamp_now()
             if stamp is not None and stamp == self._stamp:
@@ -59,7 +58,7 @@ class HistoryCollector(Collector):
             self._problem = problem
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: the names are known when the lens is read."""
+        """Nothing beforehand: the names are known when the database is read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -98,9 +97,9 @@ def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
 
 
 def refreshing(store: HistoryStore, database_path: Path) -> Callable[[], None]:
-    """Brings a lens of one's own up to a history elsewhere.
+    """Brings a database of one's own up to a history elsewhere.
 
-    A refresh that fails is one line in the log; the last good lens stays.
+    A refresh that fails is one line in the log; the last good database stays.
     """
 
     def refresh() -> None:

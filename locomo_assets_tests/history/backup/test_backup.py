@@ -100,7 +100,7 @@ def test_only_what_is_new_is_copied(store: HistoryStore, place: Storage) -> None
     assert back_up(store, place).new_files == 0
     commit_answers(store, lineage("answers", "r2"), mark="b")
     third = back_up(store, place)
-    assert third.new_files == 3  # answers, calls, marker
+    assert third.new_files == 3  # answers, calls, manifest
     assert third.kept == 3
     assert verify(place, first.name).backup_manifest == first.backup_manifest
 
@@ -238,7 +238,7 @@ class Between(LocalStorage):
 
 
 def test_no_verdict_without_its_answer(store: HistoryStore, place: Storage, tmp_path: Path) -> None:
-    """Both are committed while the markers are listed, and only the later one is seen."""
+    """Both are committed while the manifests are listed, and only the later one is seen."""
 
     def then() -> None:
         commit_answers(store, lineage("answers", "r2"), mark="b")
@@ -312,7 +312,7 @@ def test_what_commits_after_the_moment_is_kept_as_unfinished(
     attempt.append("answers", [answer(0, "b")])
 
     class Late(LocalStorage):
-        """Each listing of the markers shows one more commit; the attempt's is the last of them."""
+        """Each listing of the manifests shows one more commit; the attempt's is the last."""
 
         listings = 0
 

@@ -47,7 +47,7 @@ def measure(store: HistoryStore, release: str, correct: int, questions: int = 10
 
 
 def measured_history(folder: Path) -> HistoryStore:
-    """Under `folder/history`, with its lens beside it: r1, and r2 with a question unscored."""
+    """Under `folder/history`, with its database beside it: r1, and r2 with a question unscored."""
     store = HistoryStore.open((folder / "history").as_uri())
     commit_dataset(store)
     measure(store, "r1", correct=10)

@@ -41,7 +41,7 @@ def place(made: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lens_of(place: Path) -> Path:
+def database_of(place: Path) -> Path:
     return place / "history" / "history.duckdb"
 
 
@@ -75,7 +75,7 @@ def scraped(collector: HistoryCollector) -> Scrape:
 
 @pytest.fixture(scope="module")
 def scrape(made: Path) -> Scrape:
-    collector = HistoryCollector(lens_of(made), LIMITS)
+    collector = HistoryCollector(database_of(made), LIMITS)
     collector.look()
     return scraped(collector)
 
@@ -150,10 +150,10 @@ def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.Mo
         "judgements": [judgement(n, "wrong", "v", conversation="conv-1") for n in range(5)],
     }
     commit(store, lineage("imported_results", "vendor", conversation=None), theirs)
-    database.refresh(store, lens_of(place))
-    with duckdb.connect(lens_of(place)) as connection:
+    database.refresh(store, database_of(place))
+    with duckdb.connect(database_of(place)) as connection:
         connection.execute("UPDATE current_answers SET question = 'Who said planted-text?'")
-    collector = HistoryCollector(lens_of(place), LIMITS)
+    collector = HistoryCollector(database_of(place), LIMITS)
     collector.look()
     scrape = scraped(collector)
     releases = {key.partition("release=")[2].partition("}")[0].partition(",")[0] for key in scrape}
@@ -166,8 +166,8 @@ def test_numbers_that_are_not_valid_are_no_accuracy(place: Path) -> None:
     store = HistoryStore.open((place / "history").as_uri())
     verdicts = ["unscored"] * 4 + ["correct"] * 6
     commit_verdicts(store, lineage("judgements", "r2"), verdicts, mark="r2-5")
-    database.refresh(store, lens_of(place))
-    collector = HistoryCollector(lens_of(place), LIMITS)
+    database.refresh(store, database_of(place))
+    collector = HistoryCollector(database_of(place), LIMITS)
     collector.look()
     scrape = scraped(collector)
     assert scrape.of("benchmark_accuracy_percent", "release=r2") == {}
@@ -177,16 +177,16 @@ def test_numbers_that_are_not_valid_are_no_accuracy(place: Path) -> None:
     assert sum(without.values()) == 4
 
 
-def test_the_lens_is_read_again_only_where_it_has_changed(place: Path) -> None:
-    collector = HistoryCollector(lens_of(place), LIMITS)
+def test_the_database_is_read_again_only_where_it_has_changed(place: Path) -> None:
+    collector = HistoryCollector(database_of(place), LIMITS)
     for _ in range(3):
         collector.look()
     assert collector.reads == 1
-    # Another process that holds the lens' lock holds up nobody who reads.
+    # Another process that holds the database' lock holds up nobody who reads.
     store = HistoryStore.open((place / "history").as_uri())
     measure(store, "r3", correct=1)
-    database.refresh(store, lens_of(place))
-    with FileLock(lens_of(place).with_name(f".{lens_of(place).name}.lock")):
+    database.refresh(store, database_of(place))
+    with FileLock(database_of(place).with_name(f".{database_of(place).name}.lock")):
         collector.look()
         assert collector.reads == 2
         assert scraped(collector)["benchmark_newest_release{release=r3}"] == 1
@@ -197,7 +197,7 @@ def test_the_lens_is_read_again_only_where_it_has_changed(place: Path) -> None:
 def test_a_broken_history_is_a_metric_and_a_line(
     place: Path, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = lens_of(place)
+    path = database_of(place)
     good = path.read_bytes()
     collector = HistoryCollector(path, LIMITS)
     collector.look()
@@ -219,7 +219,7 @@ def test_a_broken_history_is_a_metric_and_a_line(
     assert scraped(collector)["benchmark_history_up"] == 1
 
 
-def test_a_history_elsewhere_is_refreshed_into_a_lens_of_ones_own(
+def test_a_history_elsewhere_is_refreshed_into_a_database_of_ones_own(
     place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = HistoryStore.open((place / "history").as_uri())

@@ -1,65 +1,16 @@
-"""The data set and its audit in the history, and which gold answers the judge is given.
-
-The variant of the gold answers is part of a series' judge, so that verdicts of one variant are
-never taken for another's.
-"""
+"""The data set and its audit, committed to the history."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 from locomo_assets import __version__
-from locomo_assets.history.provenance import Lineage, Manifest
+from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import JudgeIdentity, on_corrected_gold
 from locomo_assets.locomo.audit import Audit, Fault, faults_in, read_audit
-from locomo_assets.locomo.model import AuditError, Dataset, Question
+from locomo_assets.locomo.model import AuditError, Dataset
 from locomo_assets.locomo.rows import from_rows, to_rows
-from locomo_assets.runs.checkpoint import Row
+from locomo_assets.runs.verdicts import GOLD_AUDIT
 
-_DECLINED = "Not mentioned in the conversation"
-"""Right in category 5 is to decline: what the speaker never said can't be known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """`audit_sha256` is None for the data set's own; `corrected` are its answers by question."""
-
-    audit_sha256: str | None = None
-    corrected: Mapping[int, str] = field(default_factory=dict, hash=False)
-
-    def answer(self, question: Question) -> str:
-        """What the judge is given for a question."""
-        corrected = self.corrected.get(question.question_index)
-        if corrected is not None:
-            return corrected
-        return question.gold_answer or (_DECLINED if question.category == 5 else "")
-
-    def judge(self, judge: JudgeIdentity) -> str:
-        """Who judged, as series are told apart by."""
-        if self.audit_sha256 is None:
-            return judge.name
-        return on_corrected_gold(judge.name, self.audit_sha256)
-
-    def row(self, judge: JudgeIdentity, question: Question) -> Row:
-        """The judge's columns of a verdict, and the variant's."""
-        return {
-            **judge.row(),
-            "judge": self.judge(judge),
-            "audit_sha256": self.audit_sha256,
-            "corrected_gold_answer": self.corrected.get(question.question_index),
-        }
-
-    def extra(self) -> dict[str, str]:
-        """What an attempt says of it; nothing for the data set's own, as ever."""
-        return {} if self.audit_sha256 is None else {"audit_sha256": self.audit_sha256}
-
-    def is_of(self, manifest: Manifest) -> bool:
-        """Whether an attempt's verdicts are of this variant."""
-        return manifest.extra.get("audit_sha256") == self.audit_sha256
-
-
-ASSET = "gold_audit"
 _TABLES = ("conversations", "sessions", "turns", "questions")
 
 
@@ -101,42 +52,11 @@ def keep_audit(
     return audit.sha256
 
 
-def corrected_gold(
-    store: HistoryStore, audit_sha256: str | None, dataset_sha256: str, conversation: str
-) -> Gold:
-    """A conversation's gold answers with a stored audit's corrections; None: the data set's own.
-
-    Raises AuditError where that audit was not stored for the data set.
-    """
-    if audit_sha256 is None:
-        return Gold()
-    manifests = [
-        manifest
-        for manifest in store.manifests(asset=ASSET)
-        if manifest.lineage.dataset_sha256 == dataset_sha256
-        and manifest.extra.get("audit_sha256") == audit_sha256
-    ]
-    if not manifests:
-        raise AuditError(
-            f"audit {audit_sha256[:12]} does not fit data set {dataset_sha256[:12]}, which is "
-            "judged; give the audit of just this data set (LOCOMO_AUDIT), or unset LOCOMO_GOLD"
-        )
-    rows = store.read("gold_faults", manifests[-1:]).to_pylist()
-    return Gold(
-        audit_sha256,
-        {
-            row["question_index"]: row["correct_answer"]
-            for row in rows
-            if row["conversation"] == conversation and row["correct_answer"] is not None
-        },
-    )
-
-
 def _known(store: HistoryStore) -> set[tuple[str, str]]:
     """Audit and data set of each stored pair."""
     return {
         (str(manifest.extra.get("audit_sha256")), str(manifest.lineage.dataset_sha256))
-        for manifest in store.manifests(asset=ASSET)
+        for manifest in store.manifests(asset=GOLD_AUDIT)
     }
 
 
@@ -175,7 +95,7 @@ def _commit(
 ) -> None:
     attempt = store.begin(
         Lineage(
-            asset=ASSET,
+            asset=GOLD_AUDIT,
             run_id=run_id,
             release=None,
             conversation=None,

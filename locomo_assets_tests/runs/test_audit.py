@@ -13,7 +13,7 @@ from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.locomo.model import AuditError
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.gold import keep_audit, store_dataset
+from locomo_assets.runs.datasets import keep_audit, store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.standin.server import BaseUrls, running_standin
@@ -125,9 +125,9 @@ async def test_only_corrected_questions_are_paid_for_again(
         assert await _asked(run, sha256) == [CORRECTED, CORRECTED]
         # Neither variant takes the other's verdicts for its own, and each has all of its.
         assert await _asked(run, None) == await _asked(run, sha256) == []
-    refresh(store, tmp_path / "lens.duckdb")
+    refresh(store, tmp_path / "database.duckdb")
     series = query(
-        tmp_path / "lens.duckdb",
+        tmp_path / "database.duckdb",
         "SELECT judge, gold, audit_sha256, count(*), count_if(gold_answer = 'something else "
         "altogether') FROM current_judgements GROUP BY ALL ORDER BY ALL",
     )[1]
