@@ -1,4 +1,4 @@
-"""From settings to a workplace: which service, which judge, which history.
+"""The composition root: from settings to clients, judge, history and prices.
 
 Here: the choices (a key present: the real service; none: the stand-in in this process, and the
 lexical judge). What is done with them is `measurement`.

@@ -204,7 +204,7 @@ def trend_chart(rows: Sequence[Accuracy]) -> str:
         above = [(p.high_percent or m) - m for m, p in zip(middle, points, strict=True)]
         names = [p.release for p in points]
         axes.errorbar(
-            names, middle, yerr=(below, above), manifest="o", capsize=3, label=" · ".join(key)
+            names, middle, yerr=(below, above), marker="o", capsize=3, label=" · ".join(key)
         )
     doubtful = [row for row in shown if not row.valid]
     if doubtful:

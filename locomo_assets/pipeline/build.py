@@ -53,7 +53,7 @@ def build_defs(
         ],
         jobs=[release_job()],
         schedules=schedules(place.settings),
-        resources={"workplace": dg.ResourceDefinition.hardcoded_resource(place)},
+        resources={"services": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[
             dg.AutomationConditionSensorDefinition(
                 "results_automation",

@@ -67,7 +67,7 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
             (_COLOURS[1], "95 % of answers within", [row.latency_p95_ms for row in rows]),
         ):
             points = [(n, v) for n, v in zip(names, values, strict=True) if v is not None]
-            axes.plot([n for n, _ in points], [v for _, v in points], manifest="o", color=colour,
+            axes.plot([n for n, _ in points], [v for _, v in points], marker="o", color=colour,
                       label=label)  # fmt: skip
         axes.set(ylabel="ms")
         axes.set_ylim(bottom=0)
@@ -174,9 +174,9 @@ def _line(
         color="grey",
     )
     if not bars:
-        axes.plot(names, middle, manifest="o", color=colour, label=label)
+        axes.plot(names, middle, marker="o", color=colour, label=label)
         return
     below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
     above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
-    axes.errorbar(names, middle, yerr=(below, above), manifest="o", capsize=3, color=colour,
+    axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
                   label=label)  # fmt: skip

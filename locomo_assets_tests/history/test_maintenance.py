@@ -127,7 +127,7 @@ def test_a_compaction_killed_before_its_marker_is_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance, "marker_to_json", killed)
+        patch.setattr(maintenance, "manifest_to_json", killed)
         with pytest.raises(KeyboardInterrupt):
             compact(store, older_than=NOTHING, dry_run=False, now=LATER)
     assert store.manifests() == [first]

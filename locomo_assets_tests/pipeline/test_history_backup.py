@@ -16,7 +16,7 @@ from locomo_assets_tests.history.factories import commit_answers, lineage
 
 def materialized() -> dg.ExecuteInProcessResult:
     return dg.materialize(
-        [history_backup], resources={"workplace": Services(read_settings())}, raise_on_error=False
+        [history_backup], resources={"services": Services(read_settings())}, raise_on_error=False
     )
 
 

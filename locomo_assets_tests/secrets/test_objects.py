@@ -40,7 +40,7 @@ def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     return Services(read_settings())
 
 
-def test_settings_and_workplace(place: Services) -> None:
+def test_settings_and_services(place: Services) -> None:
     for thing in (place, place.settings, place.settings.model_dump(), vars(place)):
         assert_hidden(thing)
     assert not holds_a_key(place.settings.model_dump_json())

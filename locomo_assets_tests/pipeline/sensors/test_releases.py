@@ -35,7 +35,7 @@ class World:
             self.instance,
             cursor=self.cursor,
             repository_def=self.repository,
-            resources={"workplace": self.services},
+            resources={"services": self.services},
         ) as context:
             found = sensor.evaluate_tick(context)
         for request in found.dynamic_partitions_requests or ():
@@ -168,13 +168,13 @@ def test_a_history_that_cannot_be_written_leaves_all_as_it_was(
     before = world.cursor
     feed.body = releases_json("v1", "v2")
     store = Path(world.services.settings.history_url.removeprefix("file://"))
-    run_in_thread = store.rename(store.with_name("aside"))
+    aside = store.rename(store.with_name("aside"))
     store.write_text("no folder")
     found = world.tick()
     assert "history" in str(found.skip_message)
     assert (found.run_requests, world.cursor, world.releases()) == ([], before, ["v1"])
     store.unlink()
-    run_in_thread.rename(store)
+    aside.rename(store)
     assert len(world.tick().run_requests or ()) == 1
 
 
