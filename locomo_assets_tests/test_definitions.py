@@ -1,9 +1,12 @@
 """The code location loads in a fresh interpreter, without keys, quickly."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 LOAD = """
 import time
@@ -36,6 +39,34 @@ def test_loads_in_a_fresh_interpreter(tmp_path: Path) -> None:
     ]
     # The goal is 2 s; processor time, because tests share the machine.
     assert float(seconds) < 2
+
+
+def test_dagsters_own_commands_work_in_the_clone(tmp_path: Path) -> None:
+    """`dg`, with an instance of one's own: the clone's dagster.yaml is a deployment's."""
+    from locomo_assets.pipeline.launch import prepare_home
+
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LOCOMO_HOME": str(tmp_path),
+        "DAGSTER_HOME": str(prepare_home(tmp_path)),
+        "VIRTUAL_ENV": sys.prefix,
+    }
+
+    def dg(*words: str) -> str:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("dg"), *words],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "loaded successfully" in dg("check", "defs")
+    listed = json.loads(dg("list", "defs", "--json"))
+    assert "release_measurement" in [job["name"] for job in listed["jobs"]]
 
 
 def test_nothing_that_costs_starts_by_itself() -> None:

@@ -3,7 +3,6 @@
 Here: which assets, resources, sensors and executor there are. What they do is elsewhere.
 """
 
-import warnings
 from datetime import timedelta
 
 import dagster as dg
@@ -25,14 +24,12 @@ def build_defs(
     Raises:
         SettingsError: a setting can't be used.
     """
-    # Mapping a release to its conversations is beta in Dagster 1.13; the version is pinned.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from locomo_assets.pipeline.assets.accuracy import accuracy_metrics, accuracy_trends
     from locomo_assets.pipeline.assets.conversations import conversation_assets
     from locomo_assets.pipeline.assets.daily_sample import daily_sample
     from locomo_assets.pipeline.assets.history import history_backup, results_history
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
-    from locomo_assets.pipeline.schedules import release_job, schedules
+    from locomo_assets.pipeline.schedules import RELEASE_JOB, schedules
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
     from locomo_assets.pipeline.sensors.releases import release_sensor
 
@@ -51,7 +48,7 @@ def build_defs(
             *results,
             history_backup,
         ],
-        jobs=[release_job()],
+        jobs=[RELEASE_JOB],
         schedules=schedules(place.settings),
         resources={"services": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[

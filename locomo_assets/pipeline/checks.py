@@ -12,11 +12,6 @@ from typing import Any
 
 import dagster as dg
 
-# Not exported; the version of Dagster is pinned.
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
-
 from locomo_assets.analysis.checks import (
     Finding,
     Numbers,
@@ -25,6 +20,7 @@ from locomo_assets.analysis.checks import (
     not_reached,
 )
 from locomo_assets.pipeline.partitions import grid, releases
+from locomo_assets.pipeline.unexported import AssetCheckEvaluationTargetMaterializationData
 
 
 def _spec(

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from locomo_assets.history import lease
+from locomo_assets.pipeline.unexported import GRPC_INFO_TAG, CheckRunHealthResult, WorkerStatus
 
 PROCESS_TAG = "locomo/process"
 

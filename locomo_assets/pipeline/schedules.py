@@ -4,29 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-# Not exported; the version of Dagster is pinned.
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import (
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
+from locomo_assets.pipeline.unexported import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from dagster._utils.schedules import is_valid_cron_string
-
-from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
 from locomo_assets.runs.releases import WEEKLY
 from locomo_assets.settings import Settings, SettingsError
 
 JOB = "release_measurement"
 
 
-def release_job() -> UnresolvedAssetJobDefinition:
-    """Ingests, asks and judges; costs what its conversations cost."""
-    return dg.define_asset_job(
-        JOB,
-        selection=dg.AssetSelection.assets("ingested_memories", "answers", "judgements"),
-        description="A release's conversations, ingested, asked and judged. What is stored is not "
-        "paid for again.",
-    )
+RELEASE_JOB = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets("ingested_memories", "answers", "judgements"),
+    description="A release's conversations, ingested, asked and judged. What is stored is not "
+    "paid for again.",
+)
+"""Costs what its conversations cost."""
 
 
 def release_run_requests(
@@ -127,8 +122,10 @@ def backup_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def _cron(variable: str, text: str) -> str:
-    if not is_valid_cron_string(text):
+    try:
+        dg.ScheduleDefinition(name="unused", job_name=JOB, cron_schedule=text)
+    except dg.DagsterInvalidDefinitionError:
         raise SettingsError(
             f"{variable}: {text!r:.60} is no cron string; it has five fields, like `0 3 * * 1`"
-        )
+        ) from None
     return text

@@ -4,6 +4,8 @@ Here: what the two assets report. The numbers are the SQL views' (`history/sql`)
 `reporting`'s.
 """
 
+import warnings
+
 import dagster as dg
 
 from locomo_assets.analysis import checks as quality
@@ -31,6 +33,11 @@ from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.reporting.html import trend_pictures
 from locomo_assets.reporting.report_data import previous_release
 from locomo_assets.services import Services
+
+with warnings.catch_warnings():
+    # Mapping a release to its conversations is beta in Dagster 1.13; the version is pinned.
+    warnings.simplefilter("ignore", category=dg.BetaWarning)
+    _OF_RELEASE = dg.MultiToSingleDimensionPartitionMapping(RELEASE)
 
 
 def _fresh_database(services: Services) -> str | None:
@@ -81,7 +88,7 @@ def _numbers(row: Accuracy) -> dict[str, float]:
     deps=[
         dg.AssetDep(
             "judgements",
-            partition_mapping=dg.MultiToSingleDimensionPartitionMapping(RELEASE),
+            partition_mapping=_OF_RELEASE,
         )
     ],
     automation_condition=dg.AutomationCondition.eager(),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import dagster as dg
-from dagster._core.event_api import RunStatusChangeRecordsFilter
 
 from locomo_assets.pipeline.partitions import split
 from locomo_assets.redaction import secrets_in_url
@@ -203,7 +202,7 @@ def _ended_since(instance: dg.DagsterInstance, position: int) -> tuple[list[Ende
     """In the order of their ends, and how far that is; of many the first."""
     records: list[dg.EventLogRecord] = []
     for kind in _ENDS:
-        wanted = RunStatusChangeRecordsFilter(kind, after_storage_id=position)
+        wanted = dg.RunStatusChangeRecordsFilter(kind, after_storage_id=position)
         records += instance.fetch_run_status_changes(
             wanted, limit=_RUNS_AT_ONCE, ascending=True
         ).records
