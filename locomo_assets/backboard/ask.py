@@ -154,43 +154,9 @@ def _last_reply(messages: Sequence[Message]) -> Message | None:
     return None
 
 
-__all__ = ["AnswerResult", "AskProgress", "AskProtocol", "ask_all", "ask_question"]
-
-
-@dataclass(frozen=True, slots=True)
-class AskProgress:
-    """How far it is, of the questions given."""
-
-    questions: int
-    questions_total: int
-    unanswered: int
-
-
-def _silent(_: AskProgress) -> None:
-    pass
-
-
 def alone(question: Question) -> str:
     """The question's own text, as its message."""
     return question.question
-
-
-async def ask_question(
-    client: BackboardClient,
-    assistant_id: str,
-    thread_id: str | None,
-    question: Question,
-    protocol: AskProtocol,
-) -> AnswerResult:
-    """Ask one question: in `thread_id` or a new thread if published, always a new one if isolated.
-
-    A failure is `unanswered`. Raises only `KeyRefusedError`, `UnreachableError` and, for an
-    assistant that is not there, `NotFoundError`: what every further question would meet.
-    """
-    if not protocol.writes_memory:
-        return await _ask_isolated(client, assistant_id, question, protocol, alone)
-    thread = await _thread(client, assistant_id, thread_id, protocol)
-    return await thread.ask(question)
 
 
 async def ask_all(
@@ -200,7 +166,6 @@ async def ask_all(
     protocol: AskProtocol,
     on_answer: Callable[[AnswerResult], Awaitable[None]],
     *,
-    progress: Callable[[AskProgress], None] = _silent,
     message: Callable[[Question], str] = alone,
     thread_id: str | None = None,
     asked_before: Sequence[Question] = (),
@@ -208,18 +173,17 @@ async def ask_all(
     """Ask them all; the results stand in the order of the questions.
 
     `on_answer` gets each result as it comes; if isolated, several at a time, and `message` says
-    what is sent for a question. To go on with a
-    published phase that was stopped, give its `thread_id` and the questions `asked_before`: a
-    first question that the thread holds already is read back, not asked. Raises what
-    `ask_question` raises, and what `on_answer` does; nothing is asked after that.
+    what is sent for a question. To resume a published phase, give its `thread_id` and the
+    questions `asked_before`: a first question that the thread holds already is read back, not
+    asked. A failure is `unanswered`. Raises only `KeyRefusedError`, `UnreachableError` and, for an
+    assistant that is not there, `NotFoundError`, which every further question would meet, and
+    what `on_answer` raises; nothing is asked after that.
     """
     results: dict[int, AnswerResult] = {}
 
     async def keep(result: AnswerResult) -> None:
         results[result.question_index] = result
         await on_answer(result)
-        lost = sum(one.outcome == "unanswered" for one in results.values())
-        progress(AskProgress(len(results), len(questions), lost))
 
     if not protocol.writes_memory:
         await _all_isolated(client, assistant_id, questions, protocol, message=message, keep=keep)

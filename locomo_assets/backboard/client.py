@@ -151,10 +151,6 @@ class BackboardClient:
         call = _on_thread("GET", "", thread_id, True)
         return models.thread(await self._json(call), call.endpoint)
 
-    async def delete_thread(self, thread_id: str) -> None:
-        """One that is gone already is no error."""
-        await self._delete(_on_thread("DELETE", "", thread_id, True))
-
     async def add_message(
         self,
         thread_id: str,
@@ -223,20 +219,6 @@ class BackboardClient:
             if not memories:
                 break
         return list(found.values())
-
-    async def search_memories(
-        self, assistant_id: str, query: str, *, limit: int = 5
-    ) -> list[models.Memory]:
-        """The memories nearest to a query (`limit` 1–50), with scores, best first."""
-        body = {"query": query, "limit": limit}
-        call = _on_assistant("POST", "/memories/search", assistant_id, True, json=body)
-        fields = models.mapping(await self._json(call), call.endpoint)
-        return list(models.memories(fields.get("memories")))
-
-    async def memory_stats(self, assistant_id: str) -> models.MemoryStats:
-        """How many memories there are."""
-        call = _on_assistant("GET", "/memories/stats", assistant_id, True)
-        return models.memory_stats(await self._json(call), call.endpoint)
 
     async def memory_operation(self, operation_id: str) -> models.Operation:
         """How far the forming of a message's memory is."""

@@ -20,7 +20,6 @@ from locomo_assets.backboard.journal import (
     IngestProgress,
     IngestProtocol,
     IngestState,
-    MemoryJournal,
 )
 from locomo_assets.backboard.messages import message_text
 from locomo_assets.backboard.operations import OpenOperation, OperationWatch
@@ -34,15 +33,6 @@ from locomo_assets.backboard.reconcile import (
 from locomo_assets.http.concurrency import first_failure
 from locomo_assets.http.errors import AmbiguousError
 from locomo_assets.locomo.model import Conversation, Session
-
-__all__ = [
-    "IngestJournal",
-    "IngestProgress",
-    "IngestProtocol",
-    "IngestionResult",
-    "MemoryJournal",
-    "ingest",
-]
 
 
 def _silent(_: IngestProgress) -> None:

@@ -4,7 +4,7 @@ The journal is an interface: the one that outlives a process is kept in the hist
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -75,34 +75,6 @@ class IngestJournal(Protocol):
     async def turn_confirmed(self, turn: IngestedTurn) -> None: ...
 
     async def operation_ended(self, operation: EndedOperation) -> None: ...
-
-
-class MemoryJournal:
-    """A journal that lives as long as its process: for notebooks and tests."""
-
-    def __init__(self, state: IngestState | None = None) -> None:
-        state = state or IngestState()
-        self._assistant_id = state.assistant_id
-        self._threads = dict(state.threads)
-        self._turns = list(state.turns)
-        self._operations = list(state.operations)
-
-    async def load(self) -> IngestState:
-        return IngestState(
-            self._assistant_id, dict(self._threads), tuple(self._turns), tuple(self._operations)
-        )
-
-    async def assistant_created(self, assistant_id: str) -> None:
-        self._assistant_id = assistant_id
-
-    async def thread_created(self, session_index: int, thread_id: str) -> None:
-        self._threads[session_index] = thread_id
-
-    async def turn_confirmed(self, turn: IngestedTurn) -> None:
-        self._turns.append(turn)
-
-    async def operation_ended(self, operation: EndedOperation) -> None:
-        self._operations.append(operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +176,6 @@ class IngestionResult:
             "messages_on_server": self.messages_on_server,
             "operations": sum(turn.memory_operation_id is not None for turn in self.turns),
         }
-
-    def turn_rows(self) -> list[dict[str, object]]:
-        """Its rows of the history's `ingested_turns`, as far as known here."""
-        return [{"assistant_id": self.assistant_id, **asdict(turn)} for turn in self.turns]
-
-    def operation_rows(self) -> list[dict[str, object]]:
-        """Its rows of the history's `memory_operations`, as far as known here."""
-        return [asdict(operation) for operation in self.operations]
 
     def memory_rows(self) -> list[dict[str, object]]:
         """Its rows of the history's `memories`, as far as known here."""

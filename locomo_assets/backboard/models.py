@@ -98,14 +98,6 @@ class Memory:
     updated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryStats:
-    """Counts, without the memories."""
-
-    total_memories: int | None
-    last_updated: datetime | None
-
-
 def assistant(raw: object, endpoint: str) -> Assistant:
     """Raises `UnexpectedAnswerError` without an `assistant_id`, as all of these do for their id."""
     fields = mapping(raw, endpoint)
@@ -203,13 +195,6 @@ def memory(fields: Mapping[str, Any]) -> Memory:
 def memories(raw: object) -> tuple[Memory, ...]:
     """A list of memories; what is not an object in it is left out."""
     return tuple(memory(item) for item in items(raw))
-
-
-def memory_stats(raw: object, endpoint: str) -> MemoryStats:
-    fields = mapping(raw, endpoint)
-    return MemoryStats(
-        total_memories=count(fields, "total_memories"), last_updated=time(fields, "last_updated")
-    )
 
 
 def mapping(raw: object, endpoint: str) -> Mapping[str, Any]:

@@ -8,15 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from locomo_assets.backboard.ask import (
-    AnswerResult,
-    AskProgress,
-    AskProtocol,
-    ask_all,
-    ask_question,
-)
+from locomo_assets.backboard.answers import AnswerResult, AskProtocol
+from locomo_assets.backboard.ask import PublishedThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
-from locomo_assets.backboard.ingest import IngestProtocol, MemoryJournal, ingest
+from locomo_assets.backboard.ingest import ingest
+from locomo_assets.backboard.journal import IngestProtocol
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import KeyRefusedError, NotFoundError, UnreachableError
@@ -24,6 +20,7 @@ from locomo_assets.http.limits import Limits
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK, quick_client
 from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
+from locomo_assets_tests.backboard.journals import MemoryJournal
 from locomo_assets_tests.backboard.unreliable import (
     CUT,
     DONE_502,
@@ -70,14 +67,13 @@ def threads_asked(record: list[list[str]]) -> list[list[str]]:
 
 
 async def test_isolated_questions(tmp_path: Path) -> None:
-    progress: list[AskProgress] = []
     async with rig(tmp_path) as it:
         assistant_id = await told(it)
-        before = await it.client.memory_stats(assistant_id)
-        results = await asked(it, assistant_id, ISOLATED, progress=progress.append)
-        after = await it.client.memory_stats(assistant_id)
+        before = await it.client.list_memories(assistant_id)
+        results = await asked(it, assistant_id, ISOLATED)
+        after = await it.client.list_memories(assistant_id)
         messages = [thread for thread in await it.wire.messages() if len(thread) == 2]
-    assert before.total_memories == after.total_memories
+    assert before == after
     assert [one.outcome for one in results] == ["answered"] * 5
     assert results[0].answer is not None
     assert "Rex" in results[0].answer
@@ -93,7 +89,6 @@ async def test_isolated_questions(tmp_path: Path) -> None:
         assert one.in_flight is not None
         assert (one.asks, one.reason, one.read_back) == (1, None, False)
         assert one.llm_model == "standin-extractive-1"
-    assert progress[-1] == AskProgress(questions=5, questions_total=5, unanswered=0)
     row = results[0].row()
     assert (row["memory_mode"], row["question_protocol"]) == ("Readonly", "isolated")
     assert row["retrieved"] == len(results[0].retrieved_rows())
@@ -183,7 +178,7 @@ async def test_an_answer_without_text_is_none_but_keeps_its_cost(text: str) -> N
         )
     )
     async with quick_client("http://standin.invalid/api", transport=transport) as client:
-        result = await ask_question(client, "a", None, QUESTIONS[0], ISOLATED)
+        (result,) = await ask_all(client, "a", QUESTIONS[:1], ISOLATED, ignored)
     assert (result.outcome, result.answer, result.output_tokens) == ("unanswered", None, 9)
     assert result.reason == "the run ended without any text"
 
@@ -322,12 +317,11 @@ async def test_cancelling_stops_at_once(tmp_path: Path, protocol: AskProtocol) -
 async def test_one_question_in_a_given_thread(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         assistant_id = await told(it)
-        first = await ask_question(it.client, assistant_id, None, QUESTIONS[0], PUBLISHED)
+        (first,) = await ask_all(it.client, assistant_id, QUESTIONS[:1], PUBLISHED, ignored)
         it.wire.forget()
         it.wire.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
-        again = await ask_question(
-            it.client, assistant_id, first.thread_id, QUESTIONS[0], PUBLISHED
-        )
+        thread = PublishedThread(it.client, str(first.thread_id), PUBLISHED)
+        again = await thread.ask(QUESTIONS[0])
         (record,) = threads_asked(await it.wire.record())
     assert (again.thread_id, again.read_back) == (first.thread_id, True)
     assert record[::2] == [QUESTIONS[0].question] * 2
@@ -338,6 +332,10 @@ async def test_no_questions_cost_nothing(tmp_path: Path) -> None:
         for protocol in (ISOLATED, PUBLISHED):
             assert await ask_all(it.client, "a", (), protocol, nothing_kept) == ()
         assert it.wire.requests == []
+
+
+async def ignored(_: AnswerResult) -> None:
+    pass
 
 
 async def nothing_kept(_: AnswerResult) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.ingest import (
+from locomo_assets.backboard.ingest import ingest
+from locomo_assets.backboard.journal import (
     IngestionResult,
     IngestProgress,
     IngestProtocol,
-    ingest,
+    IngestState,
 )
-from locomo_assets.backboard.journal import IngestState, MemoryJournal
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import (
     AmbiguousError,
@@ -25,6 +25,7 @@ from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK
 from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS, session
+from locomo_assets_tests.backboard.journals import MemoryJournal
 from locomo_assets_tests.backboard.unreliable import (
     DONE_502,
     FAILED_500,
@@ -107,7 +108,7 @@ async def test_a_conversation_is_told(tmp_path: Path, protocol: IngestProtocol) 
     assert state.assistant_id == result.assistant_id
     assert set(state.operations) == set(result.operations)
     assert {turn.thread_id for turn in result.turns} == set(state.threads.values())
-    assert len(result.turn_rows()) == len(result.operation_rows()) == TURNS
+    assert len(result.turns) == len(result.operations) == TURNS
 
 
 async def test_a_turn_waits_for_the_memory_of_the_one_before(tmp_path: Path) -> None:

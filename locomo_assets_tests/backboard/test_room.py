@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from locomo_assets.backboard.ask import AnswerResult, AskProtocol, ask_all
+from locomo_assets.backboard.answers import AnswerResult, AskProtocol
+from locomo_assets.backboard.ask import ask_all
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.ingest import IngestProtocol, MemoryJournal, ingest
+from locomo_assets.backboard.ingest import ingest
+from locomo_assets.backboard.journal import IngestProtocol
 from locomo_assets.backboard.reconcile import said
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import Records
 from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
+from locomo_assets_tests.backboard.journals import MemoryJournal
 
 FAULTS = StandinSettings(
     seed=4,

@@ -8,7 +8,8 @@ from time import perf_counter
 
 import pytest
 
-from locomo_assets.backboard.ask import AskProtocol, ask_all
+from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.ask import ask_all
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.http.errors import ServerFailedError
 from locomo_assets.http.limits import Limits, patiently
