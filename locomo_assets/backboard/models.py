@@ -320,7 +320,6 @@ class RunReader:
         self._clean = clean
         self._pieces: list[str] = []
         self._memories: tuple[Memory, ...] = ()
-        self._message_id: str | None = None
         self._ended: Mapping[str, Any] | None = None
 
     @property

@@ -1,6 +1,5 @@
-"""`history …`: the database made or brought up to date, and care of the files. Free of cost."""
+"""`history …`: bring history.duckdb up to date, check and prune the files. Costs nothing."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.settings import read_settings
 
-history = typer.Typer(no_args_is_help=True, help="Refresh, check, compact and prune the history.")
+history = typer.Typer(no_args_is_help=True, help="Refresh, check and prune the history.")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, do nothing.")]
 
@@ -56,9 +55,9 @@ def check() -> None:
     for attempt in report.unfinished:
         print(f"unfinished: {attempt} (in progress, or left by a run that ended early)")
     print(
-        f"{report.attempts} attempts, {report.data_files} parts, {report.rows} rows, "
+        f"{report.attempts} attempts, {report.data_files} files, {report.rows} rows, "
         f"{report.size_bytes} bytes; {len(report.problems)} damaged, "
-        f"{len(report.unfinished)} unfinished, {report.superseded_parts} superseded parts"
+        f"{len(report.unfinished)} unfinished, {report.superseded_files} superseded"
     )
     if report.problems:
         raise HistoryDamagedError(
@@ -81,20 +80,11 @@ def register_partitions() -> None:
 
 @history.command()
 def compact(
-    older_than_days: Annotated[
-        int, typer.Option(min=0, help="Only attempts committed longer ago.")
-    ] = 7,
+    older_than_days: Annotated[int, typer.Option(min=0, help="Without effect.")] = 7,
     dry_run: DryRun = False,
 ) -> None:
-    """Merge the many small parts of old attempts into one a table."""
-    from locomo_assets.history.maintenance import compact as merge
-
-    report = merge(_store(), older_than=timedelta(days=older_than_days), dry_run=dry_run)
-    print(
-        f"{'would merge' if dry_run else 'merged'} {report.parts_merged} parts of "
-        f"{report.attempts} attempts into {report.parts_written}; parts of earlier merges "
-        f"{'to remove' if dry_run else 'removed'}: {report.parts_removed}"
-    )
+    """Do nothing: each attempt is committed with one file a table, so nothing is left to merge."""
+    print("nothing to compact: each attempt is committed with one file a table")
 
 
 @history.command()
@@ -110,5 +100,5 @@ def prune(
         print(f"{'would remove' if dry_run else 'removed'} {attempt}")
     print(
         f"{len(report.attempts)} attempts, {len(report.unfinished)} unfinished, "
-        f"{report.data_files} parts {'would go' if dry_run else 'went'}"
+        f"{report.data_files} files {'would go' if dry_run else 'went'}"
     )

@@ -1,15 +1,10 @@
-"""Looking after the history: is it whole, can it be smaller.
+"""Looking after the history: `check` whether it is whole, `prune` what nothing current rests on.
 
-Here: `check`, `compact` and `prune`. Each is safe beside writers and readers and may be killed
-and run again. Making and reading attempts is `store`.
-
-Compaction writes an attempt's parts anew as one per table, then a second manifest that supersedes
-the first; what it replaces is removed by a later run, a day after, so that whoever has read the
-first manifest can still read its parts. Pruning removes the manifest first: an attempt is there
-wholly or not at all.
+Both are safe beside writers and readers, and may be killed and run again. Pruning removes the
+manifest first: an attempt is there wholly or not at all.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,19 +12,11 @@ from locomo_assets.history.data_files import decode_data_file
 from locomo_assets.history.database import open_read_only, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
-    DataFile,
-    Manifest,
     attempt_of,
-    compacted_path,
-    data_file_folder,
     first_path,
-    manifest_from_json,
-    manifest_to_json,
     name_time,
 )
-from locomo_assets.history.store import HistoryStore, merged_file
-
-SUPERSEDED_KEPT = timedelta(days=1)
+from locomo_assets.history.store import HistoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +24,8 @@ class CheckReport:
     """What was looked at, and what is amiss.
 
     `problems` are damage, a line each. `unfinished` are attempts with data files and no manifest:
-    in progress, or left by a run that ended early. `superseded_parts` await removal by `compact`.
+    in progress, or left by a run that ended early. `superseded_files` are of committed
+    attempts and no manifest names them any more; `prune` removes them with their attempt.
     """
 
     attempts: int
@@ -46,18 +34,7 @@ class CheckReport:
     size_bytes: int
     problems: tuple[str, ...]
     unfinished: tuple[str, ...]
-    superseded_parts: int
-
-
-@dataclass(frozen=True, slots=True)
-class CompactReport:
-    """What was merged, or in a dry run would be. `parts_removed` are those of earlier runs."""
-
-    attempts: int
-    parts_merged: int
-    parts_written: int
-    parts_removed: int
-    dry_run: bool
+    superseded_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +71,9 @@ def check(store: HistoryStore) -> CheckReport:
             except HistoryDamagedError as exc:
                 problems.append(str(exc))
                 continue
-            data_files, rows, size_bytes = (
-                data_files + 1,
-                rows + data_file.rows,
-                size_bytes + (data_file.size_bytes or 0),
-            )
+            data_files += 1
+            rows += data_file.rows
+            size_bytes += data_file.size_bytes or 0
     rest = lying - vouched
     return CheckReport(
         attempts=attempts,
@@ -107,41 +82,8 @@ def check(store: HistoryStore) -> CheckReport:
         size_bytes=size_bytes,
         problems=tuple(problems),
         unfinished=tuple(sorted({attempt_of(path) for path in rest} - committed)),
-        superseded_parts=sum(attempt_of(path) in committed for path in rest),
+        superseded_files=sum(attempt_of(path) in committed for path in rest),
     )
-
-
-def compact(
-    store: HistoryStore, *, older_than: timedelta, dry_run: bool, now: datetime | None = None
-) -> CompactReport:
-    """Merge the parts of each attempt committed before `now - older_than` to one per table.
-
-    `HistoryDamagedError` stops at a part that is not whole; what was done before stands.
-    """
-    now = now or datetime.now(UTC)
-    removed = _remove_superseded(store, now, dry_run=dry_run)
-    attempts = merged = written = 0
-    for name in store.manifest_names():
-        if name.compacted or name_time(name.committed_at) > now - older_than:
-            continue
-        (manifest,) = store.read_manifests([name])
-        tables = list(dict.fromkeys(data_file.table for data_file in manifest.data_files))
-        if len(tables) == len(manifest.data_files):
-            continue
-        attempts, merged, written = (
-            attempts + 1,
-            merged + len(manifest.data_files),
-            written + len(tables),
-        )
-        if not dry_run:
-            compacted = replace(
-                manifest,
-                data_files=tuple(_merge(store, manifest, table) for table in tables),
-                path=compacted_path(manifest.path),
-                compacted_at=now,
-            )
-            store.storage.put(compacted.path, manifest_to_json(compacted))
-    return CompactReport(attempts, merged, written, removed, dry_run)
 
 
 def prune(
@@ -181,38 +123,6 @@ def prune(
     return PruneReport(
         tuple(manifest.attempt_id for manifest in old), tuple(unfinished), len(doomed), dry_run
     )
-
-
-def _merge(store: HistoryStore, manifest: Manifest, table: str) -> DataFile:
-    data_files = [data_file for data_file in manifest.data_files if data_file.table == table]
-    if len(data_files) == 1:
-        return data_files[0]
-    path = f"{data_file_folder(table, manifest.lineage)}/{manifest.attempt_id}-compacted.parquet"
-    return merged_file(store.storage, data_files, path)
-
-
-def _remove_superseded(store: HistoryStore, now: datetime, *, dry_run: bool) -> int:
-    """The parts and manifests that compactions of more than a day ago have replaced."""
-    names = store.manifest_names()
-    lying = set(store.storage.list("attempts"))
-    removed = 0
-    for manifest in store.read_manifests([name for name in names if name.compacted]):
-        first = first_path(manifest.path)
-        if (
-            first not in lying
-            or manifest.compacted_at is None
-            or manifest.compacted_at > now - SUPERSEDED_KEPT
-        ):
-            continue
-        superseded = manifest_from_json(first, store.storage.get(first))
-        gone = {data_file.path for data_file in superseded.data_files} - {
-            data_file.path for data_file in manifest.data_files
-        }
-        removed += len(gone)
-        if not dry_run:
-            store.storage.delete(sorted(gone))
-            store.storage.delete([first])
-    return removed
 
 
 _CURRENT = """

@@ -1,11 +1,17 @@
 """A small measured world for the history's tests: conversations, answers, verdicts, calls."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.history.provenance import Lineage, Manifest
-from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.provenance import (
+    Lineage,
+    Manifest,
+    compacted_path,
+    manifest_to_json,
+)
+from locomo_assets.history.store import HistoryStore, merged_file
 
 DATASET = "d" * 64
 ASKED_AT = datetime(2025, 3, 4, 5, 6, 7, 89, UTC)
@@ -151,3 +157,26 @@ def commit_verdicts(
         who,
         {"judgements": [judgement(i, v, mark, **columns) for i, v in enumerate(verdicts)]},
     )
+
+
+def compacted_by_an_earlier_version(store: HistoryStore, manifest: Manifest) -> Manifest:
+    """Merges an attempt's files as `history compact` did up to version 0.1: the first manifest and
+    its files stay, and a second one supersedes it.
+    """
+    folder = "tables/{}/release=r1/compacted"
+    files = [
+        merged_file(
+            store.storage,
+            [one for one in manifest.data_files if one.table == table],
+            f"{folder.format(table)}/{manifest.attempt_id}-compacted.parquet",
+        )
+        for table in dict.fromkeys(one.table for one in manifest.data_files)
+    ]
+    compacted = replace(
+        manifest,
+        data_files=tuple(files),
+        path=compacted_path(manifest.path),
+        compacted_at=datetime.now(UTC),
+    )
+    store.storage.put(compacted.path, manifest_to_json(compacted))
+    return compacted

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import maintenance
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
-from locomo_assets.history.maintenance import check, compact, prune
+from locomo_assets.history.maintenance import check, prune
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
@@ -16,11 +15,11 @@ from locomo_assets_tests.history.factories import (
     commit_answers,
     commit_dataset,
     commit_verdicts,
+    compacted_by_an_earlier_version,
     lineage,
 )
 
 LATER = datetime.now(UTC) + timedelta(days=100)
-NOTHING = timedelta(0)
 
 
 @pytest.fixture
@@ -78,65 +77,6 @@ def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
     assert (report.data_files, report.unfinished) == (2, ())
 
 
-def test_compacting_keeps_every_row_and_the_database(store: HistoryStore, path: Path) -> None:
-    first = in_pieces(store)
-    commit_answers(store, lineage("answers", "r2"), mark="b")
-    refresh(store, path)
-    before = contents(path)
-
-    dry = compact(store, older_than=NOTHING, dry_run=True, now=LATER)
-    assert (dry.attempts, dry.parts_merged, dry.parts_written, dry.dry_run) == (1, 5, 2, True)
-    assert store.manifests()[0] == first
-
-    done = compact(store, older_than=NOTHING, dry_run=False, now=LATER)
-    assert (done.attempts, done.parts_merged, done.parts_written) == (1, 5, 2)
-    compacted = store.manifests()[0]
-    assert len(compacted.data_files) == 2
-    assert (compacted.rows, compacted.extra) == (first.rows, {"note": "whole"})
-    assert store.read("answers", [compacted]) == store.read("answers", [first])
-    assert refresh(store, path).attempts_added == 0
-    rebuild(store, path)
-    assert contents(path) == before
-    assert (check(store).problems, check(store).superseded_parts) == ((), 4)
-
-    again = compact(store, older_than=NOTHING, dry_run=False, now=LATER)
-    assert (again.attempts, again.parts_removed) == (0, 0)
-    assert store.read("answers", [first]).num_rows == 4
-
-    next_day = LATER + timedelta(days=1)
-    assert compact(store, older_than=NOTHING, dry_run=True, now=next_day).parts_removed == 4
-    assert compact(store, older_than=NOTHING, dry_run=False, now=next_day).parts_removed == 4
-    assert compact(store, older_than=NOTHING, dry_run=False, now=next_day).parts_removed == 0
-    report = check(store)
-    assert (report.problems, report.superseded_parts, report.unfinished) == ((), 0, ())
-    rebuild(store, path)
-    assert contents(path) == before
-
-
-def test_young_attempts_are_not_compacted(store: HistoryStore) -> None:
-    in_pieces(store)
-    assert compact(store, older_than=timedelta(days=1), dry_run=False).attempts == 0
-
-
-def test_a_compaction_killed_before_its_marker_is_run_again(
-    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = in_pieces(store)
-
-    def killed(_: Manifest) -> bytes:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(maintenance, "manifest_to_json", killed)
-        with pytest.raises(KeyboardInterrupt):
-            compact(store, older_than=NOTHING, dry_run=False, now=LATER)
-    assert store.manifests() == [first]
-    assert (check(store).problems, check(store).unfinished) == ((), ())
-    assert store.unfinished("answers", "r1", "conv-1") == []
-    assert compact(store, older_than=NOTHING, dry_run=False, now=LATER).attempts == 1
-    assert store.read("answers", store.manifests()).num_rows == 4
-
-
 def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:
     commit_dataset(store)
     gone = commit_answers(store, lineage("answers"), questions=4, mark="gone")
@@ -173,13 +113,20 @@ def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, p
     assert check(store).unfinished == ()
 
 
-def test_a_compacted_attempt_is_pruned_with_both_its_markers(
+def test_what_an_earlier_version_compacted_is_read_and_pruned_whole(
     store: HistoryStore, path: Path
 ) -> None:
-    in_pieces(store)
+    first = in_pieces(store)
     commit_answers(store, lineage("answers"), mark="new")
-    compact(store, older_than=NOTHING, dry_run=False, now=LATER)
+    rebuild(store, path)
+    before = contents(path)
+    compacted = compacted_by_an_earlier_version(store, first)
+    assert store.manifests()[0] == compacted
+    assert store.read("answers", [compacted]) == store.read("answers", [first])
+    assert (check(store).problems, check(store).superseded_files) == ((), 5)
+    rebuild(store, path)
+    assert contents(path) == before
     report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
-    assert (len(report.attempts), report.data_files) == (1, 6)
+    assert (len(report.attempts), report.data_files) == (1, 7)
     assert check(store).attempts == 1
     assert len(store.storage.list("attempts")) == 1

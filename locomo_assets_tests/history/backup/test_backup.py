@@ -17,7 +17,7 @@ from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseTakenError,
 )
-from locomo_assets.history.maintenance import check, compact
+from locomo_assets.history.maintenance import check, prune
 from locomo_assets.history.storage import LocalStorage, Storage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
@@ -333,7 +333,7 @@ def test_what_commits_after_the_moment_is_kept_as_unfinished(
     assert copy.read("answers", [found]).num_rows == 1
 
 
-def test_backups_while_runs_write_and_care_is_taken(
+def test_backups_while_runs_write_and_the_history_is_pruned(
     store: HistoryStore, place: Storage, tmp_path: Path
 ) -> None:
     stop = threading.Event()
@@ -359,15 +359,15 @@ def test_backups_while_runs_write_and_care_is_taken(
         except BaseException as failure:
             failures.append(failure)
 
-    def care() -> None:
+    def prune_again_and_again() -> None:
         try:
             while not stop.is_set():
-                compact(store, older_than=timedelta(0), dry_run=False, now=LATER)
+                prune(store, tmp_path / "pruned.duckdb", keep_days=1, dry_run=False)
         except BaseException as failure:
             failures.append(failure)
 
     threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
-    threads.append(threading.Thread(target=care))
+    threads.append(threading.Thread(target=prune_again_and_again))
     for thread in threads:
         thread.start()
     try:
