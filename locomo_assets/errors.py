@@ -1,9 +1,7 @@
-"""The root of the errors that people see.
+"""The root of the errors that people see; each room draws its own tree below it.
 
-Here: only the root. Each room draws its own tree below it, next to the code that raises it.
-
-A `LocomoError`'s text is one line that names the thing, the cause and the way out; the command
-line prints just that line after `prefix` and exits with `exit_code`.
+An error's text is one line that names the thing, the cause and the way out. The command line
+prints that line after `prefix` and exits with `exit_code`.
 """
 
 

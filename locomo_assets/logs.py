@@ -1,11 +1,8 @@
-"""What this process logs: the usual text, or one JSON object a line, for machines to read.
+"""What this process logs: plain text, or one JSON object a line, with keys taken out.
 
-Here: the form, which fields there are, and what every line of a task carries (`telling`). Nothing
-is logged here; keys are taken out of every field by `secrecy`.
-
-Fields: `time` (UTC), `level`, `logger`, `message`; where known `run_id` and `partition`; of a
+JSON fields: `time` (UTC), `level`, `logger`, `message`; where known `run_id` and `partition`; of a
 request `service`, `endpoint`, `status`, `error`, `latency_ms`, `attempt`, `request_id`; of a
-failure `traceback`. `body` is there at DEBUG only.
+failure `traceback`; at DEBUG alone `body`.
 """
 
 import logging

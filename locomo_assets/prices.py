@@ -1,8 +1,4 @@
-"""What tokens cost.
-
-Here: a dated table, read from TOML, and the one multiplication. Who counts tokens, and in which
-row a cost stands, is decided elsewhere.
-"""
+"""What tokens cost: a dated table read from TOML, and the multiplication."""
 
 import tomllib
 from dataclasses import dataclass

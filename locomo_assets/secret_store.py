@@ -1,7 +1,4 @@
-"""Keys from a secret store, fetched when they are used.
-
-Here: reading a reference and fetching what it names. Which settings come from there is `settings`.
-"""
+"""Keys from a secret store, fetched whenever they are used."""
 
 import json
 import logging

@@ -1,7 +1,7 @@
 """The composition root: from settings to clients, judge, history and prices.
 
-Here: the choices (a key present: the real service; none: the stand-in in this process, and the
-lexical judge). What is done with them is `measurement`.
+With a key the real service or judge is used; without one the stand-in in this process, and the
+lexical judge.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The code location, put together: `build_defs(settings)` is the seam for tests and the CLI.
-
-Here: which assets, resources, sensors and executor there are. What they do is elsewhere.
-"""
+"""The code location: `build_defs(settings)` is the seam for tests and the command line."""
 
 from datetime import timedelta
 

@@ -1,9 +1,7 @@
-"""Findings as Dagster's asset checks: which there are, of which asset, and their form in the UI.
+"""Findings as Dagster asset checks: their specs, and their form in the UI.
 
-Here: specs and conversion. What holds is decided in `quality`. Every check is evaluated in the step
-that makes its asset, so that none reads later what has changed since.
-
-To add one: a spec in the asset's tuple, and a finding of that name where the asset is made.
+Every check is evaluated in the step that makes its asset, so that none reads later what has
+changed since. To add one: a spec in the asset's tuple, and a finding of that name in the asset.
 """
 
 import warnings

@@ -1,7 +1,4 @@
-"""What the UI shows of the tables: columns, where they come from, and the SQL that shows the rows.
-
-Here: descriptions for Dagster. The tables are `history.schema`'s.
-"""
+"""What the UI shows of the tables: columns, their lineage, and the SQL that shows the rows."""
 
 from collections.abc import Mapping
 

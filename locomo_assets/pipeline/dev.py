@@ -1,7 +1,4 @@
-"""`make dev`: the Dagster UI and daemon over the local instance.
-
-Here: the one command line of `dg dev`, with an absolute DAGSTER_HOME and without telemetry.
-"""
+"""`make dev`: the Dagster UI and daemon over the local instance."""
 
 import os
 import sys

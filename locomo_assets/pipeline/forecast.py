@@ -1,8 +1,4 @@
-"""What a run will take by the settings, and beside it what it took, as metadata.
-
-Here: the settings' choices, handed to `measurement.forecast`; layout. What it took is told by the
-progress of this process.
-"""
+"""What a run will take by the settings, and beside it what it took, as Dagster metadata."""
 
 import time
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
-"""Coroutines that a signal stops tidily: Ctrl-C, SIGTERM, a cancel in the UI.
+"""Coroutines that stop tidily at a signal: Ctrl-C, SIGTERM, a cancel in the UI.
 
-Here: turning the signal into a cancelled task. Dagster's own handler raises out of whatever the
-event loop is doing, so that nothing awaited comes to its `finally`. And, while it runs, keeping the
-garbage collector off what was loaded before.
+Dagster's own handler raises out of whatever the event loop is doing, so that nothing awaited
+reaches its `finally`. Here the signal becomes a cancelled task.
 """
 
 import asyncio

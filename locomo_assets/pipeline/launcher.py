@@ -1,7 +1,7 @@
-"""The local instance's launcher: it also knows the processes of `locomo-assets run`.
+"""The local instance's run launcher: it also knows the processes of `locomo-assets run`.
 
-Here: seeing that a run's process is dead, and stopping one that Dagster did not start. Without
-it a killed run stays "started" for ever, and two of them keep every later run in the queue.
+It sees that a run's process is dead, and stops one that Dagster did not start. Without it a killed
+run stays "started" for ever, and two of them keep every later run in the queue.
 """
 
 import json

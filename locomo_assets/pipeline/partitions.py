@@ -1,6 +1,5 @@
-"""The grid: conversation × release, both dynamic.
+"""The grid of partitions: conversation × release, both dynamic.
 
-Here: the definitions, their names, and keeping the conversations equal to the data set's.
 Dagster sorts a key's dimensions by name, so keys read `conv-26|r1`.
 """
 

@@ -1,1 +1,1 @@
-"""The asset graph, one module per asset or per group of assets that one step makes."""
+"""The assets, one module for each group that is made together."""

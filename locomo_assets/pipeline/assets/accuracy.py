@@ -1,8 +1,4 @@
-"""Accuracy by release, and its trend: read from the database, shown in the UI.
-
-Here: what the two assets report. The numbers are the SQL views' (`history/sql`), the pictures
-`reporting`'s.
-"""
+"""The assets `accuracy_metrics` and `accuracy_trends`: numbers and pictures out of the database."""
 
 import warnings
 

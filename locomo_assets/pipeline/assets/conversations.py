@@ -1,9 +1,7 @@
-"""Ingested memories, answers and judgements: three assets, made by one step.
+"""The assets `ingested_memories`, `answers` and `judgements`, made by one step.
 
-Here: the step, its launch options and what it reports. One step, because each conversation goes
-its own way through the three stages: the slow ones hold up nobody, and one that fails leaves the
-others' results. What a stage does is `measurement.ingesting`,
-`measurement.asking` and `measurement.judging`.
+One step, because each conversation goes through the three stages at its own pace: a slow one holds
+up nobody, and one that fails leaves the others' results. The stages are in `runs`.
 """
 
 import time

@@ -1,8 +1,6 @@
-"""The daily sample: a few questions, the same each day, of the memory that a full run ingested.
+"""The asset `daily_sample`: the same few questions each day, asked of the newest full run's memory.
 
-Here: the asset. Which questions is `locomo.sampling`, what they came to `reporting.samples`. It has
-no partitions: its materializations follow each other in time, and none is ever a point of the
-releases' trend.
+It has no partitions, and none of its results is ever a point of the releases' trend.
 """
 
 from collections.abc import Sequence

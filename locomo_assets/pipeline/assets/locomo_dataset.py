@@ -1,6 +1,4 @@
-"""The data set asset: a file read, checked, normalized into the history, its conversations
-registered as partitions.
-"""
+"""The asset `locomo_dataset`: a file, checked, stored, its conversations registered."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""What the daemon does by itself: thin shells around decisions made elsewhere, one a module."""
+"""Sensors: thin shells around decisions that other rooms make."""

@@ -1,9 +1,7 @@
-"""The sensor that sees a new release and has it measured.
+"""The sensor that sees a new release in a feed and requests the runs that measure it.
 
-Here: a thin shell around `feeds.deciding`: it reads the feed, says in the history and in the UI
-what was found, and requests runs. A failed read is a skip with its reason, and leaves the cursor
-as it is. Off unless somebody switches it on, because from then on each new release costs a full
-run.
+A failed read is a skip with its reason and leaves the cursor as it is. The sensor is off unless
+somebody switches it on, because from then on each new release costs a full run.
 """
 
 from typing import TYPE_CHECKING, Any
