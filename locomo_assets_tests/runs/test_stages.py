@@ -66,7 +66,7 @@ async def test_two_runs_at_once_ingest_once(
         report = await first
         assert report.attempt_id is not None
         again = await ingest_conversation(two, ORDER)
-        assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
+        assert (again.attempt_id, again.requests) == (None, 0)
     assert_told_once(record, SAMPLE)
 
 
@@ -97,7 +97,7 @@ async def test_stopped_ingestion_goes_on_with_the_same_assistant(
     assert len(store.unfinished("ingested_memories", "r1", ORDER.conversation)) == 2
     async with at_bench(store, urls, "three") as run:
         report = await ingest_conversation(run, ORDER)
-    assert int(str(report.numbers["turns_of_killed_runs"])) >= 20
+    assert report.turns_of_killed_runs >= 20
     assert_told_once(record, SAMPLE)
     (manifest,) = store.manifests(asset="ingested_memories")
     assert len(manifest.continued) == 2
@@ -145,7 +145,7 @@ async def test_ingestion_whose_assistant_was_deleted_begins_anew(
         (assistant,) = await run.client.list_assistants()
         await run.client.delete_assistant(assistant.assistant_id)
         report = await ingest_conversation(run, ORDER)
-    assert report.numbers["turns_of_killed_runs"] == 0
+    assert report.turns_of_killed_runs == 0
     assert_told_once(record, SAMPLE)
 
 
@@ -158,8 +158,8 @@ async def test_stopped_asking_repeats_at_most_what_was_in_flight(
         await cancelled_when(work, run, questions=6)
     async with at_bench(store, urls, "two") as run:
         report = await answer_questions(run, ORDER)
-    assert report.numbers["answered"] == QUESTIONS
-    assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
+    assert report.answered == QUESTIONS
+    assert report.answers_of_killed_runs >= 6
     assert record.count("user") - len(SAMPLE.turns) <= QUESTIONS + WIDTH
     (manifest,) = store.manifests(asset="answers")
     rows = store.read("answers", [manifest]).to_pylist()
@@ -181,7 +181,7 @@ async def test_stopped_published_asking_goes_on_in_its_thread(
             for own in await list_own(run.client)
             if own.name.endswith(" clone") and own.release == "r1"
         ]
-    assert report.numbers["answered"] == QUESTIONS
+    assert report.answered == QUESTIONS
     assert len(clones) == 1
     (manifest,) = store.manifests(asset="answers")
     rows = store.read("answers", [manifest]).to_pylist()
@@ -210,7 +210,7 @@ async def test_stopped_judging_keeps_its_verdicts(store: HistoryStore, urls: Bas
         await cancelled_when(work, run, verdicts=10)
     async with at_bench(store, urls, "two") as run:
         report = await judge_answers(run, ORDER)
-    assert report.numbers["verdicts_of_killed_runs"] == 10
+    assert report.verdicts_of_killed_runs == 10
     rows = store.read("judgements", store.manifests(asset="judgements")).to_pylist()
     assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
 
@@ -225,7 +225,7 @@ async def test_forced_run_does_not_go_on_with_an_ordinary_one(
     forced = Task(release="r1", conversation=SAMPLE.conversation, force=True)
     async with at_bench(store, urls, "two") as run:
         report = await answer_questions(run, forced)
-    assert report.numbers["answers_of_killed_runs"] == 0
+    assert report.answers_of_killed_runs == 0
 
 
 async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
@@ -291,7 +291,7 @@ async def _verdicts_paid(store: HistoryStore, urls: BaseUrls, task: Task, judge:
         await answer_questions(run, Task(task.release, task.conversation))
         judge.asked = 0
         report = await judge_answers(run, task)
-    assert report.numbers["verdicts"] == QUESTIONS
+    assert report.verdicts == QUESTIONS
     return judge.asked
 
 
