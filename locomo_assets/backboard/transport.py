@@ -30,6 +30,7 @@ from locomo_assets.http.limits import Limits
 from locomo_assets.http.retry import Call, RetrySettings
 from locomo_assets.http.sse import SseDecoder
 from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
+from locomo_assets.urls import checked_base_url, checked_key
 
 
 class Lanes:
@@ -141,8 +142,18 @@ class Exchange:
         min_tls: TlsVersion = "1.3",
         watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
-        self.base_url = _checked_url(base_url)
-        self._key = _checked_key(api_key)
+        self.base_url = checked_base_url(
+            base_url,
+            service="the memory service",
+            setting="BACKBOARD_BASE_URL",
+            error=PermanentError,
+        )
+        self._key = checked_key(
+            api_key,
+            service="the memory service",
+            setting="BACKBOARD_API_KEY",
+            error=KeyRefusedError,
+        )
         keep_out_of_logs(self._key)
         self._limits = limits
         self._timeouts = timeouts
@@ -333,29 +344,3 @@ def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> Call
         started_at=sent.sent_at,
         request_id=sent.request_id,
     )
-
-
-def _checked_url(base_url: str) -> str:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
-        raise PermanentError(
-            "the base URL cannot be read: set it to a full URL, like https://host/api"
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise PermanentError("the base URL must begin with http:// or https:// and name a host")
-    if url.userinfo or url.query or url.fragment:
-        raise PermanentError(
-            f"the base URL of {url.host} holds more than scheme, host and path: take user, "
-            "password, query and fragment out of it"
-        )
-    return str(url).rstrip("/")
-
-
-def _checked_key(key: str) -> str:
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise KeyRefusedError(
-            "the Backboard key is empty or holds signs no header can carry: set BACKBOARD_API_KEY"
-        )
-    return key

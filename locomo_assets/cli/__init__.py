@@ -4,7 +4,6 @@ Here: the application and how errors end. One module per noun holds the commands
 """
 
 import logging
-import os
 import sys
 
 import typer
@@ -37,6 +36,7 @@ def main() -> None:
         run,
         standin,
     )
+    from locomo_assets.settings import shows_traceback
 
     as_json = _configure_logs()
     modules = (run, history, compare, judges, imports, maintenance, alerts, exporter)
@@ -45,13 +45,13 @@ def main() -> None:
     try:
         app()
     except (LocomoError, OSError) as error:
-        if os.environ.get("LOCOMO_TRACEBACK"):
+        if shows_traceback():
             raise
         known = error if isinstance(error, LocomoError) else LocomoError
         _tell(f"{known.prefix}: {error}", as_json)
         sys.exit(known.exit_code)
     except Exception as error:
-        if os.environ.get("LOCOMO_TRACEBACK"):
+        if shows_traceback():
             raise
         text = " ".join(str(error).split())[:300]
         _tell(

@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import url2pathname
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.redaction import keep_out_of_logs
+from locomo_assets.urls import without_credentials
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -290,11 +291,7 @@ class ReleaseFeed:
         return Reading(releases, etag, last_modified)
 
     def _address(self) -> str:
-        parts = urlsplit(self.url)
-        if not parts.scheme:
-            return self.url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", ""))
+        return without_credentials(self.url) if urlsplit(self.url).scheme else self.url
 
     def _keep_out_of_logs(self) -> None:
         """The HTTP library tells each URL to the log."""

@@ -44,6 +44,7 @@ from locomo_assets.judging.judge import (
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
 from locomo_assets.prices import PriceTable
 from locomo_assets.redaction import hide, keep_out_of_logs
+from locomo_assets.urls import checked_base_url, checked_key
 
 STANDIN = "standin"
 
@@ -103,13 +104,18 @@ class LLMJudge:
         server can't be reached, the model is not there.
         """
         chosen = read_prompt(prompt)
-        url = _checked_url(base_url or OPENAI_URL)
-        key = _checked_key(api_key)
+        url = checked_base_url(
+            base_url or OPENAI_URL,
+            service="the judge",
+            setting="OPENAI_BASE_URL",
+            error=JudgeError,
+        )
+        key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
         keep_out_of_logs(key)
         limits = limits or Limits()
         record = _without_key(key, record or _ignore)
         http = RecordingClient(
-            str(url),
+            url,
             record,
             limits,
             httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
@@ -117,9 +123,9 @@ class LLMJudge:
             min_tls=min_tls,
         )
         async with openai.AsyncOpenAI(
-            api_key=key, base_url=str(url), max_retries=max_retries, http_client=http
+            api_key=key, base_url=url, max_retries=max_retries, http_client=http
         ) as client:
-            system = await _probed_system(client, url.host, model)
+            system = await _probed_system(client, client.base_url.host, model)
             identity = llm_identity(system, model, chosen)
             judge = cls(
                 client, identity, chosen, prices, record=record, limits=limits, budget=budget
@@ -236,33 +242,3 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
     if getattr(found, "owned_by", None) == STANDIN:
         return STANDIN
     return "openai" if is_openai else host
-
-
-def _checked_url(base_url: str) -> httpx2.URL:
-    try:
-        url = httpx2.URL(base_url)
-    except httpx2.InvalidURL:
-        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
-        raise JudgeError(
-            "the judge's base URL cannot be read; set OPENAI_BASE_URL to a full URL, like "
-            "https://host/v1"
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise JudgeError(
-            "the judge's base URL must begin with http:// or https:// and name a host; check "
-            "OPENAI_BASE_URL"
-        )
-    if url.userinfo or url.query or url.fragment:
-        raise JudgeError(
-            f"the judge's base URL at {url.host} holds more than scheme, host and path; take the "
-            "rest out of OPENAI_BASE_URL"
-        )
-    return url
-
-
-def _checked_key(key: str) -> str:
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise JudgeError(
-            "the judge's key is empty or holds signs that no header can carry; set OPENAI_API_KEY"
-        )
-    return key

@@ -4,7 +4,6 @@ Reading is bounded and checked against a pinned SHA-256 where one is given.
 """
 
 import hashlib
-import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from locomo_assets.locomo.model import (
     Turn,
     resolve_evidence,
 )
+from locomo_assets.urls import is_loopback, without_credentials
 
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -309,9 +309,8 @@ def _download(
         url = httpx.URL(source)
     except httpx.InvalidURL as failure:
         raise error(f"{what} URL cannot be read ({failure}); check it") from None
-    # The name is stored and printed, and credentials stand before the host or in the query.
-    name = str(url.copy_with(username=None, password=None, query=None, fragment=None))
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+    name = without_credentials(str(url))
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
         raise error(f"{what} {name}: only https URLs and paths are read; use one of these")
     if expected_sha256 is None:
         raise error(
@@ -341,10 +340,3 @@ def _download(
             "check the URL and the network, or download the file and give its path"
         ) from None
     return name, bytes(data)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
