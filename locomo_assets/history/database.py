@@ -23,10 +23,10 @@ import duckdb
 from filelock import FileLock
 
 from locomo_assets.history.database_tables import (
-    create,
+    add_attempts,
+    create_tables,
     definitions_sha256,
     register_text_scores,
-    take_in,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -133,7 +133,7 @@ _READING = (
 
 def _publish(store: HistoryStore, database_path: Path, *, from_nothing: bool) -> RefreshReport:
     started = time.monotonic()
-    with _told(database_path), _alone(database_path):
+    with _translate_errors(database_path), _exclusive(database_path):
         names = {name.attempt_id: name for name in store.manifest_names()}
         held = None if from_nothing else _held_attempts(database_path, store.history_id)
         added = [name for i, name in names.items() if held is None or i not in held]
@@ -175,11 +175,11 @@ def _build(
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         register_text_scores(connection)
         if fresh:
-            create(connection, store.history_id)
+            create_tables(connection, store.history_id)
         for start in range(0, max(1, len(added)), _ATTEMPTS_AT_ONCE):
             # Each to its end, because what a transaction changes is kept in memory until then.
             connection.execute("BEGIN")
-            rows += take_in(store, connection, added[start : start + _ATTEMPTS_AT_ONCE], gone)
+            rows += add_attempts(store, connection, added[start : start + _ATTEMPTS_AT_ONCE], gone)
             connection.execute("COMMIT")
             gone = ()
         connection.execute("CHECKPOINT")
@@ -223,14 +223,14 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _alone(database_path: Path) -> Iterator[None]:
+def _exclusive(database_path: Path) -> Iterator[None]:
     database_path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(database_path.with_name(f".{database_path.name}.lock")):
         yield
 
 
 @contextmanager
-def _told(database_path: Path) -> Iterator[None]:
+def _translate_errors(database_path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.FatalException as exc:

@@ -21,9 +21,9 @@ from locomo_assets.locomo.text_scores import VERSION as SCORING_VERSION
 from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
 
 if TYPE_CHECKING:
-    _Column = pa.Array[Any]
+    _TextColumn = pa.Array[Any]
 else:  # generic in the stubs alone, and DuckDB looks at the annotations
-    _Column = pa.Array
+    _TextColumn = pa.Array
 _SCORES = pa.struct(
     [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
 )
@@ -46,8 +46,12 @@ def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _text_scores(
-    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
-) -> _Column:
+    category: _TextColumn,
+    question: _TextColumn,
+    gold: _TextColumn,
+    trap: _TextColumn,
+    answer: _TextColumn,
+) -> _TextColumn:
     columns = (category, question, gold, trap, answer)
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
     return pa.array([_scores(*row) for row in rows], type=_SCORES)
@@ -111,7 +115,7 @@ _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
 
 
-def take_in(
+def add_attempts(
     store: HistoryStore,
     connection: duckdb.DuckDBPyConnection,
     added: Sequence[ManifestName],
@@ -119,7 +123,7 @@ def take_in(
 ) -> int:
     """Add attempts, forget those that are gone; how many rows were added. In a transaction."""
     rows, before = 0, _datasets(connection)
-    _start_touching(connection, gone)
+    _reset_touched(connection, gone)
     for table in (*TABLES, "attempts", "call_counts") if gone else ():
         connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM gone)")  # noqa: S608  # our own names
     manifests = store.read_manifests(added)
@@ -132,11 +136,11 @@ def take_in(
     return rows
 
 
-def create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
+def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
     """Make all tables, empty, and the views."""
-    _insert(connection, "attempts", _ATTEMPTS.empty_table(), create=True)
+    _insert(connection, "attempts", _ATTEMPTS.empty_table(), create_tables=True)
     for table, schema in TABLES.items():
-        _insert(connection, table, schema.empty_table(), create=True)
+        _insert(connection, table, schema.empty_table(), create_tables=True)
     connection.execute("CREATE TABLE touched_partitions (release VARCHAR, conversation VARCHAR)")
     connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
     connection.execute(
@@ -152,7 +156,7 @@ def create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
     connection.execute(_sql("comments.sql"))
 
 
-def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
+def _reset_touched(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
     connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE gone AS SELECT unnest($1::VARCHAR[])", [list(gone)]
@@ -237,11 +241,15 @@ def _attempt_rows(manifests: Sequence[Manifest]) -> pa.Table:
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, create: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: pa.Table,
+    *,
+    create_tables: bool = False,
 ) -> None:
     # many small chunks arrive slowly
     connection.register("arriving", rows.combine_chunks())
-    if create:
+    if create_tables:
         connection.execute(f"CREATE TABLE {table} AS FROM arriving")
     elif rows.num_rows:
         connection.execute(f"INSERT INTO {table} FROM arriving")

@@ -12,7 +12,7 @@ from locomo_assets.history.data_files import decode_data_file
 from locomo_assets.history.database import open_read_only, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
-    attempt_of,
+    attempt_id_of,
     first_path,
     name_time,
 )
@@ -81,8 +81,8 @@ def check(store: HistoryStore) -> CheckReport:
         rows=rows,
         size_bytes=size_bytes,
         problems=tuple(problems),
-        unfinished=tuple(sorted({attempt_of(path) for path in rest} - committed)),
-        superseded_files=sum(attempt_of(path) in committed for path in rest),
+        unfinished=tuple(sorted({attempt_id_of(path) for path in rest} - committed)),
+        superseded_files=sum(attempt_id_of(path) in committed for path in rest),
     )
 
 
@@ -111,11 +111,11 @@ def prune(
     ]
     unfinished = sorted(
         attempt
-        for attempt in {attempt_of(data_file) for data_file in data_files} - committed
+        for attempt in {attempt_id_of(data_file) for data_file in data_files} - committed
         if name_time(attempt.partition("-")[0]) < limit
     )
     goes = {*unfinished, *(manifest.attempt_id for manifest in old)}
-    doomed = [data_file for data_file in data_files if attempt_of(data_file) in goes]
+    doomed = [data_file for data_file in data_files if attempt_id_of(data_file) in goes]
     if not dry_run:
         store.storage.delete([p for m in old for p in {m.path, first_path(m.path)}])
         store.storage.delete(doomed)

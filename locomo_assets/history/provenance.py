@@ -123,7 +123,7 @@ def new_attempt_id(now: datetime) -> str:
         return f"{_last_begun.strftime(_TIME_IN_NAMES)}-{secrets.token_hex(5)}"
 
 
-def attempt_of(part_path: str) -> str:
+def attempt_id_of(part_path: str) -> str:
     """The attempt a part's file name names."""
     return part_path.rpartition("/")[2].rpartition("-")[0]
 

@@ -86,26 +86,26 @@ class LocalStorage:
         return self._folder.as_uri()
 
     def put(self, path: str, data: bytes) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, os.replace)
 
     def put_new(self, path: str, data: bytes) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, _link_unless_there)
 
     def get(self, path: str) -> bytes:
-        with _told(self.url, "read", path):
+        with _translate_errors(self.url, "read", path):
             return (self._folder / path).read_bytes()
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self.get(path) for path in paths}
 
     def list(self, prefix: str) -> list[str]:
-        with _told(self.url, "read"):
+        with _translate_errors(self.url, "read"):
             return sorted(_walk(str(self._folder / prefix), prefix))
 
     def delete(self, paths: Sequence[str]) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             for path in paths:
                 (self._folder / path).unlink(missing_ok=True)
 
@@ -130,7 +130,7 @@ class ObjectStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        with _told(self._url, "reached", remote=True):
+        with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
 
@@ -139,40 +139,40 @@ class ObjectStorage:
         return self._url
 
     def put(self, path: str, data: bytes) -> None:
-        with _told(self._url, "written", remote=True):
+        with _translate_errors(self._url, "written", remote=True):
             self._fs.pipe_file(self._at(path), data)
 
     def put_new(self, path: str, data: bytes) -> None:
-        with _told(self._url, "written", remote=True), suppress(FileExistsError):
+        with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):
             self._fs.pipe_file(self._at(path), data, mode="create")
 
     def get(self, path: str) -> bytes:
-        with _told(self._url, "read", path, remote=True):
+        with _translate_errors(self._url, "read", path, remote=True):
             data: bytes = self._fs.cat_file(self._at(path))
             return data
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         if not paths:
             return {}
-        with _told(self._url, "read", remote=True):
+        with _translate_errors(self._url, "read", remote=True):
             found = self._fs.cat([self._at(path) for path in paths], on_error="return")
         data = {}
         for path in paths:
             result = found[self._at(path)]
-            with _told(self._url, "read", path, remote=True):
+            with _translate_errors(self._url, "read", path, remote=True):
                 if isinstance(result, Exception):
                     raise result
             data[path] = result
         return data
 
     def list(self, prefix: str) -> list[str]:
-        with _told(self._url, "read", remote=True):
+        with _translate_errors(self._url, "read", remote=True):
             found = self._fs.find(self._at(prefix))
         return sorted(path.removeprefix(self._root).lstrip("/") for path in found)
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
-            with _told(self._url, "written", remote=True), suppress(FileNotFoundError):
+            with _translate_errors(self._url, "written", remote=True), suppress(FileNotFoundError):
                 self._fs.rm_file(self._at(path))
 
     def _at(self, path: str) -> str:
@@ -197,7 +197,9 @@ def _file_system(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False) -> Iterator[None]:
+def _translate_errors(
+    url: str, verb: str, path: str | None = None, *, remote: bool = False
+) -> Iterator[None]:
     """Tell an error of the system or the network in one line."""
     try:
         yield

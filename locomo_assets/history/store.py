@@ -44,7 +44,7 @@ from locomo_assets.history.provenance import (
     Manifest,
     ManifestName,
     UnfinishedAttempt,
-    attempt_of,
+    attempt_id_of,
     committed_ids,
     data_file_folder,
     manifest_folder,
@@ -205,20 +205,20 @@ class HistoryStore:
             if path.endswith(".parquet")
         ]
         done = committed_ids(self.read_manifests(self.manifest_names(manifest_folder(where))))
-        open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
+        open_paths = [(t, p) for t, p in paths if attempt_id_of(p) not in done]
         data = get_present(self.storage, [path for _, path in open_paths])
         # a part goes when its attempt is committed, or given up: then it is unfinished no more
-        gone = {attempt_of(path) for _, path in open_paths if path not in data}
+        gone = {attempt_id_of(path) for _, path in open_paths if path not in data}
         lineages: dict[str, Lineage] = {}
         data_files: dict[str, list[DataFile]] = {}
         for table, path in open_paths:
-            if attempt_of(path) in gone:
+            if attempt_id_of(path) in gone:
                 continue
             lineage, rows, is_derived = footer_of(path, data[path])
             its = (lineage.asset, lineage.release, lineage.conversation)
             if its == (asset, release, conversation) and not is_derived:
-                lineages[attempt_of(path)] = lineage
-                data_files.setdefault(attempt_of(path), []).append(
+                lineages[attempt_id_of(path)] = lineage
+                data_files.setdefault(attempt_id_of(path), []).append(
                     DataFile(path, table, rows, None, None)
                 )
         return [UnfinishedAttempt(i, lineages[i], tuple(data_files[i])) for i in sorted(data_files)]
@@ -236,11 +236,11 @@ class Attempt:
         self.attempt_id = new_attempt_id(self.begun_at)
         self._storage = storage
         self._lock = threading.Lock()
-        self._next_part = 0
+        self._next_number = 0
         self._data_files: list[DataFile] = []
         self._replaced: list[str] = []
         self._continued: list[str] = []
-        self._marker: Manifest | None = None
+        self._manifest: Manifest | None = None
 
     def append(
         self, table: str, rows: Sequence[Mapping[str, Any]], *, is_derived: bool = False
@@ -266,7 +266,7 @@ class Attempt:
             written_at=datetime.now(UTC),
             is_derived=is_derived,
         )
-        path = self._new_path(table)
+        path = self._next_path(table)
         self._storage.put(path, data)
         data_file = DataFile(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
         with self._lock:
@@ -294,7 +294,7 @@ class Attempt:
         for table in dict.fromkeys(data_file.table for data_file in small):
             data_files = [data_file for data_file in small if data_file.table == table]
             if len(data_files) > 1:
-                whole = merged_file(self._storage, data_files, self._new_path(table))
+                whole = merge_data_files(self._storage, data_files, self._next_path(table))
                 with self._lock:
                     self._data_files = [
                         data_file for data_file in self._data_files if data_file not in data_files
@@ -319,7 +319,7 @@ class Attempt:
                 system=self.lineage.system,
                 extra={**self.lineage.extra, **extra},
             )
-            committed_at = self._later_than_visible()
+            committed_at = self._next_commit_time()
             manifest = Manifest(
                 attempt_id=self.attempt_id,
                 lineage=lineage,
@@ -338,31 +338,31 @@ class Attempt:
                     exc
                 )
             self._storage.put(manifest.path, data)
-            self._marker = manifest
+            self._manifest = manifest
             # Committed is committed: what can't be removed now is litter, not a failure.
             with suppress(HistoryUnreachableError):
                 self._storage.delete(self._replaced)
             return manifest
 
-    def _new_path(self, table: str) -> str:
+    def _next_path(self, table: str) -> str:
         with self._lock:
             self._refuse_committed()
-            number = self._next_part
-            self._next_part += 1
+            number = self._next_number
+            self._next_number += 1
         return f"{data_file_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
 
-    def _later_than_visible(self) -> datetime:
+    def _next_commit_time(self) -> datetime:
         now = datetime.now(UTC)
         names = map(parse_manifest_name, self._storage.list(manifest_folder(self.lineage)))
         visible = [name_time(name.committed_at) for name in names if name]
         return max([now, *(time + timedelta(microseconds=1) for time in visible)])
 
     def _refuse_committed(self) -> None:
-        if self._marker is not None:
+        if self._manifest is not None:
             raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
 
 
-def merged_file(storage: Storage, data_files: Sequence[DataFile], path: str) -> DataFile:
+def merge_data_files(storage: Storage, data_files: Sequence[DataFile], path: str) -> DataFile:
     """Publish the rows of several parts of a table as one, in their order and as written."""
     data = storage.get_many([data_file.path for data_file in data_files])
     rows = pa.concat_tables(

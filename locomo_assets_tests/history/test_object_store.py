@@ -20,7 +20,7 @@ from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseTakenError,
 )
-from locomo_assets.history.lease import Lease, release, renew, take
+from locomo_assets.history.lease import Lease, acquire, release, renew
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import answer, commit_answers, lineage
@@ -62,7 +62,7 @@ def test_put_new_leaves_what_is_there(url: str) -> None:
 
 def test_one_of_many_gets_the_lease(url: str) -> None:
     mine = lineage("answers", run_id="mine")
-    release(open_storage(url), take(open_storage(url), mine))
+    release(open_storage(url), acquire(open_storage(url), mine))
     got: list[Lease] = []
     barrier = threading.Barrier(4)
 
@@ -70,7 +70,7 @@ def test_one_of_many_gets_the_lease(url: str) -> None:
         storage = open_storage(url)
         barrier.wait()
         with suppress(LeaseTakenError):
-            got.append(take(storage, replace(mine, run_id=f"run-{number}")))
+            got.append(acquire(storage, replace(mine, run_id=f"run-{number}")))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:

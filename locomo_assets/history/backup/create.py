@@ -38,7 +38,7 @@ from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseTakenError,
 )
-from locomo_assets.history.provenance import Lineage, attempt_of
+from locomo_assets.history.provenance import Lineage, attempt_id_of
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.storage import Storage, get_present
 from locomo_assets.history.store import HistoryStore
@@ -53,7 +53,7 @@ AT_ONCE = 100
 
 _WRITERS = 16
 _CUTS = 3
-_LEASE_LASTS_S = 600.0
+_LEASE_TTL_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupMani
         schema_version=SCHEMA_VERSION,
         history_id=store.history_id,
         attempts=len(cut.manifests),
-        unfinished=tuple(sorted({attempt_of(file.path) for file in cut.unfinished})),
+        unfinished=tuple(sorted({attempt_id_of(file.path) for file in cut.unfinished})),
         rows=dict(sorted(rows.items())),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
@@ -258,14 +258,14 @@ def _alone(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
     )
     with storage_errors("backup", "LOCOMO_BACKUP"):
         try:
-            held = lease.take(storage, lineage, lasts_s=_LEASE_LASTS_S)
+            held = lease.acquire(storage, lineage, ttl_s=_LEASE_TTL_S)
         except LeaseTakenError as exc:
             who = str(exc).partition(": ")[2]
             raise LeaseTakenError(f"backup {storage.url}: {who}") from None
 
     def still_alone() -> None:
         with storage_errors("backup", "LOCOMO_BACKUP"):
-            lease.renew(storage, held, lasts_s=_LEASE_LASTS_S)
+            lease.renew(storage, held, ttl_s=_LEASE_TTL_S)
 
     try:
         yield still_alone

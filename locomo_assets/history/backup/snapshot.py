@@ -23,7 +23,7 @@ from locomo_assets.history.provenance import (
     DataFile,
     Manifest,
     ManifestName,
-    attempt_of,
+    attempt_id_of,
     committed_ids,
 )
 from locomo_assets.history.schema import SCHEMA_VERSION
@@ -255,7 +255,7 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
     done = committed_ids(manifests)
     return Cut(
         manifests=manifests,
-        unfinished=[file for file in unfinished if attempt_of(file.path) not in done],
+        unfinished=[file for file in unfinished if attempt_id_of(file.path) not in done],
         others=[path for path in store.storage.list("") if not path.startswith(_NOT_KEPT)],
     )
 
@@ -263,8 +263,8 @@ def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]
 def _saved(paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]) -> list[File]:
     """The parts of attempts of which none was gone: the others are committed, or given up."""
     files = save(paths)
-    gone = {attempt_of(path) for path in {*paths} - {file.path for file in files}}
-    return [file for file in files if attempt_of(file.path) not in gone]
+    gone = {attempt_id_of(path) for path in {*paths} - {file.path for file in files}}
+    return [file for file in files if attempt_id_of(file.path) not in gone]
 
 
 def _manifest_names(store: HistoryStore) -> list[ManifestName]:
@@ -282,11 +282,13 @@ def _unfinished(store: HistoryStore, done: Collection[str]) -> list[str]:
     """Parts of attempts that are not done: those saved no later than the last one seen at first."""
     last: dict[str, int] = {}
     for path in _data_files(store):
-        if (attempt := attempt_of(path)) not in done:
+        if (attempt := attempt_id_of(path)) not in done:
             last[attempt] = max(_number(path), last.get(attempt, 0))
     if not last:
         return []
-    return [path for path in _data_files(store) if _number(path) <= last.get(attempt_of(path), -1)]
+    return [
+        path for path in _data_files(store) if _number(path) <= last.get(attempt_id_of(path), -1)
+    ]
 
 
 def _data_files(store: HistoryStore) -> list[str]:
