@@ -106,7 +106,7 @@ def test_any_flipped_bit_is_noticed(at: int, bit: int) -> None:
 
 def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
     data = encode("answers", [answer(0)])
-    with pytest.raises(HistoryDamagedError, match="no Parquet file"):
+    with pytest.raises(HistoryDamagedError, match="not a Parquet file"):
         decode_data_file(DataFile("x.parquet", "answers", 1, None, None), data[:-10])
     with pytest.raises(HistoryDamagedError, match="1 rows, its manifest says 2"):
         decode_data_file(data_file(data, 2), data)
@@ -114,7 +114,7 @@ def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
     merged = encode_derived(decode_data_file(data_file(data, 1), data, as_written=True))
     assert footer_of("x.parquet", merged) == (lineage("answers"), 1, True)
     for foreign in (data[:-10], b"", encode_table(pa.table({"a": [1]}))):
-        with pytest.raises(HistoryDamagedError, match="no part of a history"):
+        with pytest.raises(HistoryDamagedError, match="not a data file of a history"):
             footer_of("x.parquet", foreign)
 
 

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history.backup.create import BackupReport, make_backup
+from locomo_assets.history.backup.create import BackupReport, create_backup
 from locomo_assets.history.backup.restore import restore, verify
-from locomo_assets.history.backup.snapshot import BackupRefusedError, backup_names, open_backups
+from locomo_assets.history.backup.snapshot import (
+    BackupRefusedError,
+    backup_names,
+    open_backup_storage,
+)
 from locomo_assets.history.database import query, rebuild
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -43,12 +47,12 @@ def store(tmp_path: Path) -> HistoryStore:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Storage:
-    return open_backups((tmp_path / "backups").as_uri())
+    return open_backup_storage((tmp_path / "backups").as_uri())
 
 
 def back_up(store: HistoryStore, place: Storage, day: int = 0) -> BackupReport:
     now = datetime.now(UTC) + timedelta(days=day)
-    return make_backup(store, place, keep_days=60, run_id="run-b", now=now)
+    return create_backup(store, place, keep_days=60, run_id="run-b", now=now)
 
 
 def hashes(storage: Storage) -> dict[str, str]:
@@ -205,8 +209,8 @@ def test_a_place_within_the_history_is_refused(
     store: HistoryStore, tmp_path: Path, url: str
 ) -> None:
     before = hashes(store.storage)
-    with pytest.raises(BackupRefusedError, match="history's own place"):
-        back_up(store, open_backups((tmp_path / url).as_uri()))
+    with pytest.raises(BackupRefusedError, match="history's own folder"):
+        back_up(store, open_backup_storage((tmp_path / url).as_uri()))
     assert hashes(store.storage) == before
 
 
@@ -390,11 +394,11 @@ def test_backups_while_runs_write_and_the_history_is_pruned(
 
 def test_no_place_is_set() -> None:
     with pytest.raises(BackupRefusedError, match="LOCOMO_BACKUP"):
-        open_backups(None)
+        open_backup_storage(None)
 
 
 def test_to_and_from_a_bucket(store: HistoryStore, s3_url: str, tmp_path: Path) -> None:
-    place = open_backups(f"{s3_url}-backups")
+    place = open_backup_storage(f"{s3_url}-backups")
     report = back_up(store, place)
     assert verify(place).backup_manifest == report.backup_manifest
     restore(place, open_storage(s3_url))

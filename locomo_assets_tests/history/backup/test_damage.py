@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history.backup.create import make_backup
+from locomo_assets.history.backup.create import create_backup
 from locomo_assets.history.backup.restore import restore, verify
 from locomo_assets.history.backup.snapshot import (
     FORMAT_VERSION,
@@ -19,7 +19,7 @@ from locomo_assets.history.backup.snapshot import (
     BackupRefusedError,
     BackupVersionError,
     backup_names,
-    open_backups,
+    open_backup_storage,
 )
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.storage import open_storage
@@ -42,8 +42,8 @@ def backups(store: HistoryStore, tmp_path: Path) -> Path:
 
 
 def back_up(store: HistoryStore, folder: Path) -> str:
-    place = open_backups(folder.as_uri())
-    return make_backup(store, place, keep_days=60, run_id="b", now=datetime.now(UTC)).name
+    place = open_backup_storage(folder.as_uri())
+    return create_backup(store, place, keep_days=60, run_id="b", now=datetime.now(UTC)).name
 
 
 def data_file(store: HistoryStore, backups: Path) -> Path:
@@ -52,7 +52,7 @@ def data_file(store: HistoryStore, backups: Path) -> Path:
 
 
 def refused(backups: Path, kind: type[BackupError], told: str) -> None:
-    place = open_backups(backups.as_uri())
+    place = open_backup_storage(backups.as_uri())
     target = backups.parent / "new"
     with pytest.raises(kind, match=told) as caught:
         verify(place)
@@ -70,7 +70,7 @@ def test_a_flipped_byte(store: HistoryStore, backups: Path) -> None:
     # the way out that the error names
     victim.unlink()
     back_up(store, backups)
-    verify(open_backups(backups.as_uri()))
+    verify(open_backup_storage(backups.as_uri()))
 
 
 def test_a_missing_part(store: HistoryStore, backups: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_manifest_without_a_part(backups: Path) -> None:
             files=[f for f in value["files"] if not f["path"].startswith("tables/calls")]
         ),
     )
-    refused(backups, BackupDamagedError, r"tables/calls.* is not the part")
+    refused(backups, BackupDamagedError, r"tables/calls.* is not the data file")
 
 
 def test_a_manifest_without_an_attempt(backups: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_path_that_leads_outside(backups: Path, path: str) -> None:
 def test_the_good_one_before_can_be_chosen(
     store: HistoryStore, backups: Path, tmp_path: Path
 ) -> None:
-    place = open_backups(backups.as_uri())
+    place = open_backup_storage(backups.as_uri())
     (good,) = backup_names(place)
     bad = back_up(store, backups)
     (backups / "manifests" / f"{bad}.json.gz").write_bytes(b"")
@@ -153,7 +153,7 @@ def test_only_an_empty_place_is_restored_into(backups: Path, tmp_path: Path) -> 
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     with pytest.raises(BackupRefusedError, match=r"not empty \(1 files, the first mine.txt\)"):
-        restore(open_backups(backups.as_uri()), open_storage(full.as_uri()))
+        restore(open_backup_storage(backups.as_uri()), open_storage(full.as_uri()))
     assert [path.name for path in full.rglob("*")] == ["mine.txt"]
 
 
