@@ -1,4 +1,4 @@
-"""The database: incremental as from nothing, at its last good state when something is amiss."""
+"""The database: a refresh equals a rebuild, and damage leaves the last good state."""
 
 import os
 import threading
@@ -110,7 +110,7 @@ def test_refreshing_step_by_step_equals_rebuilding(
     )
 
 
-def test_a_refresh_without_news_leaves_the_file_alone(store: HistoryStore, path: Path) -> None:
+def test_a_refresh_without_new_attempts_keeps_the_file(store: HistoryStore, path: Path) -> None:
     measure(store, "r1", "a")
     assert refresh(store, path).attempts_added == 2
     before = path.stat()
@@ -208,7 +208,7 @@ def test_a_failed_build_leaves_the_database(
     assert refresh(store, path).attempts == 2
 
 
-def test_refreshers_queue(store: HistoryStore, path: Path) -> None:
+def test_concurrent_refreshes_take_turns(store: HistoryStore, path: Path) -> None:
     failures: list[BaseException] = []
 
     def work(number: int) -> None:

@@ -24,26 +24,26 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path)
 
 
-def test_second_is_told_who_has_it_and_until_when(storage: LocalStorage) -> None:
+def test_the_second_run_learns_who_holds_it_and_until_when(storage: LocalStorage) -> None:
     mine = acquire(storage, MINE)
     with pytest.raises(LeaseTakenError) as caught:
         acquire(storage, OTHER)
-    for told in ("answers of conv-1, release r1", "run mine", f"{mine.expires_at:%H:%M:%S} UTC"):
-        assert told in str(caught.value)
+    for text in ("answers of conv-1, release r1", "run mine", f"{mine.expires_at:%H:%M:%S} UTC"):
+        assert text in str(caught.value)
     assert "\n" not in str(caught.value)
     acquire(storage, replace(OTHER, conversation="conv-2"))
     acquire(storage, replace(OTHER, asset="judgements"))
     acquire(storage, replace(OTHER, release="r2"))
 
 
-def test_released_lease_is_taken_and_leaves_one_object(storage: LocalStorage) -> None:
+def test_released_lease_can_be_acquired_and_leaves_one_object(storage: LocalStorage) -> None:
     for _ in range(3):
         release(storage, acquire(storage, MINE))
     acquire(storage, OTHER)
     assert len(storage.list("leases")) == 1
 
 
-def test_expired_lease_is_taken_over_and_its_holder_finds_out(storage: LocalStorage) -> None:
+def test_expired_lease_is_acquired_and_its_old_holder_finds_out(storage: LocalStorage) -> None:
     slow = acquire(storage, MINE, ttl_s=0.0)
     other = acquire(storage, OTHER)
     with pytest.raises(LeaseLostError, match="run other"):
@@ -86,18 +86,18 @@ from locomo_assets.history.lease import acquire
 from locomo_assets.history.storage import LocalStorage
 from locomo_assets_tests.history.factories import lineage
 acquire(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
-print("taken", flush=True)
+print("acquired", flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told apart through /proc only")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", ACQUIRING, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "taken\n"
+        assert process.stdout.readline() == "acquired\n"
         with pytest.raises(LeaseTakenError, match="run killed"):
             acquire(storage, MINE)
         process.kill()
@@ -106,12 +106,12 @@ def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path)
         acquire(storage, MINE)
 
 
-def test_process_whose_start_is_not_known_is_gone_only_with_its_number() -> None:
+def test_process_whose_start_is_not_known_is_gone_only_with_its_id() -> None:
     here = lease.this_machine()
     assert not lease.process_is_gone(here, str(os.getpid()))
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    # Where the machine can't be named, nobody is ever taken for gone.
+    # Where the machine can't be named, no process ever counts as gone.
     assert lease.process_is_gone(here, str(ended.pid)) == (here is not None)
 
 
