@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from locomo_assets.doctor.diagnosis import Diagnosis, fail, looked_at, ok, warn
-from locomo_assets.history.lease import LASTS_S
+from locomo_assets.history.lease import TTL_S
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ GOOD_MS = 200.0
 ACCEPTABLE_MS = 500.0
 _CALLS = 4
 _CLOCK_GOOD_S = 5.0
-_CLOCK_BAD_S = LASTS_S / 2
+_CLOCK_BAD_S = TTL_S / 2
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -14,7 +14,7 @@ from locomo_assets.history.errors import (
     LeaseLostError,
     LeaseTakenError,
 )
-from locomo_assets.history.lease import leased, take, wait_for_expiry
+from locomo_assets.history.lease import acquire, leased, wait_for_expiry
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
@@ -232,12 +232,12 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
     mine, other = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
 
     async def work() -> None:
-        async with leased(store.storage, mine, lasts_s=0.2):
+        async with leased(store.storage, mine, ttl_s=0.2):
             (path,) = store.storage.list("leases")
             held = store.storage.get(path)
             # As if this process had slept past its time.
             store.storage.put(path, held.replace(b'"released": false', b'"released": true'))
-            take(store.storage, other)
+            acquire(store.storage, other)
             await asyncio.sleep(30)
 
     with pytest.raises(LeaseLostError, match="run other"):
@@ -247,22 +247,22 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
 async def test_retry_waits_for_the_lease_of_the_run_that_crashed(store: HistoryStore) -> None:
     crashed, retry = lineage("answers", run_id="crashed"), lineage("answers", run_id="retry")
     # The crash was in another pod, whose processes can't be seen from here.
-    lease = take(store.storage, crashed, lasts_s=0.3)
+    lease = acquire(store.storage, crashed, ttl_s=0.3)
     elsewhere = store.storage.get(lease.path).replace(str(lease.holder.machine).encode(), b"pod")
     store.storage.put(lease.path, elsewhere)
     with pytest.raises(LeaseTakenError):
-        take(store.storage, retry)
+        acquire(store.storage, retry)
     await wait_for_expiry(store.storage, [retry], {"crashed"})
-    take(store.storage, retry)
+    acquire(store.storage, retry)
 
 
 async def test_retry_does_not_wait_for_another_run_or_for_ever(store: HistoryStore) -> None:
-    take(store.storage, lineage("answers", run_id="other"))
+    acquire(store.storage, lineage("answers", run_id="other"))
     async with asyncio.timeout(30):
         await wait_for_expiry(store.storage, [lineage("answers")], {"crashed"})
-    await wait_for_expiry(store.storage, [lineage("answers")], {"other"}, lasts_s=0.1)
+    await wait_for_expiry(store.storage, [lineage("answers")], {"other"}, ttl_s=0.1)
     with pytest.raises(LeaseTakenError, match="run other"):
-        take(store.storage, lineage("answers", run_id="retry"))
+        acquire(store.storage, lineage("answers", run_id="retry"))
 
 
 class _PaidJudge(LexicalJudge):
