@@ -32,7 +32,7 @@ from locomo_assets.settings import Settings, SettingsError, read_settings
 from locomo_assets.urls import is_loopback
 
 if TYPE_CHECKING:
-    from locomo_assets.http.calls import CallRecord
+    from locomo_assets.http.calls import CallOptions, CallRecord
 
 
 class Level(StrEnum):
@@ -247,6 +247,11 @@ class _Seen:
         if call.latency_ms is not None:
             self.latencies_ms.append(call.latency_ms)
 
+    def options(self, settings: Settings) -> "CallOptions":
+        from locomo_assets.http.calls import CallOptions
+
+        return CallOptions(record=self.record, watch=self.watch, min_tls=settings.min_tls)
+
     @property
     def round_trip_ms(self) -> float:
         """The median without the first call, which also made the connection."""
@@ -271,9 +276,7 @@ def _memory_service(settings: Settings, seen: list[_Seen]) -> Iterator[Diagnosis
     found = _Seen(settings.backboard_base_url)
 
     async def ask() -> None:
-        async with BackboardClient(
-            found.url, key, record=found.record, min_tls=settings.min_tls, watch=found.watch
-        ) as client:
+        async with BackboardClient(found.url, key, found.options(settings)) as client:
             for _ in range(_CALLS):
                 found.system = (await client.probe()).system
 
@@ -300,11 +303,9 @@ def _judge(settings: Settings, seen: list[_Seen]) -> Iterator[Diagnosis]:
             model=settings.judge_model,
             prompt=settings.judge_prompt,
             prices=PriceTable.read(settings.prices),
-            record=found.record,
+            options=found.options(settings),
             max_retries=1,
             timeout_s=20.0,
-            min_tls=settings.min_tls,
-            watch=found.watch,
         ) as judge:
             found.system = judge.identity.name
             for _ in range(_CALLS - 1):
