@@ -9,7 +9,7 @@ raise `AmbiguousError` instead of being repeated.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -18,10 +18,8 @@ import httpx
 
 from locomo_assets.backboard import models
 from locomo_assets.backboard.transport import Answered, Exchange, Timeouts
-from locomo_assets.http.budget import Budget
-from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.errors import NotFoundError, TlsVersion
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.errors import NotFoundError
 from locomo_assets.http.retry import Call, RetrySettings
 
 MESSAGES = "POST /threads/{id}/messages"
@@ -31,46 +29,33 @@ _PAGE = 100
 _PROBE_ATTEMPTS = 3
 
 
-def _forget(_: CallRecord) -> None:
-    pass
-
-
 class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
-    `record` gets every attempt at every request. `limits` may be shared between clients of one
-    event loop; `budget` is asked before each question; `watch` sees each response while its
-    connection is open. No TLS older than `min_tls` is spoken, but by a `transport` of its own.
-    Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
+    TLS is bounded by the options, except on a `transport` of one's own. Raises `KeyRefusedError`
+    or `PermanentError` at once for a key or URL that can't be.
     """
 
     def __init__(
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
-        record: Record = _forget,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        options = options or CallOptions()
+        self.limits = options.limits
         self.retry = retry or RetrySettings()
         self._exchange = Exchange(
             base_url,
             api_key,
+            options,
             transport=transport,
-            limits=self.limits,
             timeouts=timeouts or Timeouts(),
             retry=self.retry,
-            record=record,
-            budget=budget,
-            min_tls=min_tls,
-            watch=watch,
         )
 
     def __repr__(self) -> str:

@@ -17,16 +17,14 @@ import httpx
 
 from locomo_assets.backboard.models import Run, RunReader
 from locomo_assets.http import retry as failures
-from locomo_assets.http.budget import ANSWER, Budget, place_in
-from locomo_assets.http.calls import CallRecord, Record, log_body
+from locomo_assets.http.budget import ANSWER, place_in
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
     RateLimitedError,
-    TlsVersion,
     at_least,
 )
-from locomo_assets.http.limits import Limits
 from locomo_assets.http.retry import Call, RetrySettings
 from locomo_assets.http.sse import SseDecoder
 from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
@@ -132,15 +130,11 @@ class Exchange:
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions,
         *,
         transport: httpx.AsyncBaseTransport | None,
-        limits: Limits,
         timeouts: Timeouts,
         retry: RetrySettings,
-        record: Record,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         self.base_url = checked_base_url(
             base_url,
@@ -155,12 +149,9 @@ class Exchange:
             error=KeyRefusedError,
         )
         keep_out_of_logs(self._key)
-        self._limits = limits
+        self._options = options
         self._timeouts = timeouts
         self._retry = retry
-        self._record = record
-        self._budget = budget
-        self._watch = watch
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -169,7 +160,7 @@ class Exchange:
         self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
         self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
         # Made once, because it takes longer than a request.
-        trust = at_least(httpx.create_ssl_context(), min_tls) if transport is None else True
+        trust = at_least(httpx.create_ssl_context(), options.min_tls) if transport is None else True
 
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -270,8 +261,8 @@ class Exchange:
         number: int,
     ) -> T:
         async with (
-            self._limits.slot(SERVICE) as in_flight,
-            place_in(self._budget, ANSWER if call.asks_model else None) as told,
+            self._options.limits.slot(SERVICE) as in_flight,
+            place_in(self._options.budget, ANSWER if call.asks_model else None) as told,
         ):
             sent = Sent(in_flight, limit_s)
             error: str | None = None
@@ -280,7 +271,7 @@ class Exchange:
                 with self._lanes.lane() as http:
                     answer = await self._send(http, call, request, take, sent)
                 told(sent.input_tokens, sent.output_tokens)
-                self._limits.went_well(SERVICE, in_flight)
+                self._options.limits.went_well(SERVICE, in_flight)
                 return answer
             except BaseException as failure:
                 error = type(failure).__name__
@@ -289,7 +280,7 @@ class Exchange:
                 hide_in_chain(failure, self._key)
                 raise
             finally:
-                self._record(_call_record(call, sent, error, number))
+                self._options.record(_call_record(call, sent, error, number))
 
     async def _send(
         self,
@@ -303,8 +294,8 @@ class Exchange:
             async with asyncio.timeout(sent.limit_s):
                 response = await http.send(request, stream=True)
                 try:
-                    if self._watch is not None:
-                        self._watch(response)
+                    if self._options.watch is not None:
+                        self._options.watch(response)
                     sent.status = response.status_code
                     sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:
@@ -322,7 +313,7 @@ class Exchange:
     def _throttled(self, sent: Sent, retry_after_s: float | None) -> None:
         longest_s = self._retry.longest_retry_after_s
         pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
-        self._limits.throttled(SERVICE, sent.start, pause_s)
+        self._options.limits.throttled(SERVICE, sent.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return hide(text, self._key)

@@ -1,14 +1,18 @@
-"""The record of one HTTP request, whoever sent it.
+"""What every paid call shares, whoever sends it: its options, its record, its line in the log.
 
-Here: its shape, that of the history's `calls` table, free of any HTTP library, so that the
-judge's client can fill it as well; and its line in the log. Filling it for Backboard is
-`exchange`; storing it is `history`.
+The record has the shape of the history's `calls` table. Nothing here knows an HTTP library, since
+the memory client and the judge's use different ones.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from locomo_assets.http.budget import Budget
+from locomo_assets.http.errors import TlsVersion
+from locomo_assets.http.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,23 @@ def log_body(service: str, endpoint: str, what: str, body: object) -> None:
 
 Record = Callable[[CallRecord], None]
 """Where records go; called in the event loop's thread, so it must be quick."""
+
+
+def _discard(_: CallRecord) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What a client does around each of its calls.
+
+    `limits` may be shared between clients of one event loop; `budget` is asked before each call
+    that a model answers; `record` gets every attempt, failed and repeated ones too; `watch` sees
+    each response while its connection is open; no TLS older than `min_tls` is spoken.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget | None = None
+    record: Record = _discard
+    watch: Callable[[Any], None] | None = None
+    min_tls: TlsVersion = "1.3"

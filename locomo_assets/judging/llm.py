@@ -7,7 +7,7 @@ Retries are the `openai` package's own (408, 409, 429, 5xx, lost connections; bo
 obeyed).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,10 +16,8 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.http.budget import VERDICT, Budget, place_in
-from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.errors import TlsVersion
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.budget import VERDICT, place_in
+from locomo_assets.http.calls import CallOptions, CallRecord, Record
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
@@ -58,18 +56,13 @@ class LLMJudge:
         identity: JudgeIdentity,
         prompt: Prompt,
         prices: PriceTable,
-        *,
-        record: Record,
-        limits: Limits,
-        budget: Budget | None,
+        options: CallOptions,
     ) -> None:
         self._client = client
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
-        self._record = record
-        self._limits = limits
-        self._budget = budget
+        self._options = options
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -85,20 +78,15 @@ class LLMJudge:
         model: str = "gpt-4.1",
         prompt: str = "generous",
         prices: PriceTable,
-        record: Record | None = None,
-        limits: Limits | None = None,
-        budget: Budget | None = None,
+        options: CallOptions | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
-        watch: Callable[[httpx2.Response], None] | None = None,
-        min_tls: TlsVersion = "1.3",
     ) -> AsyncIterator["LLMJudge"]:
         """A judge that is known to answer; closes its connections at the end.
 
         `prompt` is a packaged prompt's name or a file's path. Asks the server for the model
         first, which costs nothing: a server that says it is the stand-in is named so in every
-        verdict, and one that is not OpenAI by its host. `watch` sees each response while
-        its connection is open; no TLS older than `min_tls` is spoken.
+        verdict, and one that is not OpenAI by its host.
 
         Raises JudgeError: the prompt is unusable, the URL or the key is unusable or refused, the
         server can't be reached, the model is not there.
@@ -112,24 +100,16 @@ class LLMJudge:
         )
         key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
         keep_out_of_logs(key)
-        limits = limits or Limits()
-        record = _without_key(key, record or _ignore)
-        http = RecordingClient(
-            url,
-            record,
-            limits,
-            httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-            watch=watch,
-            min_tls=min_tls,
-        )
+        options = options or CallOptions()
+        options = replace(options, record=_without_key(key, options.record))
+        timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
+        http = RecordingClient(url, options, timeout)
         async with openai.AsyncOpenAI(
             api_key=key, base_url=url, max_retries=max_retries, http_client=http
         ) as client:
             system = await _probed_system(client, client.base_url.host, model)
             identity = llm_identity(system, model, chosen)
-            judge = cls(
-                client, identity, chosen, prices, record=record, limits=limits, budget=budget
-            )
+            judge = cls(client, identity, chosen, prices, options)
             http.cost_usd = judge._cost_usd
             yield judge
 
@@ -145,15 +125,15 @@ class LLMJudge:
             with_votes(self._identity, votes),
             self._prompt,
             cost_usd=partial(self._cost_usd, batch=True),
-            record=self._record,
-            budget=self._budget,
+            record=self._options.record,
+            budget=self._options.budget,
         )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """See `judge.Judge`; the category changes nothing here."""
         async with (
-            self._limits.slot(COMPLETIONS),
-            place_in(self._budget, VERDICT) as told,
+            self._options.limits.slot(COMPLETIONS),
+            place_in(self._options.budget, VERDICT) as told,
         ):
             start = perf_counter()
             reply, usage = await self._ask(
@@ -201,10 +181,6 @@ def _without_key(key: str, record: Record) -> Record:
         record(replace(call, request_id=request_id, error=error))
 
     return cleaned
-
-
-def _ignore(_call: CallRecord) -> None:
-    """For whoever wants no record."""
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:

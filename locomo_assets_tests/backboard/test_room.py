@@ -8,6 +8,7 @@ from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.ingest import ingest
 from locomo_assets.backboard.journal import IngestProtocol
 from locomo_assets.backboard.reconcile import said
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -37,7 +38,7 @@ async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
 
     with running_standin(FAULTS, tmp_path / "standin.sqlite") as urls:
         async with BackboardClient(
-            urls.backboard, DEFAULT_KEY, retry=RETRY, record=records
+            urls.backboard, DEFAULT_KEY, CallOptions(record=records), retry=RETRY
         ) as client:
             assert (await client.probe()).system == "standin"
             told = await ingest(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.judge import BATCHED, BatchState, Case, JudgeError, JudgeIdentity
@@ -40,8 +40,7 @@ async def at_standin(
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(),
-            record=calls.append,
-            budget=budget,
+            options=CallOptions(record=calls.append, budget=budget),
         ) as judge:
             yield judge.batches(votes), calls, judge.identity
 

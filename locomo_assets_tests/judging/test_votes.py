@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, counted
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
@@ -64,7 +64,7 @@ async def test_each_vote_is_a_call_and_the_name_says_so(tmp_path: Path) -> None:
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(None),
-            record=calls.append,
+            options=CallOptions(record=calls.append),
         ) as one:
             judge = VotingJudge(one, 3)
             calls.clear()
