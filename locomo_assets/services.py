@@ -89,7 +89,7 @@ class Services:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
         from locomo_assets.backboard.answers import AskProtocol
-        from locomo_assets.backboard.journal import IngestProtocol
+        from locomo_assets.backboard.ingest import IngestProtocol
         from locomo_assets.prices import PriceTable
 
         chosen = self.settings

@@ -1,11 +1,7 @@
-"""Backboard's calls, one method each.
+"""Backboard's calls, one method each: its path, its fields, and what it answers.
 
-Here: which path, which fields, what comes back. How a call is sent, timed, typed and repeated is
-`exchange`; what the answers look like is `models`; what to do with them is `ingesting` and
-`asking`. Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
-
-Every method may raise the errors of `errors`; calls that would do something twice if sent twice
-raise `AmbiguousError` instead of being repeated.
+How a call is sent and repeated is said in `transport`, what answers look like in `models`.
+Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
 """
 
 import json
@@ -17,12 +13,14 @@ from urllib.parse import quote
 import httpx
 
 from locomo_assets.backboard import models
-from locomo_assets.backboard.transport import Answered, Exchange, Timeouts
+from locomo_assets.backboard.failures import Call
+from locomo_assets.backboard.transport import Answered, Timeouts, Transport
 from locomo_assets.http.budget import Budget
 from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.errors import NotFoundError, TlsVersion
+from locomo_assets.http.errors import NotFoundError
 from locomo_assets.http.limits import Limits
-from locomo_assets.http.retry import Call, RetrySettings
+from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.tls import TlsVersion
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
@@ -31,17 +29,20 @@ _PAGE = 100
 _PROBE_ATTEMPTS = 3
 
 
-def _forget(_: CallRecord) -> None:
+def _ignore(_: CallRecord) -> None:
     pass
 
 
 class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
-    `record` gets every attempt at every request. `limits` may be shared between clients of one
-    event loop; `budget` is asked before each question; `watch` sees each response while its
-    connection is open. No TLS older than `min_tls` is spoken, but by a `transport` of its own.
-    Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
+    `record` gets every attempt at every request. `limits` may be shared by clients of one event
+    loop. `budget` is asked before each question. `watch` sees each response while its connection
+    is open. TLS older than `min_tls` is refused, unless a `transport` is given.
+
+    Raises `KeyRefusedError` or `PermanentError` at once for an unusable key or URL. Every method
+    may raise the errors of `http.errors`; one that would do something twice if sent twice raises
+    `AmbiguousError` instead of being repeated.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class BackboardClient:
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
-        record: Record = _forget,
+        record: Record = _ignore,
         budget: Budget | None = None,
         min_tls: TlsVersion = "1.3",
         watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.retry = retry or RetrySettings()
-        self._exchange = Exchange(
+        self._transport = Transport(
             base_url,
             api_key,
             transport=transport,
@@ -79,19 +80,19 @@ class BackboardClient:
     @property
     def base_url(self) -> str:
         """As it was given, without a slash at its end."""
-        return self._exchange.base_url
+        return self._transport.base_url
 
     async def __aenter__(self) -> Self:
-        await self._exchange.__aenter__()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._exchange.__aexit__(*exc)
+        await self._transport.__aexit__(*exc)
 
     async def probe(self) -> models.Probe:
         """Whether the service is there and takes the key, and which system it says it is."""
         call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
-        raw, _, headers = await self._exchange.json(call, attempts=_PROBE_ATTEMPTS)
+        raw, _, headers = await self._transport.json(call, attempts=_PROBE_ATTEMPTS)
         models.listing(raw, call.endpoint)
         return models.Probe(system=headers.get("x-locomo-system") or "backboard")
 
@@ -175,7 +176,7 @@ class BackboardClient:
             **_model(llm_provider, llm_model),
         }
         call = _on_thread("POST", "/messages", thread_id, False, form=form)
-        raw, sent, _ = await self._exchange.json(call)
+        raw, sent, _ = await self._transport.json(call)
         return models.saved(raw, call.endpoint, sent.sent_at, sent.latency_ms or 0.0)
 
     async def ask(
@@ -199,7 +200,7 @@ class BackboardClient:
             "send_to_llm": "true",
             **_model(llm_provider, llm_model),
         }
-        return await self._exchange.run(
+        return await self._transport.run(
             _on_thread("POST", "/messages", thread_id, False, form=form)
         )
 
@@ -227,12 +228,12 @@ class BackboardClient:
         return models.operation(await self._json(call), operation_id, call.endpoint)
 
     async def _json(self, call: Call) -> Any:
-        raw, _, _ = await self._exchange.json(call)
+        raw, _, _ = await self._transport.json(call)
         return raw
 
     async def _delete(self, call: Call) -> None:
         try:
-            await self._exchange.json(call)
+            await self._transport.json(call)
         except NotFoundError:
             return
 

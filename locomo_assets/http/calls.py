@@ -1,8 +1,7 @@
-"""The record of one HTTP request, whoever sent it.
+"""The record of one HTTP request to a paid service, and its line in the log.
 
-Here: its shape, that of the history's `calls` table, free of any HTTP library, so that the
-judge's client can fill it as well; and its line in the log. Filling it for Backboard is
-`exchange`; storing it is `history`.
+It has the columns of the history's `calls` table and depends on no HTTP library, because the
+clients of the memory service and of the judge use different ones.
 """
 
 import logging
@@ -15,11 +14,10 @@ from datetime import datetime
 class CallRecord:
     """One attempt at one request; a retried request leaves several.
 
-    `endpoint` is method and path template, `status` None where no answer came, `error` None or
-    the kind of failure, `attempt` counts from 1, `latency_ms` begins when the request may be
-    sent (waiting for our own limit is not in it), `in_flight` counts the requests at that
-    endpoint then, itself included; both are None for a request that the server made itself, out
-    of a batch. Tokens and cost are None where unknown.
+    `endpoint` is method and path template. `status` is None where no answer came, `error` where
+    nothing failed. `attempt` counts from 1. `latency_ms` excludes waiting for our own limit.
+    `in_flight` counts the requests at the endpoint when it was sent, itself included. Both are
+    None for a request of a batch, which the server made. Tokens and cost are None where unknown.
     """
 
     call_id: str
@@ -37,18 +35,20 @@ class CallRecord:
     request_id: str | None
 
 
+Record = Callable[[CallRecord], None]
+"""Takes the records. It is called in the event loop's thread, so it must be quick."""
+
 _log = logging.getLogger(__name__)
 
 _LOGGED = ("service", "endpoint", "status", "error", "latency_ms", "attempt", "request_id")
 
 
 def log_call(call: CallRecord) -> None:
-    """One line: at DEBUG where it went well, for a run makes thousands; else at WARNING."""
+    """Log the call in a line: at WARNING if it failed, else at DEBUG, for a run makes thousands."""
     level = logging.DEBUG if call.error is None else logging.WARNING
     if not _log.isEnabledFor(level):
         return
     outcome = call.error or f"HTTP {call.status}"
-    # A batch tells no request's time.
     latency_ms = None if call.latency_ms is None else round(call.latency_ms, 1)
     _log.log(
         level,
@@ -62,12 +62,8 @@ def log_call(call: CallRecord) -> None:
 
 
 def log_body(service: str, endpoint: str, what: str, body: object) -> None:
-    """What was sent or received, at DEBUG only: a conversation's own words."""
+    """Log what was sent or received, at DEBUG only: it holds a conversation's own words."""
     if _log.isEnabledFor(logging.DEBUG):
         text = body.decode(errors="replace") if isinstance(body, bytes) else body
         extra = {"service": service, "endpoint": endpoint, "body": text}
         _log.debug("%s: %s", endpoint, what, extra=extra)
-
-
-Record = Callable[[CallRecord], None]
-"""Where records go; called in the event loop's thread, so it must be quick."""
