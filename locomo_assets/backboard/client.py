@@ -79,7 +79,7 @@ class BackboardClient:
 
     @property
     def base_url(self) -> str:
-        """As it was given, without a slash at its end."""
+        """Without a slash at its end."""
         return self._transport.base_url
 
     async def __aenter__(self) -> Self:
@@ -90,7 +90,7 @@ class BackboardClient:
         await self._transport.__aexit__(*exc)
 
     async def probe(self) -> models.Probe:
-        """Whether the service is there and takes the key, and which system it says it is."""
+        """Check that the service answers and accepts the key; tells which system it is."""
         call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
         raw, _, headers = await self._transport.json(call, attempts=_PROBE_ATTEMPTS)
         models.listing(raw, call.endpoint)
@@ -104,7 +104,7 @@ class BackboardClient:
         llm_provider: str | None = None,
         llm_model: str | None = None,
     ) -> models.Assistant:
-        """A new assistant without tools. Not repeatable: look for it by name when in doubt."""
+        """A new assistant without tools. Not repeatable: in doubt, look for it by name."""
         body: dict[str, Any] = {"name": name, "description": description, "tools": []}
         if llm_provider is not None:
             body["llm_provider"] = llm_provider
@@ -114,7 +114,7 @@ class BackboardClient:
         return models.assistant(await self._json(call), call.endpoint)
 
     async def list_assistants(self, *, name: str | None = None) -> list[models.Assistant]:
-        """All assistants of the account, or those of exactly this name."""
+        """All assistants of the account, or those with exactly this name."""
         named = {} if name is None else {"name": name}
         call_pages = self._pages("/assistants", "/assistants", named)
         found = [models.assistant(raw, "GET /assistants") async for raw in call_pages]
@@ -122,27 +122,27 @@ class BackboardClient:
         return [one for one in found if name is None or one.name == name]
 
     async def get_assistant(self, assistant_id: str) -> models.Assistant:
-        """Raises `NotFoundError` where there is none."""
+        """Raises `NotFoundError` if there is none."""
         call = _on_assistant("GET", "", assistant_id, True)
         return models.assistant(await self._json(call), call.endpoint)
 
     async def delete_assistant(self, assistant_id: str) -> None:
-        """Permanent, with threads and memories. One that is gone already is no error."""
+        """Permanent, with threads and memories. A missing assistant is no error."""
         await self._delete(_on_assistant("DELETE", "", assistant_id, True))
 
     async def clone_assistant(self, assistant_id: str, name: str) -> models.Clone:
-        """A copy with its memories as they are now, without its threads. Not repeatable."""
+        """A copy with its current memories, without its threads. Not repeatable."""
         body = {"name": name, "copy_memories": True, "copy_documents": False}
         call = _on_assistant("POST", "/clone", assistant_id, False, json=body)
         return models.clone(await self._json(call), call.endpoint)
 
     async def create_thread(self, assistant_id: str) -> models.Thread:
-        """A new, empty thread. Not repeatable: list the assistant's threads when in doubt."""
+        """A new, empty thread. Not repeatable: in doubt, list the assistant's threads."""
         call = _on_assistant("POST", "/threads", assistant_id, False, json={})
         return models.thread(await self._json(call), call.endpoint)
 
     async def list_threads(self, assistant_id: str) -> list[models.Thread]:
-        """All threads of an assistant; whether with messages is the server's choice."""
+        """All threads of an assistant, with or without messages, as the server chooses."""
         path = f"/assistants/{quote(assistant_id, safe='')}/threads"
         pages = self._pages("/assistants/{id}/threads", path, {})
         return [models.thread(raw, "GET /assistants/{id}/threads") async for raw in pages]
@@ -162,7 +162,7 @@ class BackboardClient:
         llm_provider: str | None = None,
         llm_model: str | None = None,
     ) -> models.Saved:
-        """Save a message, dated, without asking a model; its memory forms in the background.
+        """Save a dated message without asking a model; its memory forms in the background.
 
         Never repeated once it may have been sent: read the thread back on `AmbiguousError`.
         """
@@ -190,8 +190,8 @@ class BackboardClient:
     ) -> Answered:
         """Ask a model, streamed. Never repeated once it may have been sent.
 
-        Raises `StreamIncompleteError` where the stream ends without `run_ended` and
-        `RunFailedError` where the service says so: neither is an answer.
+        Raises `StreamIncompleteError` if the stream ends without `run_ended`, and `RunFailedError`
+        if the service says so.
         """
         form = {
             "content": content,
@@ -205,7 +205,7 @@ class BackboardClient:
         )
 
     async def list_memories(self, assistant_id: str) -> list[models.Memory]:
-        """All memories of an assistant, page by page, each id once."""
+        """All memories of an assistant, each id once."""
         found: dict[str | None, models.Memory] = {}
         page, pages = 1, 1
         while page <= pages:
@@ -222,7 +222,7 @@ class BackboardClient:
         return list(found.values())
 
     async def memory_operation(self, operation_id: str) -> models.Operation:
-        """How far the forming of a message's memory is."""
+        """The state of a memory operation, by which a message's memory is formed."""
         template = "/assistants/memories/operations/{id}"
         call = Call("GET", template, template.replace("{id}", quote(operation_id, safe="")), True)
         return models.operation(await self._json(call), operation_id, call.endpoint)

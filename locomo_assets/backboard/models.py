@@ -1,6 +1,6 @@
-"""What Backboard answers, as frozen values: its JSON, and the events of a streamed run.
+"""Backboard's JSON answers as frozen values.
 
-Reading is tolerant: unknown fields are ignored, known ones may stand in their older places, text
+Reading is tolerant: unknown fields are ignored, known ones may be in their older places, and text
 that no file could hold is repaired.
 """
 
@@ -18,7 +18,7 @@ _LARGEST_INT = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a first call tells: which system answers (`backboard` unless it says otherwise)."""
+    """Which system answers: `backboard` unless it says otherwise."""
 
     system: str
 
@@ -63,7 +63,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A message that was saved and not sent to a model; `latency_ms` without our own queue."""
+    """A message that was saved without asking a model; `latency_ms` excludes our own queue."""
 
     message_id: str | None
     memory_operation_id: str | None
@@ -73,7 +73,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How far a memory operation is; `state` is `running`, `completed` or `error`."""
+    """A memory operation; `state` is `running`, `completed` or `error`."""
 
     operation_id: str
     state: str
@@ -82,7 +82,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the service remembers. `metadata_json` is None where it gives none."""
+    """One memory. `metadata_json` is None if the service gives none."""
 
     memory_id: str | None
     memory: str
@@ -93,7 +93,7 @@ class Memory:
 
 
 def assistant(raw: object, endpoint: str) -> Assistant:
-    """Raises `UnexpectedAnswerError` without an `assistant_id`, as all of these do for their id."""
+    """Raises `UnexpectedAnswerError` without its id, as the functions below do without theirs."""
     fields = mapping(raw, endpoint)
     return Assistant(
         assistant_id=required(fields, "assistant_id", endpoint),
@@ -138,7 +138,7 @@ def message(fields: Mapping[str, Any]) -> Message:
 
 
 def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> Saved:
-    """Newer servers answer `{messages: [...]}`, older ones with the one flat message."""
+    """From `{messages: [...]}` of newer servers, or the flat message of older ones."""
     fields = mapping(raw, endpoint)
     mine: Mapping[str, Any] = {}
     for item in items(fields.get("messages")):
@@ -154,9 +154,9 @@ def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> S
 
 
 def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
-    """`status` in either case; `memory_ids` a list of ids, or of objects with an `id`.
+    """`status` may be in either case; `memory_ids` lists ids, or objects with an `id`.
 
-    Of objects, those with event NONE are left out: nothing was remembered by them.
+    Objects with event NONE are left out: nothing was remembered.
     """
     fields = mapping(raw, endpoint)
     status = (text(fields, "status") or "").upper()
@@ -174,7 +174,7 @@ def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
 
 
 def memory(fields: Mapping[str, Any]) -> Memory:
-    """Its text stands under `memory`, `content` or `text`."""
+    """The text is in `memory`, `content` or `text`."""
     metadata = fields.get("metadata")
     return Memory(
         memory_id=text(fields, "id", "memory_id"),
@@ -187,7 +187,7 @@ def memory(fields: Mapping[str, Any]) -> Memory:
 
 
 def memories(raw: object) -> tuple[Memory, ...]:
-    """A list of memories; what is not an object in it is left out."""
+    """The memories in a list, without what is no object."""
     return tuple(memory(item) for item in items(raw))
 
 
@@ -214,12 +214,12 @@ def listing(raw: object, endpoint: str) -> list[Mapping[str, Any]]:
 
 
 def items(raw: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; none of anything else."""
+    """The objects in a list; none if it is no list."""
     return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
 
 
 def required(fields: Mapping[str, Any], name: str, endpoint: str) -> str:
-    """A text that must be there, or `UnexpectedAnswerError`."""
+    """A required text, or `UnexpectedAnswerError`."""
     value = text(fields, name)
     if not value:
         raise UnexpectedAnswerError(
@@ -251,7 +251,7 @@ def number(fields: Mapping[str, Any], name: str) -> float | None:
 
 
 def count(fields: Mapping[str, Any], name: str) -> int | None:
-    """A whole number from 0 that fits 64 bits."""
+    """A whole number, not negative, that fits 64 bits."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_INT:
         return None
@@ -259,7 +259,7 @@ def count(fields: Mapping[str, Any], name: str) -> int | None:
 
 
 def time(fields: Mapping[str, Any], name: str) -> datetime | None:
-    """An ISO 8601 time as UTC; one without a zone is taken for UTC."""
+    """An ISO 8601 time as UTC, also if it has no zone."""
     value = fields.get(name)
     if not isinstance(value, str):
         return None

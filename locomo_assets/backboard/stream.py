@@ -27,7 +27,7 @@ _FAILED = ("run_failed", "error")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that ended well. Tokens and ids are None where the service did not give them."""
+    """A run that ended well. Tokens and ids are None if the service does not give them."""
 
     text: str
     message_id: str | None
@@ -40,7 +40,7 @@ class Run:
 
 
 class RunReader:
-    """Takes events in order; `result` after the run ended. `clean` takes keys out of a text."""
+    """Takes events in order, and gives the `result`. `clean` takes keys out of a text."""
 
     def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
         self._endpoint = endpoint
@@ -51,18 +51,18 @@ class RunReader:
 
     @property
     def begun(self) -> bool:
-        """Whether any of the answer's text has come."""
+        """Whether some of the answer's text has come."""
         return bool(self._pieces)
 
     @property
     def ended(self) -> bool:
-        """Whether `run_ended` has come; events after it are of no account."""
+        """Whether `run_ended` has come; events after it are ignored."""
         return self._ended is not None
 
     def take(self, event: "SseEvent") -> None:
-        """One event.
+        """Take one event.
 
-        Raises `RunFailedError` where it says so, `StreamMalformedError` where it is not JSON.
+        Raises `RunFailedError` if it says so, `StreamMalformedError` if it is not JSON.
         """
         if self.ended or event.data.strip() in ("", "[DONE]"):
             return
@@ -77,7 +77,7 @@ class RunReader:
             return
         kind = text(fields, "type") or event.event
         if kind == "content_streaming":
-            # Kept raw: a character may come as two halves, each no text of its own.
+            # Kept raw, because a character may come as two halves in two events.
             piece = fields.get("content")
             if isinstance(piece, str) and piece:
                 self._pieces.append(piece)
@@ -89,7 +89,7 @@ class RunReader:
             raise self._failure(fields, kind)
 
     def result(self) -> Run:
-        """The answer, or `StreamIncompleteError` where the run has not ended."""
+        """The answer; raises `StreamIncompleteError` if the run has not ended."""
         if self._ended is None:
             raise StreamIncompleteError(
                 f"{self._endpoint}: the stream ended without `run_ended`", endpoint=self._endpoint
@@ -121,17 +121,17 @@ class RunReader:
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """One dispatched event: its type (`message` where none was given) and its data."""
+    """One event: its type (`message` if none was given) and its data."""
 
     event: str
     data: str
 
 
 class SseDecoder:
-    """Feed it chunks of bytes; it gives the events completed by each.
+    """Takes chunks of bytes, however they are cut, and gives the events that each completes.
 
-    An event not ended by an empty line is never given, as the format asks: a cut stream must
-    not pass for a whole one.
+    An event without an empty line at its end is never given: a cut stream must not pass for a
+    whole one.
     """
 
     def __init__(self) -> None:
