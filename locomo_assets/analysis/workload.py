@@ -6,7 +6,7 @@ from pathlib import Path
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
-from locomo_assets.http.limits import WidthChange
+from locomo_assets.http.limits import LimitChange
 
 _WORKLOAD = Path(__file__).with_name("effort.sql")
 
@@ -104,11 +104,11 @@ def _text(value: float | None) -> str:
 SHOWN = 100
 
 
-def limits_table(changes: Sequence[WidthChange]) -> str:
+def limits_table(changes: Sequence[LimitChange]) -> str:
     """Markdown, oldest change first; of more than `SHOWN` changes the last ones."""
     lines = ["| time (UTC) | line | at once | why |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {one.changed_at:%H:%M:%S.%f} | {one.line} | {one.width} | {one.why} |"
+        f"| {one.changed_at:%H:%M:%S.%f} | {one.endpoint} | {one.limit} | {one.why} |"
         for one in changes[-SHOWN:]
     ]
     left_out = len(changes) - SHOWN

@@ -1,7 +1,7 @@
-"""What every paid call shares, whoever sends it: its options, its record, its line in the log.
+"""What every paid call shares: its options, its record, and its line in the log.
 
-The record has the shape of the history's `calls` table. Nothing here knows an HTTP library, since
-the memory client and the judge's use different ones.
+The record has the columns of the history's `calls` table. No HTTP library is known here: the
+clients of the memory service and of the judge use different ones.
 """
 
 import logging
@@ -11,19 +11,18 @@ from datetime import datetime
 from typing import Any
 
 from locomo_assets.http.budget import Budget
-from locomo_assets.http.errors import TlsVersion
 from locomo_assets.http.limits import Limits
+from locomo_assets.http.tls import TlsVersion
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """One attempt at one request; a retried request leaves several.
 
-    `endpoint` is method and path template, `status` None where no answer came, `error` None or
-    the kind of failure, `attempt` counts from 1, `latency_ms` begins when the request may be
-    sent (waiting for our own limit is not in it), `in_flight` counts the requests at that
-    endpoint then, itself included; both are None for a request that the server made itself, out
-    of a batch. Tokens and cost are None where unknown.
+    `endpoint` is method and path template. `status` is None where no answer came, `error` where
+    nothing failed. `attempt` counts from 1. `latency_ms` excludes waiting for our own limit.
+    `in_flight` counts the requests at the endpoint when it was sent, itself included. Both are
+    None for a request of a batch, which the server made. Tokens and cost are None where unknown.
     """
 
     call_id: str
@@ -41,18 +40,20 @@ class CallRecord:
     request_id: str | None
 
 
+Record = Callable[[CallRecord], None]
+"""Takes the records. It is called in the event loop's thread, so it must be quick."""
+
 _log = logging.getLogger(__name__)
 
 _LOGGED = ("service", "endpoint", "status", "error", "latency_ms", "attempt", "request_id")
 
 
 def log_call(call: CallRecord) -> None:
-    """One line: at DEBUG where it went well, for a run makes thousands; else at WARNING."""
+    """Log the call in a line: at WARNING if it failed, else at DEBUG, for a run makes thousands."""
     level = logging.DEBUG if call.error is None else logging.WARNING
     if not _log.isEnabledFor(level):
         return
     outcome = call.error or f"HTTP {call.status}"
-    # A batch tells no request's time.
     latency_ms = None if call.latency_ms is None else round(call.latency_ms, 1)
     _log.log(
         level,
@@ -66,15 +67,11 @@ def log_call(call: CallRecord) -> None:
 
 
 def log_body(service: str, endpoint: str, what: str, body: object) -> None:
-    """What was sent or received, at DEBUG only: a conversation's own words."""
+    """Log what was sent or received, at DEBUG only: it holds a conversation's own words."""
     if _log.isEnabledFor(logging.DEBUG):
         text = body.decode(errors="replace") if isinstance(body, bytes) else body
         extra = {"service": service, "endpoint": endpoint, "body": text}
         _log.debug("%s: %s", endpoint, what, extra=extra)
-
-
-Record = Callable[[CallRecord], None]
-"""Where records go; called in the event loop's thread, so it must be quick."""
 
 
 def _discard(_: CallRecord) -> None:
@@ -85,13 +82,13 @@ def _discard(_: CallRecord) -> None:
 class CallOptions:
     """What a client does around each of its calls.
 
-    `limits` may be shared between clients of one event loop; `budget` is asked before each call
-    that a model answers; `record` gets every attempt, failed and repeated ones too; `watch` sees
-    each response while its connection is open; no TLS older than `min_tls` is spoken.
+    `limits` and `budget` may be shared by clients of one event loop. `record` gets every attempt,
+    failed and repeated ones too. `watch` sees each response while its connection is open. TLS
+    older than `min_tls` is refused.
     """
 
     limits: Limits = field(default_factory=Limits)
-    budget: Budget | None = None
+    budget: Budget = field(default_factory=Budget)
     record: Record = _discard
     watch: Callable[[Any], None] | None = None
     min_tls: TlsVersion = "1.3"

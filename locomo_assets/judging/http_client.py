@@ -1,7 +1,6 @@
-"""An HTTP client that reports each request it makes.
+"""The `openai` package's HTTP client, widened to report each request that it makes.
 
-Here: the `openai` package's client with one method widened, so that its own retries are seen one
-by one. What is asked, and what a failure means, is `llm`.
+So the package's own retries are recorded one by one.
 """
 
 import asyncio
@@ -16,10 +15,10 @@ from uuid import uuid4
 import httpx2
 
 from locomo_assets.http.calls import CallOptions, CallRecord, log_body
-from locomo_assets.http.errors import at_least
 from locomo_assets.http.retry import parse_retry_after
+from locomo_assets.http.tls import require_tls
 
-# What the `openai` package itself waits at most when told to.
+# The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0
 
 _IDS = (
@@ -30,10 +29,10 @@ _IDS = (
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Does what the options say around every attempt of the `openai` client, repeated ones too.
+    """Reports every attempt as its options say, failed ones too, and its success or 429 to limits.
 
-    Only the budget is its user's to ask. `cost_usd` turns input and output tokens into money; it
-    may be set later.
+    The budget is asked by who uses the client. `cost_usd` is the price of input and output tokens;
+    it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]
@@ -46,8 +45,8 @@ class RecordingClient(httpx2.AsyncClient):
     ) -> None:
         super().__init__(
             timeout=timeout,
-            verify=at_least(httpx2.create_ssl_context(), options.min_tls),
-            # The judge bounds what is in flight; waiting in the pool would count as latency.
+            verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
+            # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
@@ -56,7 +55,7 @@ class RecordingClient(httpx2.AsyncClient):
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
-        """As httpx2's, and then a `CallRecord`."""
+        """Send the request, and record it."""
         path = request.url.path.removeprefix(self._base_path)
         for found, template in _IDS:
             path = found.sub(template, path)
@@ -74,7 +73,7 @@ class RecordingClient(httpx2.AsyncClient):
             if not how.get("stream"):
                 log_body("judge", endpoint, "received", response.content)
             if response.is_success:
-                self._options.limits.went_well(endpoint, in_flight)
+                self._options.limits.succeeded(endpoint, in_flight)
             elif response.status_code == 429:
                 after_s = parse_retry_after(response.headers.get("retry-after"))
                 pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
@@ -112,7 +111,7 @@ class RecordingClient(httpx2.AsyncClient):
 
 
 def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
-    """Input and output tokens of a whole answer, None where it does not say."""
+    """Input and output tokens of a whole answer; None if it does not say."""
     try:
         usage = response.json()["usage"]
         counted = (usage["prompt_tokens"], usage["completion_tokens"])
@@ -122,7 +121,7 @@ def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
 
 
 def _body(request: httpx2.Request) -> bytes | None:
-    """What is sent; None for a file that is uploaded, which is read only while it is sent."""
+    """What is sent; None for a file, which is read only while it is uploaded."""
     try:
         return request.content
     except httpx2.RequestNotRead:

@@ -1,10 +1,7 @@
-"""A language model as judge, through any OpenAI-compatible API.
+"""A language model as judge, through any OpenAI-compatible API, asked one by one.
 
-Here: connecting to it, and asking it one by one; by batches is `batch`. The prompt is `prompt`,
-what is sent and answered `completion`, each request's record `recording`.
-
-Retries are the `openai` package's own (408, 409, 429, 5xx, lost connections; bounded; Retry-After
-obeyed).
+Retries are the `openai` package's own: 408, 409, 429, 5xx and lost connections, bounded, with
+Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
 from collections.abc import AsyncIterator
@@ -16,15 +13,14 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.http.budget import VERDICT, place_in
+from locomo_assets.http.budget import VERDICT
 from locomo_assets.http.calls import CallOptions, CallRecord, Record
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
     Usage,
-    cause,
-    failed,
-    raise_if_hopeless,
+    describe_error,
+    raise_if_fatal,
     read_completion,
     request_body,
 )
@@ -37,6 +33,7 @@ from locomo_assets.judging.judge import (
     Judgement,
     Reply,
     Verdict,
+    unscored,
     with_votes,
 )
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
@@ -48,7 +45,7 @@ STANDIN = "standin"
 
 
 class LLMJudge:
-    """Give one with `connect`, which makes sure that the key and the model are good."""
+    """Made by `connect`, which checks the key and the model."""
 
     def __init__(
         self,
@@ -82,14 +79,14 @@ class LLMJudge:
         max_retries: int = 5,
         timeout_s: float = 60.0,
     ) -> AsyncIterator["LLMJudge"]:
-        """A judge that is known to answer; closes its connections at the end.
+        """Connect to a judge; its connections are closed at the end of the block.
 
-        `prompt` is a packaged prompt's name or a file's path. Asks the server for the model
-        first, which costs nothing: a server that says it is the stand-in is named so in every
-        verdict, and one that is not OpenAI by its host.
+        `prompt` is a packaged prompt's name or a file's path. The server is asked for the model
+        first, which is free. Its answer gives the system in every verdict's identity:
+        `openai`, `standin` if it says so, or its host.
 
-        Raises JudgeError: the prompt is unusable, the URL or the key is unusable or refused, the
-        server can't be reached, the model is not there.
+        Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
+        can't be reached, or the model is missing.
         """
         chosen = read_prompt(prompt)
         url = checked_base_url(
@@ -114,12 +111,12 @@ class LLMJudge:
             yield judge
 
     async def probe(self) -> str:
-        """Ask for the model once more, which is free; the system as in `JudgeIdentity`."""
+        """Ask for the model again, which is free; the system as in `JudgeIdentity`."""
         host = self._client.base_url.host
         return await _probed_system(self._client, host, self._identity.model)
 
     def batches(self, votes: int = 1) -> BatchJudge:
-        """The same judge, asked by batches; the connection stays this one's to close."""
+        """The same judge, asked in batches over this judge's connections."""
         return BatchJudge(
             self._client,
             with_votes(self._identity, votes),
@@ -130,10 +127,10 @@ class LLMJudge:
         )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
-        """See `judge.Judge`; the category changes nothing here."""
+        """As `Judge.judge`; the category changes nothing."""
         async with (
             self._options.limits.slot(COMPLETIONS),
-            place_in(self._options.budget, VERDICT) as told,
+            self._options.budget.reserve(VERDICT) as record_usage,
         ):
             start = perf_counter()
             reply, usage = await self._ask(
@@ -142,7 +139,7 @@ class LLMJudge:
                 )
             )
             latency_ms = (perf_counter() - start) * 1000.0
-            told(usage.prompt_tokens, usage.completion_tokens)
+            record_usage(usage.prompt_tokens, usage.completion_tokens)
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Judgement(
             verdict=reply.verdict,
@@ -161,8 +158,8 @@ class LLMJudge:
                 **request_body(self._identity.model, message)
             )
         except openai.APIError as error:
-            raise_if_hopeless(error, self._client.base_url.host)
-            return failed(cause(error, self._client.api_key)), Usage()
+            raise_if_fatal(error, self._client.base_url.host)
+            return unscored(describe_error(error, self._client.api_key)), Usage()
         return read_completion(response.content)
 
     def _cost_usd(
@@ -174,7 +171,7 @@ class LLMJudge:
 
 
 def _without_key(key: str, record: Record) -> Record:
-    """A closure, because a partial shows its arguments."""
+    """A closure, because a partial would show the key in its arguments."""
 
     def cleaned(call: CallRecord) -> None:
         request_id, error = (said and hide(said, key) for said in (call.request_id, call.error))
@@ -184,7 +181,7 @@ def _without_key(key: str, record: Record) -> Record:
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
-    """Who judges with a model of a system (`openai`, `standin`, a host) and a prompt."""
+    """The identity of a model of a system (`openai`, `standin`, a host) with a prompt."""
     prefix = "" if system == "openai" else f"{system}:"
     return JudgeIdentity(
         name=f"{prefix}{model}/{prompt.label}",
@@ -201,7 +198,7 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
-        raise_if_hopeless(error, host)
+        raise_if_fatal(error, host)
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             if not is_openai and not isinstance(error, openai.RateLimitError):
                 return host
@@ -211,7 +208,7 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
                     "LOCOMO_JUDGE_MODEL"
                 ) from None
         raise JudgeError(
-            f"judge {model} at {host}: {cause(error, client.api_key)}; try again later"
+            f"judge {model} at {host}: {describe_error(error, client.api_key)}; try again later"
         ) from None
     except ValueError:
         return host

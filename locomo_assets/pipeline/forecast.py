@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from locomo_assets.backboard.answers import AskProtocol
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import ModelPrice, PriceTable

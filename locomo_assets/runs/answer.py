@@ -4,20 +4,19 @@ A conversation that fails as a whole leaves its questions as unanswered: without
 would look complete.
 """
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from locomo_assets.backboard.answers import AnswerResult, unanswered
-from locomo_assets.backboard.ask import alone, ask_all
+from locomo_assets.backboard.ask import ask_all, question_text
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import with_conversation
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
-from locomo_assets.http.errors import AmbiguousError, NotFoundError
+from locomo_assets.http.errors import NotFoundError
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import (
@@ -198,7 +197,7 @@ class _Phase:
                         to_ask,
                         protocol,
                         on_answer=keep,
-                        message=with_conversation(self.conversation) if in_full else alone,
+                        message=with_conversation(self.conversation) if in_full else question_text,
                     )
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
@@ -298,17 +297,12 @@ class _Phase:
 
 async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awaitable[str]]) -> str:
     """The id of the assistant that `make` makes; where its answer is lost, it is looked for."""
-    doubt: AmbiguousError | None = None
-    for ask in range(1, client.retry.asks + 1):
-        try:
-            return await make()
-        except AmbiguousError as error:
-            doubt = error
-            await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
-            found = await client.list_assistants(name=name)
-            if found:
-                return found[0].assistant_id
-    raise doubt or AssertionError("at least one attempt is made")
+
+    async def find(*_: object) -> str | None:
+        found = await client.list_assistants(name=name)
+        return found[0].assistant_id if found else None
+
+    return await client.retry.until_certain(lambda _ask: make(), find)
 
 
 def _cost(run: RunContext, answer: AnswerResult) -> float | None:

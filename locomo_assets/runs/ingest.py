@@ -11,13 +11,8 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import (
-    EndedOperation,
-    IngestedTurn,
-    IngestProgress,
-    IngestState,
-)
+from locomo_assets.backboard.ingest import IngestProgress, ingest
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn, IngestState
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from locomo_assets.analysis.workload import SHOWN, limits_table
-from locomo_assets.http.limits import WidthChange
+from locomo_assets.http.limits import LimitChange
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def test_changes_are_rows_and_those_left_out_are_counted() -> None:
-    changes = [WidthChange(AT, "POST /x", width, "grew") for width in range(1, SHOWN + 4)]
+    changes = [LimitChange(AT, "POST /x", limit, "grew") for limit in range(1, SHOWN + 4)]
     table = limits_table(changes)
     assert f"| 10:00:00.000000 | POST /x | {SHOWN + 3} | grew |" in table
     assert table.count("POST /x") == SHOWN

@@ -11,8 +11,7 @@ import pytest
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import PublishedThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol, ingest
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import KeyRefusedError, NotFoundError, UnreachableError

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import (
+from locomo_assets.backboard.ingest import (
     IngestionResult,
     IngestProgress,
     IngestProtocol,
-    IngestState,
+    ingest,
 )
+from locomo_assets.backboard.reconcile import IngestState
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import (
     AmbiguousError,

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from locomo_assets.backboard import operations
-from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
-from locomo_assets.backboard.operations import OpenOperation, OperationWatch, Rhythm
+from locomo_assets.backboard.operations import OpenOperation, OperationWatch, PollSchedule
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn
 from locomo_assets.http.errors import KeyRefusedError
 from locomo_assets_tests.backboard.clients import quick_client
 
@@ -100,7 +100,7 @@ def test_pauses_are_those_of_the_published_measurement(monkeypatch: pytest.Monke
     assert pauses == [0.2, 0.2, 1.0, 1.0]
 
 
-def looks_at_one_that_takes(duration_s: float, rhythm: Rhythm) -> tuple[int, float]:
+def looks_at_one_that_takes(duration_s: float, rhythm: PollSchedule) -> tuple[int, float]:
     """How many looks it takes to see its end, and how many seconds too late it is seen."""
     before_s = 0.0
     for count, seen_s in enumerate(accumulate(rhythm.pauses()), start=1):
@@ -116,7 +116,7 @@ def test_the_rhythm_finds_how_long_operations_take(
     duration_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
+    rhythm = PollSchedule()
     late = [looks_at_one_that_takes(duration_s, rhythm) for _ in range(100)][20:]
     assert sum(seconds for _, seconds in late) / len(late) < 0.006
     assert sum(looks for looks, _ in late) / len(late) < 2.0
@@ -126,7 +126,7 @@ def test_where_they_vary_it_is_late_by_a_part_of_their_deviation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
-    rhythm, random = Rhythm(), Random(7)
+    rhythm, random = PollSchedule(), Random(7)
     late = [looks_at_one_that_takes(random.uniform(0.5, 1.5), rhythm) for _ in range(1000)]
     assert sum(seconds for _, seconds in late) / len(late) < 0.25
     assert sum(looks for looks, _ in late) / len(late) < 2.7
@@ -134,7 +134,7 @@ def test_where_they_vary_it_is_late_by_a_part_of_their_deviation(
 
 def test_the_rhythm_follows_operations_that_become_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
+    rhythm = PollSchedule()
     # As many as the longest conversations have: no number may run over.
     for duration_s in [1.0] * 50 + [0.0] * 1500:
         _, late_s = looks_at_one_that_takes(duration_s, rhythm)
@@ -145,7 +145,7 @@ def test_one_that_takes_longer_than_expected_is_looked_at_ever_more_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
+    rhythm = PollSchedule()
     for _ in range(50):
         looks_at_one_that_takes(0.1, rhythm)
     looks = list(accumulate(islice(rhythm.pauses(), 20)))

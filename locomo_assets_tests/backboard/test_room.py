@@ -5,9 +5,8 @@ from pathlib import Path
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import ask_all
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import IngestProtocol
-from locomo_assets.backboard.reconcile import said
+from locomo_assets.backboard.ingest import IngestProtocol, ingest
+from locomo_assets.backboard.reconcile import sent_messages
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
@@ -50,7 +49,7 @@ async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
             )
             threads = dict.fromkeys(turn.thread_id for turn in told.turns)
             record = [
-                [message.content for message in said(await client.get_thread(thread_id))]
+                [message.content for message in sent_messages(await client.get_thread(thread_id))]
                 for thread_id in threads
             ]
             for protocol in (AskProtocol(name="isolated"), AskProtocol(name="published")):

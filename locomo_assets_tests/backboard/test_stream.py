@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.backboard.models import Run, RunReader
+from locomo_assets.backboard.stream import Run, RunReader, SseDecoder, SseEvent
 from locomo_assets.http.errors import (
     BackboardError,
     RunFailedError,
     StreamIncompleteError,
     StreamMalformedError,
 )
-from locomo_assets.http.sse import SseDecoder, SseEvent
 
 EVENTS: list[dict[str, object]] = [
     {"type": "memory_retrieved", "memories": [{"id": "m1", "content": "likes jazz", "score": 0.5}]},

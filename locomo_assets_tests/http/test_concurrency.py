@@ -18,7 +18,7 @@ async def test_results_in_order_and_never_more_than_width() -> None:
         running -= 1
         return number * number
 
-    assert await gather_limited(work, range(20), width=3) == [n * n for n in range(20)]
+    assert await gather_limited(work, range(20), limit=3) == [n * n for n in range(20)]
     assert most == 3
 
 

@@ -40,7 +40,7 @@ async def at_standin(
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(),
-            options=CallOptions(record=calls.append, budget=budget),
+            options=CallOptions(record=calls.append, budget=budget or Budget()),
         ) as judge:
             yield judge.batches(votes), calls, judge.identity
 
@@ -80,7 +80,7 @@ async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     prices = PriceTable.read()
     budget.price(BATCHED_VERDICT, lambda i, o: prices.cost_usd("gpt-4.1", i, o, batch=True), 0.01)
     async with at_standin(tmp_path, budget=budget) as (judge, calls, _):
-        async with judge.place(len(CASES)) as told:
+        async with judge.reserve(len(CASES)) as told:
             state = await judge.state(await judge.send("t1", CASES, {}))
             collected = await judge.results(state, CASES)
             told(collected.input_tokens, collected.output_tokens)
@@ -92,9 +92,9 @@ async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert budget.spent_usd == pytest.approx(whole / 2)
         budget.max_cost_usd = budget.spent_usd + 99 * max(costs)
         with pytest.raises(BudgetReachedError, match="the next 100 batched verdicts may cost"):
-            async with judge.place(100):
+            async with judge.reserve(100):
                 pass
-        async with judge.place(100, sent=True):
+        async with judge.reserve(100, sent=True):
             pass
 
 
@@ -124,7 +124,7 @@ async def test_a_lost_answer_makes_no_second_batch(
 async def test_what_was_never_created_is_not_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0, 0.01))
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0, 0.01))
     async with at_standin(tmp_path) as (judge, calls, _):
         await judge.send("t1", CASES, {})
         assert await judge.find("t2", BEGAN) is None

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.judging.batch import Result, custom_id, read_results, request_lines
-from locomo_assets.judging.completion import failed
+from locomo_assets.judging.batch import RequestResult, custom_id, read_results, request_lines
+from locomo_assets.judging.judge import unscored
 
-MISSING = Result(failed("batch b1 gives no result for it"))
+MISSING = RequestResult(unscored("batch b1 gives no result for it"))
 
 
 def body(content: str = '{"reasoning": "Same.", "label": "CORRECT"}', tokens: int = 100) -> Any:
@@ -25,7 +25,7 @@ def line(name: str, status: int = 200, content: Any = None, error: Any = None) -
     ).encode()
 
 
-def only(*lines: bytes) -> Result:
+def only(*lines: bytes) -> RequestResult:
     return read_results([b"\n".join(lines)], ["a"], MISSING).results["a"]
 
 

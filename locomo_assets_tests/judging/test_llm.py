@@ -169,7 +169,7 @@ async def test_a_429_narrows_the_judge_once_an_episode(server: ScriptedServer) -
     async with connected(server.base_url, limits=limits) as judge:
         judgement = await judge.judge(*CASE)
     assert judgement.verdict is Verdict.CORRECT
-    changes = [(change.width, change.why) for change in limits.history]
+    changes = [(change.limit, change.why) for change in limits.history]
     assert [change for change in changes if change[1] == "429"] == [(3, "429")]
 
 

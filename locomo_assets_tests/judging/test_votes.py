@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.http.calls import CallOptions, CallRecord
-from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, counted
+from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, count_votes
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import running_standin
@@ -41,7 +41,7 @@ def vote(verdict: Verdict, cost_usd: float | None = 0.001) -> Judgement:
 def test_more_than_half_decide(
     votes: tuple[Verdict, ...], verdict: Verdict, agreement: float | None
 ) -> None:
-    found = counted([vote(one) for one in votes])
+    found = count_votes([vote(one) for one in votes])
     assert (found.verdict, found.votes) == (verdict, len(votes))
     assert found.agreement == pytest.approx(agreement)
     assert found.input_tokens == 100 * len(votes)
@@ -54,7 +54,7 @@ def test_more_than_half_decide(
 
 
 def test_unknown_cost_stays_unknown() -> None:
-    assert counted([vote(CORRECT), vote(CORRECT, None), vote(CORRECT)]).cost_usd is None
+    assert count_votes([vote(CORRECT), vote(CORRECT, None), vote(CORRECT)]).cost_usd is None
 
 
 async def test_each_vote_is_a_call_and_the_name_says_so(tmp_path: Path) -> None:

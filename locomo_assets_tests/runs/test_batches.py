@@ -237,7 +237,7 @@ async def test_killed_between_created_and_stored_it_is_found_by_its_name(
 async def test_killed_before_it_was_created_it_is_sent_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0,))
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0,))
 
     async def killed(*_: Any) -> str:
         raise _Killed

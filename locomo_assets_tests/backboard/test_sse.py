@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.http import sse
+from locomo_assets.backboard import stream
+from locomo_assets.backboard.stream import SseDecoder, SseEvent
 from locomo_assets.http.errors import StreamMalformedError
-from locomo_assets.http.sse import SseDecoder, SseEvent
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=30)
 _EVENTS = st.lists(
@@ -107,7 +107,7 @@ def test_comments_and_unknown_fields_are_passed_over() -> None:
 
 
 def test_an_event_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "LARGEST_EVENT_CHARS", 100)
+    monkeypatch.setattr(stream, "LARGEST_EVENT_CHARS", 100)
     decoder = SseDecoder()
     for _ in range(20):
         decoder.feed(b"data: short\n\n")
