@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locomo_assets.analysis.comparison import Comparison, Flip, Memory, Part, compare
-from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.settings import read_settings
@@ -78,7 +78,7 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     word = found.overall.verdict.word
     first = (
         f"Cannot tell whether {b} is better or worse than {a}"
-        if word is Word.CANNOT_TELL
+        if word is Conclusion.CANNOT_TELL
         else f"{b} is {word} than {a}"
     )
     out.print(Text(f"{first}: {found.overall.verdict.because}."))
