@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from locomo_assets.analysis.checks import KNOWN_COUNTS, counts_by_category, schema
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.backup.snapshot import backup_names, made_at, open_backups
+from locomo_assets.history.backup.snapshot import backup_names, backup_time, open_backup_storage
 from locomo_assets.history.errors import HistoryDamagedError
-from locomo_assets.history.lease import LASTS_S
+from locomo_assets.history.lease import TTL_S
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
@@ -156,13 +156,13 @@ def check_backups(settings: Settings) -> Iterator[Diagnosis]:
     if settings.backup is None:
         yield warn("backups", "no place is set, so none is made", "set LOCOMO_BACKUP")
         return
-    storage = open_backups(settings.backup)
+    storage = open_backup_storage(settings.backup)
     names = backup_names(storage)
     if (amiss := probe(storage)) is not None:
         yield fail("backups", f"{storage.url}: {amiss}", "set LOCOMO_BACKUP elsewhere")
     elif not names:
         yield warn("backups", f"{storage.url}: none yet", "make one with `locomo-assets backup`")
-    elif (age := datetime.now(UTC) - made_at(names[-1])) > _BACKUP_IS_OLD:
+    elif (age := datetime.now(UTC) - backup_time(names[-1])) > _BACKUP_IS_OLD:
         yield warn(
             "backups",
             f"{storage.url}: the newest is {age.total_seconds() / 3600:.0f} hours old",
@@ -219,7 +219,7 @@ GOOD_MS = 200.0
 ACCEPTABLE_MS = 500.0
 _CALLS = 4
 _CLOCK_GOOD_S = 5.0
-_CLOCK_BAD_S = LASTS_S / 2
+_CLOCK_BAD_S = TTL_S / 2
 
 
 @dataclass

@@ -6,7 +6,6 @@ Each returns a `Finding`. Dagster's asset checks and the command line show them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +18,7 @@ from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
 from locomo_assets.locomo.rows import to_rows
+from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 
 Number = float | int | str | bool
 
@@ -105,21 +105,19 @@ def schema(dataset: Dataset) -> Finding:
     )
 
 
-Numbers = Mapping[str, Any]
-
-
-def ingestion_complete(numbers: Numbers) -> Finding:
+def ingestion_complete(counts: IngestionCounts) -> Finding:
     """The service counts as many messages as there are turns; every memory operation has ended.
 
     An operation that failed or that was not waited for any longer has ended too: how many did is
     said. An ingestion of before the service's messages were counted goes by our own count.
     """
-    turns, ingested = numbers["turns"], numbers["turns_ingested"]
-    on_server = numbers.get("messages_on_server")
+    turns, ingested, on_server = counts.turns, counts.turns_ingested, counts.messages_on_server
     ended = {
-        name: numbers[f"operations_{name}"] or 0 for name in ("completed", "failed", "timed_out")
+        "completed": counts.operations_completed,
+        "failed": counts.operations_failed,
+        "timed_out": counts.operations_timed_out,
     }
-    operations = numbers.get("operations", sum(ended.values()))
+    operations = sum(ended.values()) if counts.operations is None else counts.operations
     is_open = operations - sum(ended.values())
     counted = "not counted there" if on_server is None else f"{on_server} messages there"
     in_words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
@@ -129,7 +127,7 @@ def ingestion_complete(numbers: Numbers) -> Finding:
         "operations": operations,
         **{f"operations_{name}": count for name, count in ended.items()},
         "operations_open": is_open,
-        "memories": numbers["memories"],
+        "memories": counts.memories,
     }
     if on_server is not None:
         told["messages_on_server"] = on_server
@@ -141,15 +139,14 @@ def ingestion_complete(numbers: Numbers) -> Finding:
     )
 
 
-def answers_complete(numbers: Numbers) -> Finding:
+def answers_complete(report: AnswersReport) -> Finding:
     """Every question asked for is answered; one that has no row at all is grave.
 
     What the service left unanswered is counted as an error of the release, and asked again by the
     next run.
     """
-    questions, reused = numbers["questions"], numbers["reused"]
-    answered = numbers.get("answered", 0) + reused
-    unanswered = numbers.get("unanswered", 0)
+    questions, reused, unanswered = report.questions, report.reused, report.unanswered
+    answered = report.answered + reused
     missing = questions - answered - unanswered
     return Finding(
         passed=answered == questions,

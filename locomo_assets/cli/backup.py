@@ -39,13 +39,13 @@ def backup() -> None:
 
     Runs may be writing. Backups older than LOCOMO_BACKUP_KEEP_DAYS go, the newest two never.
     """
-    from locomo_assets.history.backup.create import make_backup
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.create import create_backup
+    from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.store import HistoryStore
 
     settings = read_settings()
-    place = open_backups(settings.backup)
-    report = make_backup(
+    place = open_backup_storage(settings.backup)
+    report = create_backup(
         HistoryStore.open(settings.history_url),
         place,
         keep_days=settings.backup_keep_days,
@@ -63,9 +63,9 @@ def backup() -> None:
 def verify(backup: Which = None) -> None:
     """Read a backup back and compare every hash and count. Costs nothing; exit code 1 on damage."""
     from locomo_assets.history.backup.restore import verify as look
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.snapshot import open_backup_storage
 
-    place = open_backups(read_settings().backup)
+    place = open_backup_storage(read_settings().backup)
     report = look(place, backup)
     print(
         f"backup {report.name} at {place.url} is whole: {_held(report.backup_manifest)}; "
@@ -81,11 +81,11 @@ def restore(
 ) -> None:
     """Put a backup where there is nothing, once all of it was found whole. Costs nothing."""
     from locomo_assets.history.backup.restore import restore as put_back
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.storage import open_storage
 
     settings = read_settings()
-    place = open_backups(settings.backup)
+    place = open_backup_storage(settings.backup)
     target = open_storage(to or settings.history_url)
     report = put_back(place, target, backup)
     print(

@@ -41,7 +41,7 @@ def refresh() -> None:
 @history.command()
 def rebuild() -> None:
     """Make history.duckdb from nothing; the result is the same. Costs nothing."""
-    _told(database.publish(_store(), read_settings().database_path, from_nothing=True))
+    _told(database.publish(_store(), read_settings().database_path, from_scratch=True))
 
 
 @history.command()

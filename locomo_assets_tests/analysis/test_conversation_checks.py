@@ -1,19 +1,22 @@
 """When an ingestion and when answers are complete."""
 
+from dataclasses import asdict, replace
+
 import pytest
 
 from locomo_assets.analysis.checks import answers_complete, ingestion_complete, not_reached
+from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 
-WHOLE = {
-    "turns": 10,
-    "turns_ingested": 10,
-    "messages_on_server": 10,
-    "operations": 9,
-    "operations_completed": 6,
-    "operations_failed": 2,
-    "operations_timed_out": 1,
-    "memories": 6,
-}
+WHOLE = IngestionCounts(
+    turns=10,
+    turns_ingested=10,
+    messages_on_server=10,
+    operations=9,
+    operations_completed=6,
+    operations_failed=2,
+    operations_timed_out=1,
+    memories=6,
+)
 
 
 def test_failed_and_timed_out_operations_have_ended_and_are_counted() -> None:
@@ -24,29 +27,36 @@ def test_failed_and_timed_out_operations_have_ended_and_are_counted() -> None:
 
 @pytest.mark.parametrize(
     "amiss",
-    [{"turns_ingested": 9}, {"messages_on_server": 9}, {"messages_on_server": 11},
-     {"operations_failed": 1}],
-)  # fmt: skip
-def test_anything_missing_is_grave(amiss: dict[str, int]) -> None:
-    found = ingestion_complete({**WHOLE, **amiss})
+    [
+        replace(WHOLE, turns_ingested=9),
+        replace(WHOLE, messages_on_server=9),
+        replace(WHOLE, messages_on_server=11),
+        replace(WHOLE, operations_failed=1),
+    ],
+)
+def test_anything_missing_is_grave(amiss: IngestionCounts) -> None:
+    found = ingestion_complete(amiss)
     assert not found.passed
     assert found.grave
 
 
 def test_an_ingestion_of_before_messages_were_counted() -> None:
-    earlier = {k: v for k, v in WHOLE.items() if k not in ("messages_on_server", "operations")}
+    stored = asdict(WHOLE)
+    del stored["messages_on_server"], stored["operations"]
+    earlier = IngestionCounts.from_json(stored)
     found = ingestion_complete(earlier)
     assert found.passed
     assert "not counted there" in found.actual
-    assert not ingestion_complete({**earlier, "turns_ingested": 9}).passed
+    assert not ingestion_complete(replace(earlier, turns_ingested=9)).passed
 
 
 def test_unanswered_is_a_warning_and_not_asked_is_grave() -> None:
-    assert answers_complete({"questions": 5, "reused": 5}).passed
-    assert answers_complete({"questions": 5, "reused": 2, "answered": 3, "unanswered": 0}).passed
-    unanswered = answers_complete({"questions": 5, "reused": 2, "answered": 2, "unanswered": 1})
+    report = AnswersReport(questions=5, reused=2, answered=2)
+    assert answers_complete(AnswersReport(questions=5, reused=5)).passed
+    assert answers_complete(replace(report, answered=3)).passed
+    unanswered = answers_complete(replace(report, unanswered=1))
     assert (unanswered.passed, unanswered.grave) == (False, False)
-    missing = answers_complete({"questions": 5, "reused": 2, "answered": 2, "unanswered": 0})
+    missing = answers_complete(report)
     assert (missing.passed, missing.grave) == (False, True)
     assert missing.actual == "4 answered, 0 unanswered, 1 not asked"
 

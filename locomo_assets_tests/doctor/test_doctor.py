@@ -21,7 +21,7 @@ from locomo_assets.doctor import (
     examine,
     probe,
 )
-from locomo_assets.history.backup.create import make_backup
+from locomo_assets.history.backup.create import create_backup
 from locomo_assets.history.storage import LocalStorage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.sample import packaged_sample
@@ -73,7 +73,7 @@ def test_all_is_well(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("LOCOMO_BACKUP", (tmp_path / "backups").as_uri())
     store = HistoryStore.open((home / "history").as_uri())
-    make_backup(store, open_storage((tmp_path / "backups").as_uri()), keep_days=60, run_id="b")
+    create_backup(store, open_storage((tmp_path / "backups").as_uri()), keep_days=60, run_id="b")
     with (
         tls_proxy(standin.backboard, certificate, ssl.TLSVersion.TLSv1_3) as backboard,
         tls_proxy(standin.openai, certificate, ssl.TLSVersion.TLSv1_3) as openai,
@@ -179,7 +179,7 @@ def test_an_old_backup_and_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "none yet" in looks(check_backups)["backups"].found
     store = HistoryStore.open((home / "history").as_uri())
     old = datetime.now(UTC) - timedelta(hours=30)
-    make_backup(store, open_storage(place), keep_days=60, run_id="b", now=old)
+    create_backup(store, open_storage(place), keep_days=60, run_id="b", now=old)
     line = looks(check_backups)["backups"]
     assert (line.level, line.found[-12:]) == (Level.WARN, "30 hours old")
 

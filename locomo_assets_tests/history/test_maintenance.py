@@ -1,4 +1,4 @@
-"""Care: faults are found, nothing is lost by tidying, and a killed run can be run again."""
+"""Maintenance: faults are found, nothing is lost, and a killed run can be run again."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -107,7 +107,7 @@ async def _asked(run: RunContext, audit_sha256: str | None, task: Task = ORDER) 
     run.judge = judge = _PaidJudge()
     run.audit_sha256 = audit_sha256
     report = await judge_answers(run, task)
-    assert report.numbers["verdicts"] == 6
+    assert report.verdicts == 6
     return [gold for _, gold in judge.asked]
 
 
