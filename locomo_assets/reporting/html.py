@@ -1,6 +1,6 @@
 """The page itself: content into the template, one file that needs no network.
 
-Here: filling in and writing. What it says is `content`'s.
+What it says is in `report_data`; its charts are in `charts`.
 """
 
 import os
