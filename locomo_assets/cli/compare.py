@@ -14,7 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from locomo_assets.analysis.comparison import Comparison, Flip, Memory, Part, compare
+from locomo_assets.analysis.comparison import (
+    CategoryComparison,
+    Comparison,
+    Flip,
+    RetrievedMemory,
+    compare,
+)
 from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
@@ -189,7 +195,7 @@ def _categories(found: Comparison) -> Table:
     return table
 
 
-def _category(part: Part) -> tuple[str, ...]:
+def _category(part: CategoryComparison) -> tuple[str, ...]:
     paired = part.paired
     return (
         f"{part.category} {part.name}",
@@ -228,7 +234,7 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     return grid
 
 
-def _memory(memory: Memory) -> str:
+def _memory(memory: RetrievedMemory) -> str:
     turns = f" [{', '.join(memory.dia_ids)}]" if memory.dia_ids else ""
     score = "" if memory.score is None else f" ({memory.score:.3g})"
     return _short(memory.memory or "–") + turns + score
