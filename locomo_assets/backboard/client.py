@@ -5,7 +5,7 @@ Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -15,12 +15,9 @@ import httpx
 from locomo_assets.backboard import models
 from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.transport import Answered, Timeouts, Transport
-from locomo_assets.http.budget import Budget
-from locomo_assets.http.calls import CallRecord, Record
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.errors import NotFoundError
-from locomo_assets.http.limits import Limits
 from locomo_assets.http.retry import RetrySettings
-from locomo_assets.http.tls import TlsVersion
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
@@ -29,16 +26,10 @@ _PAGE = 100
 _PROBE_ATTEMPTS = 3
 
 
-def _ignore(_: CallRecord) -> None:
-    pass
-
-
 class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
-    `record` gets every attempt at every request. `limits` may be shared by clients of one event
-    loop. `budget` is asked before each question. `watch` sees each response while its connection
-    is open. TLS older than `min_tls` is refused, unless a `transport` is given.
+    The bound on TLS in the options does not hold for a `transport` that is given.
 
     Raises `KeyRefusedError` or `PermanentError` at once for an unusable key or URL. Every method
     may raise the errors of `http.errors`; one that would do something twice if sent twice raises
@@ -49,29 +40,22 @@ class BackboardClient:
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
-        record: Record = _ignore,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        options = options or CallOptions()
+        self.limits = options.limits
         self.retry = retry or RetrySettings()
         self._transport = Transport(
             base_url,
             api_key,
+            options,
             transport=transport,
-            limits=self.limits,
             timeouts=timeouts or Timeouts(),
             retry=self.retry,
-            record=record,
-            budget=budget,
-            min_tls=min_tls,
-            watch=watch,
         )
 
     def __repr__(self) -> str:

@@ -18,15 +18,14 @@ import httpx
 from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
 from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
 from locomo_assets.http.budget import ANSWER, Budget, RecordUsage
-from locomo_assets.http.calls import CallRecord, Record, log_body
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
     RateLimitedError,
 )
-from locomo_assets.http.limits import Limits
 from locomo_assets.http.retry import RetrySettings
-from locomo_assets.http.tls import TlsVersion, require_tls
+from locomo_assets.http.tls import require_tls
 from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
 from locomo_assets.urls import checked_base_url, checked_key
 
@@ -93,15 +92,11 @@ class Transport:
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions,
         *,
         transport: httpx.AsyncBaseTransport | None,
-        limits: Limits,
         timeouts: Timeouts,
         retry: RetrySettings,
-        record: Record,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         self.base_url = checked_base_url(
             base_url,
@@ -116,12 +111,11 @@ class Transport:
             error=KeyRefusedError,
         )
         keep_out_of_logs(self._key)
-        self._limits = limits
+        self._options = options
+        self._limits = options.limits
+        self._budget = options.budget or Budget()
         self._timeouts = timeouts
         self._retry = retry
-        self._record = record
-        self._budget = budget or Budget()
-        self._watch = watch
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -130,7 +124,9 @@ class Transport:
         self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
         self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
         # Made once, because making it takes longer than a request.
-        trust = require_tls(httpx.create_ssl_context(), min_tls) if transport is None else True
+        trust = (
+            require_tls(httpx.create_ssl_context(), options.min_tls) if transport is None else True
+        )
 
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -249,7 +245,7 @@ class Transport:
                 hide_in_chain(failure, self._key)
                 raise
             finally:
-                self._record(_call_record(call, stats, error, number))
+                self._options.record(_call_record(call, stats, error, number))
 
     async def _send(
         self,
@@ -263,8 +259,8 @@ class Transport:
             async with asyncio.timeout(stats.limit_s):
                 response = await http.send(request, stream=True)
                 try:
-                    if self._watch is not None:
-                        self._watch(response)
+                    if self._options.watch is not None:
+                        self._options.watch(response)
                     stats.status = response.status_code
                     stats.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:

@@ -1,6 +1,6 @@
 """`doctor`: what a deployer wants to know before the first paid run. Free of cost.
 
-Here: layout and exit code. What is looked at is `doctor`.
+Layout and exit code; what is checked is in `locomo_assets.doctor`.
 """
 
 import json
@@ -31,8 +31,7 @@ def doctor(
     The exit code is 1 where a line says fail, and 0 where lines say warn at worst: so a service
     that is merely slow keeps no pod from starting.
     """
-    from locomo_assets.doctor.diagnosis import DoctorError, Level
-    from locomo_assets.doctor.examination import examine
+    from locomo_assets.doctor import DoctorError, Level, examine
 
     lines = examine()
     if format is Format.json:

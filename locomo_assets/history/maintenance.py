@@ -74,7 +74,7 @@ def check(store: HistoryStore) -> CheckReport:
             data_files += 1
             rows += data_file.rows
             size_bytes += data_file.size_bytes or 0
-    rest = lying - vouched
+    rest = existing - named
     return CheckReport(
         attempts=attempts,
         data_files=data_files,

@@ -1,13 +1,18 @@
-"""The record of one HTTP request to a paid service, and its line in the log.
+"""What every paid call shares: its options, its record, its line in the log.
 
-It has the columns of the history's `calls` table and depends on no HTTP library, because the
-clients of the memory service and of the judge use different ones.
+The record has the columns of the history's `calls` table. Nothing here depends on an HTTP library,
+because the clients of the memory service and of the judge use different ones.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from locomo_assets.http.budget import Budget
+from locomo_assets.http.limits import Limits
+from locomo_assets.http.tls import TlsVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,27 @@ class CallRecord:
 
 Record = Callable[[CallRecord], None]
 """Takes the records. It is called in the event loop's thread, so it must be quick."""
+
+
+def _discard(_: CallRecord) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What a client does around each of its calls.
+
+    `limits` may be shared by clients of one event loop. `budget` is asked before each call that a
+    model answers. `record` gets every attempt, even failed and repeated ones. `watch` sees each
+    response while its connection is open. TLS older than `min_tls` is refused.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget | None = None
+    record: Record = _discard
+    watch: Callable[[Any], None] | None = None
+    min_tls: TlsVersion = "1.3"
+
 
 _log = logging.getLogger(__name__)
 

@@ -14,10 +14,9 @@ from uuid import uuid4
 
 import httpx2
 
-from locomo_assets.http.calls import CallRecord, Record, log_body
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.retry import parse_retry_after
-from locomo_assets.http.tls import TlsVersion, require_tls
+from locomo_assets.http.tls import require_tls
 
 # The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0
@@ -30,10 +29,9 @@ _IDS = (
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Reports every attempt to `record`, failed ones too, and its success or 429 to `limits`.
+    """Does what the options say around every attempt, except asking the budget.
 
-    `watch` sees each response while its connection is open. `cost_usd` is the price of input and
-    output tokens; it may be set later.
+    `cost_usd` is the price of input and output tokens; it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]
@@ -41,23 +39,17 @@ class RecordingClient(httpx2.AsyncClient):
     def __init__(
         self,
         base_url: str,
-        record: Record,
-        limits: Limits,
+        options: CallOptions,
         timeout: httpx2.Timeout,
-        *,
-        watch: Callable[[httpx2.Response], None] | None = None,
-        min_tls: TlsVersion = "1.3",
     ) -> None:
         super().__init__(
             timeout=timeout,
-            verify=require_tls(httpx2.create_ssl_context(), min_tls),
+            verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
-        self._record = record
-        self._limits = limits
-        self._watch = watch
+        self._options = options
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
@@ -75,15 +67,16 @@ class RecordingClient(httpx2.AsyncClient):
         error: str | None = None
         try:
             response = await super().send(request, **how)
-            if self._watch is not None:
-                self._watch(response)
+            if self._options.watch is not None:
+                self._options.watch(response)
             if not how.get("stream"):
                 log_body("judge", endpoint, "received", response.content)
             if response.is_success:
-                self._limits.succeeded(endpoint, in_flight)
+                self._options.limits.succeeded(endpoint, in_flight)
             elif response.status_code == 429:
                 after_s = parse_retry_after(response.headers.get("retry-after"))
-                self._limits.throttled(endpoint, start, after_s and min(after_s, _LONGEST_PAUSE_S))
+                pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
+                self._options.limits.throttled(endpoint, start, pause_s)
             if response.is_error:
                 error = f"HTTP {response.status_code}"
             return response
@@ -97,7 +90,7 @@ class RecordingClient(httpx2.AsyncClient):
             self._in_flight[endpoint] -= 1
             tokens = (None, None) if response is None else _tokens(response)
             known = tokens[0] is not None and tokens[1] is not None
-            self._record(
+            self._options.record(
                 CallRecord(
                     call_id=uuid4().hex,
                     service="judge",

@@ -4,7 +4,7 @@ Retries are the `openai` package's own: 408, 409, 429, 5xx and lost connections,
 Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,9 +14,7 @@ import httpx2
 import openai
 
 from locomo_assets.http.budget import VERDICT, Budget
-from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.limits import Limits
-from locomo_assets.http.tls import TlsVersion
+from locomo_assets.http.calls import CallOptions, CallRecord, Record
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
@@ -55,18 +53,14 @@ class LLMJudge:
         identity: JudgeIdentity,
         prompt: Prompt,
         prices: PriceTable,
-        *,
-        record: Record,
-        limits: Limits,
-        budget: Budget | None,
+        options: CallOptions,
     ) -> None:
         self._client = client
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
-        self._record = record
-        self._limits = limits
-        self._budget = budget or Budget()
+        self._options = options
+        self._budget = options.budget or Budget()
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -82,20 +76,15 @@ class LLMJudge:
         model: str = "gpt-4.1",
         prompt: str = "generous",
         prices: PriceTable,
-        record: Record | None = None,
-        limits: Limits | None = None,
-        budget: Budget | None = None,
+        options: CallOptions | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
-        watch: Callable[[httpx2.Response], None] | None = None,
-        min_tls: TlsVersion = "1.3",
     ) -> AsyncIterator["LLMJudge"]:
         """Connect to a judge; its connections are closed at the end of the block.
 
-        `prompt` is a packaged prompt's name or a file's path. `watch` sees each response while
-        its connection is open. TLS older than `min_tls` is refused. The server is asked for the
-        model first, which is free. Its answer gives the system in every verdict's identity:
-        `openai`, `standin` if it says so, or its host.
+        `prompt` is a packaged prompt's name or a file's path. The server is asked for the model
+        first, which is free. Its answer gives the system in every verdict's identity: `openai`,
+        `standin` if it says so, or its host.
 
         Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
         can't be reached, or the model is missing.
@@ -109,24 +98,16 @@ class LLMJudge:
         )
         key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
         keep_out_of_logs(key)
-        limits = limits or Limits()
-        record = _without_key(key, record or _ignore)
-        http = RecordingClient(
-            url,
-            record,
-            limits,
-            httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-            watch=watch,
-            min_tls=min_tls,
-        )
+        options = options or CallOptions()
+        options = replace(options, record=_without_key(key, options.record))
+        timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
+        http = RecordingClient(url, options, timeout)
         async with openai.AsyncOpenAI(
             api_key=key, base_url=url, max_retries=max_retries, http_client=http
         ) as client:
             system = await _probed_system(client, client.base_url.host, model)
             identity = llm_identity(system, model, chosen)
-            judge = cls(
-                client, identity, chosen, prices, record=record, limits=limits, budget=budget
-            )
+            judge = cls(client, identity, chosen, prices, options)
             http.cost_usd = judge._cost_usd
             yield judge
 
@@ -142,14 +123,14 @@ class LLMJudge:
             with_votes(self._identity, votes),
             self._prompt,
             cost_usd=partial(self._cost_usd, batch=True),
-            record=self._record,
+            record=self._options.record,
             budget=self._budget,
         )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""
         async with (
-            self._limits.slot(COMPLETIONS),
+            self._options.limits.slot(COMPLETIONS),
             self._budget.reserve(VERDICT) as record_usage,
         ):
             start = perf_counter()
@@ -198,10 +179,6 @@ def _without_key(key: str, record: Record) -> Record:
         record(replace(call, request_id=request_id, error=error))
 
     return cleaned
-
-
-def _ignore(_call: CallRecord) -> None:
-    pass
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.standin.server import standin_transport
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.backboard.clients import QUICK, Records
+from locomo_assets_tests.backboard.clients import QUICK, Records, call_options
 
 LOST = "carried out, answer lost"
 VANISHED = "lost on the way, not carried out"
@@ -149,17 +150,18 @@ class FaultyService:
 
 @asynccontextmanager
 async def faulty_service(
-    folder: Path, settings: StandinSettings | None = None, **more: object
+    folder: Path, settings: StandinSettings | None = None, **more: Any
 ) -> AsyncIterator[FaultyService]:
     """A client with a faulty transport to a stand-in of its own."""
     records = Records()
     async with standin_transport(folder / "standin.sqlite", settings) as inner:
         transport = FaultyTransport(inner)
-        options: dict[str, object] = {"retry": QUICK, "record": records, **more}
+        given = {"retry": QUICK, "record": records, **more}
         async with BackboardClient(
             "http://standin.invalid/api",
             DEFAULT_KEY,
+            call_options(given),
             transport=transport,
-            **options,  # type: ignore[arg-type]  # a test may replace any of the options
+            **given,
         ) as client:
             yield FaultyService(client, transport, records)

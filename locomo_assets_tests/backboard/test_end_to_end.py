@@ -7,6 +7,7 @@ from locomo_assets.backboard.ask import ask_all
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.ingest import IngestProtocol, ingest
 from locomo_assets.backboard.reconcile import sent_messages
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -36,7 +37,7 @@ async def test_ingesting_and_asking_at_a_failing_server(tmp_path: Path) -> None:
 
     with running_standin(FAULTS, tmp_path / "standin.sqlite") as urls:
         async with BackboardClient(
-            urls.backboard, DEFAULT_KEY, retry=RETRY, record=records
+            urls.backboard, DEFAULT_KEY, CallOptions(record=records), retry=RETRY
         ) as client:
             assert (await client.probe()).system == "standin"
             told = await ingest(

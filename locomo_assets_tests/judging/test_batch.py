@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import (
     BatchJudge,
@@ -54,8 +54,7 @@ async def at_standin(
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(),
-            record=calls.append,
-            budget=budget,
+            options=CallOptions(record=calls.append, budget=budget),
         ) as judge:
             yield judge.batches(votes), calls, judge.identity
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, count_votes, parse_reply
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
@@ -137,7 +137,7 @@ async def test_each_vote_is_a_call_and_the_name_says_so(tmp_path: Path) -> None:
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(None),
-            record=calls.append,
+            options=CallOptions(record=calls.append),
         ) as one:
             judge = VotingJudge(one, 3)
             calls.clear()

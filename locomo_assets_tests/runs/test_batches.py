@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.judge import BatchState, VotingJudge
@@ -80,7 +81,7 @@ class World:
                     api_key=DEFAULT_KEY,
                     base_url=urls.openai,
                     prices=run.prices,
-                    record=note_call,
+                    options=CallOptions(record=note_call),
                 ) as judge,
             ):
                 run.base_url = "the stand-in's"

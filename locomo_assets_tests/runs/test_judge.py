@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,8 @@ async def test_verdicts_on_answers_that_fail_stay_saved_for_the_next_run(
 
     async with at_bench(store, urls, "one") as run:
         await ingest_conversation(run, ORDER)
+        # With answers of before, there would be something to commit beside those that fail.
+        await answer_questions(run, replace(ORDER, questions=3))
         run.judge = judge
         with monkeypatch.context() as patch:
             patch.setitem(runner.STAGES, "answers", failing)
