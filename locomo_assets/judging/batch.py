@@ -68,14 +68,14 @@ class BatchJudge:
         *,
         cost_usd: Callable[[int, int], float | None],
         record: Record,
-        budget: Budget | None,
+        budget: Budget,
     ) -> None:
         self._client = client
         self.identity = identity
         self._prompt = prompt
         self._cost_usd = cost_usd
         self._record = record
-        self._budget = budget or Budget()
+        self._budget = budget
 
     def reserve(
         self, cases: int, *, sent: bool = False

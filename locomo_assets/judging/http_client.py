@@ -29,10 +29,9 @@ _IDS = (
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Reports every attempt as its options say, failed ones too, and its success or 429 to limits.
+    """Does what the options say around every attempt, except asking the budget.
 
-    The budget is asked by who uses the client. `cost_usd` is the price of input and output tokens;
-    it may be set later.
+    `cost_usd` is the price of input and output tokens; it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]

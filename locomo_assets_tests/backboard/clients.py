@@ -1,4 +1,4 @@
-"""Clients as the tests want them: quick to try again, and keeping their records."""
+"""Clients for tests: quick to retry, and keeping their records."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any

@@ -16,7 +16,7 @@ from locomo_assets.http.limits import Limits, low_priority
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import KEY, Records, quick_client
-from locomo_assets_tests.backboard.conversations import question
+from locomo_assets_tests.backboard.factories import question
 
 
 async def hold(limits: Limits, endpoint: str, seen: list[int], until: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
-"""The judge asked by batches, with the real client over a real socket at the stand-in."""
+"""The judge asked in batches at the stand-in, over a real socket; and the lines of its files."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -13,8 +14,21 @@ import pytest
 from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
 from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging import batch as batch_module
-from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.judge import BATCHED, BatchState, Case, JudgeError, JudgeIdentity
+from locomo_assets.judging.batch import (
+    BatchJudge,
+    RequestResult,
+    custom_id,
+    read_results,
+    request_lines,
+)
+from locomo_assets.judging.judge import (
+    BATCHED,
+    BatchState,
+    Case,
+    JudgeError,
+    JudgeIdentity,
+    unscored,
+)
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin import judge as standin_judge
@@ -177,3 +191,77 @@ async def test_a_server_without_batches_is_named() -> None:
                 server.fixed = answer
                 with pytest.raises(JudgeError, match=line):
                     await asyncio.wait_for(judge.batches().send("t1", CASES, {}), 10)
+
+
+MISSING = RequestResult(unscored("batch b1 gives no result for it"))
+
+
+def body(content: str = '{"reasoning": "Same.", "label": "CORRECT"}', tokens: int = 100) -> Any:
+    return {
+        "choices": [{"message": {"content": content}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": tokens, "completion_tokens": 20},
+    }
+
+
+def line(name: str, status: int = 200, content: Any = None, error: Any = None) -> bytes:
+    response = {"status_code": status, "request_id": "r1", "body": content or body()}
+    return json.dumps(
+        {"custom_id": name, "response": None if error else response, "error": error}
+    ).encode()
+
+
+def result_of(*lines: bytes) -> RequestResult:
+    return read_results([b"\n".join(lines)], ["a"], MISSING).results["a"]
+
+
+def test_a_result_is_tied_by_its_name_whatever_the_order() -> None:
+    wrong = body('{"label": "WRONG"}')
+    files = [line("b", content=wrong) + b"\n", line("a") + b"\n\n"]
+    read = read_results(files, ["a", "b"], MISSING)
+    assert {name: str(one.reply.verdict) for name, one in read.results.items()} == {
+        "a": "correct",
+        "b": "wrong",
+    }
+    one = read.results["a"]
+    assert (one.status, one.error, one.request_id) == (200, None, "r1")
+    assert (one.input_tokens, one.output_tokens) == (100, 20)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "tokens"),
+    [
+        ([], "gives no result for it", None),
+        ([line("x")], "gives no result for it", None),
+        ([b"{", b"[1]", b'{"custom_id": 1}'], "3 of its lines can't be read", None),
+        ([line("a", 500, {"error": {"message": "boom"}})], "HTTP 500: boom", 0),
+        ([line("a", 400, ["?"])], "HTTP 400: no reason given", 0),
+        ([line("a", error={"code": "batch_expired", "message": "late"})], "batch_expired: late", 0),
+        ([line("a", error={"code": None})], "was not carried out", 0),
+        ([line("a", content=["?"])], "not a chat completion", None),
+        ([line("a", content=body("hm"))], "not JSON", 100),
+        ([line("a"), line("a")], "gives 2 results for it", 200),
+    ],
+)
+def test_what_is_no_verdict_says_why(lines: list[bytes], reason: str, tokens: int | None) -> None:
+    result = result_of(*lines)
+    assert result.reply.verdict == "unscored"
+    assert reason in (result.reply.reason or "")
+    assert result.input_tokens == tokens
+
+
+def test_lines_that_are_not_ours_are_counted() -> None:
+    read = read_results([b"\n".join([b"\xff", line("x"), line("a")])], ["a"], MISSING)
+    assert (read.unreadable, read.unknown) == (1, 1)
+    assert read.results["a"].reply.verdict == "correct"
+
+
+def test_a_request_line_is_whole_whatever_is_in_it() -> None:
+    name = custom_id("f" * 64, 3)
+    assert len(name) <= 64
+    (written,) = request_lines({name: {"model": "m", "text": "one\ntwo é"}}).splitlines()
+    assert json.loads(written) == {
+        "custom_id": name,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "m", "text": "one\ntwo é"},
+    }

@@ -1,4 +1,4 @@
-"""The room as a whole, over real sockets, against a server that throttles, fails and cuts."""
+"""Ingesting and asking over real sockets, at a server that throttles, fails and cuts streams."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import Records
-from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
+from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS
 from locomo_assets_tests.backboard.journals import MemoryJournal
 
 FAULTS = StandinSettings(
@@ -29,7 +29,7 @@ FAULTS = StandinSettings(
 RETRY = RetrySettings(attempts=12, asks=12, base_s=0.005, longest_s=0.05, read_back_s=(0.02,))
 
 
-async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
+async def test_ingesting_and_asking_at_a_failing_server(tmp_path: Path) -> None:
     records, kept = Records(), list[AnswerResult]()
 
     async def keep(result: AnswerResult) -> None:
