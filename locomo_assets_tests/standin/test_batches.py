@@ -19,8 +19,8 @@ HOUR_MS = 3_600_000.0
 
 
 @asynccontextmanager
-async def serving(folder: Path, **knobs: Any) -> AsyncIterator[AsyncOpenAI]:
-    with running_standin(StandinSettings(**knobs), folder / "state.sqlite") as urls:
+async def serving(folder: Path, **settings: Any) -> AsyncIterator[AsyncOpenAI]:
+    with running_standin(StandinSettings(**settings), folder / "state.sqlite") as urls:
         async with AsyncOpenAI(api_key=DEFAULT_KEY, base_url=urls.openai, max_retries=0) as client:
             yield client
 
@@ -125,7 +125,7 @@ async def test_its_states_follow_each_other_and_a_cancel_keeps_what_is_done(
 
 
 @pytest.mark.parametrize(
-    ("knobs", "status", "done", "code"),
+    ("settings", "status", "done", "code"),
     [
         ({"batch_failed_share": 1.0}, "failed", 0, "token_limit_exceeded"),
         ({"batch_expired_share": 1.0}, "expired", 5, "batch_expired"),
@@ -133,9 +133,9 @@ async def test_its_states_follow_each_other_and_a_cancel_keeps_what_is_done(
     ],
 )
 async def test_faults(
-    tmp_path: Path, knobs: dict[str, float], status: str, done: int, code: str | None
+    tmp_path: Path, settings: dict[str, float], status: str, done: int, code: str | None
 ) -> None:
-    async with serving(tmp_path, **knobs) as client:
+    async with serving(tmp_path, **settings) as client:
         over = await client.batches.retrieve((await sent(client, ten())).id)
         assert over.status == status
         assert len(await told(client, over.output_file_id)) == done

@@ -12,12 +12,12 @@ from openai import InternalServerError as OpenAIServerError
 from openai import RateLimitError as OpenAIRateLimitError
 
 from locomo_assets.standin.judge import Case, read_case, verdict
-from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin.retrieval import Tokenizer
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.conftest import SHARED_DATA
 
-WORDS = Words()
+WORDS = Tokenizer()
 PROMPT = """Judge an answer. For example:
 Question: Where did I go?
 Gold answer: Hawaii
