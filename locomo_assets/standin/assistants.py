@@ -51,9 +51,9 @@ class AssistantCalls:
         name = payloads.text(fields, "name", largest=255)
         if name is None:
             raise payloads.invalid("name is missing")
-        made = self._state.create_assistant(name, _kept(fields))
+        created = self._state.create_assistant(name, _kept(fields))
         await self._service.other_latency()
-        return JSONResponse(payloads.assistant_json(made))
+        return JSONResponse(payloads.assistant_json(created))
 
     async def list(self, request: Request) -> JSONResponse:
         skip, limit = _window(request)
@@ -99,11 +99,11 @@ class AssistantCalls:
         )
         if cloned is None:
             raise payloads.not_found("Assistant")
-        made, memories = cloned
+        created, memories = cloned
         await self._service.other_latency()
         return JSONResponse(
             {
-                "assistant": payloads.assistant_json(made),
+                "assistant": payloads.assistant_json(created),
                 "documents_cloned": 0,
                 "memories_cloned": memories,
             }
@@ -111,11 +111,11 @@ class AssistantCalls:
 
     async def create_thread(self, request: Request) -> JSONResponse:
         await payloads.read_fields(request)
-        made = self._state.create_thread(request.path_params["assistant_id"])
-        if made is None:
+        created = self._state.create_thread(request.path_params["assistant_id"])
+        if created is None:
             raise payloads.not_found("Assistant")
         await self._service.other_latency()
-        return JSONResponse(payloads.thread_json(made, []))
+        return JSONResponse(payloads.thread_json(created, []))
 
     async def list_threads(self, request: Request) -> JSONResponse:
         skip, limit = _window(request)

@@ -120,7 +120,7 @@ class BatchState:
     ) -> StoredBatch:
         """Create a batch that ends after `delay_s`, or at once if it fails."""
         now = time.time()
-        made = StoredBatch(
+        created = StoredBatch(
             batch_id=f"batch_{uuid.uuid4().hex}",
             input_file_id=input_file_id,
             metadata=metadata,
@@ -140,17 +140,17 @@ class BatchState:
                 "INSERT INTO batches (batch_id, input_file_id, metadata_json, fate, errors_json,"
                 " created_at, ends_at, requests) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    made.batch_id,
+                    created.batch_id,
                     input_file_id,
                     json.dumps(metadata),
                     fate,
                     json.dumps(errors),
                     now,
-                    made.ends_at,
+                    created.ends_at,
                     requests,
                 ),
             )
-        return made
+        return created
 
     def batch(self, batch_id: str) -> StoredBatch | None:
         """The batch, or None."""
@@ -185,8 +185,8 @@ class BatchState:
             if not rows:
                 return
             batch = _batch(rows[0])
-            asked = self.file(batch.input_file_id)
-            outcome = work(batch, asked.content if asked else b"")
+            request_file = self.file(batch.input_file_id)
+            outcome = work(batch, request_file.content if request_file else b"")
             files = [
                 _insert_file(db, f"{batch_id}_{name}.jsonl", "batch_output", content).file_id
                 if content
@@ -201,13 +201,13 @@ class BatchState:
 
 
 def _insert_file(db: sqlite3.Connection, filename: str, purpose: str, content: bytes) -> StoredFile:
-    made = StoredFile(f"file-{uuid.uuid4().hex}", filename, purpose, content, time.time())
+    created = StoredFile(f"file-{uuid.uuid4().hex}", filename, purpose, content, time.time())
     db.execute(
         "INSERT INTO files (file_id, filename, purpose, content, created_at)"
         " VALUES (?, ?, ?, ?, ?)",
-        (made.file_id, filename, purpose, content, made.created_at),
+        (created.file_id, filename, purpose, content, created.created_at),
     )
-    return made
+    return created
 
 
 def _batch(row: Sequence[Any]) -> StoredBatch:

@@ -61,8 +61,8 @@ class BatchCalls:
             file, purpose = form.get("file"), form.get("purpose")
             if not isinstance(file, UploadFile) or purpose != "batch":
                 raise HTTPException(400, "a file is uploaded as `file`, with the purpose `batch`")
-            made = self._state.save_file(file.filename or "file", purpose, await file.read())
-        return JSONResponse(_file_json(made))
+            created = self._state.save_file(file.filename or "file", purpose, await file.read())
+        return JSONResponse(_file_json(created))
 
     async def file(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
@@ -91,7 +91,7 @@ class BatchCalls:
         fate = self._fate()
         if fate == "failed" and not errors:
             errors = [_fault("token_limit_exceeded", "The stand-in fails, as configured")]
-        made = self._state.create(
+        created = self._state.create(
             file.file_id,
             {name: str(value) for name, value in payloads.metadata(fields).items()},
             requests=len(_lines(file.content)),
@@ -99,7 +99,7 @@ class BatchCalls:
             errors=errors,
             delay_s=self._service.settings.batch_delay_ms / 1000.0,
         )
-        return JSONResponse(_batch_json(made, "validating"))
+        return JSONResponse(_batch_json(created, "validating"))
 
     async def batches(self, request: Request) -> JSONResponse:
         await self._service.other_latency()

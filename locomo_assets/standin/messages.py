@@ -27,7 +27,7 @@ MEMORIES_RETRIEVED = 10
 _WORDS_PER_CHUNK = 8
 
 _MODES = ("off", "on", "auto", "readonly")
-_FAILURE = "The run failed, as the stand-in was told to"
+_FAILURE = "The run failed, as configured in the stand-in"
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,10 +378,10 @@ def _assistant(row: Sequence[Any]) -> Assistant:
     return Assistant(row[0], row[1], json.loads(row[2]), row[3])
 
 
-def _insert_assistant(db: sqlite3.Connection, made: Assistant) -> None:
+def _insert_assistant(db: sqlite3.Connection, created: Assistant) -> None:
     db.execute(
         "INSERT INTO assistants (assistant_id, name, fields_json, created_at) VALUES (?, ?, ?, ?)",
-        (made.assistant_id, made.name, json.dumps(made.fields), made.created_at),
+        (created.assistant_id, created.name, json.dumps(created.fields), created.created_at),
     )
 
 

@@ -49,18 +49,18 @@ def _keep_journal(path: Path) -> None:
 
     give: Callable[..., tuple[bool, str]] = judge.verdict
 
-    def given(case: judge.Case, words: Tokenizer) -> tuple[bool, str]:
+    def given(case: judge.Case, tokenizer: Tokenizer) -> tuple[bool, str]:
         note("verdict", [case.question, case.gold_answer, case.generated_answer])
         if _lost.get():
             note("lost", "verdict")
-        return give(case, words)
+        return give(case, tokenizer)
 
     answer = retrieval.answer
 
-    def answered(question: str, found: Sequence[SearchHit], words: Tokenizer) -> str:
+    def answered(question: str, found: Sequence[SearchHit], tokenizer: Tokenizer) -> str:
         if _lost.get():
             note("lost", "answer")
-        return answer(question, found, words)
+        return answer(question, found, tokenizer)
 
     occurs = middleware.FaultInjector.occurs
 

@@ -76,7 +76,7 @@ def test_pages_have_limits(client: StandinClient, params: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b'{"name": ""}', b'{"name": 5}', b"[]", b"{", b'{"name": "\\ud800"}']
 )
-def test_what_is_no_assistant_is_refused(client: StandinClient, body: bytes) -> None:
+def test_an_invalid_assistant_is_refused(client: StandinClient, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     response = client.http.post("/assistants", content=body, headers=headers)
     assert response.status_code == 422

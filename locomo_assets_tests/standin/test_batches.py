@@ -62,7 +62,7 @@ def pass_time(folder: Path, share: float) -> None:
         )
 
 
-async def test_a_batch_is_judged_once_and_told_by_its_files(tmp_path: Path) -> None:
+async def test_a_batch_is_judged_once_and_reported_in_its_files(tmp_path: Path) -> None:
     async with serving(tmp_path) as client:
         lines = [
             line("right", prompt("On 7 May 2023")),
@@ -158,7 +158,7 @@ async def test_faults(
         ([line("a", "x", url="/v1/embeddings")], "invalid_request"),
     ],
 )
-async def test_a_file_amiss_fails_the_whole_batch(
+async def test_an_invalid_file_fails_the_whole_batch(
     tmp_path: Path, lines: list[str], code: str
 ) -> None:
     async with serving(tmp_path, batch_delay_ms=HOUR_MS) as client:

@@ -24,7 +24,7 @@ def assistant_id(client: StandinClient) -> str:
 
 
 @pytest.fixture
-def told(client: StandinClient, assistant_id: str) -> str:
+def remembering(client: StandinClient, assistant_id: str) -> str:
     """An assistant that was told two things."""
     thread_id = client.thread(assistant_id)
     client.turn(thread_id, "Caroline: I went to the support group yesterday.")
@@ -105,8 +105,8 @@ def test_a_streamed_turn_ends_with_message_saved(client: StandinClient, assistan
     assert client.contents(thread_id) == ["Ada: I keep bees."]
 
 
-def test_a_streamed_question(client: StandinClient, told: str) -> None:
-    thread_id = client.thread(told)
+def test_a_streamed_question(client: StandinClient, remembering: str) -> None:
+    thread_id = client.thread(remembering)
     retrieved, *pieces, ended = client.ask(thread_id, QUESTION)
     assert retrieved["type"] == "memory_retrieved"
     assert {piece["type"] for piece in pieces} == {"content_streaming"}
@@ -132,10 +132,10 @@ def test_a_streamed_question(client: StandinClient, told: str) -> None:
 
 
 def test_the_same_question_gets_the_same_answer_not_streamed(
-    client: StandinClient, told: str
+    client: StandinClient, remembering: str
 ) -> None:
-    streamed = client.ask(client.thread(told), QUESTION)
-    thread_id = client.thread(told)
+    streamed = client.ask(client.thread(remembering), QUESTION)
+    thread_id = client.thread(remembering)
     form = question_form(QUESTION) | {"stream": "false"}
     flat = client.http.post(f"/threads/{thread_id}/messages", data=form).json()
     assert flat["content"] == "".join(event.get("content", "") for event in streamed)
@@ -157,12 +157,14 @@ def test_at_most_ten_memories_are_retrieved(client: StandinClient, assistant_id:
     [("off", 0, 0), ("Readonly", 1, 0), ("Auto", 1, 1), ("On", 1, 1)],
 )
 def test_memory_modes_of_questions(
-    client: StandinClient, told: str, mode: str, reads: int, writes: int
+    client: StandinClient, remembering: str, mode: str, reads: int, writes: int
 ) -> None:
-    before = remembered(client, told)
-    ended = client.ask(client.thread(told), "When did Caroline find support?", memory=mode)[-1]
+    before = remembered(client, remembering)
+    ended = client.ask(client.thread(remembering), "When did Caroline find support?", memory=mode)[
+        -1
+    ]
     assert len(ended["retrieved_memories"]) == reads
-    after = remembered(client, told)
+    after = remembered(client, remembering)
     assert after[: len(before)] == before
     assert len(after) == len(before) + writes
     assert (ended["memory_operation_id"] is not None) is bool(writes)
@@ -189,17 +191,17 @@ def test_the_newer_form_takes_a_thread(
     assert remembered(client, assistant_id) == ["[8 May 2023] Ada: I keep bees."]
 
 
-def test_the_newer_form_makes_a_thread_and_answers(client: StandinClient, told: str) -> None:
+def test_the_newer_form_makes_a_thread_and_answers(client: StandinClient, remembering: str) -> None:
     asked, replied = client.post(
-        "/threads/messages", assistant_id=told, content=QUESTION, memory="Readonly"
+        "/threads/messages", assistant_id=remembering, content=QUESTION, memory="Readonly"
     )["messages"]
     assert (asked["role"], replied["role"]) == ("user", "assistant")
     assert replied["content"].startswith("7 May 2023")
     assert client.contents(replied["thread_id"]) == [QUESTION, replied["content"]]
 
 
-def test_the_newer_form_streams(client: StandinClient, told: str) -> None:
-    body = {"assistant_id": told, "content": QUESTION, "memory": "Readonly", "stream": True}
+def test_the_newer_form_streams(client: StandinClient, remembering: str) -> None:
+    body = {"assistant_id": remembering, "content": QUESTION, "memory": "Readonly", "stream": True}
     got = events(client.http.post("/threads/messages", json=body).content)
     assert got[-1]["type"] == "run_ended"
     assert client.contents(got[-1]["thread_id"])[0] == QUESTION
