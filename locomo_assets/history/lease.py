@@ -210,7 +210,7 @@ def this_process() -> str:
 
 
 def process_identity(pid: int) -> str | None:
-    """A process of this machine as `pid@start`, so that a reused id is told apart.
+    """A process of this machine as `pid@start`, which differs if the id is reused.
 
     None if there is no such process, or it is a zombie. OSError where that can't be read, which
     proves nothing.

@@ -162,7 +162,7 @@ def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> 
 
 
 def compacted_path(path: str) -> str:
-    """Where the manifest lies that supersedes this one after compaction."""
+    """The path of the manifest that supersedes this one after compaction."""
     return f"{path.removesuffix('.json')}{_COMPACTED}.json"
 
 

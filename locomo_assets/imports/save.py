@@ -112,7 +112,7 @@ def _refuse_missing_questions(
 
 
 def _store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> None:
-    """Store only conversations that never were, so that the data set in use stays the newest."""
+    """Store conversations not stored before; a data set in use stays the newest."""
     missing = tuple(
         one
         for one in dataset.conversations

@@ -164,7 +164,7 @@ def test_scores_follow_a_late_ingestion_and_a_new_answer(history: QueriedHistory
     assert history.rows("SELECT f1, recall_at_1 FROM answer_scores") == [(0.0, 1.0)]
 
 
-def test_a_new_scoring_version_scores_everything_anew(
+def test_a_new_scoring_version_recomputes_all_scores(
     history: QueriedHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_questions(history.store, {"category": 4, "gold_answer": "Bath"})

@@ -90,7 +90,7 @@ def test_more_than_half_of_the_votes_decide(
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"conversation": "sample-9"}, "conversation 'sample-9' is not in the data set"),
         ({"question_index": -1}, "question_index -1 is not in sample-1, which has 30 questions"),
@@ -116,8 +116,8 @@ def test_more_than_half_of_the_votes_decide(
         ({"reason": "so"}, "`reason` is for a missing answer or verdict"),
     ],
 )
-def test_a_bad_line_is_refused_with_its_number(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=f"^a.jsonl, line 2: .*{said}") as caught:
+def test_a_bad_line_is_refused_with_its_number(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ImportRefusedError, match=f"^a.jsonl, line 2: .*{message}") as caught:
         parsed(line(question_index=1), line(**fields))
     assert "\n" not in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_lines_that_contradict_each_other_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "a.jsonl: holds no line"),
         (b"\n \n", "a.jsonl: holds no line"),
@@ -145,8 +145,8 @@ def test_lines_that_contradict_each_other_are_refused() -> None:
         (b"{}\xff", "a.jsonl: byte 2 is not UTF-8"),
     ],
 )
-def test_what_is_no_such_file_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=said):
+def test_a_file_of_another_format_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ImportRefusedError, match=message):
         parse_jsonl("a.jsonl", data, SAMPLE, system="memo", question_protocol="unknown")
 
 

@@ -32,7 +32,7 @@ from locomo_assets.judging.judge import (
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin import judge as standin_judge
-from locomo_assets.standin.middleware import Dice
+from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.judging.scripted import KEY, failing, scripted_server
@@ -126,8 +126,8 @@ async def test_a_lost_answer_makes_no_second_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose = iter([False, False, True])  # the model, the file, the batch
-    hit = lambda _dice, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
-    monkeypatch.setattr(Dice, "hit", hit)
+    occurs = lambda _faults, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
+    monkeypatch.setattr(FaultInjector, "occurs", occurs)
     async with at_standin(tmp_path) as (judge, calls, _):
         batch_id = await judge.send("t1", CASES, {})
         assert await judge.find("t1", BEGAN) == batch_id

@@ -120,7 +120,9 @@ def test_a_stored_data_file_is_not_read_again(
     assert check(restored(backups, tmp_path / "new", report.name)).problems == ()
 
 
-def test_new_damage_is_no_backup(store: HistoryStore, backups: Storage) -> None:
+def test_damage_since_the_last_backup_prevents_the_next(
+    store: HistoryStore, backups: Storage
+) -> None:
     data_file = store.manifests()[1].data_files[0].path
     store.storage.put(data_file, b"damaged")
     with pytest.raises(HistoryDamagedError, match="was changed after it was committed"):
