@@ -277,12 +277,13 @@ class Services:
     def _call_options(
         self, limits: "Limits | None" = None, budget: "Budget | None" = None
     ) -> "CallOptions":
+        from locomo_assets.http.budget import Budget
         from locomo_assets.http.calls import CallOptions
         from locomo_assets.http.limits import Limits
 
         return CallOptions(
             limits=limits or Limits(),
-            budget=budget,
+            budget=budget or Budget(),
             record=self._note,
             min_tls=self.settings.min_tls,
         )

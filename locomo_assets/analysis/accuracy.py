@@ -1,12 +1,9 @@
-"""Accuracy as people read it: rows from the database, as tables and a small chart.
+"""Accuracy as people read it: rows of the database's `accuracy_*` views, and tables of them.
 
-Here: reading the `accuracy_*` views and laying them out. What the numbers mean is the views'; the
-clustered standard error, which SQL has no quantiles for, is `statistics.intervals`'.
+What the numbers mean is said in the views. The clustered standard error comes from `intervals`,
+because SQL has no quantiles for it.
 """
 
-import base64
-import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,49 +174,3 @@ def markdown_table(rows: Sequence[Accuracy]) -> str:
         safe = (cell.replace("|", "\\|") for cell in cells(row))
         lines.append("| " + " | ".join(safe) + " |")
     return "\n".join(lines)
-
-
-def trend_chart(rows: Sequence[Accuracy]) -> str:
-    """Accuracy over releases with its interval, a line a series, as Markdown with an inline PNG.
-
-    What is not valid is a grey cross beside the line, never a point on it.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = FigureCanvasAgg(figure).figure.add_subplot()
-    series: dict[tuple[str, ...], list[Accuracy]] = {}
-    shown = [row for row in reversed(rows) if row.accuracy_percent is not None]  # oldest first
-    # Gives each release its place on the axis, in order, whichever series it belongs to.
-    releases = list(dict.fromkeys(row.release for row in shown))
-    axes.plot(releases, [math.nan] * len(releases), color="none")
-    for row in shown:
-        if row.valid:
-            name = (row.system, row.question_protocol, row.judge, row.dataset_sha256[:8])
-            series.setdefault(name, []).append(row)
-    for key, points in series.items():
-        middle = [p.accuracy_percent or 0.0 for p in points]
-        below = [m - (p.low_percent or m) for m, p in zip(middle, points, strict=True)]
-        above = [(p.high_percent or m) - m for m, p in zip(middle, points, strict=True)]
-        names = [p.release for p in points]
-        axes.errorbar(
-            names, middle, yerr=(below, above), marker="o", capsize=3, label=" · ".join(key)
-        )
-    doubtful = [row for row in shown if not row.valid]
-    if doubtful:
-        axes.plot(
-            [row.release for row in doubtful],
-            [row.accuracy_percent or 0.0 for row in doubtful],
-            "x",
-            color="grey",
-            label="not valid: too many errors",
-        )
-    axes.set(ylim=(0, 100), ylabel="accuracy %")
-    axes.tick_params(axis="x", rotation=20, labelsize=7)
-    if shown:
-        axes.legend(fontsize=7)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    encoded = base64.b64encode(picture.getvalue()).decode()
-    return f"![accuracy over releases](data:image/png;base64,{encoded})"

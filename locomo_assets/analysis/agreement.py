@@ -12,11 +12,11 @@ from locomo_assets.judging.judge import judge_alone
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The confusion table of two judges, A's verdict first, and what follows from it.
+    """The confusion table of two judges, A's verdict first, and the measures from it.
 
-    `kappa` is Cohen's (1960), agreement beyond chance: None where chance alone would agree on
-    all. `balanced_accuracy` takes A's verdicts as the truth: the mean of the shares of A's correct
-    and of A's wrong that B gives too; None where A gave one kind only.
+    `kappa` is Cohen's (1960), agreement beyond chance; None where chance alone would agree on all.
+    `balanced_accuracy` takes A's verdicts as the truth: the mean of B's recall of A's correct and
+    of A's wrong verdicts; None where A gave one kind only.
     """
 
     both_correct: int
@@ -29,12 +29,12 @@ class Agreement:
 
     @property
     def answers(self) -> int:
-        """All that both have judged."""
+        """How many answers both have judged."""
         return self.both_correct + self.only_a_correct + self.only_b_correct + self.both_wrong
 
 
 def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
-    """Of pairs (A says correct, B says correct), one an answer."""
+    """The agreement over pairs (A says correct, B says correct), one an answer."""
     counts = Counter(pairs)
     yes_yes, yes_no = counts[True, True], counts[True, False]
     no_yes, no_no = counts[False, True], counts[False, False]
@@ -70,9 +70,10 @@ WHERE release = $1 AND coalesce(system, 'unknown') = $2 AND judge = $3
 
 
 def canary_numbers(database_path: Path, release: str, system: str, judge: str) -> dict[str, float]:
-    """The shares accepted, in percent, by name; empty where no canaries were judged.
+    """The shares of canaries accepted, in percent, by name; empty where none were judged.
 
-    They have gold answers of their own, so that a judge on corrected ones has no others.
+    Canaries have their own gold answers, so a judge given corrected gold answers has the rates of
+    the same judge without them (`judge_alone`).
     """
     with database.open_read_only(database_path) as connection:
         found = connection.execute(_CANARY_RATES, [release, system, judge_alone(judge)]).fetchone()
@@ -88,9 +89,10 @@ _AGREEMENT = Path(__file__).with_name("judges.sql")
 
 
 def judge_agreement(database_path: Path, a: str, b: str, release: str | None = None) -> Agreement:
-    """Of the current answers (of a release, or of all) that both have scored.
+    """The agreement on the current answers (of a release, or of all) that both have scored.
 
-    `NotComparableError` where there is none; it names the judges there are.
+    Raises:
+        NotComparableError: there is no such answer. The text names the judges there are.
     """
     given = {"a": a, "b": b, "release": release}
     with database.open_read_only(database_path) as connection:
@@ -103,7 +105,7 @@ def judge_agreement(database_path: Path, a: str, b: str, release: str | None = N
             ).fetchall()
             of = f" of release {release}" if release else ""
             raise NotComparableError(
-                f"judges {a} and {b}: no answer{of} was scored by both; judges there are: "
+                f"judges {a} and {b}: no answer{of} was scored by both; choose two of: "
                 + (", ".join(name for (name,) in known) or "none")
             )
     return agreement([(bool(one), bool(other)) for one, other in pairs])

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.decision import Word
-from locomo_assets.analysis.series import ReportingError
+from locomo_assets.analysis.decision import Conclusion
+from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Effort
 from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
@@ -323,7 +323,7 @@ def not_below_previous(database_path: Path, row: Accuracy, previous: str | None)
             judge=row.judge,
             question_protocol=row.question_protocol,
         )
-    except ReportingError as error:
+    except AnalysisError as error:
         return Finding(True, expected, f"not compared: {error}", grave=False)
     decision = not_significantly_below(comparison)
     return Finding(decision.passed, decision.expected, decision.actual, grave=False)
@@ -350,7 +350,7 @@ def not_significantly_below(comparison: Comparison) -> Decision:
         for one in (paired.accuracy_a, paired.accuracy_b)
     ]
     return Decision(
-        passed=overall.verdict.word != Word.WORSE,
+        passed=overall.verdict.word != Conclusion.WORSE,
         expected=f"{b} not worse than {a} ({accuracies[0]})",
         actual=f"{b} ({accuracies[1]}), {paired.questions} questions: {overall.verdict.word}; "
         f"{overall.verdict.because}",

@@ -1,4 +1,4 @@
-"""Two releases on the same questions: the difference, its parts, and each question that flipped."""
+"""The comparison of two releases: overall, by category, and each question that flipped."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,99 +8,26 @@ from typing import Any
 
 import duckdb
 
-from locomo_assets.analysis.decision import Decision, verdict
+from locomo_assets.analysis.decision import Decision, decide
 from locomo_assets.analysis.noise import NoiseFloor, common_floor, exceeds, noise_floor
 from locomo_assets.analysis.paired import Pair, Paired, compare_pairs, holm
 from locomo_assets.analysis.series import NotComparableError, Series, choose_series
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL, OFFICIAL_NAMES, VENDOR_NAMES
 
-_SQL = Path(__file__).with_name("compared_flips.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn that a question's evidence points at; speaker and text None where it is not stored."""
-
-    dia_id: str
-    speaker: str | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A memory retrieved for an answer, by rank from 1; `dia_ids` are the turns it came from."""
-
-    rank: int
-    memory_id: str | None
-    memory: str | None
-    score: float | None
-    dia_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A question whose verdict changed: `gained` was wrong in A and is correct in B, else `lost`.
-
-    `retrieved_a` and `retrieved_b` are by rank.
-    """
-
-    conversation: str
-    question_index: int
-    category: int
-    flip: str
-    question: str
-    gold_answer: str | None
-    answer_a: str | None
-    answer_b: str | None
-    reasoning_a: str | None
-    reasoning_b: str | None
-    evidence: tuple[Turn, ...]
-    retrieved_a: tuple[Memory, ...]
-    retrieved_b: tuple[Memory, ...]
-
-
-def read_flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
-    """The flips from one series to the other, by category, conversation and question."""
-    given = {
-        "a": first.release,
-        "b": second.release,
-        "judge": first.judge,
-        "question_protocol": first.question_protocol,
-        "system_a": first.system,
-        "system_b": second.system,
-        "dataset_a": first.dataset_sha256,
-        "dataset_b": second.dataset_sha256,
-    }
-    found = connection.execute(_SQL.read_text(), given)
-    names = [column[0] for column in found.description or ()]
-    return [_flip(dict(zip(names, row, strict=True))) for row in found.fetchall()]
-
-
-def _flip(row: dict[str, Any]) -> Flip:
-    evidence = tuple(Turn(**turn) for turn in row.pop("evidence"))
-    retrieved_a = tuple(_memory(one) for one in row.pop("retrieved_a"))
-    retrieved_b = tuple(_memory(one) for one in row.pop("retrieved_b"))
-    return Flip(**row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b)
-
-
-def _memory(row: Mapping[str, Any]) -> Memory:
-    return Memory(**{**row, "dia_ids": tuple(row["dia_ids"] or ())})
-
-
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _SCORED = {"correct": True, "wrong": False}
 
 Key = tuple[str, int]
-"""A question: its conversation, and its position in that conversation's list."""
+"""A question: its conversation, and its position in that conversation from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One release of the two. `asked` counts the questions of this series.
+    """One of the two releases. `models` gave the answers, the one with most answers first.
 
-    `only_here` of these the other lacks; `not_scored` both have, and this side has no verdict
-    that is correct or wrong. `models` answered, most answers first.
+    `asked` counts the questions of this series, and `only_here` those that the other lacks.
+    `not_scored` counts the common questions without a verdict of correct or wrong on this side.
     """
 
     release: str
@@ -114,7 +41,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What repeats of either release differ by. `exceeded` is None where no floor is known."""
+    """The noise floors of both releases and the larger of the two, `floor`.
+
+    `exceeded` says whether the difference is above it; None where no floor is known.
+    """
 
     a: NoiseFloor
     b: NoiseFloor
@@ -123,10 +53,10 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The comparison on one category, or on all scored ones (`category` None).
+class CategoryComparison:
+    """The comparison on one category, or over all scored categories (`category` None).
 
-    `p_holm` is the deciding p-value adjusted for the number of categories, None for all of them.
+    `p_holm` is the deciding p-value adjusted for the number of categories; None over all of them.
     """
 
     category: int | None
@@ -139,18 +69,60 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceTurn:
+    """A turn that a question's evidence names; speaker and text are None if it is not stored."""
+
+    dia_id: str
+    speaker: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedMemory:
+    """A memory retrieved for an answer, by rank from 1; `dia_ids` are the turns it came from."""
+
+    rank: int
+    memory_id: str | None
+    memory: str | None
+    score: float | None
+    dia_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A question whose verdict changed: `flip` is `gained` (wrong in A, correct in B) or `lost`.
+
+    `retrieved_a` and `retrieved_b` are ordered by rank.
+    """
+
+    conversation: str
+    question_index: int
+    category: int
+    flip: str
+    question: str
+    gold_answer: str | None
+    answer_a: str | None
+    answer_b: str | None
+    reasoning_a: str | None
+    reasoning_b: str | None
+    evidence: tuple[EvidenceTurn, ...]
+    retrieved_a: tuple[RetrievedMemory, ...]
+    retrieved_b: tuple[RetrievedMemory, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """B against A. `overall` is over categories 1–4; `categories` has 5 only where both have it.
 
-    `notes` is what a reader must know: what differs, was left out or was chosen.
+    `notes` say what a reader must know: what differs, was left out or was chosen.
     """
 
     a: Side
     b: Side
     judge: str
     question_protocol: str
-    overall: Part
-    categories: tuple[Part, ...]
+    overall: CategoryComparison
+    categories: tuple[CategoryComparison, ...]
     flips: tuple[Flip, ...]
     notes: tuple[str, ...]
 
@@ -164,10 +136,12 @@ def compare(
     question_protocol: str | None = None,
     intersection: bool = False,
 ) -> Comparison:
-    """Compare release B with release A, on the questions both have scored.
+    """Compares release B with release A, on the questions both have scored.
 
-    `UnknownReleaseError` for a release without verdicts. `NotComparableError` where judge,
-    question protocol, data set or set of questions differ; with `intersection` the last two may.
+    Raises:
+        UnknownReleaseError: a release has no verdicts.
+        NotComparableError: judge, question protocol, data set or questions differ. With
+            `intersection` the last two may.
     """
     with database.open_read_only(database_path) as connection:
         (first, second), notes = choose_series(
@@ -192,8 +166,8 @@ def compare(
             and (correct_b := _SCORED.get(questions_b[key]["verdict"])) is not None
         }
         repeats_a, repeats_b = _Repeats(connection, first), _Repeats(connection, second)
-        flips = read_flips(connection, first, second)
-    overall, categories = _parts(pairs, repeats_a, repeats_b)
+        flips = _flips(connection, first, second)
+    overall, categories = _compare_categories(pairs, repeats_a, repeats_b)
     return Comparison(
         a=side_a,
         b=side_b,
@@ -209,7 +183,9 @@ def compare(
 def _questions(
     connection: duckdb.DuckDBPyConnection, series: Series
 ) -> dict[Key, Mapping[str, Any]]:
-    found = connection.execute((_HERE / "compared_questions.sql").read_text(), series.parameters())
+    found = connection.execute(
+        (_FOLDER / "compared_questions.sql").read_text(), series.parameters()
+    )
     names = [column[0] for column in found.description or ()]
     rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
     return {(row["conversation"], row["question_index"]): row for row in rows}
@@ -221,7 +197,7 @@ def _without_lone_adversarial(
     second: Series,
     questions_b: dict[Key, Mapping[str, Any]],
 ) -> list[str]:
-    """Drops category 5 where only one side was asked it: it is no part of the score."""
+    """Drops category 5 where only one side was asked it; it is not part of the score."""
     asked = [
         [key for key, row in questions.items() if row["category"] == ADVERSARIAL]
         for questions in (questions_a, questions_b)
@@ -260,7 +236,7 @@ def _refuse_other_questions(
         f"{len(questions_a) - len(common)} only {first.release}, "
         f"{len(questions_b) - len(common)} only {second.release}, {len(common)} both; "
         + (
-            "--intersection compares those"
+            "--intersection compares the common ones"
             if common
             else "measure one of them on the other's questions"
         )
@@ -304,13 +280,41 @@ def _side_notes(*sides: Side) -> list[str]:
     return notes
 
 
+def _flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
+    """The flips from one series to the other, by category, conversation and question."""
+    given = {
+        "a": first.release,
+        "b": second.release,
+        "judge": first.judge,
+        "question_protocol": first.question_protocol,
+        "system_a": first.system,
+        "system_b": second.system,
+        "dataset_a": first.dataset_sha256,
+        "dataset_b": second.dataset_sha256,
+    }
+    found = connection.execute((_FOLDER / "compared_flips.sql").read_text(), given)
+    names = [column[0] for column in found.description or ()]
+    return [_flip(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+
+def _flip(row: dict[str, Any]) -> Flip:
+    evidence = tuple(EvidenceTurn(**turn) for turn in row.pop("evidence"))
+    retrieved_a = tuple(_memory(one) for one in row.pop("retrieved_a"))
+    retrieved_b = tuple(_memory(one) for one in row.pop("retrieved_b"))
+    return Flip(**row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b)
+
+
+def _memory(row: Mapping[str, Any]) -> RetrievedMemory:
+    return RetrievedMemory(**{**row, "dia_ids": tuple(row["dia_ids"] or ())})
+
+
 class _Repeats:
-    """All scored measurements of a series' questions, newest first."""
+    """All scored repeats of a series' questions, newest first."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, series: Series) -> None:
         self._release = series.release
         rows = connection.execute(
-            (_HERE / "compared_repeats.sql").read_text(), series.parameters()
+            (_FOLDER / "compared_repeats.sql").read_text(), series.parameters()
         ).fetchall()
         self._by_repeat: dict[int, dict[Key, bool]] = {}
         memories: dict[Key, list[str | None]] = {}
@@ -321,7 +325,7 @@ class _Repeats:
         self._shared = any(len(set(ids)) < len(ids) for ids in memories.values())
 
     def floor(self, keys: set[Key]) -> NoiseFloor:
-        """The noise of just these questions."""
+        """The noise floor of just these questions."""
         repeats = [
             {key: correct for key, correct in self._by_repeat[number].items() if key in keys}
             for number in sorted(self._by_repeat)
@@ -329,34 +333,36 @@ class _Repeats:
         return noise_floor([one for one in repeats if one], len(keys))
 
     def notes(self) -> list[str]:
-        """What the floor does not contain."""
+        """What the noise floor leaves out."""
         if not self._shared:
             return []
         return [
-            f"repeats of {self._release} share a memory: its noise floor is of answering, not of "
-            "remembering anew"
+            f"repeats of {self._release} share a memory: its noise floor is that of answering, "
+            "not of ingesting again"
         ]
 
 
-def _parts(
+def _compare_categories(
     pairs: Mapping[Key, tuple[int, Pair]], repeats_a: _Repeats, repeats_b: _Repeats
-) -> tuple[Part, tuple[Part, ...]]:
-    def part(category: int | None, name: str, vendor_name: str) -> Part:
+) -> tuple[CategoryComparison, tuple[CategoryComparison, ...]]:
+    def compared(category: int | None, name: str, vendor_name: str) -> CategoryComparison:
         keys = {
             key
-            for key, (its, _) in pairs.items()
-            if (its == category if category else its != ADVERSARIAL)
+            for key, (own, _) in pairs.items()
+            if (own == category if category else own != ADVERSARIAL)
         }
         paired = compare_pairs([pairs[key][1] for key in sorted(keys)])
         noises = repeats_a.floor(keys), repeats_b.floor(keys)
         floor = common_floor(noises)
         noise = Noise(*noises, floor, exceeds(paired.difference, floor))
-        return Part(category, name, vendor_name, paired, None, noise, verdict(paired, floor))
+        return CategoryComparison(
+            category, name, vendor_name, paired, None, noise, decide(paired, floor)
+        )
 
     present = sorted({category for category, _ in pairs.values()})
-    parts = [part(one, OFFICIAL_NAMES[one], VENDOR_NAMES[one]) for one in present]
-    adjusted = holm([one.paired.deciding_p for one in parts])
-    return part(None, "all scored", "overall"), tuple(
-        replace(one, p_holm=p, verdict=verdict(one.paired, one.noise.floor, p_adjusted=p))
-        for one, p in zip(parts, adjusted, strict=True)
+    categories = [compared(one, OFFICIAL_NAMES[one], VENDOR_NAMES[one]) for one in present]
+    adjusted = holm([one.paired.deciding_p for one in categories])
+    return compared(None, "all scored", "overall"), tuple(
+        replace(one, p_holm=p, verdict=decide(one.paired, one.noise.floor, p_adjusted=p))
+        for one, p in zip(categories, adjusted, strict=True)
     )

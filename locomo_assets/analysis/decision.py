@@ -1,15 +1,4 @@
-"""A comparison in words: better, worse, cannot tell. The one place that holds the rule.
-
-B is called better (or worse) than A where both hold:
-
-1. the deciding test (`paired.Paired.deciding_test`: clustered by conversation) has p < 0.05,
-   adjusted by Holm where there are several; for a single one that is: zero lies outside the
-   clustered 95 % interval;
-2. the difference is above the noise floor of repeats (`noise`), where repeats were measured.
-
-Everything else is "cannot tell", which never means "the same". Where no repeat was measured, the
-first alone decides and the sentence says so.
-"""
+"""The decision rule of a comparison: better, worse or cannot tell. Only here."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +8,7 @@ from locomo_assets.analysis.noise import exceeds
 from locomo_assets.analysis.paired import MCNEMAR, Paired
 
 
-class Word(StrEnum):
+class Conclusion(StrEnum):
     """What a comparison says of B."""
 
     BETTER = "better"
@@ -29,33 +18,42 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The word and the reason for it, as half a sentence."""
+    """The conclusion and the reason for it, as half a sentence."""
 
-    word: Word
+    word: Conclusion
     because: str
 
 
-def verdict(paired: Paired, floor: float | None, *, p_adjusted: float | None = None) -> Decision:
-    """The rule above. `p_adjusted` takes the place of the deciding p-value where it is given."""
+def decide(paired: Paired, floor: float | None, *, p_adjusted: float | None = None) -> Decision:
+    """B is better (or worse) than A where both hold:
+
+    1. The deciding test (`Paired.deciding_test`: clustered by conversation) has p < 0.05. Where
+       there are several tests, `p_adjusted` is the p-value adjusted by Holm. For a single test
+       this means that zero lies outside the clustered 95 % interval.
+    2. The difference is above `floor`, the noise floor of repeats, where repeats were measured.
+
+    Everything else is "cannot tell", which never means "the same". Where no repeat was measured,
+    the first condition decides alone, and the reason says so.
+    """
     difference, p = paired.difference, paired.deciding_p
     if difference is None:
-        return Decision(Word.CANNOT_TELL, "no question was scored in both")
+        return Decision(Conclusion.CANNOT_TELL, "no question was scored in both")
     if p is None:
-        return Decision(Word.CANNOT_TELL, paired.why_none or "no test can be made")
+        return Decision(Conclusion.CANNOT_TELL, paired.why_none or "no test can be made")
     if p_adjusted is not None:
         p = p_adjusted
     if p >= ALPHA:
         return Decision(
-            Word.CANNOT_TELL, _within_chance(paired, p, adjusted=p_adjusted is not None)
+            Conclusion.CANNOT_TELL, _within_chance(paired, p, adjusted=p_adjusted is not None)
         )
     if exceeds(difference, floor) is False:
         return Decision(
-            Word.CANNOT_TELL,
+            Conclusion.CANNOT_TELL,
             f"the difference of {_points(difference)} is not above the noise floor, "
             f"{_points(floor)}: repeats of one release differ as much",
         )
     return Decision(
-        Word.BETTER if difference > 0 else Word.WORSE,
+        Conclusion.BETTER if difference > 0 else Conclusion.WORSE,
         f"the difference of {difference * 100:+.2f} points is more than chance explains "
         f"({_test(paired)}p = {p:.3g})" + _above(floor),
     )
@@ -75,7 +73,7 @@ def _within_chance(paired: Paired, p: float, *, adjusted: bool) -> str:
 def _test(paired: Paired) -> str:
     return (
         "exact McNemar, as all conversations changed alike, "
-        if (paired.deciding_test == MCNEMAR)
+        if paired.deciding_test == MCNEMAR
         else ""
     )
 

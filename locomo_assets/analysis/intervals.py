@@ -1,13 +1,6 @@
-"""How sure one mean is: Wilson's interval, and a standard error clustered by conversation.
+"""Intervals of a single mean: Wilson's, and one clustered by conversation.
 
-Here: a single mean. Two releases on the same questions are `paired`.
-
-Wilson's interval takes the questions as independent; those of one conversation are not, as they
-share a memory. The clustered standard error lets the questions of a conversation depend on each
-other in any way and asks only that conversations are independent. It is CR2 (Bell and McCaffrey
-2002), the sandwich estimator corrected for few and unequal clusters, and its interval takes
-Student's t with one degree of freedom less than there are conversations. With ten conversations
-t is 2.26 where the normal has 1.96.
+The difference of two releases on the same questions belongs to `paired`.
 """
 
 from collections.abc import Sequence
@@ -34,7 +27,7 @@ class Cluster(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:
-    """A mean over all values, with what the spread between the clusters says of it.
+    """A mean over all values, and its precision as the spread between the clusters shows it.
 
     `clusters` counts those with values. `standard_error` and `interval` are None where
     `why_none` says why; `mean` is None only where there is no value at all.
@@ -49,7 +42,10 @@ class ClusteredMean:
 
 
 def wilson(correct: int, scored: int) -> Interval | None:
-    """Wilson's score interval of a rate; None where nothing was scored."""
+    """Wilson's score interval of a rate; None where nothing was scored.
+
+    It takes the questions as independent. Those of one conversation are not: they share a memory.
+    """
     from statsmodels.stats.proportion import proportion_confint
 
     if scored == 0:
@@ -63,7 +59,11 @@ def clustered_mean(
 ) -> ClusteredMean:
     """The mean of all values with its clustered standard error and interval.
 
-    The interval is cut to `least` … `most`, between which the values lie.
+    The values of a cluster may depend on each other in any way; only the clusters have to be
+    independent. The standard error is CR2 (Bell and McCaffrey 2002), the sandwich estimator
+    corrected for few and unequal clusters. The interval uses Student's t with one degree of
+    freedom less than there are clusters: with ten, t is 2.26 where the normal has 1.96. It is cut
+    to `least` … `most`, between which the values lie.
     """
     from scipy.stats import t
 
@@ -85,7 +85,7 @@ def _why_none(present: Sequence[Cluster], values: int, total: int) -> str | None
         return "nothing was scored"
     if len(present) == 1:
         return "one conversation only: how much conversations differ is not known"
-    # In whole numbers, for a standard error of rounding errors would look like certainty.
+    # Compared as integers: a standard error made of rounding errors would look like certainty.
     if all(cluster.total * values == cluster.size * total for cluster in present):
         return "all conversations have the same mean: their spread is not seen"
     return None

@@ -1,13 +1,6 @@
-"""What a release differs from itself by: the noise floor of a comparison (A/A).
+"""The noise floor of a comparison: how far repeats of one release differ (A/A).
 
-Here: repeats of one release, judged by the same judge. Which answers are repeats is the history's.
-
-Two numbers bound the floor from below, and the larger is taken: the largest difference in accuracy
-that two repeats showed, and the difference that 95 of 100 pairs of repeats stay within if each
-question flips by itself at the rate that was seen. The first sees what moves a whole run (a bad
-day of the service) but little of it with few repeats, and counts only where the two repeats share
-at least half as many questions as are compared, for few questions differ by much; the second is
-well measured with two.
+All repeats have the same judge. Which answers are repeats is decided by the view `repeats`.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -23,13 +16,12 @@ Question = TypeVar("Question", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """What repeats of one release say.
+    """The noise of one release, from its repeats.
 
-    `repeats` counts the measurements, the current one included; `questions` those that at least
-    two of them scored. `accuracies` are the repeats', each over its own share of these, newest
-    first. `flip_rate` is the chance that two repeats disagree on a question. Below `floor` a
-    difference on the compared questions is no more than a repeat would show. The last three
-    are None where `why_none` says why.
+    `repeats` counts the measurements, the current one included. `questions` counts those that at
+    least two repeats scored; `accuracies` are over these, newest repeat first. `flip_rate` is the
+    chance that two repeats disagree on a question. A difference below `floor` is no more than a
+    repeat would show. The last three are None where `why_none` says why.
     """
 
     repeats: int
@@ -42,10 +34,16 @@ class NoiseFloor:
 
 
 def noise_floor(repeats: Sequence[Mapping[Question, bool]], compared: int) -> NoiseFloor:
-    """The floor for a comparison of `compared` questions.
+    """The floor for a comparison of `compared` questions: the larger of two differences.
 
-    `repeats` hold correct or wrong by question, newest first; one may lack questions that
-    another has.
+    - The largest difference in accuracy between two repeats. It shows what moves a whole run, such
+      as a bad day of the service. It counts only where the two repeats share at least half as many
+      questions as are compared, because few questions differ by much.
+    - The difference that 95 of 100 pairs of repeats stay within if each question flips by itself
+      at `flip_rate`. Two repeats are enough to measure it well.
+
+    `repeats` hold correct or wrong by question, newest first; one may lack questions that another
+    has.
     """
     from scipy.stats import norm
 
@@ -80,7 +78,7 @@ def noise_floor(repeats: Sequence[Mapping[Question, bool]], compared: int) -> No
 
 
 def common_floor(floors: Iterable[NoiseFloor]) -> float | None:
-    """The floor of a comparison: the largest known; None where none is known."""
+    """The largest known floor; None where none is known."""
     return max((one.floor for one in floors if one.floor is not None), default=None)
 
 

@@ -1,12 +1,6 @@
-"""Two releases on the same questions: the difference, and how sure it is.
+"""The difference of two releases on the same questions, with its interval and tests.
 
-Here: pairs of results. What the difference is called is `words`; what repeats of one release
-differ by is `noise`.
-
-The exact McNemar test takes the questions as independent, which flatters the p-value where the
-questions of a conversation rise and fall together. The clustered test does not (`intervals`), so
-it decides; McNemar stands beside it, and decides only where all conversations changed by exactly
-the same amount, not nothing, so that the clustered test has no spread to go by.
+Whether the difference makes B better belongs to `decision`.
 """
 
 from collections.abc import Sequence
@@ -30,13 +24,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """B against A, on the questions both have scored; `difference` is accuracy of B minus A's.
+    """B against A, on the questions both have scored; `difference` is B's accuracy minus A's.
 
     `gains` are questions wrong in A and correct in B, `losses` the reverse. `interval` and
     `clustered_p` come from `standard_error`, which is clustered by conversation; all three are
     None where `why_none` says why. `minimal_detectable_difference` is the true difference that
-    such a comparison would call in 80 of 100 tries. `deciding_test` says which of the two p-values
-    has the say, and `deciding_p` repeats it; None where neither can. Without questions all is None.
+    80 of 100 such comparisons would detect. `deciding_test` names the test that decides and
+    `deciding_p` is its p-value; None where neither can. Without questions all is None.
     """
 
     questions: int
@@ -59,7 +53,13 @@ class Paired:
 
 
 def compare_pairs(pairs: Sequence[Pair]) -> Paired:
-    """All that `Paired` says of the pairs, in any order."""
+    """Compares B with A on the pairs, in any order.
+
+    The exact McNemar test takes the questions as independent. Where the questions of a
+    conversation rise and fall together, its p-value is too small. The clustered test does not
+    assume that, so it decides. McNemar decides only where all conversations changed by the same
+    amount, other than zero: the clustered test then has no spread to estimate from.
+    """
     from scipy.stats import t
 
     gains = sum(pair.correct_b and not pair.correct_a for pair in pairs)
@@ -70,10 +70,9 @@ def compare_pairs(pairs: Sequence[Pair]) -> Paired:
     if error is not None and difference is not None:
         freedom = changes.clusters - 1
         p = float(2 * t.sf(abs(difference) / error, freedom))
-        # Bloom 1995: the smallest true difference whose test has the power
+        # Bloom 1995: the smallest true difference that the test detects with this power
         detectable = float(t.ppf(1 - ALPHA / 2, freedom) + t.ppf(POWER, freedom)) * error
     mcnemar_p = _mcnemar_p(gains, losses) if pairs else None
-    # Conversations that all changed alike leave the clustered test nothing to go by.
     alike = p is None and bool(difference) and changes.clusters > 1
     correct_a = sum(pair.correct_a for pair in pairs)
     correct_b = sum(pair.correct_b for pair in pairs)

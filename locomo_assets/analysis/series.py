@@ -1,4 +1,4 @@
-"""Which verdicts are compared: the series of two releases, and why some can't be compared."""
+"""The choice of the two series that a comparison of two releases compares."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,28 +10,31 @@ import duckdb
 from locomo_assets.errors import LocomoError
 
 
-class ReportingError(LocomoError):
-    """Something that can't be reported."""
+class AnalysisError(LocomoError):
+    """The history does not hold what an analysis needs."""
 
 
-class UnknownReleaseError(ReportingError):
+class UnknownReleaseError(AnalysisError):
     """The history has no verdicts of the release."""
 
 
-class NotComparableError(ReportingError):
+class NotComparableError(AnalysisError):
     """Judge, question protocol, data set or questions of two releases differ."""
 
 
+REFERENCE_PROTOCOLS = ("no-memory", "full-context")
+"""Question protocols without a memory: the floor and the ceiling that memory is compared with."""
+
 _SQL = Path(__file__).with_name("series.sql")
-_NAMED = 20
-_REFERENCES = ("no-memory", "full-context")
-"""Question protocols that memory is compared with, and that count only where asked for."""
+_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What was measured by what, and judged by whom. `judged_at` is the newest verdict's; `gold`
-    is `published`, or `corrected` where the judge was given an audit's gold answers.
+    """Verdicts that belong together: one release, system, question protocol, judge and data set.
+
+    `judged_at` is the time of the newest verdict. `gold` is `published`, or `corrected` where the
+    judge was given an audit's gold answers.
     """
 
     release: str
@@ -43,7 +46,7 @@ class Series:
     gold: str = "published"
 
     def parameters(self) -> dict[str, str]:
-        """What picks its rows in SQL."""
+        """The parameters that select its rows in SQL."""
         return {
             "release": self.release,
             "system": self.system,
@@ -65,10 +68,13 @@ def choose_series(
     question_protocol: str | None,
     intersection: bool,
 ) -> tuple[Pairing, list[str]]:
-    """The series of A and of B to compare, and what is to be said about the choice.
+    """The series of A and of B to compare, and notes on the choice.
 
-    `UnknownReleaseError` for a release without verdicts, `NotComparableError` where none of A's
-    series goes with one of B's.
+    Series of measured memory come before references, the newest verdicts first.
+
+    Raises:
+        UnknownReleaseError: a release has no verdicts.
+        NotComparableError: no series of A is comparable with one of B.
     """
     rows = connection.execute(_SQL.read_text(), {"a": a, "b": b}).fetchall()
     series = [Series(*row) for row in rows]
@@ -80,14 +86,14 @@ def choose_series(
         )
     pairings = [(x, y) for x in series for y in series if (x.release, y.release) == (a, b)]
     if judge is not None:
-        pairings = _kept(
+        pairings = _filtered(
             pairings,
             lambda one: one.judge,
             lambda x, y: x == y == judge,
             f"judge {judge} has not judged both",
             "choose a judge both have",
         )
-    pairings = _kept(
+    pairings = _filtered(
         pairings,
         lambda one: one.judge,
         lambda x, y: x == y,
@@ -95,14 +101,14 @@ def choose_series(
         "judge one of them by the other's judge",
     )
     if question_protocol is not None:
-        pairings = _kept(
+        pairings = _filtered(
             pairings,
             lambda one: one.question_protocol,
             lambda x, y: x == y == question_protocol,
             f"question protocol {question_protocol} was not used for both",
             "choose one both have",
         )
-    pairings = _kept(
+    pairings = _filtered(
         pairings,
         lambda one: one.question_protocol,
         lambda x, y: x == y,
@@ -110,7 +116,7 @@ def choose_series(
         "measure one of them by the other's protocol",
     )
     if not intersection:
-        pairings = _kept(
+        pairings = _filtered(
             pairings,
             lambda one: one.dataset_sha256[:12],
             lambda x, y: x == y,
@@ -118,7 +124,7 @@ def choose_series(
             "--intersection compares the questions that are the same in both",
         )
     chosen = max(pairings, key=_rank)
-    return chosen, _said(chosen, pairings)
+    return chosen, _notes(chosen, pairings)
 
 
 def _rank(
@@ -130,7 +136,7 @@ def _rank(
     )
     newest = max(x.judged_at, y.judged_at)
     return (
-        x.question_protocol not in _REFERENCES,
+        x.question_protocol not in REFERENCE_PROTOCOLS,
         x.gold == "published",
         x.dataset_sha256 == y.dataset_sha256,
         x.system == y.system,
@@ -139,30 +145,30 @@ def _rank(
     )
 
 
-def _kept(
+def _filtered(
     pairings: Sequence[Pairing],
-    of: Callable[[Series], str],
-    alike: Callable[[str, str], bool],
-    why: str,
-    way_out: str,
+    key: Callable[[Series], str],
+    matches: Callable[[str, str], bool],
+    cause: str,
+    hint: str,
 ) -> list[Pairing]:
-    kept = [(x, y) for x, y in pairings if alike(of(x), of(y))]
+    kept = [(x, y) for x, y in pairings if matches(key(x), key(y))]
     if not kept:
         sides = [
-            f"{side[0].release} has {', '.join(sorted({of(one) for one in side}))}"
+            f"{side[0].release} has {', '.join(sorted({key(one) for one in side}))}"
             for side in zip(*pairings, strict=True)
         ]
         raise NotComparableError(
             f"releases {pairings[0][0].release} and {pairings[0][1].release} can't be compared: "
-            f"{why} ({'; '.join(sides)}); {way_out}"
+            f"{cause} ({'; '.join(sides)}); {hint}"
         )
     return kept
 
 
-def _said(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
+def _notes(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
     x, y = chosen
-    said = []
-    for name, taken, there in (
+    notes = []
+    for name, taken, present in (
         ("judges", x.judge, {one.judge for one, _ in pairings}),
         (
             "question protocols",
@@ -170,33 +176,33 @@ def _said(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
             {one.question_protocol for one, _ in pairings},
         ),
     ):
-        others = sorted(there - {taken})
+        others = sorted(present - {taken})
         if others:
-            said.append(f"{name} of both: {taken} was taken, also there: {', '.join(others)}")
+            notes.append(f"{name} of both: {taken} was taken, also there: {', '.join(others)}")
     if x.system != y.system:
-        said.append(f"the systems differ: {x.release} is {x.system}, {y.release} is {y.system}")
+        notes.append(f"the systems differ: {x.release} is {x.system}, {y.release} is {y.system}")
     if x.dataset_sha256 != y.dataset_sha256:
-        said.append(
+        notes.append(
             f"the data sets differ: {x.dataset_sha256[:12]} and {y.dataset_sha256[:12]}; a "
-            "question counts where conversation, place, text and gold answer are the same"
+            "question counts where conversation, position, text and gold answer are the same"
         )
-    return said
+    return notes
 
 
 def _refuse_unknown(
     connection: duckdb.DuckDBPyConnection, asked: Sequence[str], series: Sequence[Series]
 ) -> None:
-    there = {one.release for one in series}
+    present = {one.release for one in series}
     for release in asked:
-        if release in there:
+        if release in present:
             continue
         known = connection.execute(
             "SELECT release FROM release_order SEMI JOIN current_judgements USING (release) "
             "ORDER BY position DESC"
         ).fetchall()
         names = [name for (name,) in known]
-        more = f" and {len(names) - _NAMED} older" if len(names) > _NAMED else ""
+        more = f" and {len(names) - _MAX_NAMED} older" if len(names) > _MAX_NAMED else ""
         raise UnknownReleaseError(
-            f"release {release}: no verdicts in the history; it has "
-            f"{', '.join(names[:_NAMED]) or 'none of any release'}{more}"
+            f"release {release}: no verdicts in the history; choose one of: "
+            f"{', '.join(names[:_MAX_NAMED]) or 'none, nothing is judged yet'}{more}"
         )

@@ -29,7 +29,7 @@ _PROBE_ATTEMPTS = 3
 class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
-    The bound on TLS in the options does not hold for a `transport` that is given.
+    The options' bound on TLS does not hold for a `transport` of one's own.
 
     Raises `KeyRefusedError` or `PermanentError` at once for an unusable key or URL. Every method
     may raise the errors of `http.errors`; one that would do something twice if sent twice raises

@@ -17,7 +17,7 @@ import httpx
 
 from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
 from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
-from locomo_assets.http.budget import ANSWER, Budget, RecordUsage
+from locomo_assets.http.budget import ANSWER, RecordUsage
 from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.errors import (
     KeyRefusedError,
@@ -112,8 +112,6 @@ class Transport:
         )
         keep_out_of_logs(self._key)
         self._options = options
-        self._limits = options.limits
-        self._budget = options.budget or Budget()
         self._timeouts = timeouts
         self._retry = retry
         phases = {
@@ -228,7 +226,10 @@ class Transport:
         limit_s: float,
         number: int,
     ) -> T:
-        async with self._limits.slot(SERVICE) as in_flight, self._reserve(call) as record_usage:
+        async with (
+            self._options.limits.slot(SERVICE) as in_flight,
+            self._reserve(call) as record_usage,
+        ):
             stats = RequestStats(in_flight, limit_s)
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
@@ -236,7 +237,7 @@ class Transport:
                 with self._clients.client() as http:
                     answer = await self._send(http, call, request, take, stats)
                 record_usage(stats.input_tokens, stats.output_tokens)
-                self._limits.succeeded(SERVICE, in_flight)
+                self._options.limits.succeeded(SERVICE, in_flight)
                 return answer
             except BaseException as failure:
                 error = type(failure).__name__
@@ -277,13 +278,13 @@ class Transport:
 
     def _reserve(self, call: Call) -> AbstractAsyncContextManager[RecordUsage]:
         if call.asks_model:
-            return self._budget.reserve(ANSWER)
+            return self._options.budget.reserve(ANSWER)
         return nullcontext(lambda _input_tokens, _output_tokens: None)
 
     def _throttled(self, stats: RequestStats, retry_after_s: float | None) -> None:
         longest_s = self._retry.longest_retry_after_s
         pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
-        self._limits.throttled(SERVICE, stats.start, pause_s)
+        self._options.limits.throttled(SERVICE, stats.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return hide(text, self._key)

@@ -1,4 +1,4 @@
-"""`alert-test`: do the channels for alerts take a message? Costs nothing."""
+"""`alert-test`: sends a test message to every alert channel."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from locomo_assets.settings import read_settings
 
 
 class ChannelError(LocomoError):
-    """A channel for alerts is not set, not understood, or does not take a message."""
+    """An alert channel is not set, not understood, or did not accept a message."""
 
 
 def register(app: typer.Typer) -> None:
@@ -18,10 +18,10 @@ def register(app: typer.Typer) -> None:
 
 
 def alert_test() -> None:
-    """Send a test message to every alert channel, and say which took it. Costs nothing."""
+    """Send a test message to every alert channel, and say which accepted it. Costs nothing."""
     from locomo_assets.pipeline.sensors.alerts import alert_urls
     from locomo_assets.reporting.alerts.channels import Channels
-    from locomo_assets.reporting.alerts.model import Notice
+    from locomo_assets.reporting.alerts.model import Notification
 
     urls = alert_urls(read_settings())
     if not urls:
@@ -31,7 +31,7 @@ def alert_test() -> None:
     channels = Channels(urls)
     failed = []
     for severity in urls:
-        notice = Notice(
+        notification = Notification(
             key="test",
             severity=severity,
             recovered=False,
@@ -39,13 +39,14 @@ def alert_test() -> None:
             text="Nothing is wrong. Sent by `locomo-assets alert-test`.",
             next_try_at=datetime.now(UTC),
         )
-        owed = channels.send(notice)
-        for place, name in enumerate(channels.names(severity)):
-            took = place not in owed and f"{severity} {place + 1}" not in channels.refused
-            print(f"{severity} {place + 1} ({name}): {'taken' if took else 'NOT taken'}")
-            failed += [] if took else [f"{severity} {place + 1} ({name})"]
+        pending = channels.send(notification)
+        for position, name in enumerate(channels.names(severity)):
+            channel = f"{severity} {position + 1}"
+            accepted = position not in pending and channel not in channels.refused
+            print(f"{channel} ({name}): {'accepted' if accepted else 'NOT accepted'}")
+            failed += [] if accepted else [f"{channel} ({name})"]
     if failed:
         raise ChannelError(
-            f"alert channels {', '.join(failed)}: did not take the message; compare the URLs with "
-            "apprise's documentation, and see that the place is reachable from here"
+            f"alert channels {', '.join(failed)}: did not accept the message; compare the URLs "
+            "with apprise's documentation, and check that the service can be reached from here"
         )

@@ -14,8 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from locomo_assets.analysis.comparison import Comparison, Flip, Memory, Part, compare
-from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.comparison import (
+    CategoryComparison,
+    Comparison,
+    Flip,
+    RetrievedMemory,
+    compare,
+)
+from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.settings import read_settings
@@ -78,7 +84,7 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     word = found.overall.verdict.word
     first = (
         f"Cannot tell whether {b} is better or worse than {a}"
-        if word is Word.CANNOT_TELL
+        if word is Conclusion.CANNOT_TELL
         else f"{b} is {word} than {a}"
     )
     out.print(Text(f"{first}: {found.overall.verdict.because}."))
@@ -189,7 +195,7 @@ def _categories(found: Comparison) -> Table:
     return table
 
 
-def _category(part: Part) -> tuple[str, ...]:
+def _category(part: CategoryComparison) -> tuple[str, ...]:
     paired = part.paired
     return (
         f"{part.category} {part.name}",
@@ -228,7 +234,7 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     return grid
 
 
-def _memory(memory: Memory) -> str:
+def _memory(memory: RetrievedMemory) -> str:
     turns = f" [{', '.join(memory.dia_ids)}]" if memory.dia_ids else ""
     score = "" if memory.score is None else f" ({memory.score:.3g})"
     return _short(memory.memory or "–") + turns + score

@@ -29,9 +29,10 @@ _IDS = (
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Does what the options say around every attempt, except asking the budget.
+    """Reports every attempt as its options say, failed ones too, and its success or 429 to limits.
 
-    `cost_usd` is the price of input and output tokens; it may be set later.
+    The budget is asked by who uses the client. `cost_usd` is the price of input and output tokens;
+    it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]

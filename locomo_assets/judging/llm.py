@@ -13,7 +13,7 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.http.budget import VERDICT, Budget
+from locomo_assets.http.budget import VERDICT
 from locomo_assets.http.calls import CallOptions, CallRecord, Record
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
@@ -60,7 +60,6 @@ class LLMJudge:
         self._prompt = prompt
         self._prices = prices
         self._options = options
-        self._budget = options.budget or Budget()
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -83,8 +82,8 @@ class LLMJudge:
         """Connect to a judge; its connections are closed at the end of the block.
 
         `prompt` is a packaged prompt's name or a file's path. The server is asked for the model
-        first, which is free. Its answer gives the system in every verdict's identity: `openai`,
-        `standin` if it says so, or its host.
+        first, which is free. Its answer gives the system in every verdict's identity:
+        `openai`, `standin` if it says so, or its host.
 
         Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
         can't be reached, or the model is missing.
@@ -124,14 +123,14 @@ class LLMJudge:
             self._prompt,
             cost_usd=partial(self._cost_usd, batch=True),
             record=self._options.record,
-            budget=self._budget,
+            budget=self._options.budget,
         )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""
         async with (
             self._options.limits.slot(COMPLETIONS),
-            self._budget.reserve(VERDICT) as record_usage,
+            self._options.budget.reserve(VERDICT) as record_usage,
         ):
             start = perf_counter()
             reply, usage = await self._ask(

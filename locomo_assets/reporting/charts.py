@@ -1,7 +1,4 @@
-"""The page's charts, as inline SVG that takes its colours from the page, or as PNG for the UI.
-
-Here: drawing with matplotlib. What is drawn is `content`'s.
-"""
+"""Charts drawn with matplotlib: inline SVG in the page's colours, or PNG for the UI."""
 
 import base64
 import io
@@ -26,11 +23,22 @@ _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
 def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "Figure":
-    """Accuracy over releases with its 95 % interval (Wilson), and the reference lines."""
+    """Accuracy over releases with its 95 % interval (Wilson), and the reference lines.
+
+    `rows` stand oldest first. Each series is a line of its own, named where there are several.
+    """
+    series: dict[tuple[str, ...], list[Accuracy]] = {}
+    for row in rows:
+        key = (row.system, row.question_protocol, row.judge, row.dataset_sha256[:8])
+        series.setdefault(key, []).append(row)
 
     def draw(axes: "Axes") -> None:
-        _line(axes, rows, _COLOURS[0], None)
-        for number, one in enumerate(references):
+        # Gives each release its place on the axis, whichever series it belongs to.
+        axes.plot([row.release for row in _scored(rows)], [math.nan] * len(_scored(rows)))
+        for number, (key, points) in enumerate(series.items()):
+            name = " · ".join(key) if len(series) > 1 else None
+            _line(axes, points, _COLOURS[number % len(_COLOURS)], name)
+        for number, one in enumerate(references, len(series) - 1):
             axes.axhline(
                 one.accuracy_percent,
                 color=_COLOURS[(number + 1) % len(_COLOURS)],
@@ -40,7 +48,7 @@ def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "
             )
         axes.set(ylim=(0, 100), ylabel="accuracy %")
 
-    return _figure(draw, legend=bool(references))
+    return _figure(draw)
 
 
 def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
@@ -51,7 +59,7 @@ def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
             _line(axes, rows, _COLOURS[number % len(_COLOURS)], name, bars=False)
         axes.set(ylim=(0, 100), ylabel="accuracy %")
 
-    return _figure(draw, legend=True)
+    return _figure(draw)
 
 
 def latency(rows: Sequence[Accuracy]) -> "Figure":
@@ -72,7 +80,7 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
         axes.set(ylabel="ms")
         axes.set_ylim(bottom=0)
 
-    return _figure(draw, legend=True)
+    return _figure(draw)
 
 
 def cost(rows: Sequence[Accuracy]) -> "Figure":
@@ -87,7 +95,7 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
         axes.set(ylabel="USD")
         axes.set_ylim(bottom=0)
 
-    return _figure(draw, legend=False)
+    return _figure(draw)
 
 
 def _nothing(axes: "Axes", said: str) -> None:
@@ -122,7 +130,7 @@ def png(figure: "Figure", title: str) -> str:
     return f"![{title}](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
 
 
-def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
+def _figure(draw: Callable[["Axes"], None]) -> "Figure":
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -148,8 +156,18 @@ def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
         axes.set_axisbelow(True)
         ticks = len(axes.get_xticks())
         axes.tick_params(axis="x", rotation=0 if ticks < 4 else 30, labelsize=8)
-        if legend and axes.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=1)
+        handles, labels = axes.get_legend_handles_labels()
+        if named := dict(zip(labels, handles, strict=True)):  # what is on several lines, once
+            # A long legend takes no height from the lines.
+            figure.set_figheight(3.2 + 0.18 * max(0, len(named) - 4))
+            figure.legend(
+                list(named.values()),
+                list(named),
+                loc="outside lower center",
+                fontsize=8,
+                frameon=False,
+                ncols=1,
+            )
     return figure
 
 
@@ -161,18 +179,20 @@ def _line(
     *,
     bars: bool = True,
 ) -> None:
-    known = [row for row in rows if row.accuracy_percent is not None]
+    known = _scored(rows)
     # A gap in the line, and a grey cross, where the number is not valid.
     middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
     names = [row.release for row in known]
     doubtful = [row for row in known if not row.valid]
     axes.plot(names, [math.nan] * len(names))
-    axes.plot(
-        [row.release for row in doubtful],
-        [row.accuracy_percent or 0.0 for row in doubtful],
-        "x",
-        color="grey",
-    )
+    if doubtful:
+        axes.plot(
+            [row.release for row in doubtful],
+            [row.accuracy_percent or 0.0 for row in doubtful],
+            "x",
+            color="grey",
+            label="not valid: too many errors",
+        )
     if not bars:
         axes.plot(names, middle, marker="o", color=colour, label=label)
         return
@@ -180,3 +200,7 @@ def _line(
     above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
     axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
                   label=label)  # fmt: skip
+
+
+def _scored(rows: Sequence[Accuracy]) -> list[Accuracy]:
+    return [row for row in rows if row.accuracy_percent is not None]

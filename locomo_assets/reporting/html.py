@@ -1,6 +1,6 @@
 """The page itself: content into the template, one file that needs no network.
 
-Here: filling in and writing. What it says is `content`'s.
+What it says is in `report_data`; its charts are in `charts`.
 """
 
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 from locomo_assets.analysis import gold_faults
 from locomo_assets.analysis.accuracy import accuracy_text
-from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.analysis.series import UnknownReleaseError
 from locomo_assets.reporting import charts
@@ -87,7 +87,7 @@ def _headline(content: Content) -> str:
     if content.comparison is None:
         return f"{content.whole.release} is not compared: {content.not_compared}."
     said = content.comparison.overall.verdict
-    if said.word is Word.CANNOT_TELL:
+    if said.word is Conclusion.CANNOT_TELL:
         return (
             f"Cannot tell whether {content.whole.release} is better or worse than "
             f"{content.previous}: {said.because}."

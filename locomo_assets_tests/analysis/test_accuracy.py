@@ -1,11 +1,6 @@
-"""Rows as people read them: tables and the chart."""
+"""Rows as people read them, and tables of them."""
 
-import base64
 from dataclasses import replace
-from typing import Any
-
-import pytest
-from matplotlib.axes import Axes
 
 from locomo_assets.analysis.accuracy import (
     HEADINGS,
@@ -13,7 +8,6 @@ from locomo_assets.analysis.accuracy import (
     cells,
     invalid_line,
     markdown_table,
-    trend_chart,
 )
 
 ROW = Accuracy(
@@ -67,35 +61,7 @@ def test_what_is_not_valid_is_no_bare_number() -> None:
     assert "\n" not in line
 
 
-def test_chart_draws_what_is_not_valid_beside_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[list[str], list[float]]] = []
-    marked: list[tuple[list[str], list[float]]] = []
-    errorbar, plot = Axes.errorbar, Axes.plot
-
-    def watched_errorbar(self: Axes, x: list[str], y: list[float], **how: Any) -> object:
-        drawn.append((x, y))
-        return errorbar(self, x, y, **how)
-
-    def watched_plot(self: Axes, *given: Any, **how: Any) -> object:
-        if how.get("color") == "grey":
-            marked.append(given[:2])
-        return plot(self, *given, **how)
-
-    monkeypatch.setattr(Axes, "errorbar", watched_errorbar)
-    monkeypatch.setattr(Axes, "plot", watched_plot)
-    rows = [ROW, replace(ROW, release="r0", valid=False, accuracy_percent=99.0)]
-    assert trend_chart(rows).startswith("![accuracy")
-    assert drawn == [(["r1"], [75.0])]
-    assert marked == [(["r0"], [99.0])]
-
-
 def test_markdown_keeps_its_columns() -> None:
     lines = markdown_table([ROW]).splitlines()
     assert len(lines) == 3
     assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
-
-
-def test_chart_is_a_png_and_nothing_scored_is_no_point() -> None:
-    for rows in ([], [replace(ROW, accuracy_percent=None)], [ROW, replace(ROW, release="r0")]):
-        encoded = trend_chart(rows).partition("base64,")[2].removesuffix(")")
-        assert base64.b64decode(encoded).startswith(b"\x89PNG")

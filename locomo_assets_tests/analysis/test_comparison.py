@@ -9,7 +9,7 @@ from scipy.stats import ttest_1samp
 
 from locomo_assets.analysis.checks import not_significantly_below
 from locomo_assets.analysis.comparison import Comparison
-from locomo_assets.analysis.decision import Word
+from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
 from locomo_assets.history.database import query, refresh
 from locomo_assets_tests.analysis.histories import History
@@ -40,7 +40,7 @@ def test_overall_is_over_categories_1_to_4_and_each_category_stands_apart(
     assert (paired.gains, paired.losses) == (68, 0)
     reference = ttest_1samp([7 / 8, 5 / 8, 5 / 8], 0.0)
     assert paired.clustered_p == pytest.approx(float(reference.pvalue))
-    assert found.overall.verdict.word == Word.BETTER
+    assert found.overall.verdict.word == Conclusion.BETTER
     assert [(one.category, one.name, one.vendor_name, one.paired.questions)
             for one in found.categories] == [
         (1, "multi-hop", "single-hop", 24),
@@ -62,7 +62,7 @@ def test_the_other_way_round_only_the_signs_turn(history: History) -> None:
     there, back = history.compare("r1", "r2"), history.compare("r2", "r1")
     assert (back.a, back.b) == (there.b, there.a)
     assert sorted(back.notes) == sorted(there.notes)
-    opposite = {Word.BETTER: Word.WORSE, Word.WORSE: Word.BETTER}
+    opposite = {Conclusion.BETTER: Conclusion.WORSE, Conclusion.WORSE: Conclusion.BETTER}
     for one, other in zip(
         (there.overall, *there.categories), (back.overall, *back.categories), strict=True
     ):
@@ -74,7 +74,7 @@ def test_the_other_way_round_only_the_signs_turn(history: History) -> None:
         assert one.noise.floor == other.noise.floor
         assert one.verdict.word == opposite.get(other.verdict.word, other.verdict.word)
     assert there.overall.verdict.word != back.overall.verdict.word or (
-        there.overall.verdict.word == Word.CANNOT_TELL
+        there.overall.verdict.word == Conclusion.CANNOT_TELL
     )
     turned = [
         (one.conversation, one.question_index, {"gained": "lost", "lost": "gained"}[one.flip],
@@ -170,7 +170,7 @@ def test_a_protocol_without_memory_is_compared_only_when_asked_for(history: Hist
 
 def test_unknown_release_names_the_known(history: History) -> None:
     history.measure("r1", {"conv-1": "+"})
-    with pytest.raises(UnknownReleaseError, match=r"release r9: .* it has r1$"):
+    with pytest.raises(UnknownReleaseError, match=r"release r9: .* choose one of: r1$"):
         history.compare("r1", "r9")
     assert "itself" in refused(history, "r1", "r1")
 
@@ -198,7 +198,7 @@ def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: Histo
     assert found.noise.a.largest_difference == 4 / 32
     assert found.noise.floor == 4 / 32  # more than 1.96 · sqrt(4 / 32 / 32)
     assert found.noise.exceeded is False  # r2 is as far above r1 as r1's other repeat
-    assert found.verdict.word == Word.CANNOT_TELL
+    assert found.verdict.word == Conclusion.CANNOT_TELL
     _, repeats = query(
         history.database_path,
         "SELECT repeat, scored, correct FROM accuracy_by_repeat WHERE release = 'r1' ORDER BY 1",
@@ -273,5 +273,5 @@ def test_what_can_not_be_told_passes(history: History) -> None:
     history.measure("r1", LOW)
     history.measure("r2", LOW)
     found: Comparison = history.compare("r1", "r2")
-    assert found.overall.verdict.word == Word.CANNOT_TELL
+    assert found.overall.verdict.word == Conclusion.CANNOT_TELL
     assert not_significantly_below(found).passed

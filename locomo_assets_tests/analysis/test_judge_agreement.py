@@ -49,7 +49,7 @@ def test_agreement_on_the_same_answers(judged_twice: Path) -> None:
         "HAVING count(DISTINCT verdict) = 1)",
     )[1]
     assert found.both_correct + found.both_wrong == same
-    with pytest.raises(NotComparableError, match=f"judges there are: {a}, "):
+    with pytest.raises(NotComparableError, match=f"choose two of: {a}, "):
         judge_agreement(judged_twice, a, "nobody")
 
     told = subprocess.run(

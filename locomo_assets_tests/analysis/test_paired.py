@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, nct, t, ttest_1samp
 
-from locomo_assets.analysis.decision import Word, verdict
+from locomo_assets.analysis.decision import Conclusion, decide
 from locomo_assets.analysis.noise import noise_floor
 from locomo_assets.analysis.paired import (
     CLUSTERED,
@@ -18,9 +18,9 @@ from locomo_assets.analysis.paired import (
 )
 
 OPPOSITE = {
-    Word.BETTER: Word.WORSE,
-    Word.WORSE: Word.BETTER,
-    Word.CANNOT_TELL: Word.CANNOT_TELL,
+    Conclusion.BETTER: Conclusion.WORSE,
+    Conclusion.WORSE: Conclusion.BETTER,
+    Conclusion.CANNOT_TELL: Conclusion.CANNOT_TELL,
 }
 
 
@@ -90,7 +90,7 @@ def test_what_can_not_be_had_says_why(
         assert found.clustered_p is None
         assert found.minimal_detectable_difference is None
     if test is None:
-        assert verdict(found, None).word == Word.CANNOT_TELL
+        assert decide(found, None).word == Conclusion.CANNOT_TELL
 
 
 def simulated(dice: np.random.Generator, difference: float) -> Paired:
@@ -112,7 +112,7 @@ def test_where_nothing_differs_the_clustered_test_errs_5_in_100_and_mcnemar_more
     held = sum(one.interval is not None and one.interval.low <= 0 <= one.interval.high
                for one in found)  # fmt: skip
     assert 0.92 <= held / len(found) <= 0.98
-    called = sum(verdict(one, None).word != Word.CANNOT_TELL for one in found)
+    called = sum(decide(one, None).word != Conclusion.CANNOT_TELL for one in found)
     assert called == len(found) - held
     assert sum((one.mcnemar_p or 0) < 0.05 for one in found) / len(found) > 0.12
 
@@ -122,9 +122,9 @@ def test_a_true_difference_of_the_detectable_size_is_called_80_times_in_100() ->
     sizes = [one.minimal_detectable_difference or 0.0
              for one in (simulated(dice, 0.0) for _ in range(50))]  # fmt: skip
     truth = float(np.mean(sizes))
-    found = [verdict(simulated(dice, truth), None).word for _ in range(400)]
-    assert 0.70 <= found.count(Word.BETTER) / 400 <= 0.90
-    assert found.count(Word.WORSE) == 0
+    found = [decide(simulated(dice, truth), None).word for _ in range(400)]
+    assert 0.70 <= found.count(Conclusion.BETTER) / 400 <= 0.90
+    assert found.count(Conclusion.WORSE) == 0
 
 
 @pytest.mark.parametrize("conversations", [3, 10, 50])
@@ -151,7 +151,7 @@ def test_the_other_way_round_only_the_signs_turn(pairs: list[Pair]) -> None:
     assert (back.accuracy_a, back.accuracy_b) == (there.accuracy_b, there.accuracy_a)
     assert (back.mcnemar_p, back.why_none) == (there.mcnemar_p, there.why_none)
     assert back.deciding_test == there.deciding_test
-    assert verdict(back, None).word == OPPOSITE[verdict(there, None).word]
+    assert decide(back, None).word == OPPOSITE[decide(there, None).word]
     if there.interval is None or back.interval is None or there.difference is None:
         assert back.interval is there.interval is None
         return

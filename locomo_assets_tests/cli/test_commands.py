@@ -65,7 +65,7 @@ def test_compare(measured: Path, tmp_path: Path) -> None:
     assert _run(home, "run", "--release", "r1", "--questions", "6", "--force").returncode == 0
     assert _run(home, "run", "--release", "r2", "--questions", "8").returncode == 0
     assert "only r2" in _refused(_run(home, "compare", "r1", "r2"))
-    assert "it has r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
+    assert "choose one of: r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
     told = _run(home, "compare", "r1", "r2", "--intersection").stdout
     assert told.startswith("Cannot tell whether r2 is better or worse than r1: no question changed")
     assert "r1: 2 repeats of 12 questions, 0.0 % flip" in " ".join(told.split())

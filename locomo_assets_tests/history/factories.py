@@ -174,8 +174,9 @@ def commit_verdicts(
 
 
 def compacted_by_an_earlier_version(store: HistoryStore, manifest: Manifest) -> Manifest:
-    """Merges an attempt's files as `history compact` did up to version 0.1: the first manifest and
-    its files stay, and a second one supersedes it.
+    """Merge an attempt's files as `history compact` did up to version 0.1.
+
+    The first manifest and its files stay, and a second manifest supersedes it.
     """
     folder = "tables/{}/release=r1/compacted"
     files = [

@@ -118,7 +118,7 @@ def test_a_section_that_counts_otherwise_is_refused() -> None:
         **file["by_type"]["open_domain"]["responses"][0],
         "ai_response": "another",
     }
-    with pytest.raises(ImportRefusedError, match="open_domain: its responses are not those"):
+    with pytest.raises(ImportRefusedError, match="open_domain: its responses differ"):
         parse_published([("one.json", encoded(file))], SAMPLE)
 
 
@@ -126,7 +126,7 @@ def test_each_conversation_has_one_file() -> None:
     one, two = published()
     with pytest.raises(ImportRefusedError, match="conversation sample-2: no file holds it"):
         parse_published([one], SAMPLE)
-    with pytest.raises(ImportRefusedError, match=r"again\.json: .* stands in locomo_con"):
+    with pytest.raises(ImportRefusedError, match=r"again\.json: .* is in locomo_con"):
         parse_published([one, ("again.json", one[1]), two], SAMPLE)
 
 
@@ -134,10 +134,10 @@ def test_each_conversation_has_one_file() -> None:
     ("data", "said"),
     [
         (b"\xff{}", "byte 0 is not UTF-8"),
-        (b"{", r"is not JSON \(.* at sign 1\)"),
+        (b"{", r"is not JSON \(.* at character 1\)"),
         (b'{\n"a": }', r"is not JSON \(Expecting value at line 2, column 6\)"),
         (b"[]", "valid dictionary"),
-        (b'{"total": 1, "total": 1}', "total: the field stands there more than once"),
+        (b'{"total": 1, "total": 1}', "total: the field is there more than once"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )

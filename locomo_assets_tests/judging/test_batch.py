@@ -54,7 +54,7 @@ async def at_standin(
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(),
-            options=CallOptions(record=calls.append, budget=budget),
+            options=CallOptions(record=calls.append, budget=budget or Budget()),
         ) as judge:
             yield judge.batches(votes), calls, judge.identity
 

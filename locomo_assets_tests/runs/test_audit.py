@@ -18,7 +18,7 @@ from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets_tests.locomo.audits import CORRECTED, write_audit
+from locomo_assets_tests.locomo.factories import CORRECTED, write_audit
 from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET
 

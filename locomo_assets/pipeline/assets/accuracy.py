@@ -10,7 +10,6 @@ from locomo_assets.analysis.accuracy import (
     by_category,
     by_release,
     markdown_table,
-    trend_chart,
 )
 from locomo_assets.analysis.agreement import canary_numbers
 from locomo_assets.analysis.checks import (
@@ -26,6 +25,7 @@ from locomo_assets.history import database
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
+from locomo_assets.reporting import charts
 from locomo_assets.reporting.html import trend_pictures
 from locomo_assets.reporting.report_data import previous_release
 from locomo_assets.services import Services
@@ -170,12 +170,13 @@ def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResul
     _fresh_database(services)
     path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, None, max_error_percent=limit)
+    trend = charts.trend(rows[::-1])
     pictures = trend_pictures(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
             "releases": len({row.release for row in rows}),
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
-            "trend": dg.MetadataValue.md(trend_chart(rows)),
+            "trend": dg.MetadataValue.md(charts.png(trend, "accuracy over releases")),
             **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "table": dg.MetadataValue.md(markdown_table(rows)),
             "dagster/row_count": len(rows),

@@ -1,4 +1,4 @@
-"""The sensor that reads ended runs from the event log and sends what is worth telling."""
+"""The sensor `alerts`: reads ended runs from the event log and sends notifications."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,9 +9,10 @@ import dagster as dg
 
 from locomo_assets.pipeline.partitions import split
 from locomo_assets.redaction import secrets_in_url
-from locomo_assets.reporting.alerts.channels import Channels, Teller
-from locomo_assets.reporting.alerts.detect import MAX_TRIES, due, settle, take_in
-from locomo_assets.reporting.alerts.model import EndedRun, Look, Memory, Severity
+from locomo_assets.reporting.alerts.channels import Channels
+from locomo_assets.reporting.alerts.detect import MAX_TRIES, detect, due, record_sent
+from locomo_assets.reporting.alerts.formatter import Formatter
+from locomo_assets.reporting.alerts.model import AlertState, CheckOutcome, EndedRun, Severity
 from locomo_assets.settings import Settings
 
 
@@ -28,14 +29,14 @@ def ended_run(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> EndedRun 
     }
     planned: set[tuple[str, str | None]] = set()
     made: set[tuple[str, str | None]] = set()
-    looks = []
+    outcomes = []
     for one in _events(instance, run_id, kinds):
         if one.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
             planned |= _planned(one)
         elif one.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and one.asset_key:
             made.add((one.asset_key.to_user_string(), one.partition))
         elif isinstance(data := one.event_specific_data, dg.AssetCheckEvaluation):
-            looks.append(_look(data))
+            outcomes.append(_outcome(data))
     failed = event is not None and event.event_type is dg.DagsterEventType.RUN_FAILURE
     if not planned:
         planned = {(run.job_name, None)}
@@ -46,7 +47,7 @@ def ended_run(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> EndedRun 
         error=_cause(event) if failed and event else None,
         planned=frozenset(map(_piece, planned)),
         made=frozenset(map(_piece, made)),
-        looks=tuple(looks),
+        checks=tuple(outcomes),
     )
 
 
@@ -68,14 +69,14 @@ def _planned(event: dg.DagsterEvent) -> set[tuple[str, str | None]]:
     return {(data.asset_key.to_user_string(), key) for key in keys}
 
 
-def _look(found: dg.AssetCheckEvaluation) -> Look:
-    told = {name: str(value.value) for name, value in found.metadata.items()}
-    return Look(
+def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
+    metadata = {name: str(value.value) for name, value in found.metadata.items()}
+    return CheckOutcome(
         check=found.check_name,
         subject=found.partition or found.asset_key.to_user_string(),
         passed=found.passed,
-        expected=told.get("expected", "that it passes"),
-        actual=told.get("actual", found.description or "it did not"),
+        expected=metadata.get("expected", "that it passes"),
+        actual=metadata.get("actual", found.description or "it did not"),
     )
 
 
@@ -126,19 +127,19 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         if not urls:
             context.update_cursor("")
             return dg.SkipReason("no channel: set LOCOMO_ALERT_URLS_HIGH, …_MEDIUM or …_LOW")
-        memory = Memory.from_json(context.cursor)
-        if memory is None:
+        state = AlertState.from_json(context.cursor)
+        if state is None:
             _complain(context, Channels(urls))
-            context.update_cursor(Memory(_newest_end(context.instance)).to_json())
+            context.update_cursor(AlertState(_newest_end(context.instance)).to_json())
             return dg.SkipReason("tells of what ends from here on")
-        runs, position = _ended_since(context.instance, memory.position)
-        memory = take_in(memory, runs, teller(settings), datetime.now(UTC))
-        memory = replace(memory, position=position)
-        memory, sent = _send(context, memory, urls)
-        context.update_cursor(memory.to_json())
+        runs, position = _ended_since(context.instance, state.position)
+        state = detect(state, runs, formatter(settings), datetime.now(UTC))
+        state = replace(state, position=position)
+        state, sent = _send(context, state, urls)
+        context.update_cursor(state.to_json())
         return dg.SkipReason(
-            f"{len(runs)} runs ended; {sent} alerts sent, {len(memory.notices)} waiting; "
-            f"{len(memory.troubles)} troubles open"
+            f"{len(runs)} runs ended; {sent} alerts sent, {len(state.notifications)} waiting; "
+            f"{len(state.incidents)} incidents open"
         )
 
     return alerts
@@ -154,34 +155,34 @@ def alert_urls(settings: Settings) -> dict[Severity, str]:
     return {severity: urls.get_secret_value() for severity, urls in each.items() if urls}
 
 
-def teller(settings: Settings) -> Teller:
-    """Knows all keys of the settings, to leave them out."""
+def formatter(settings: Settings) -> Formatter:
+    """A formatter that hides every key of the settings."""
     secrets = set(settings.held_secrets())
     for urls in alert_urls(settings).values():
         secrets |= secrets_in_url(urls)
-    return Teller(ui_url=settings.ui_url, secrets=tuple(sorted(secrets)))
+    return Formatter(ui_url=settings.ui_url, secrets=tuple(sorted(secrets)))
 
 
 def _send(
-    context: dg.SensorEvaluationContext, memory: Memory, urls: Mapping[Severity, str]
-) -> tuple[Memory, int]:
-    waiting = due(memory, datetime.now(UTC))
+    context: dg.SensorEvaluationContext, state: AlertState, urls: Mapping[Severity, str]
+) -> tuple[AlertState, int]:
+    waiting = due(state, datetime.now(UTC))
     if not waiting:
-        return memory, 0
+        return state, 0
     channels = Channels(urls)
     _complain(context, channels)
     tried = channels.send_all(waiting)
-    for notice in waiting:
-        names = channels.names(notice.severity)
-        for place in tried.get(notice.key, ()):
+    for notification in waiting:
+        names = channels.names(notification.severity)
+        for position in tried.get(notification.key, ()):
             context.log.warning(
-                f"channel {notice.severity} {place + 1} ({names[place]}) did not take the alert: "
-                f"{notice.title}"
+                f"channel {notification.severity} {position + 1} ({names[position]}) did not "
+                f"accept the alert: {notification.title}"
             )
-    memory, given_up = settle(memory, tried, datetime.now(UTC))
-    for notice in given_up:
-        context.log.error(f"given up after {MAX_TRIES} tries: {notice.title}")
-    return memory, sum(not owed for owed in tried.values())
+    state, given_up = record_sent(state, tried, datetime.now(UTC))
+    for notification in given_up:
+        context.log.error(f"given up after {MAX_TRIES} tries: {notification.title}")
+    return state, sum(not pending for pending in tried.values())
 
 
 def _complain(context: dg.SensorEvaluationContext, channels: Channels) -> None:

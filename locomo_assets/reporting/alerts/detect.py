@@ -1,156 +1,172 @@
-"""Which of what was seen is told: once, again when it changes, and when it is over.
+"""Which incidents of ended runs are notified: pure steps from one alert state to the next.
 
-Here: decisions alone, from one memory to the next. A trouble is told when it begins and when its
-cause changes; the same cause is never told twice before it recovers. Nothing is sent here.
+An incident is notified when it begins, when its cause changes and when it has recovered. The same
+cause is not notified twice before that. Nothing is sent here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from locomo_assets.reporting.alerts.channels import Teller, shape
+from locomo_assets.reporting.alerts.formatter import Formatter, normalize_cause
 from locomo_assets.reporting.alerts.model import (
     KINDS,
     RUN_FAILED,
+    AlertState,
+    CheckOutcome,
     EndedRun,
-    Look,
-    Memory,
-    Notice,
-    Trouble,
+    Incident,
+    Notification,
 )
 
 MAX_TRIES = 10
-"""Of a notice, at doubling distances from half a minute: over some four hours."""
+"""Of sending a notification, with doubling pauses: over some four hours."""
 
 FIRST_PAUSE = timedelta(seconds=30)
-FORGOTTEN_AFTER = timedelta(days=30)
-"""A trouble that nobody ended is then told anew if it goes on."""
+INCIDENT_TTL = timedelta(days=30)
+"""After this an incident without an end is dropped, and notified anew if it goes on."""
 
 _MAX_CAUSES = 5
-_MAX_TROUBLES = 100
-_MAX_NOTICES = 50
+_MAX_INCIDENTS = 100
+_MAX_NOTIFICATIONS = 50
 
 
-def take_in(memory: Memory, runs: Iterable[EndedRun], teller: Teller, now: datetime) -> Memory:
-    """The memory after these runs, in the order in which they ended."""
-    memory = _without_the_old(memory, now)
+def detect(
+    state: AlertState, runs: Iterable[EndedRun], formatter: Formatter, now: datetime
+) -> AlertState:
+    """The state after these runs, given in the order in which they ended."""
+    state = _expire(state, now)
     for run in runs:
-        memory = _after(memory, teller.cleaned(run), teller, now)
-    return memory
+        state = _apply(state, formatter.redact(run), formatter, now)
+    return state
 
 
-def due(memory: Memory, now: datetime) -> Sequence[Notice]:
-    """What is to be sent now, the longest waiting first."""
+def due(state: AlertState, now: datetime) -> Sequence[Notification]:
+    """The notifications to send now, the longest waiting first."""
     return sorted(
-        (notice for notice in memory.notices if notice.next_try_at <= now),
-        key=lambda notice: notice.next_try_at,
+        (one for one in state.notifications if one.next_try_at <= now),
+        key=lambda one: one.next_try_at,
     )
 
 
-def settle(
-    memory: Memory, tried: Mapping[str, Sequence[int]], now: datetime
-) -> tuple[Memory, Sequence[Notice]]:
-    """The memory after notices were tried, and those that are given up.
+def record_sent(
+    state: AlertState, tried: Mapping[str, Sequence[int]], now: datetime
+) -> tuple[AlertState, Sequence[Notification]]:
+    """The state after sending, and the notifications that are given up.
 
-    `tried` has by a notice's key the channels that still did not take it.
+    `tried` maps a notification's key to the channels that still did not accept it.
     """
-    waiting: list[Notice] = []
-    given_up: list[Notice] = []
-    for notice in memory.notices:
-        if notice.key not in tried:
-            waiting.append(notice)
-        elif owed := tuple(tried[notice.key]):
+    waiting: list[Notification] = []
+    given_up: list[Notification] = []
+    for notification in state.notifications:
+        if notification.key not in tried:
+            waiting.append(notification)
+        elif pending := tuple(tried[notification.key]):
             again = replace(
-                notice,
-                owed=owed,
-                tries=notice.tries + 1,
-                next_try_at=now + FIRST_PAUSE * 2**notice.tries,
+                notification,
+                pending_channels=pending,
+                tries=notification.tries + 1,
+                next_try_at=now + FIRST_PAUSE * 2**notification.tries,
             )
             (waiting if again.tries < MAX_TRIES else given_up).append(again)
-    return replace(memory, notices=tuple(waiting)), given_up
+    return replace(state, notifications=tuple(waiting)), given_up
 
 
-def _after(memory: Memory, run: EndedRun, teller: Teller, now: datetime) -> Memory:
-    memory = _with_work_made(memory, run, teller, now)
+def _apply(state: AlertState, run: EndedRun, formatter: Formatter, now: datetime) -> AlertState:
+    state = _apply_made_work(state, run, formatter, now)
     if run.error is not None:
-        memory = _with_failure(memory, run, teller, now)
-    for look in run.looks:
-        if look.check in KINDS:
-            memory = _with_look(memory, run, look, teller, now)
-    return memory
+        state = _apply_failure(state, run, formatter, now)
+    for outcome in run.checks:
+        if outcome.check in KINDS:
+            state = _apply_check(state, run, outcome, formatter, now)
+    return state
 
 
-def _with_work_made(memory: Memory, run: EndedRun, teller: Teller, now: datetime) -> Memory:
-    for trouble in list(memory.troubles.values()):
-        if trouble.kind != RUN_FAILED or not trouble.undone & run.made:
+def _apply_made_work(
+    state: AlertState, run: EndedRun, formatter: Formatter, now: datetime
+) -> AlertState:
+    for incident in list(state.incidents.values()):
+        if incident.kind != RUN_FAILED or not incident.undone & run.made:
             continue
-        left = replace(trouble, undone=trouble.undone - run.made)
+        left = replace(incident, undone=incident.undone - run.made)
         if left.undone:
-            memory = _remembering(memory, left)
+            state = _keep(state, left)
         else:
-            memory = _ended(memory, trouble, teller.recovered(trouble, run, None), now)
-    return memory
+            state = _resolve(state, incident, formatter.recovered(incident, run, None), now)
+    return state
 
 
-def _with_failure(memory: Memory, run: EndedRun, teller: Teller, now: datetime) -> Memory:
-    begun = Trouble(RUN_FAILED, run.subject, since=now, causes=())
-    known = memory.troubles.get(begun.key, begun)
-    # What failed after all was made has no piece left that could show its recovery.
+def _apply_failure(
+    state: AlertState, run: EndedRun, formatter: Formatter, now: datetime
+) -> AlertState:
+    new = Incident(RUN_FAILED, run.subject, since=now, causes=())
+    known = state.incidents.get(new.key, new)
+    # A run that failed after making everything recovers when all of it is made again.
     undone = run.planned - run.made or run.planned
-    trouble = replace(known, undone=known.undone | undone)
-    return _told(memory, trouble, shape(run.error or ""), teller.failed(trouble, run), now)
+    incident = replace(known, undone=known.undone | undone)
+    cause = normalize_cause(run.error or "")
+    return _deduplicate(state, incident, cause, formatter.run_failed(incident, run), now)
 
 
-def _with_look(memory: Memory, run: EndedRun, look: Look, teller: Teller, now: datetime) -> Memory:
-    begun = Trouble(look.check, look.subject, since=now, causes=())
-    known = memory.troubles.get(begun.key)
-    if look.passed:
+def _apply_check(
+    state: AlertState, run: EndedRun, outcome: CheckOutcome, formatter: Formatter, now: datetime
+) -> AlertState:
+    new = Incident(outcome.check, outcome.subject, since=now, causes=())
+    known = state.incidents.get(new.key)
+    if outcome.passed:
         if known is None:
-            return memory
-        return _ended(memory, known, teller.recovered(known, run, look), now)
-    trouble = known or begun
-    return _told(memory, trouble, shape(look.actual), teller.found(trouble, run, look), now)
+            return state
+        return _resolve(state, known, formatter.recovered(known, run, outcome), now)
+    incident = known or new
+    cause = normalize_cause(outcome.actual)
+    return _deduplicate(state, incident, cause, formatter.check_failed(incident, run, outcome), now)
 
 
-def _told(
-    memory: Memory, trouble: Trouble, cause: str, words: tuple[str, str], now: datetime
-) -> Memory:
-    if cause in trouble.causes or len(trouble.causes) >= _MAX_CAUSES:
-        return _remembering(memory, trouble)
-    trouble = replace(trouble, causes=(*trouble.causes, cause))
-    return _noticed(_remembering(memory, trouble), trouble, words, now, recovered=False)
+def _deduplicate(
+    state: AlertState, incident: Incident, cause: str, message: tuple[str, str], now: datetime
+) -> AlertState:
+    """Keeps the incident, and notifies it if its cause is a new one."""
+    if cause in incident.causes or len(incident.causes) >= _MAX_CAUSES:
+        return _keep(state, incident)
+    incident = replace(incident, causes=(*incident.causes, cause))
+    return _notify(_keep(state, incident), incident, message, now, recovered=False)
 
 
-def _ended(memory: Memory, trouble: Trouble, words: tuple[str, str], now: datetime) -> Memory:
-    others = {key: one for key, one in memory.troubles.items() if key != trouble.key}
-    return _noticed(replace(memory, troubles=others), trouble, words, now, recovered=True)
+def _resolve(
+    state: AlertState, incident: Incident, message: tuple[str, str], now: datetime
+) -> AlertState:
+    others = {key: one for key, one in state.incidents.items() if key != incident.key}
+    return _notify(replace(state, incidents=others), incident, message, now, recovered=True)
 
 
-def _remembering(memory: Memory, trouble: Trouble) -> Memory:
-    troubles = {**memory.troubles, trouble.key: trouble}
-    newest = sorted(troubles.values(), key=lambda one: one.since)[-_MAX_TROUBLES:]
-    return replace(memory, troubles={one.key: one for one in newest})
+def _keep(state: AlertState, incident: Incident) -> AlertState:
+    incidents = {**state.incidents, incident.key: incident}
+    newest = sorted(incidents.values(), key=lambda one: one.since)[-_MAX_INCIDENTS:]
+    return replace(state, incidents={one.key: one for one in newest})
 
 
-def _noticed(
-    memory: Memory, trouble: Trouble, words: tuple[str, str], now: datetime, *, recovered: bool
-) -> Memory:
-    title, text = words
-    notice = Notice(
-        key=trouble.key,
-        severity=KINDS[trouble.kind].severity,
+def _notify(
+    state: AlertState,
+    incident: Incident,
+    message: tuple[str, str],
+    now: datetime,
+    *,
+    recovered: bool,
+) -> AlertState:
+    title, text = message
+    notification = Notification(
+        key=incident.key,
+        severity=KINDS[incident.kind].severity,
         recovered=recovered,
         title=title,
         text=text,
         next_try_at=now,
     )
-    # What was not sent yet on the same trouble is out of date.
-    others = [one for one in memory.notices if one.key != notice.key]
-    return replace(memory, notices=(*others, notice)[-_MAX_NOTICES:])
+    # An unsent notification of the same incident is out of date.
+    others = [one for one in state.notifications if one.key != notification.key]
+    return replace(state, notifications=(*others, notification)[-_MAX_NOTIFICATIONS:])
 
 
-def _without_the_old(memory: Memory, now: datetime) -> Memory:
-    troubles = {
-        key: one for key, one in memory.troubles.items() if now - one.since < FORGOTTEN_AFTER
-    }
-    return replace(memory, troubles=troubles)
+def _expire(state: AlertState, now: datetime) -> AlertState:
+    incidents = {k: one for k, one in state.incidents.items() if now - one.since < INCIDENT_TTL}
+    return replace(state, incidents=incidents)

@@ -1,18 +1,16 @@
-"""What the alerts see (ended runs) and what they remember (open troubles, notices to be sent).
-
-Here: the values, and memory as a text that outlives the process.
-"""
+"""The values alerts work on: ended runs, incidents, notifications, and the state between ticks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 
 class Severity(StrEnum):
-    """How soon somebody should look; each has channels of its own."""
+    """How soon somebody should look. Each severity has channels of its own."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -20,8 +18,8 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of trouble: its severity, and its name in a title."""
+class IncidentKind:
+    """A kind of incident: its severity, and its name in a title."""
 
     severity: Severity
     name: str
@@ -29,19 +27,19 @@ class Kind:
 
 RUN_FAILED = "run_failed"
 
-KINDS: Mapping[str, Kind] = {
-    RUN_FAILED: Kind(Severity.HIGH, "run failed"),
-    "api_errors": Kind(Severity.HIGH, "API error rate too high"),
-    "accuracy": Kind(Severity.MEDIUM, "accuracy too low"),
-    "not_below_previous": Kind(Severity.MEDIUM, "worse than the release before"),
-    "run_time": Kind(Severity.LOW, "long run"),
+KINDS: Mapping[str, IncidentKind] = {
+    RUN_FAILED: IncidentKind(Severity.HIGH, "run failed"),
+    "api_errors": IncidentKind(Severity.HIGH, "API error rate too high"),
+    "accuracy": IncidentKind(Severity.MEDIUM, "accuracy too low"),
+    "not_below_previous": IncidentKind(Severity.MEDIUM, "worse than the release before"),
+    "run_time": IncidentKind(Severity.LOW, "long run"),
 }
-"""All there are: a failed run, and by their names the asset checks that are told of."""
+"""A failed run, and the asset checks that alert, by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The outcome of an asset check; `subject` is the release that was looked at."""
+class CheckOutcome:
+    """The outcome of an asset check; `subject` is the release that was checked."""
 
     check: str
     subject: str
@@ -52,10 +50,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that succeeded (`error` is None) or failed, and what came of it.
+    """A run that succeeded (`error` is None) or failed, with its results.
 
-    `subject` is the release it was for, else what it was to make. `planned` and `made` name pieces
-    of work (`answers of conv-26|r1`).
+    `subject` is the release it was for, else the assets it was to make. `planned` and `made` name
+    pieces of work (`answers of conv-26|r1`).
     """
 
     run_id: str
@@ -63,14 +61,14 @@ class EndedRun:
     error: str | None
     planned: frozenset[str]
     made: frozenset[str]
-    looks: tuple[Look, ...] = ()
+    checks: tuple[CheckOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that was told and has not recovered.
+class Incident:
+    """Something that was notified and has not recovered.
 
-    `causes` are the shapes of all that was told of it. `undone` is the work that has to be made
+    `causes` are the normalized causes notified so far. `undone` is the work that must be made
     before a failed run has recovered.
     """
 
@@ -82,16 +80,16 @@ class Trouble:
 
     @property
     def key(self) -> str:
-        """What tells one trouble from another."""
+        """What identifies an incident."""
         return f"{self.kind} {self.subject}"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """A message to the channels of its severity.
 
-    `owed` are the places of the channels that have not taken it; None: all. It is tried again
-    from `next_try_at` on.
+    `pending_channels` are the positions of the channels that have not accepted it; None: all. It
+    is sent again from `next_try_at` on.
     """
 
     key: str
@@ -100,29 +98,32 @@ class Notice:
     title: str
     text: str
     next_try_at: datetime
-    owed: tuple[int, ...] | None = None
+    pending_channels: Annotated[tuple[int, ...] | None, Field(alias="owed")] = None
     tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """All that is kept between two looks; `position` is the last event seen."""
+class AlertState:
+    """All that is kept between two ticks; `position` is the last event seen.
+
+    It is stored as JSON in the sensor's cursor. The aliases are the keys of cursors in use.
+    """
 
     position: int
-    troubles: dict[str, Trouble] = field(default_factory=dict)
-    notices: tuple[Notice, ...] = ()
+    incidents: Annotated[dict[str, Incident], Field(alias="troubles")] = field(default_factory=dict)
+    notifications: Annotated[tuple[Notification, ...], Field(alias="notices")] = ()
 
     def to_json(self) -> str:
-        """As a text, for `from_json`."""
-        return _MEMORY.dump_json(self).decode()
+        """As text, for `from_json`."""
+        return _STATE.dump_json(self, by_alias=True).decode()
 
     @classmethod
-    def from_json(cls, text: str | None) -> "Memory | None":
+    def from_json(cls, text: str | None) -> "AlertState | None":
         """None where there is none, or one that can't be read."""
         try:
-            return _MEMORY.validate_json(text) if text else None
+            return _STATE.validate_json(text) if text else None
         except ValidationError:
             return None
 
 
-_MEMORY = TypeAdapter(Memory)
+_STATE = TypeAdapter(AlertState)

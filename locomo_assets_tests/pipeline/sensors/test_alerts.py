@@ -137,13 +137,13 @@ def test_told_once_then_recovered(sink: Sink, ticks: Ticks, runs: Runs) -> None:
 def test_a_sink_that_is_down_fails_or_hangs_is_served_when_it_is_back(
     sink: Sink, ticks: Ticks, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("locomo_assets.reporting.alerts.channels.ONE_NOTICE_S", 1.0)
+    monkeypatch.setattr("locomo_assets.reporting.alerts.channels.SEND_TIMEOUT_S", 1.0)
     ticks.tick()
     runs("no credit left")
-    sink.manner = "fails"
+    sink.mode = "fails"
     ticks.tick()
-    assert "0 alerts sent, 1 waiting; 1 troubles open" in ticks.said
-    sink.manner = "hangs"
+    assert "0 alerts sent, 1 waiting; 1 incidents open" in ticks.said
+    sink.mode = "hangs"
     ticks.tick()
     assert "1 waiting" in ticks.said
     with monkeypatch.context() as patch:
@@ -151,7 +151,7 @@ def test_a_sink_that_is_down_fails_or_hangs_is_served_when_it_is_back(
         ticks.tick()
     assert "1 waiting" in ticks.said
     assert (sink.posts, sink.refused) == ([], 2)
-    sink.manner = "takes"
+    sink.mode = "accepts"
     ticks.tick()
     assert "1 alerts sent, 0 waiting" in ticks.said
     ticks.tick()
@@ -178,10 +178,10 @@ def test_no_key_leaves_or_is_remembered(
     monkeypatch.setenv("LOCOMO_ALERT_URLS_HIGH", url)
     ticks.tick()
     runs(f"{BACKBOARD_KEY} was refused by {url}, {OPENAI_KEY[:20]} too; password=Swordfish")
-    sink.manner = "fails"
+    sink.mode = "fails"
     ticks.tick()
     assert "no credit" not in (ticks.cursor or "")
-    sink.manner = "takes"
+    sink.mode = "accepts"
     ticks.tick()
     (post,) = sink.posts
     for told in (post["message"], post["title"], ticks.cursor or "", ticks.said):
@@ -203,7 +203,7 @@ def test_of_many_runs_all_are_looked_at_in_order(
         ticks.tick()
         told.append(ticks.said.partition(";")[0])
     assert told == ["2 runs ended", "2 runs ended", "1 runs ended", "0 runs ended"]
-    # Beginning and end of a trouble within one tick are told by the end alone.
+    # Beginning and end of an incident within one tick are told by the end alone.
     failed = "LoCoMo r1: run failed"
     assert sink.titles() == [f"{failed} – recovered", f"{failed} – recovered", failed]
 

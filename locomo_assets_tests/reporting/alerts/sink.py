@@ -1,4 +1,4 @@
-"""A served place that alerts are posted to, on loopback, which can also misbehave."""
+"""A web server on loopback that alerts are posted to; it can also fail or hang."""
 
 import json
 import threading
@@ -7,41 +7,41 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Manner = Literal["takes", "fails", "hangs"]
+Mode = Literal["accepts", "fails", "hangs"]
 
 
 class Sink:
-    """What arrived, as JSON bodies; `manner` is how the next posts are met."""
+    """What arrived, as JSON bodies; `mode` is how the next posts are answered."""
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.manner: Manner = "takes"
+        self.mode: Mode = "accepts"
         self.posts: list[dict[str, Any]] = []
         self.refused = 0
-        self.let_go = threading.Event()
+        self.release = threading.Event()
 
     def url(self, path: str = "alerts") -> str:
-        """For apprise."""
+        """Its URL for apprise."""
         return f"json://127.0.0.1:{self.port}/{path}"
 
     def titles(self) -> list[str]:
-        """Of all that was taken."""
+        """Of all accepted posts."""
         return [post["title"] for post in self.posts]
 
 
 @contextmanager
 def served_sink(port: int = 0) -> Iterator[Sink]:
-    """On a free port, or on this one."""
+    """A sink on this port, or on a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if sink.manner == "hangs":
+            if sink.mode == "hangs":
                 sink.refused += 1
-                sink.let_go.wait(60)
+                sink.release.wait(60)
                 self.close_connection = True
                 return
-            if sink.manner == "fails":
+            if sink.mode == "fails":
                 sink.refused += 1
                 self.send_error(500)
                 return
@@ -61,7 +61,7 @@ def served_sink(port: int = 0) -> Iterator[Sink]:
     try:
         yield sink
     finally:
-        sink.let_go.set()
+        sink.release.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -1,38 +1,38 @@
-"""Texts for people: short, and without a secret."""
+"""The text of alerts: short, and without a secret."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from locomo_assets.redaction import hide_all, secrets_in_url
-from locomo_assets.reporting.alerts.channels import Teller, shape
-from locomo_assets.reporting.alerts.model import EndedRun, Look, Trouble
+from locomo_assets.reporting.alerts.formatter import Formatter, normalize_cause
+from locomo_assets.reporting.alerts.model import CheckOutcome, EndedRun, Incident
 from locomo_assets_tests.secrets.searching import BACKBOARD_KEY, OPENAI_KEY, PLANTED, holds_a_key
 
-TROUBLE = Trouble("run_failed", "r1", datetime(2026, 11, 24, tzinfo=UTC), ())
+INCIDENT = Incident("run_failed", "r1", datetime(2026, 11, 24, tzinfo=UTC), ())
 
 
 def run(error: str) -> EndedRun:
-    look = Look("accuracy", "r1", False, error, error)
+    outcome = CheckOutcome("accuracy", "r1", False, error, error)
     planned = frozenset(f"answers of conv-{n}|r1" for n in range(10))
-    return EndedRun("0f3c9a7e", "r1", error, planned, frozenset(), (look,))
+    return EndedRun("0f3c9a7e", "r1", error, planned, frozenset(), (outcome,))
 
 
 def test_a_failed_run_in_a_few_lines() -> None:
-    title, text = Teller().failed(TROUBLE, run("backboard said:\n  402 no credit"))
+    title, text = Formatter().run_failed(INCIDENT, run("backboard said:\n  402 no credit"))
     assert title == "LoCoMo r1: run failed"
     assert text.splitlines()[-1].startswith("Dagster run 0f3c9a7e (LOCOMO_UI_URL")
     assert "conv-5|r1 and 4 more." in text
 
 
 @pytest.mark.parametrize("lead", ["", "x" * 595, "x" * 589 + " "])
-def test_no_key_is_told_or_remembered(lead: str) -> None:
-    teller = Teller(secrets=PLANTED)
+def test_no_key_is_sent_or_stored(lead: str) -> None:
+    formatter = Formatter(secrets=PLANTED)
     said = f"{lead}{BACKBOARD_KEY} and {OPENAI_KEY[:14]} sent this {BACKBOARD_KEY[9:]}"
-    clean = teller.cleaned(run(said))
+    clean = formatter.redact(run(said))
     assert not holds_a_key(repr(clean))
-    assert not holds_a_key(repr(teller.failed(TROUBLE, clean)))
-    assert not holds_a_key(repr(teller.found(TROUBLE, clean, clean.looks[0])))
+    assert not holds_a_key(repr(formatter.run_failed(INCIDENT, clean)))
+    assert not holds_a_key(repr(formatter.check_failed(INCIDENT, clean, clean.checks[0])))
     assert len(clean.error or "") <= 600
 
 
@@ -70,9 +70,11 @@ def test_tokens_of_channel_urls() -> None:
     assert "mail.example.org" not in found
 
 
-def test_shapes_differ_by_words_only() -> None:
-    assert shape("conv-26: 3 of 10 in 4.5 s") == shape("conv-3: 10 of 12 in 7 s")
-    assert shape("run 0f3c9a7e-11aa-4c1d-9d6e-aaaaaaaaaaaa died") == shape(
+def test_causes_differ_by_words_only() -> None:
+    assert normalize_cause("conv-26: 3 of 10 in 4.5 s") == normalize_cause(
+        "conv-3: 10 of 12 in 7 s"
+    )
+    assert normalize_cause("run 0f3c9a7e-11aa-4c1d-9d6e-aaaaaaaaaaaa died") == normalize_cause(
         "run 99aabbcc-0000-4c1d-9d6e-bbbbbbbbbbbb died"
     )
-    assert shape("the key was refused") != shape("no answer")
+    assert normalize_cause("the key was refused") != normalize_cause("no answer")
