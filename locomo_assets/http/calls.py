@@ -43,6 +43,27 @@ class CallRecord:
 Record = Callable[[CallRecord], None]
 """Takes the records. It is called in the event loop's thread, so it must be quick."""
 
+
+def _discard(_: CallRecord) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What a client does around each of its calls.
+
+    `limits` and `budget` may be shared by clients of one event loop. `record` gets every attempt,
+    failed and repeated ones too. `watch` sees each response while its connection is open. TLS
+    older than `min_tls` is refused.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget)
+    record: Record = _discard
+    watch: Callable[[Any], None] | None = None
+    min_tls: TlsVersion = "1.3"
+
+
 _log = logging.getLogger(__name__)
 
 _LOGGED = ("service", "endpoint", "status", "error", "latency_ms", "attempt", "request_id")
@@ -72,23 +93,3 @@ def log_body(service: str, endpoint: str, what: str, body: object) -> None:
         text = body.decode(errors="replace") if isinstance(body, bytes) else body
         extra = {"service": service, "endpoint": endpoint, "body": text}
         _log.debug("%s: %s", endpoint, what, extra=extra)
-
-
-def _discard(_: CallRecord) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """What a client does around each of its calls.
-
-    `limits` and `budget` may be shared by clients of one event loop. `record` gets every attempt,
-    failed and repeated ones too. `watch` sees each response while its connection is open. TLS
-    older than `min_tls` is refused.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    budget: Budget = field(default_factory=Budget)
-    record: Record = _discard
-    watch: Callable[[Any], None] | None = None
-    min_tls: TlsVersion = "1.3"
