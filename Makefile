@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills chaos bench check deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: run test test-kills chaos bench check docs deploy-check image test-images test-kubernetes dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
@@ -26,6 +26,9 @@ check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
+	$(BIN)/locomo-assets settings > docs/settings.md
 
 deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
 	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy

@@ -34,13 +34,14 @@ def main() -> None:
         maintenance,
         remote,
         run,
+        settings,
         standin,
     )
     from locomo_assets.settings import shows_traceback
 
     as_json = _configure_logs()
     modules = (run, history, compare, judges, imports, maintenance, alerts, exporter)
-    for module in (*modules, backup, remote, doctor, standin):
+    for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:
         app()
