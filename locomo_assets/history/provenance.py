@@ -59,7 +59,8 @@ class DataFile:
 class Manifest:
     """A committed attempt. `continued` names the unfinished attempts whose rows it adopted.
 
-    `compacted_at` is set in the manifest that supersedes the first one after compaction.
+    `compacted_at` is set in a manifest that superseded the first one, when an earlier version of
+    this program compacted the attempt.
     """
 
     attempt_id: str
@@ -85,11 +86,6 @@ class Manifest:
         return rows
 
 
-def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
-    """The attempts that are committed, or adopted by a committed one."""
-    return {attempt for m in manifests for attempt in (m.attempt_id, *m.continued)}
-
-
 @dataclass(frozen=True, slots=True)
 class UnfinishedAttempt:
     """Data files without a manifest: work in progress, or left behind by a killed run."""
@@ -107,6 +103,11 @@ class ManifestName:
     attempt_id: str
     compacted: bool
     path: str
+
+
+def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
+    """The attempts that are committed, or adopted by a committed one."""
+    return {attempt for m in manifests for attempt in (m.attempt_id, *m.continued)}
 
 
 _last_begun = datetime.min.replace(tzinfo=UTC)
@@ -162,7 +163,7 @@ def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> 
 
 
 def compacted_path(path: str) -> str:
-    """The path of the manifest that supersedes this one after compaction."""
+    """The path of the manifest that superseded this one in a compaction by an earlier version."""
     return f"{path.removesuffix('.json')}{_COMPACTED}.json"
 
 

@@ -107,7 +107,7 @@ def create_backup(
 
 
 def _copy_snapshot(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupManifest:
-    """Copy a snapshot; take another if its files vanish (pruned, or compacted a day ago)."""
+    """Copy a snapshot; take another if files of it vanish, because they were pruned."""
     for left in reversed(range(_SNAPSHOT_TRIES)):
         try:
             snapshot = take_snapshot(store, copier.save)
