@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from locomo_assets.analysis.checks import (
+    CheckSeverity,
     Finding,
     Numbers,
     answers_complete,
@@ -201,7 +202,9 @@ _STAGES: dict[str, tuple[str, str, Callable[[Numbers], Finding]]] = {
 
 
 def _severity(finding: Finding) -> dg.AssetCheckSeverity:
-    return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+    if finding.severity is CheckSeverity.ERROR:
+        return dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckSeverity.WARN
 
 
 def _description(finding: Finding) -> str:

@@ -1,6 +1,6 @@
-"""The page's charts, as inline SVG that takes its colours from the page, or as PNG for the UI.
+"""Charts, drawn with matplotlib: inline SVG for the page, Markdown with a PNG for Dagster's UI.
 
-Here: drawing with matplotlib. What is drawn is `content`'s.
+What they show is chosen in `report_data`.
 """
 
 import base64
@@ -8,28 +8,62 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.analysis.series import UnknownReleaseError
+from locomo_assets.reporting.report_data import Reference, read_report_data
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from locomo_assets.reporting.report_data import Reference
-
-# Stands for the page's own colours in the SVG: text, and fine lines.
+# Placeholders, which the SVG replaces with the page's own colours for text and fine lines.
 _TEXT, _LINE = "#010203", "#040506"
-# Okabe and Ito's: told apart by the colour-blind, on white and on black.
+# Okabe and Ito's palette: the colour-blind can tell these apart, on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
 _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
-def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "Figure":
-    """Accuracy over releases with its 95 % interval (Wilson), and the reference lines."""
+def newest_series_charts(database_path: Path, *, max_error_percent: float) -> dict[str, str]:
+    """Categories, latency and cost of the newest release's series, for Dagster; by name.
+
+    Empty where the history has no verdicts.
+    """
+    try:
+        data = read_report_data(database_path, max_error_percent=max_error_percent)
+    except UnknownReleaseError:
+        return {}
+    return {
+        "categories": png(categories(data.category_trends), "by category"),
+        "latency": png(latency(data.trend), "latency"),
+        "cost": png(cost(data.trend), "cost"),
+    }
+
+
+def trend(
+    rows: Sequence[Accuracy],
+    references: Sequence[Reference] = (),
+    *,
+    name_series: bool = False,
+) -> "Figure":
+    """Accuracy over releases (oldest first) with its Wilson interval, a line a series.
+
+    References are horizontal lines.
+    """
 
     def draw(axes: "Axes") -> None:
-        _line(axes, rows, _COLOURS[0], None)
+        shown = [row for row in rows if row.accuracy_percent is not None]
+        series: dict[str, list[Accuracy]] = {}
+        for row in shown:
+            *names, dataset = row.series
+            label = " · ".join((*names, dataset[:8])) if name_series else ""
+            series.setdefault(label, []).append(row)
+        # Puts the releases on the axis in their order, whichever series they belong to.
+        releases = list(dict.fromkeys(row.release for row in shown))
+        axes.plot(releases, [math.nan] * len(releases))
+        _lines(axes, series, bars=True)
         for number, one in enumerate(references):
             axes.axhline(
                 one.accuracy_percent,
@@ -38,29 +72,22 @@ def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "
                 linewidth=1.2,
                 label=f"{one.name}: {one.accuracy_percent:.1f} %",
             )
-        axes.set(ylim=(0, 100), ylabel="accuracy %")
-
-    return _figure(draw, legend=bool(references))
-
-
-def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
-    """Accuracy over releases, a line a category."""
-
-    def draw(axes: "Axes") -> None:
-        for number, (name, rows) in enumerate(trends.items()):
-            _line(axes, rows, _COLOURS[number % len(_COLOURS)], name, bars=False)
-        axes.set(ylim=(0, 100), ylabel="accuracy %")
 
     return _figure(draw, legend=True)
 
 
+def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
+    """Accuracy over releases, a line a category."""
+    return _figure(lambda axes: _lines(axes, trends, bars=False), legend=True)
+
+
 def latency(rows: Sequence[Accuracy]) -> "Figure":
-    """How long an answer takes over releases: the median and the 95th percentile."""
+    """Latency of answers over releases: the median and the 95th percentile."""
 
     def draw(axes: "Axes") -> None:
         names = [row.release for row in rows]
         if all(row.latency_p50_ms is None for row in rows):
-            _nothing(axes, "no latency is known")
+            _empty(axes, "no latency is known")
             return
         for colour, label, values in (
             (_COLOURS[0], "median", [row.latency_p50_ms for row in rows]),
@@ -76,12 +103,12 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
 
 
 def cost(rows: Sequence[Accuracy]) -> "Figure":
-    """What answers and verdicts cost, over releases; none where a price is unknown."""
+    """Cost of answers and verdicts over releases; none where a price is unknown."""
 
     def draw(axes: "Axes") -> None:
         known = [(row.release, row.cost_usd) for row in rows if row.cost_usd is not None]
         if not known:
-            _nothing(axes, "no cost is known")
+            _empty(axes, "no cost is known")
             return
         axes.bar([n for n, _ in known], [v for _, v in known], color=_COLOURS[2], width=0.5)
         axes.set(ylabel="USD")
@@ -90,8 +117,8 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
     return _figure(draw, legend=False)
 
 
-def _nothing(axes: "Axes", said: str) -> None:
-    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
+def _empty(axes: "Axes", text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
 
 
@@ -100,7 +127,7 @@ def svg(figure: "Figure", title: str) -> str:
     import matplotlib as mpl
 
     text = io.StringIO()
-    # Text as text, which can be read, searched and coloured.
+    # Text stays text: it can be selected, searched and coloured.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "locomo"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawn = text.getvalue()
@@ -153,30 +180,28 @@ def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
     return figure
 
 
-def _line(
-    axes: "Axes",
-    rows: Sequence[Accuracy],
-    colour: str,
-    label: str | None,
-    *,
-    bars: bool = True,
-) -> None:
-    known = [row for row in rows if row.accuracy_percent is not None]
-    # A gap in the line, and a grey cross, where the number is not valid.
-    middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
-    names = [row.release for row in known]
-    doubtful = [row for row in known if not row.valid]
-    axes.plot(names, [math.nan] * len(names))
-    axes.plot(
-        [row.release for row in doubtful],
-        [row.accuracy_percent or 0.0 for row in doubtful],
-        "x",
-        color="grey",
-    )
-    if not bars:
-        axes.plot(names, middle, marker="o", color=colour, label=label)
-        return
-    below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
-    above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
-    axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
-                  label=label)  # fmt: skip
+def _lines(axes: "Axes", trends: Mapping[str, Sequence[Accuracy]], *, bars: bool) -> None:
+    """A line each, with a gap and a grey cross where the accuracy is not valid."""
+    invalid: list[Accuracy] = []
+    for number, (label, rows) in enumerate(trends.items()):
+        known = [row for row in rows if row.accuracy_percent is not None]
+        invalid += [row for row in known if not row.valid]
+        names = [row.release for row in known]
+        middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
+        colour = _COLOURS[number % len(_COLOURS)]
+        if not bars:
+            axes.plot(names, middle, marker="o", color=colour, label=label)
+            continue
+        below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
+        above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
+        axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
+                      label=label)  # fmt: skip
+    if invalid:
+        axes.plot(
+            [row.release for row in invalid],
+            [row.accuracy_percent or 0.0 for row in invalid],
+            "x",
+            color="grey",
+            label="not valid: too many errors",
+        )
+    axes.set(ylim=(0, 100), ylabel="accuracy %")
