@@ -106,9 +106,7 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
         audit_sha256 = keep_audit(store, settings.audit, settings.audit_sha256, dataset)
     manifest = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
-    contents = (
-        f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
-    )
+    counts = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
     print(f"release {release}: {counts} " + ("imported" if manifest else "are there already"))
     database.publish(store, settings.database_path)
     out, limit = console(), settings.max_error_percent

@@ -1,0 +1,58 @@
+"""Charts: what is drawn, and in which form."""
+
+import base64
+
+import numpy as np
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.reporting.charts import png, svg, trend
+from locomo_assets_tests.analysis.factories import accuracy_row
+
+R0 = accuracy_row(release="r0", accuracy_percent=75.0)
+INVALID = accuracy_row(release="r1", accuracy_percent=99.0, valid=False)
+R2 = accuracy_row(release="r2")
+
+
+def lines(figure: Figure) -> dict[str, list[tuple[str, float]]]:
+    """The drawn points of each named line of a chart over releases."""
+    (axes,) = figure.axes
+    releases = [text.get_text() for text in axes.get_xticklabels()]
+    named = {str(one.get_label()): one for one in axes.lines}
+    for bars in axes.containers:
+        assert isinstance(bars, ErrorbarContainer)
+        named[str(bars.get_label())] = bars[0]
+    return {
+        label: [
+            (releases[int(x)], y)
+            for x, y in np.asarray(line.get_xydata()).tolist()
+            if not np.isnan(y)
+        ]
+        for label, line in named.items()
+        if not label.startswith("_")
+    }
+
+
+def test_what_is_not_valid_is_drawn_beside_the_line() -> None:
+    drawn = lines(trend([R0, INVALID, R2], name_series=True))
+    (series,) = (points for label, points in drawn.items() if label.startswith("backboard"))
+    assert series == [("r0", 75.0), ("r2", 84.0)]
+    assert drawn["not valid: too many errors"] == [("r1", 99.0)]
+
+
+def test_releases_stay_in_order_over_several_series() -> None:
+    other = accuracy_row(release="r1", judge="strict", accuracy_percent=50.0)
+    figure = trend([R0, other, R2], name_series=True)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2"]
+    assert len(lines(figure)) == 2
+
+
+@pytest.mark.parametrize("rows", [[], [accuracy_row(accuracy_percent=None)], [R0, R2]])
+def test_every_trend_becomes_a_png_and_an_svg(rows: list[Accuracy]) -> None:
+    figure = trend(rows)
+    encoded = png(figure, "accuracy").partition("base64,")[2].removesuffix(")")
+    assert base64.b64decode(encoded).startswith(b"\x89PNG")
+    assert svg(trend(rows), "accuracy").startswith("<svg")
