@@ -1,6 +1,7 @@
 """Charts: what is drawn, and in which form."""
 
 import base64
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,18 @@ from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.reporting.charts import png, svg, trend
 from locomo_assets_tests.analysis.factories import accuracy_row
 
-R0 = accuracy_row(release="r0", accuracy_percent=75.0)
-INVALID = accuracy_row(release="r1", accuracy_percent=99.0, valid=False)
-R2 = accuracy_row(release="r2")
+
+def row(release: str, percent: float, **columns: Any) -> Accuracy:
+    return accuracy_row(
+        release=release,
+        accuracy_percent=percent,
+        low_percent=percent - 1.0,
+        high_percent=percent + 1.0,
+        **columns,
+    )
+
+
+R0, INVALID, R2 = row("r0", 75.0), row("r1", 99.0, valid=False), row("r2", 84.0)
 
 
 def lines(figure: Figure) -> dict[str, list[tuple[str, float]]]:
@@ -43,7 +53,7 @@ def test_what_is_not_valid_is_drawn_beside_the_line() -> None:
 
 
 def test_releases_stay_in_order_over_several_series() -> None:
-    other = accuracy_row(release="r1", judge="strict", accuracy_percent=50.0)
+    other = row("r1", 50.0, judge="strict")
     figure = trend([R0, other, R2], name_series=True)
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2"]
