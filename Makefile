@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills chaos bench check deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: run test test-kills chaos bench check docs deploy-check image test-images test-kubernetes dev lock screenshot
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
@@ -27,6 +27,9 @@ check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
+	$(BIN)/locomo-assets settings > docs/settings.md
+
 deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
 	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy
 
@@ -48,8 +51,8 @@ test-kubernetes: .venv/test  ## Deploys to the cluster of KUBECONFIG, in the nam
 dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000
 	$(BIN)/python -m locomo_assets.pipeline.dev
 
-screenshot: .venv/test  ## docs/first-look.png, from the UI of `make dev` (needs chromium)
-	$(BIN)/python -m locomo_assets_tests.browser.first_look
+screenshot: .venv/test  ## docs/first-look.png and docs/report.png, of the UI and the report (needs chromium)
+	$(BIN)/python -m locomo_assets_tests.browser.pictures
 
 lock: .venv/test  ## Pin again what pyproject.toml asks for
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock

@@ -89,3 +89,20 @@ class PriceTable:
         if price is None or factor is None:
             return None
         return factor * (input_tokens * price[0] + output_tokens * price[1]) / 1_000_000
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """What one model's tokens cost; `free`: nothing, whatever the table says of the model."""
+
+    prices: PriceTable
+    model: str
+    free: bool = False
+
+    def cost_usd(
+        self, input_tokens: int, output_tokens: int, *, batch: bool = False
+    ) -> float | None:
+        """As `PriceTable.cost_usd`."""
+        if self.free:
+            return 0.0
+        return self.prices.cost_usd(self.model, input_tokens, output_tokens, batch=batch)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from locomo_assets.backboard.client import BackboardClient
     from locomo_assets.feeds.feed import ReleaseFeed
     from locomo_assets.http.budget import Budget
-    from locomo_assets.http.calls import CallRecord
+    from locomo_assets.http.calls import CallOptions, CallRecord
     from locomo_assets.http.limits import Limits
     from locomo_assets.judging.judge import Judge
     from locomo_assets.locomo.model import Dataset
@@ -89,14 +89,13 @@ class Services:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
         from locomo_assets.backboard.answers import AskProtocol
-        from locomo_assets.backboard.journal import IngestProtocol
+        from locomo_assets.backboard.ingest import IngestProtocol
         from locomo_assets.prices import PriceTable
 
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             stack.enter_context(telling(run_id=run_id))
-            limits = self.limits()
             store = self.store()
             await stack.enter_async_context(
                 hold_run_slots(
@@ -110,9 +109,10 @@ class Services:
             corrected = chosen.gold == "corrected"
             audit_sha256 = self.keep_audit(run_id=run_id) if corrected else None
             budget = self._budget(store, tasks)
-            client, base_url = await stack.enter_async_context(self.client(limits, budget))
+            options = self._call_options(self.limits(), budget)
+            client, base_url = await stack.enter_async_context(self.client(options))
             system = (await client.probe()).system
-            judge, batching = await stack.enter_async_context(self._judge(prices, limits, budget))
+            judge, batching = await stack.enter_async_context(self._judge(prices, options))
             if budget is not None:
                 answer = self._expected_answer(store, tasks)
                 self._price(budget, prices, system, judge, answer)
@@ -219,20 +219,16 @@ class Services:
 
     @asynccontextmanager
     async def client(
-        self, limits: "Limits | None" = None, budget: "Budget | None" = None
+        self, options: "CallOptions | None" = None
     ) -> AsyncIterator[tuple["BackboardClient", str]]:
         """The service that the settings name, and its base URL."""
         from locomo_assets.backboard.client import BackboardClient
 
+        options = options or self._call_options()
         chosen = self.settings
         if (key := await asyncio.to_thread(lambda: chosen.backboard_api_key)) is not None:
             async with BackboardClient(
-                chosen.backboard_base_url,
-                key.get_secret_value(),
-                limits=limits,
-                record=self._note,
-                budget=budget,
-                min_tls=chosen.min_tls,
+                chosen.backboard_base_url, key.get_secret_value(), options
             ) as client:
                 yield client, chosen.backboard_base_url
             return
@@ -243,20 +239,13 @@ class Services:
         base_url = "http://standin.invalid/api"
         async with (
             standin_transport(chosen.standin_path) as transport,
-            BackboardClient(
-                base_url,
-                DEFAULT_KEY,
-                transport=transport,
-                limits=limits,
-                record=self._note,
-                budget=budget,
-            ) as client,
+            BackboardClient(base_url, DEFAULT_KEY, options, transport=transport) as client,
         ):
             yield client, base_url
 
     @asynccontextmanager
     async def _judge(
-        self, prices: "PriceTable", limits: "Limits", budget: "Budget | None"
+        self, prices: "PriceTable", options: "CallOptions"
     ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
         chosen = self.settings
         if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
@@ -274,10 +263,7 @@ class Services:
             model=chosen.judge_model,
             prompt=chosen.judge_prompt,
             prices=prices,
-            record=self._note,
-            limits=limits,
-            budget=budget,
-            min_tls=chosen.min_tls,
+            options=options,
         ) as judge:
             yield (
                 VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
@@ -287,6 +273,20 @@ class Services:
                     wait_s=chosen.judge_batch_wait_minutes * 60.0,
                 ),
             )
+
+    def _call_options(
+        self, limits: "Limits | None" = None, budget: "Budget | None" = None
+    ) -> "CallOptions":
+        from locomo_assets.http.budget import Budget
+        from locomo_assets.http.calls import CallOptions
+        from locomo_assets.http.limits import Limits
+
+        return CallOptions(
+            limits=limits or Limits(),
+            budget=budget or Budget(),
+            record=self._note,
+            min_tls=self.settings.min_tls,
+        )
 
     def _note(self, record: "CallRecord") -> None:
         note_call(record)

@@ -1,21 +1,22 @@
 """What the environment says: the only module that reads it.
 
-Here: names, defaults, the range of each. What they must be together is `settings_checks`; who
-builds clients and judges from it is `pipeline.services`; how a secret store is read is `vault`.
+Each setting has its name, default, range and description here, and so have the rules over several
+of them. `services` builds clients and judges from settings; `secret_store` reads a secret store.
 Keys live in `SecretStr` and are shown nowhere.
 """
 
+import difflib
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.errors import TlsVersion
-from locomo_assets.secret_store import VaultError, fetch
-from locomo_assets.settings_checks import contradictions
+from locomo_assets.http.tls import TlsVersion
+from locomo_assets.secret_store import VaultError, fetch, parse_reference
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 CHANGELOG_URL = "https://backboard.io/changelog"
@@ -27,10 +28,21 @@ class SettingsError(LocomoError):
     exit_code = 2
 
 
+PREFIX = "LOCOMO_"
+
+# The likeness from which on a name counts as misspelled: MAX_COST and MAX_COST_USD have 0.80.
+# RELEASE, which deployments use for their own, and RELEASE_FEED have 0.74.
+_NEARLY = 0.76
+
+
 class Settings(BaseSettings):
-    """Every setting, frozen. Each field's description is its line in the README's table."""
+    """Every setting, frozen: the variable is LOCOMO_ and the field's name, where no other is given.
+
+    Each field's description is its line in the README's table.
+    """
 
     model_config = SettingsConfigDict(
+        alias_generator=lambda name: PREFIX + name.upper(),
         frozen=True,
         env_ignore_empty=True,
         extra="ignore",
@@ -39,18 +51,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default=Path(".locomo"),
-        validation_alias="LOCOMO_HOME",
         description="Folder for the Dagster instance, the stand-in's state and the local history",
     )
     history: str | None = Field(
         default=None,
-        validation_alias="LOCOMO_HISTORY",
         description="URL of the history (`file:///…`, `s3://…`, `gs://…`, `abfs://…`); default: "
         "`history` in LOCOMO_HOME",
     )
     backup: str | None = Field(
         default=None,
-        validation_alias="LOCOMO_BACKUP",
         description="URL of the history's backups (`file:///…`, `s3://…`), best another disk or "
         "account than the history's; without it none is made",
     )
@@ -58,34 +67,26 @@ class Settings(BaseSettings):
         default=60,
         ge=30,
         le=90,
-        validation_alias="LOCOMO_BACKUP_KEEP_DAYS",
         description="Days, 30 to 90, after which a successful backup removes older ones; the "
         "newest two stay whatever their age",
     )
     dataset: str | None = Field(
-        default=None,
-        validation_alias="LOCOMO_DATASET",
-        description="Path or https URL of a LoCoMo file; default: the packaged sample",
+        default=None, description="Path or https URL of a LoCoMo file; default: the packaged sample"
     )
     dataset_sha256: str | None = Field(
         default=None,
-        validation_alias="LOCOMO_DATASET_SHA256",
         description="SHA-256 the data set must have; needed where LOCOMO_DATASET is a URL",
     )
     audit: str | None = Field(
         default=None,
-        validation_alias="LOCOMO_AUDIT",
         description="Path or https URL of an audit of the data set's gold answers: accuracy is "
         "then shown without the faulty ones, and with its ceiling, too",
     )
     audit_sha256: str | None = Field(
-        default=None,
-        validation_alias="LOCOMO_AUDIT_SHA256",
-        description="SHA-256 the audit must have; needed where LOCOMO_AUDIT is a URL",
+        default=None, description="SHA-256 the audit must have; needed where LOCOMO_AUDIT is a URL"
     )
     gold: Literal["published", "corrected"] = Field(
         default="published",
-        validation_alias="LOCOMO_GOLD",
         description="Gold answers that the judge is given: the data set's (`published`), or "
         "LOCOMO_AUDIT's in their place where it has others (`corrected`): verdicts of their own",
     )
@@ -111,13 +112,11 @@ class Settings(BaseSettings):
     )
     min_tls: TlsVersion = Field(
         default="1.3",
-        validation_alias="LOCOMO_MIN_TLS",
         description="The least TLS version spoken with the memory service and the judge; `1.2` "
         "for proxies that know no better",
     )
     secrets: str | None = Field(
         default=None,
-        validation_alias="LOCOMO_SECRETS",
         description="Where both keys are fetched from whenever a run uses them, in place of the "
         "two variables: `aws-secretsmanager:<name or ARN>`, a JSON object "
         '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
@@ -125,7 +124,6 @@ class Settings(BaseSettings):
     )
     question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
         default="isolated",
-        validation_alias="LOCOMO_QUESTION_PROTOCOL",
         description="`isolated`: a fresh thread a question, memory Readonly, concurrent; "
         "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant; "
         "`no-memory`, `full-context`: nothing ingested, memory off, the question alone or (costs "
@@ -133,38 +131,27 @@ class Settings(BaseSettings):
     )
     memory_wait: Literal["turn", "conversation"] = Field(
         default="turn",
-        validation_alias="LOCOMO_MEMORY_WAIT",
         description="Wait for a turn's memory operation before the next turn (`turn`, as "
         "published) or for all of them at the end (`conversation`)",
     )
     llm_provider: str = Field(
-        default="google",
-        validation_alias="LOCOMO_LLM_PROVIDER",
-        description="Provider of the model that answers inside the memory service",
+        default="google", description="Provider of the model that answers inside the memory service"
     )
     llm_model: str = Field(
-        default="gemini-2.5-pro",
-        validation_alias="LOCOMO_LLM_MODEL",
-        description="The model that answers inside the memory service",
+        default="gemini-2.5-pro", description="The model that answers inside the memory service"
     )
-    judge_model: str = Field(
-        default="gpt-4.1", validation_alias="LOCOMO_JUDGE_MODEL", description="The judge's model"
-    )
+    judge_model: str = Field(default="gpt-4.1", description="The judge's model")
     judge_prompt: str = Field(
-        default="generous",
-        validation_alias="LOCOMO_JUDGE_PROMPT",
-        description="`generous`, `strict`, or the path of a prompt file",
+        default="generous", description="`generous`, `strict`, or the path of a prompt file"
     )
     judge_votes: int = Field(
         default=1,
         ge=1,
-        validation_alias="LOCOMO_JUDGE_VOTES",
         description="How many votes the model gives on each answer, an odd number: more than half "
         "decide; each is paid for",
     )
     judge_mode: Literal["direct", "batch"] = Field(
         default="direct",
-        validation_alias="LOCOMO_JUDGE_MODE",
         description="`direct`: a call for each verdict; `batch`: one batch a conversation, at half "
         "the price and within 24 hours",
     )
@@ -172,24 +159,20 @@ class Settings(BaseSettings):
         default=30.0,
         ge=0,
         allow_inf_nan=False,
-        validation_alias="LOCOMO_JUDGE_BATCH_WAIT_MINUTES",
         description="How long a run waits for the judge's batches before it ends; a later run "
         "collects them",
     )
     prices: Path | None = Field(
         default=None,
-        validation_alias="LOCOMO_PRICES",
         description="A price table of your own (TOML) in place of the packaged, dated one",
     )
     partitions_per_run: Literal["all", "one"] = Field(
         default="all",
-        validation_alias="LOCOMO_PARTITIONS_PER_RUN",
         description="Whether a backfill measures all its conversations in one run (a laptop) or "
         "each in a run of its own (run pods)",
     )
     release_feed: Literal["changelog", "openapi", "sdk", "json", "file"] | None = Field(
         default=None,
-        validation_alias="LOCOMO_RELEASE_FEED",
         description="Where new releases of the memory service show: `changelog` (a page with dated "
         "entries), `openapi` (the service's OpenAPI document: its version and content), `sdk` (the "
         "JSON of its Python package at an index), `json` (a list of version, published_at, url) or "
@@ -197,64 +180,54 @@ class Settings(BaseSettings):
     )
     release_feed_url: SecretStr | None = Field(
         default=None,
-        validation_alias="LOCOMO_RELEASE_FEED_URL",
         description="That feed's URL (told without credentials and query), or the file's path; "
         "default: the public changelog for `changelog`, none for the others",
     )
     release_feed_seconds: int = Field(
         default=1800,
         ge=1,
-        validation_alias="LOCOMO_RELEASE_FEED_SECONDS",
         description="How often the sensor `backboard_release_sensor`, once started, reads the feed",
     )
     allow_other_release: bool = Field(
         default=False,
-        validation_alias="LOCOMO_ALLOW_OTHER_RELEASE",
         description="Measure under any label, whatever release the feed says is current: the "
         "history then says that nobody checked",
     )
     weekly_cron: str = Field(
         default="0 3 * * 1",
-        validation_alias="LOCOMO_WEEKLY_CRON",
         description="When the schedule `weekly_full_run`, once started, measures all conversations "
         "(UTC); costs a full run each time",
     )
     daily_cron: str = Field(
         default="0 5 * * *",
-        validation_alias="LOCOMO_DAILY_CRON",
         description="When the schedule `daily_sample_run`, once started, asks the sample (UTC); "
         "costs LOCOMO_SAMPLE_QUESTIONS questions and verdicts each time",
     )
     backup_cron: str = Field(
         default="30 2 * * *",
-        validation_alias="LOCOMO_BACKUP_CRON",
         description="When the schedule `history_backup_run`, once started, backs the history up "
         "(UTC)",
     )
     sample_questions: int = Field(
         default=100,
         ge=1,
-        validation_alias="LOCOMO_SAMPLE_QUESTIONS",
         description="How many questions the daily sample has, spread over conversations and "
         "categories 1–4 as the data set's are",
     )
     max_requests_in_flight: int = Field(
         default=16,
         ge=1,
-        validation_alias="LOCOMO_MAX_REQUESTS_IN_FLIGHT",
         description="Requests to the memory service under way at once, over all conversations, "
         "at most: it starts at 4, grows while answers come, shrinks at each 429 episode",
     )
     max_verdicts_in_flight: int = Field(
         default=16,
         ge=1,
-        validation_alias="LOCOMO_MAX_VERDICTS_IN_FLIGHT",
         description="Verdicts being given at once, over all conversations, at most; likewise",
     )
     runs_at_once: int = Field(
         default=1,
         ge=1,
-        validation_alias="LOCOMO_RUNS_AT_ONCE",
         description="Runs that may measure with one service at the same time, over all that share "
         "the history; the others wait. Each gets its share of the two limits before",
     )
@@ -263,7 +236,6 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         allow_inf_nan=False,
-        validation_alias="LOCOMO_MAX_COST_USD",
         description="The most USD that what a run measures may have cost, earlier runs of the same "
         "conversations and release included; it stops before a call would pass it",
     )
@@ -272,7 +244,6 @@ class Settings(BaseSettings):
         ge=0,
         le=100,
         allow_inf_nan=False,
-        validation_alias="LOCOMO_MAX_ERROR_PERCENT",
         description="The most questions of a release, in percent, that may be without a verdict "
         "(unscored, unanswered, not judged); above it its numbers are marked invalid",
     )
@@ -281,7 +252,6 @@ class Settings(BaseSettings):
         ge=0,
         le=100,
         allow_inf_nan=False,
-        validation_alias="LOCOMO_MIN_ACCURACY_PERCENT",
         description="The accuracy below which the check `accuracy` warns; the stand-in and the "
         "rule-based judge are not held to it",
     )
@@ -289,53 +259,41 @@ class Settings(BaseSettings):
         default=60.0,
         gt=0,
         allow_inf_nan=False,
-        validation_alias="LOCOMO_MAX_RUN_MINUTES",
         description="The minutes of work on a release above which the check `run_time` warns",
     )
     max_trend_age_days: int = Field(
         default=14,
         ge=1,
-        validation_alias="LOCOMO_MAX_TREND_AGE_DAYS",
         description="How old accuracy_trends may be before it counts as stale in the UI; half "
         "that age is its warning",
     )
     alert_urls_high: SecretStr | None = Field(
         default=None,
-        validation_alias="LOCOMO_ALERT_URLS_HIGH",
         description="Where failed runs and API errors are told: apprise URLs, separated by spaces; "
         "they hold tokens",
     )
     alert_urls_medium: SecretStr | None = Field(
-        default=None,
-        validation_alias="LOCOMO_ALERT_URLS_MEDIUM",
-        description="Where low accuracy is told, likewise",
+        default=None, description="Where low accuracy is told, likewise"
     )
     alert_urls_low: SecretStr | None = Field(
-        default=None,
-        validation_alias="LOCOMO_ALERT_URLS_LOW",
-        description="Where long runs are told, likewise",
+        default=None, description="Where long runs are told, likewise"
     )
     ui_url: str | None = Field(
-        default=None,
-        validation_alias="LOCOMO_UI_URL",
-        description="The Dagster UI's public address, for links to runs in alerts",
+        default=None, description="The Dagster UI's public address, for links to runs in alerts"
     )
     keep_assistants_days: int = Field(
         default=30,
         ge=0,
-        validation_alias="LOCOMO_KEEP_ASSISTANTS_DAYS",
         description="How old what runs left at the memory service must be for `remote delete` to "
         "remove it, where neither --older-than nor --release is given",
     )
 
     log_format: Literal["text", "json"] = Field(
         default="text",
-        validation_alias="LOCOMO_LOG_FORMAT",
         description="How this process logs: the usual text, or one JSON object a line",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
         default=None,
-        validation_alias="LOCOMO_LOG_LEVEL",
         description="From which level on; DEBUG tells every request with its body. Default: INFO "
         "as JSON; as text WARNING in runs, ERROR on the command line",
     )
@@ -351,6 +309,62 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """Settings that contradict each other, and names that are nearly a setting's."""
+        for line in (*_misspelled(), *self._contradictions(), *self._unusable_keys()):
+            raise ValueError(line)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.gold == "corrected" and self.audit is None:
+            yield (
+                "LOCOMO_GOLD is corrected but LOCOMO_AUDIT is not set; name the audit whose gold "
+                "answers are to be judged by, or unset LOCOMO_GOLD"
+            )
+        lowest = min(self.max_requests_in_flight, self.max_verdicts_in_flight)
+        if self.runs_at_once > lowest:
+            yield (
+                f"LOCOMO_RUNS_AT_ONCE is {self.runs_at_once}, but only {lowest} requests or "
+                "verdicts may be under way, too few for one each; lower it, or raise "
+                "LOCOMO_MAX_REQUESTS_IN_FLIGHT and LOCOMO_MAX_VERDICTS_IN_FLIGHT"
+            )
+        if self.release_feed is None and self.release_feed_url:
+            yield (
+                "LOCOMO_RELEASE_FEED_URL is set but LOCOMO_RELEASE_FEED is not; say which kind of "
+                "feed it is (changelog, openapi, sdk, json, file), or unset it"
+            )
+        if self.release_feed not in (None, "changelog") and not self.release_feed_url:
+            yield (
+                f"LOCOMO_RELEASE_FEED is {self.release_feed} but LOCOMO_RELEASE_FEED_URL is not "
+                "set; give the feed's URL"
+            )
+
+    def _unusable_keys(self) -> Iterator[str]:
+        given = {
+            "BACKBOARD_API_KEY": self.backboard_api_key_given,
+            "OPENAI_API_KEY": self.openai_api_key_given,
+        }
+        if self.secrets is not None:
+            try:
+                parse_reference(self.secrets)
+            except VaultError as error:
+                yield f"LOCOMO_SECRETS: {error}"
+            for name, key in given.items():
+                if key is not None:
+                    yield f"{name} and LOCOMO_SECRETS both give that key; unset one of them"
+            return
+        if self.backboard_base_url != BACKBOARD_URL and given["BACKBOARD_API_KEY"] is None:
+            yield (
+                "BACKBOARD_BASE_URL is set but BACKBOARD_API_KEY is not; set the key, or unset "
+                "the URL to measure the packaged stand-in"
+            )
+        if self.openai_base_url and given["OPENAI_API_KEY"] is None:
+            yield (
+                "OPENAI_BASE_URL is set but OPENAI_API_KEY is not; set the key, or unset the URL "
+                "to judge with the lexical judge"
+            )
 
     def held_secrets(self) -> list[str]:
         """Every key that is set, to keep it out of what is told."""
@@ -400,21 +414,36 @@ class Settings(BaseSettings):
         return self.home / "standin" / "state.sqlite"
 
 
+def _misspelled() -> Iterator[str]:
+    """A misspelled limit would go unnoticed until it is passed."""
+    aliases = (str(field.validation_alias) for field in Settings.model_fields.values())
+    known = {alias.removeprefix(PREFIX) for alias in aliases if alias.startswith(PREFIX)}
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if name in known or not variable.startswith(PREFIX):
+            continue
+        for meant in difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY):
+            yield f"{variable} is no setting, but {PREFIX}{meant} is; rename it, or unset it"
+
+
 def read_settings() -> Settings:
     """The settings of this process.
 
-    Raises:
-        SettingsError: naming the variable and what is wrong with it (never its value, which may
-            be a key); also where a variable's name is nearly a setting's.
+    Raises SettingsError, which names the variable and what is wrong with it, but never its value:
+    that may be a key.
     """
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
+        if not first["loc"]:  # of several settings: the rule's own line names them
+            raise SettingsError(str(first["ctx"]["error"])) from None
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"{name}: {first['msg']}; see the table of settings in README.md"
         ) from None
-    for line in contradictions(settings, os.environ):
-        raise SettingsError(line)
-    return settings
+
+
+def shows_traceback() -> bool:
+    """Whether errors end with their traceback. Read by itself, as settings may be the error."""
+    return bool(os.environ.get("LOCOMO_TRACEBACK"))

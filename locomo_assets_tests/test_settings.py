@@ -1,9 +1,13 @@
-"""The environment: defaults, bad values, keys that are never shown."""
+"""The environment: defaults, bad values, contradictions, keys that are never shown."""
 
+import re
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from locomo_assets.cli.settings import register
 from locomo_assets.settings import Settings, SettingsError, read_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -35,7 +39,76 @@ def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "planted-key" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
-def test_readme_lists_every_setting() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
+def test_the_page_of_settings_is_current() -> None:
+    """`make docs` writes it."""
+    app = typer.Typer()
+    register(app)
+    made = CliRunner().invoke(app, []).stdout
+    assert made == (REPOSITORY / "docs" / "settings.md").read_text()
     for field in Settings.model_fields.values():
-        assert f"`{field.validation_alias}`" in readme
+        assert f"| `{field.validation_alias}` |" in made
+        assert field.description
+
+
+def test_only_settings_reads_the_environment() -> None:
+    """Only DAGSTER_HOME is set elsewhere, because Dagster takes it from nowhere else."""
+    package = REPOSITORY / "locomo_assets"
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"os\.environ|getenv", path.read_text())
+    }
+    assert found == {"settings.py", "pipeline/dev.py", "pipeline/launch.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LOCOMO_MAX_COST", "LOCOMO_MAX_COST_USD"),
+        ("LOCOMO_MAX_MESSAGES_IN_FLIGHT", "LOCOMO_MAX_REQUESTS_IN_FLIGHT"),
+        ("LOCOMO_JUDGEMODEL", "LOCOMO_JUDGE_MODEL"),
+        ("LOCOMO_DATA_SET", "LOCOMO_DATASET"),
+    ],
+)
+def test_a_misspelled_setting_is_refused_with_the_right_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "planted-value")
+    with pytest.raises(SettingsError, match=f"^{name} is no setting, but {meant} is; ") as caught:
+        read_settings()
+    assert "planted-value" not in str(caught.value)
+
+
+def test_what_others_name_after_us_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "LOCOMO_RELEASE",
+        "LOCOMO_TRACEBACK",
+        "LOCOMO_IMAGE",
+        "LOCOMO_ASSETS_WEBSERVER_SERVICE_HOST",
+        "MY_LOCOMO_DATASETS",
+    ):
+        monkeypatch.setenv(name, "something")
+    read_settings()
+
+
+@pytest.mark.parametrize("name", ["BACKBOARD", "OPENAI"])
+def test_url_without_key_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"{name}_BASE_URL", "http://127.0.0.1:1/api")
+    with pytest.raises(SettingsError, match=f"{name}_API_KEY"):
+        read_settings()
+
+
+def test_corrected_gold_answers_need_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOMO_GOLD", "corrected")
+    with pytest.raises(SettingsError, match="LOCOMO_AUDIT is not set"):
+        read_settings()
+    monkeypatch.setenv("LOCOMO_AUDIT", "audit.json")
+    assert read_settings().gold == "corrected"
+
+
+def test_runs_that_would_get_no_share_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
+    assert read_settings().runs_at_once == 5
+    monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "4")
+    with pytest.raises(SettingsError, match="LOCOMO_RUNS_AT_ONCE is 5, but only 4"):
+        read_settings()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -20,9 +19,9 @@ from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
 from locomo_assets.locomo.rows import to_rows
+from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 
 Number = float | int | str | bool
-Numbers = Mapping[str, Any]
 
 
 class CheckSeverity(StrEnum):
@@ -120,18 +119,19 @@ def schema(dataset: Dataset) -> Finding:
     )
 
 
-def ingestion_complete(numbers: Numbers) -> Finding:
+def ingestion_complete(counts: IngestionCounts) -> Finding:
     """The service has as many messages as there are turns, and every memory operation has ended.
 
     A failed or timed out operation has ended too. An ingestion from before the service's messages
     were counted is checked by our own count.
     """
-    turns, ingested = numbers["turns"], numbers["turns_ingested"]
-    on_server = numbers.get("messages_on_server")
+    turns, ingested, on_server = counts.turns, counts.turns_ingested, counts.messages_on_server
     ended = {
-        name: numbers[f"operations_{name}"] or 0 for name in ("completed", "failed", "timed_out")
+        "completed": counts.operations_completed,
+        "failed": counts.operations_failed,
+        "timed_out": counts.operations_timed_out,
     }
-    operations = numbers.get("operations", sum(ended.values()))
+    operations = sum(ended.values()) if counts.operations is None else counts.operations
     still_open = operations - sum(ended.values())
     counted = "not counted there" if on_server is None else f"{on_server} messages there"
     in_words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
@@ -141,7 +141,7 @@ def ingestion_complete(numbers: Numbers) -> Finding:
         "operations": operations,
         **{f"operations_{name}": count for name, count in ended.items()},
         "operations_open": still_open,
-        "memories": numbers["memories"],
+        "memories": counts.memories,
     }
     if on_server is not None:
         details["messages_on_server"] = on_server
@@ -153,15 +153,14 @@ def ingestion_complete(numbers: Numbers) -> Finding:
     )
 
 
-def answers_complete(numbers: Numbers) -> Finding:
+def answers_complete(report: AnswersReport) -> Finding:
     """Every question has an answer. A question without a row is an error.
 
     A question the service left unanswered is a warning: it counts against the release's error
     budget, and the next run asks it again.
     """
-    questions, reused = numbers["questions"], numbers["reused"]
-    answered = numbers.get("answered", 0) + reused
-    unanswered = numbers.get("unanswered", 0)
+    questions, reused, unanswered = report.questions, report.reused, report.unanswered
+    answered = report.answered + reused
     missing = questions - answered - unanswered
     return Finding(
         passed=answered == questions,

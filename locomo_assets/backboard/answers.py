@@ -1,7 +1,6 @@
-"""What asking is, and what comes of it, as frozen values.
+"""How questions are asked, and what comes of one: values without behaviour.
 
-Here: the protocols and the outcome of a question. A failure is an outcome (`unanswered`,
-with its reason), never an answer. Asking is `asking` and `published`; judging is another room.
+A failure is an outcome, never an answer. Asking belongs to `ask`, judging to `judging`.
 """
 
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ ProtocolName = Literal["isolated", "published", "no-memory", "full-context"]
 class AskProtocol:
     """How the questions are asked.
 
-    `published`: all in one new thread, in the data set's order, memory Auto, so that a question
-    sees the earlier ones and may write memory. The others: a fresh thread for each, side by side.
-    `isolated`: memory Readonly. `no-memory` and `full-context`: memory off, on an assistant that
-    was told nothing; the question alone, or the whole conversation with it. These two are the
-    floor and the ceiling that a memory is seen between.
+    `published`: all in one new thread, in the data set's order, with memory Auto. A question sees
+    the earlier ones and may write memory.
+    `isolated`: each in a thread of its own, side by side, with memory Readonly.
+    `no-memory`: like `isolated`, with memory off, to an assistant that was told nothing.
+    `full-context`: like `no-memory`, with the whole conversation before the question.
+    The last two are the floor and the ceiling between which a memory is seen.
     """
 
     name: ProtocolName = "isolated"
@@ -46,7 +46,7 @@ class AskProtocol:
 
     @property
     def needs_ingestion(self) -> bool:
-        """Whether it asks an assistant that was told the conversation before."""
+        """Whether the assistant must have been told the conversation."""
         return self.memory_mode != "off"
 
     @property
@@ -59,7 +59,7 @@ class AskProtocol:
         return self.name
 
     def canonical(self) -> dict[str, str | int | None]:
-        """All that shapes the answers, for hashing: equal protocols, equal dicts."""
+        """All that shapes the answers, for hashing."""
         return {
             "kind": "ask",
             "version": self.version,
@@ -80,12 +80,11 @@ _MEMORY_MODES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """What came of one question.
+    """The answer to one question, or the `reason` why there is none.
 
-    `outcome` is `answered` or `unanswered`, `reason` set for the latter. Times in ms are those
-    of the request that gave the answer, without our own queue. `read_back`: the answer was lost
-    on the way and found in its thread, so that memories, tokens and times are unknown. `asks`
-    counts how often it was asked (0: found in its thread, asked by an earlier process).
+    Times in ms are those of the request that gave the answer, without our own queue. `read_back`
+    says that the answer was lost on the way and found in its thread: its memories, tokens and
+    times are unknown. `asks` counts how often the question was asked, 0 if by an earlier process.
     """
 
     question: Question
@@ -118,7 +117,7 @@ class AnswerResult:
         return self.model_name or self.protocol.llm_model
 
     def row(self) -> dict[str, object]:
-        """Its columns of the history's `answers` that are known here."""
+        """The columns of the history's `answers` that are known here."""
         return {
             "question_index": self.question.question_index,
             "category": self.question.category,
@@ -143,7 +142,7 @@ class AnswerResult:
         }
 
     def retrieved_rows(self) -> list[dict[str, object]]:
-        """Its rows of the history's `retrieved_memories`, as far as known here."""
+        """Rows of the history's `retrieved_memories`, without the answer's id."""
         return [
             {
                 "question_index": self.question.question_index,
@@ -159,7 +158,7 @@ class AnswerResult:
 def answered(
     question: Question, protocol: AskProtocol, thread_id: str, got: Answered, asks: int
 ) -> AnswerResult:
-    """A run's answer; one without any text is no answer, but keeps what it cost."""
+    """A run without any text is unanswered, but keeps what it cost."""
     run = got.run
     empty = not run.text.strip()
     return AnswerResult(
@@ -189,11 +188,11 @@ def unanswered(
     protocol: AskProtocol,
     reason: str,
     *,
-    thread_id: str | None,
-    asked_at: datetime | None,
-    asks: int,
+    thread_id: str | None = None,
+    asked_at: datetime | None = None,
+    asks: int = 0,
 ) -> AnswerResult:
-    """No answer, and why; `asked_at` None: it was given up before it was sent, now."""
+    """No answer, and why. Without `asked_at` it was given up now, before it was sent."""
     return AnswerResult(
         question=question,
         protocol=protocol,

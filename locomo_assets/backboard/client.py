@@ -1,15 +1,11 @@
-"""Backboard's calls, one method each.
+"""Backboard's calls, one method each: its path, its fields, and what it answers.
 
-Here: which path, which fields, what comes back. How a call is sent, timed, typed and repeated is
-`exchange`; what the answers look like is `models`; what to do with them is `ingesting` and
-`asking`. Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
-
-Every method may raise the errors of `errors`; calls that would do something twice if sent twice
-raise `AmbiguousError` instead of being repeated.
+How a call is sent and repeated is said in `transport`, what answers look like in `models`.
+Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,12 +13,11 @@ from urllib.parse import quote
 import httpx
 
 from locomo_assets.backboard import models
-from locomo_assets.backboard.transport import Answered, Exchange, Timeouts
-from locomo_assets.http.budget import Budget
-from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.errors import NotFoundError, TlsVersion
-from locomo_assets.http.limits import Limits
-from locomo_assets.http.retry import Call, RetrySettings
+from locomo_assets.backboard.failures import Call
+from locomo_assets.backboard.transport import Answered, Timeouts, Transport
+from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.errors import NotFoundError
+from locomo_assets.http.retry import RetrySettings
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
@@ -31,46 +26,36 @@ _PAGE = 100
 _PROBE_ATTEMPTS = 3
 
 
-def _forget(_: CallRecord) -> None:
-    pass
-
-
 class BackboardClient:
     """The service at `base_url`; an async context manager around its connections.
 
-    `record` gets every attempt at every request. `limits` may be shared between clients of one
-    event loop; `budget` is asked before each question; `watch` sees each response while its
-    connection is open. No TLS older than `min_tls` is spoken, but by a `transport` of its own.
-    Raises `KeyRefusedError` or `PermanentError` at once for a key or URL that can't be.
+    The bound on TLS in the options does not hold for a `transport` that is given.
+
+    Raises `KeyRefusedError` or `PermanentError` at once for an unusable key or URL. Every method
+    may raise the errors of `http.errors`; one that would do something twice if sent twice raises
+    `AmbiguousError` instead of being repeated.
     """
 
     def __init__(
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
-        record: Record = _forget,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        options = options or CallOptions()
+        self.limits = options.limits
         self.retry = retry or RetrySettings()
-        self._exchange = Exchange(
+        self._transport = Transport(
             base_url,
             api_key,
+            options,
             transport=transport,
-            limits=self.limits,
             timeouts=timeouts or Timeouts(),
             retry=self.retry,
-            record=record,
-            budget=budget,
-            min_tls=min_tls,
-            watch=watch,
         )
 
     def __repr__(self) -> str:
@@ -78,20 +63,20 @@ class BackboardClient:
 
     @property
     def base_url(self) -> str:
-        """As it was given, without a slash at its end."""
-        return self._exchange.base_url
+        """Without a slash at its end."""
+        return self._transport.base_url
 
     async def __aenter__(self) -> Self:
-        await self._exchange.__aenter__()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._exchange.__aexit__(*exc)
+        await self._transport.__aexit__(*exc)
 
     async def probe(self) -> models.Probe:
-        """Whether the service is there and takes the key, and which system it says it is."""
+        """Check that the service answers and accepts the key; tells which system it is."""
         call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
-        raw, _, headers = await self._exchange.json(call, attempts=_PROBE_ATTEMPTS)
+        raw, _, headers = await self._transport.json(call, attempts=_PROBE_ATTEMPTS)
         models.listing(raw, call.endpoint)
         return models.Probe(system=headers.get("x-locomo-system") or "backboard")
 
@@ -103,7 +88,7 @@ class BackboardClient:
         llm_provider: str | None = None,
         llm_model: str | None = None,
     ) -> models.Assistant:
-        """A new assistant without tools. Not repeatable: look for it by name when in doubt."""
+        """A new assistant without tools. Not repeatable: in doubt, look for it by name."""
         body: dict[str, Any] = {"name": name, "description": description, "tools": []}
         if llm_provider is not None:
             body["llm_provider"] = llm_provider
@@ -113,7 +98,7 @@ class BackboardClient:
         return models.assistant(await self._json(call), call.endpoint)
 
     async def list_assistants(self, *, name: str | None = None) -> list[models.Assistant]:
-        """All assistants of the account, or those of exactly this name."""
+        """All assistants of the account, or those with exactly this name."""
         named = {} if name is None else {"name": name}
         call_pages = self._pages("/assistants", "/assistants", named)
         found = [models.assistant(raw, "GET /assistants") async for raw in call_pages]
@@ -121,27 +106,27 @@ class BackboardClient:
         return [one for one in found if name is None or one.name == name]
 
     async def get_assistant(self, assistant_id: str) -> models.Assistant:
-        """Raises `NotFoundError` where there is none."""
+        """Raises `NotFoundError` if there is none."""
         call = _on_assistant("GET", "", assistant_id, True)
         return models.assistant(await self._json(call), call.endpoint)
 
     async def delete_assistant(self, assistant_id: str) -> None:
-        """Permanent, with threads and memories. One that is gone already is no error."""
+        """Permanent, with threads and memories. A missing assistant is no error."""
         await self._delete(_on_assistant("DELETE", "", assistant_id, True))
 
     async def clone_assistant(self, assistant_id: str, name: str) -> models.Clone:
-        """A copy with its memories as they are now, without its threads. Not repeatable."""
+        """A copy with its current memories, without its threads. Not repeatable."""
         body = {"name": name, "copy_memories": True, "copy_documents": False}
         call = _on_assistant("POST", "/clone", assistant_id, False, json=body)
         return models.clone(await self._json(call), call.endpoint)
 
     async def create_thread(self, assistant_id: str) -> models.Thread:
-        """A new, empty thread. Not repeatable: list the assistant's threads when in doubt."""
+        """A new, empty thread. Not repeatable: in doubt, list the assistant's threads."""
         call = _on_assistant("POST", "/threads", assistant_id, False, json={})
         return models.thread(await self._json(call), call.endpoint)
 
     async def list_threads(self, assistant_id: str) -> list[models.Thread]:
-        """All threads of an assistant; whether with messages is the server's choice."""
+        """All threads of an assistant, with or without messages, as the server chooses."""
         path = f"/assistants/{quote(assistant_id, safe='')}/threads"
         pages = self._pages("/assistants/{id}/threads", path, {})
         return [models.thread(raw, "GET /assistants/{id}/threads") async for raw in pages]
@@ -161,7 +146,7 @@ class BackboardClient:
         llm_provider: str | None = None,
         llm_model: str | None = None,
     ) -> models.Saved:
-        """Save a message, dated, without asking a model; its memory forms in the background.
+        """Save a dated message without asking a model; its memory forms in the background.
 
         Never repeated once it may have been sent: read the thread back on `AmbiguousError`.
         """
@@ -175,7 +160,7 @@ class BackboardClient:
             **_model(llm_provider, llm_model),
         }
         call = _on_thread("POST", "/messages", thread_id, False, form=form)
-        raw, sent, _ = await self._exchange.json(call)
+        raw, sent, _ = await self._transport.json(call)
         return models.saved(raw, call.endpoint, sent.sent_at, sent.latency_ms or 0.0)
 
     async def ask(
@@ -189,8 +174,8 @@ class BackboardClient:
     ) -> Answered:
         """Ask a model, streamed. Never repeated once it may have been sent.
 
-        Raises `StreamIncompleteError` where the stream ends without `run_ended` and
-        `RunFailedError` where the service says so: neither is an answer.
+        Raises `StreamIncompleteError` if the stream ends without `run_ended`, and `RunFailedError`
+        if the service says so.
         """
         form = {
             "content": content,
@@ -199,12 +184,12 @@ class BackboardClient:
             "send_to_llm": "true",
             **_model(llm_provider, llm_model),
         }
-        return await self._exchange.run(
+        return await self._transport.run(
             _on_thread("POST", "/messages", thread_id, False, form=form)
         )
 
     async def list_memories(self, assistant_id: str) -> list[models.Memory]:
-        """All memories of an assistant, page by page, each id once."""
+        """All memories of an assistant, each id once."""
         found: dict[str | None, models.Memory] = {}
         page, pages = 1, 1
         while page <= pages:
@@ -221,18 +206,18 @@ class BackboardClient:
         return list(found.values())
 
     async def memory_operation(self, operation_id: str) -> models.Operation:
-        """How far the forming of a message's memory is."""
+        """The state of a memory operation, by which a message's memory is formed."""
         template = "/assistants/memories/operations/{id}"
         call = Call("GET", template, template.replace("{id}", quote(operation_id, safe="")), True)
         return models.operation(await self._json(call), operation_id, call.endpoint)
 
     async def _json(self, call: Call) -> Any:
-        raw, _, _ = await self._exchange.json(call)
+        raw, _, _ = await self._transport.json(call)
         return raw
 
     async def _delete(self, call: Call) -> None:
         try:
-            await self._exchange.json(call)
+            await self._transport.json(call)
         except NotFoundError:
             return
 

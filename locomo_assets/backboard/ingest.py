@@ -1,41 +1,153 @@
 """A conversation into the service's memory, each turn exactly once.
 
-Here: the order of things: assistant, a thread for each session, turn after turn, memory
-operations, a snapshot of the memories; and what to do when an answer is lost on the way. What is
-said is `turns`, reading back is `readback`, waiting for memory is `operations`, what outlives a
-killed process is `journal`, protocol and result are `ingestion`.
+An ingestion creates an assistant and a thread for each session, sends turn after turn, waits for
+the memory operations, and takes a snapshot of the memories. What is already there after a lost
+answer or a killed process is found by `reconcile`.
 """
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Literal
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.journal import (
-    EndedOperation,
-    IngestedTurn,
-    IngestionResult,
-    IngestJournal,
-    IngestProgress,
-    IngestProtocol,
-    IngestState,
-)
 from locomo_assets.backboard.messages import message_text
+from locomo_assets.backboard.models import Memory
 from locomo_assets.backboard.operations import OpenOperation, OperationWatch
 from locomo_assets.backboard.reconcile import (
+    EndedOperation,
+    IngestedTurn,
+    IngestJournal,
+    IngestState,
     check_turns,
-    found_on_server,
+    compare_with_server,
     recovered_turn,
-    said,
-    said_after,
+    sent_messages,
+    sent_messages_after,
 )
+from locomo_assets.errors import LocomoError
 from locomo_assets.http.concurrency import first_failure
-from locomo_assets.http.errors import AmbiguousError
+from locomo_assets.http.errors import BackboardError
 from locomo_assets.locomo.model import Conversation, Session
 
 
-def _silent(_: IngestProgress) -> None:
+@dataclass(frozen=True, slots=True)
+class IngestProtocol:
+    """How a conversation is told to the service. The defaults are the published measurement's.
+
+    `memory_wait` is `turn` (wait for each memory operation before the next turn) or `conversation`
+    (poll them meanwhile, wait for all at the end), either for at most `memory_time_out_s`.
+    """
+
+    name: str = "published"
+    memory_wait: Literal["turn", "conversation"] = "turn"
+    memory_time_out_s: float = 10.0
+    memory: str = "Auto"
+    llm_provider: str | None = "google"
+    llm_model: str | None = "gemini-2.5-pro"
+    description: str = "You are a conversation memory assistant."
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.memory_wait not in ("turn", "conversation"):
+            raise LocomoError(
+                f"memory wait {self.memory_wait!r} is unknown: choose `turn` or `conversation`"
+            )
+
+    def label(self) -> str:
+        """Its name in the history, which tells another wait than the published one."""
+        return (
+            self.name if self.memory_wait == "turn" else f"{self.name}, memory awaited at the end"
+        )
+
+    def canonical(self) -> dict[str, str | int | float | None]:
+        """All that shapes what is remembered, for hashing."""
+        return {
+            "kind": "ingest",
+            "version": self.version,
+            "name": self.name,
+            "memory_wait": self.memory_wait,
+            "memory_time_out_s": float(self.memory_time_out_s),
+            "memory": self.memory,
+            "llm_provider": self.llm_provider,
+            "llm_model": self.llm_model,
+            "description": self.description,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IngestProgress:
+    """How far it is, including turns and operations of an earlier process."""
+
+    conversation: str
+    turns: int
+    turns_total: int
+    operations_ended: int
+    operations_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionResult:
+    """An ingested conversation: its turns in order, what the service remembers, and the times.
+
+    `turns_read_back` is the number of turns whose answer was lost. `messages_on_server` is how
+    many messages its threads held in the end.
+    """
+
+    assistant_id: str
+    sessions: int
+    turns: tuple[IngestedTurn, ...]
+    operations: tuple[EndedOperation, ...]
+    memories: tuple[Memory, ...]
+    turns_read_back: int
+    messages_on_server: int
+    started_at: datetime
+    ended_at: datetime
+    duration_s: float
+
+    def operations_with(self, status: str) -> int:
+        """The number of operations that ended as `completed`, `error` or `timed_out`."""
+        return sum(operation.status == status for operation in self.operations)
+
+    def numbers(self) -> dict[str, int | float]:
+        """Its counts, named as in the history's `ingestions`."""
+        return {
+            "sessions": self.sessions,
+            "turns": len(self.turns),
+            "turns_ingested": len(self.turns),
+            "operations_completed": self.operations_with("completed"),
+            "operations_failed": self.operations_with("error"),
+            "operations_timed_out": self.operations_with("timed_out"),
+            "memories": len(self.memories),
+            "duration_s": self.duration_s,
+        }
+
+    def completeness(self) -> dict[str, int]:
+        """What `numbers` must match in a complete ingestion: messages by the service's own count,
+        and memory operations begun.
+        """
+        return {
+            "messages_on_server": self.messages_on_server,
+            "operations": sum(turn.memory_operation_id is not None for turn in self.turns),
+        }
+
+    def memory_rows(self) -> list[dict[str, object]]:
+        """Rows of the history's `memories`, without the ingestion's id."""
+        return [
+            {
+                "memory_id": memory.memory_id,
+                "memory": memory.memory,
+                "metadata_json": memory.metadata_json,
+                "created_at": memory.created_at,
+                "updated_at": memory.updated_at,
+            }
+            for memory in self.memories
+        ]
+
+
+def _ignore(_: IngestProgress) -> None:
     pass
 
 
@@ -46,13 +158,13 @@ async def ingest(
     *,
     assistant_name: str,
     journal: IngestJournal,
-    progress: Callable[[IngestProgress], None] = _silent,
+    progress: Callable[[IngestProgress], None] = _ignore,
 ) -> IngestionResult:
-    """Tell the conversation to a new assistant, or go on with one that was begun.
+    """Tell the conversation to a new assistant, or resume an ingestion.
 
-    `assistant_name` must name this ingestion alone: an assistant of that name is taken for the
-    one whose creation was not kept in the journal. Raises the errors of `errors`; after any of
-    them, or after a kill, calling it again with the same journal goes on where it stopped.
+    `assistant_name` must name this ingestion alone: an assistant of that name is taken for its
+    own, even if the journal does not know it. Raises the errors of `http.errors`. After any of
+    them, or after a kill, call it again with the same journal to resume.
     """
     ingestion = _Ingestion(
         client,
@@ -95,7 +207,7 @@ class _Ingestion:
     async def run(self) -> IngestionResult:
         started_at, start = datetime.now(UTC), perf_counter()
         state = await self._journal.load()
-        await self._take_up(state)
+        await self._resume(state)
         if self._protocol.memory_wait == "turn":
             await self._wait_for_earlier()
             await self._send_all()
@@ -123,15 +235,17 @@ class _Ingestion:
             duration_s=perf_counter() - start,
         )
 
-    async def _take_up(self, state: IngestState) -> None:
-        """Know the assistant, and what it has been told already."""
+    async def _resume(self, state: IngestState) -> None:
+        """Find the assistant, and what it has been told already."""
         self._turns = list(state.turns)
         self._with_operation = sum(turn.memory_operation_id is not None for turn in self._turns)
         self._operations = {one.memory_operation_id: one for one in state.operations}
         self._assistant_id = state.assistant_id or await self._assistant()
         if state.assistant_id is None:
             await self._journal.assistant_created(self._assistant_id)
-        found = await found_on_server(self._client, self._conversation, self._assistant_id, state)
+        found = await compare_with_server(
+            self._client, self._conversation, self._assistant_id, state
+        )
         self._threads, self._spare = found.threads, list(found.spare)
         for session_index, thread_id in found.threads.items():
             if session_index not in state.threads:
@@ -140,24 +254,23 @@ class _Ingestion:
             await self._confirm(turn)
 
     async def _assistant(self) -> str:
-        doubt: AmbiguousError | None = None
-        for ask in range(1, self._client.retry.asks + 1):
-            # Also before the first attempt: a killed process may have created it and told nobody.
+        async def find(*_: object) -> str | None:
             found = await self._client.list_assistants(name=self._assistant_name)
-            if found:
-                return found[0].assistant_id
-            try:
-                created = await self._client.create_assistant(
-                    self._assistant_name,
-                    description=self._protocol.description,
-                    llm_provider=self._protocol.llm_provider,
-                    llm_model=self._protocol.llm_model,
-                )
-                return created.assistant_id
-            except AmbiguousError as error:
-                doubt = error
-                await asyncio.sleep(self._client.retry.wait_s(ask, error.retry_after_s))
-        raise doubt or AssertionError("at least one attempt is made")
+            return found[0].assistant_id if found else None
+
+        async def create(_ask: int) -> str:
+            created = await self._client.create_assistant(
+                self._assistant_name,
+                description=self._protocol.description,
+                llm_provider=self._protocol.llm_provider,
+                llm_model=self._protocol.llm_model,
+            )
+            return created.assistant_id
+
+        # A killed process may have created it without noting it.
+        if (known := await find()) is not None:
+            return known
+        return await self._client.retry.until_certain(create, find)
 
     async def _send_all(self) -> None:
         for session in self._conversation.sessions:
@@ -165,27 +278,27 @@ class _Ingestion:
             if done == len(session.turns):
                 continue
             thread_id = await self._thread(session)
-            doubtful = False
+            was_lost = False
             for position in range(done, len(session.turns)):
-                turn, was_doubtful = await self._send(session, position, thread_id)
-                doubtful = doubtful or was_doubtful
+                turn, lost = await self._send(session, position, thread_id)
+                was_lost = was_lost or lost
                 await self._confirm(turn)
-                await self._mind_operation(turn)
-            if doubtful:
-                # A request given up for lost may have been saved after its turn was sent again.
-                messages = said(await self._client.get_thread(thread_id))
+                await self._watch_operation(turn)
+            if was_lost:
+                # A request taken for lost may have been saved after its turn was sent again.
+                messages = sent_messages(await self._client.get_thread(thread_id))
                 check_turns(thread_id, session, messages, least=len(session.turns))
 
     async def _count_on_server(self) -> int:
-        """How many messages the service itself counts, once each thread is seen to be right.
+        """The number of messages by the service's own count.
 
-        `ThreadMismatchError` where a thread does not hold its session's turns, each once: no
-        question must be asked of such a memory.
+        Raises `ThreadMismatchError` unless each thread holds its session's turns, each once: no
+        question must be asked of any other memory.
         """
 
         async def count(session: Session) -> int:
             thread_id = self._threads[session.session_index]
-            messages = said(await self._client.get_thread(thread_id))
+            messages = sent_messages(await self._client.get_thread(thread_id))
             check_turns(thread_id, session, messages, least=len(session.turns))
             return len(messages)
 
@@ -207,44 +320,31 @@ class _Ingestion:
         return thread_id
 
     async def _new_thread(self) -> str:
-        doubt: AmbiguousError | None = None
-        for ask in range(1, self._client.retry.asks + 1):
-            try:
-                return (await self._client.create_thread(self._assistant_id)).thread_id
-            except AmbiguousError as error:
-                doubt = error
-                await asyncio.sleep(self._client.retry.wait_s(ask, error.retry_after_s))
-                listed = await self._client.list_threads(self._assistant_id)
-                known = set(self._threads.values())
-                lost = [one.thread_id for one in listed if one.thread_id not in known]
-                if lost:
-                    return lost[0]
-        raise doubt or AssertionError("at least one attempt is made")
+        async def create(_ask: int) -> str:
+            return (await self._client.create_thread(self._assistant_id)).thread_id
+
+        async def find(*_: object) -> str | None:
+            listed = await self._client.list_threads(self._assistant_id)
+            known = set(self._threads.values())
+            return next((one.thread_id for one in listed if one.thread_id not in known), None)
+
+        return await self._client.retry.until_certain(create, find)
 
     async def _send(
         self, session: Session, position: int, thread_id: str
     ) -> tuple[IngestedTurn, bool]:
         """The turn as the service has it, and whether an answer was lost on the way."""
         turn = session.turns[position]
-        doubt: AmbiguousError | None = None
-        for ask in range(1, self._client.retry.asks + 1):
-            try:
-                saved = await self._client.add_message(
-                    thread_id,
-                    message_text(turn),
-                    memory=self._protocol.memory,
-                    custom_timestamp=session.started_at,
-                    llm_provider=self._protocol.llm_provider,
-                    llm_model=self._protocol.llm_model,
-                )
-            except AmbiguousError as error:
-                doubt = error
-                messages = await said_after(self._client, thread_id, position, error)
-                check_turns(thread_id, session, messages[: position + 1], least=position)
-                if len(messages) > position:
-                    return recovered_turn(session, position, thread_id, messages[position]), True
-                await asyncio.sleep(self._client.retry.wait_s(ask, error.retry_after_s))
-                continue
+
+        async def send(ask: int) -> tuple[IngestedTurn, bool]:
+            saved = await self._client.add_message(
+                thread_id,
+                message_text(turn),
+                memory=self._protocol.memory,
+                custom_timestamp=session.started_at,
+                llm_provider=self._protocol.llm_provider,
+                llm_model=self._protocol.llm_model,
+            )
             row = IngestedTurn(
                 session_index=session.session_index,
                 turn_index=turn.turn_index,
@@ -255,16 +355,24 @@ class _Ingestion:
                 sent_at=saved.sent_at,
                 latency_ms=saved.latency_ms,
             )
-            return row, doubt is not None
-        raise doubt or AssertionError("at least one attempt is made")
+            return row, ask > 1
+
+        async def find(_ask: int, error: BackboardError) -> tuple[IngestedTurn, bool] | None:
+            messages = await sent_messages_after(self._client, thread_id, position, error)
+            check_turns(thread_id, session, messages[: position + 1], least=position)
+            if len(messages) == position:
+                return None
+            return recovered_turn(session, position, thread_id, messages[position]), True
+
+        return await self._client.retry.until_certain(send, find)
 
     async def _confirm(self, turn: IngestedTurn) -> None:
         self._turns.append(turn)
         self._with_operation += turn.memory_operation_id is not None
         await self._journal.turn_confirmed(turn)
-        self._tell()
+        self._report()
 
-    async def _mind_operation(self, turn: IngestedTurn) -> None:
+    async def _watch_operation(self, turn: IngestedTurn) -> None:
         if turn.memory_operation_id is None:
             return
         operation = OpenOperation(turn.memory_operation_id, turn, perf_counter())
@@ -279,7 +387,7 @@ class _Ingestion:
                 group.create_task(self._watch.wait(operation))
 
     def _open_operations(self) -> list[OpenOperation]:
-        """Those of turns confirmed before this process, or read back by it."""
+        """Operations of turns confirmed before this process, or read back by it."""
         return [
             OpenOperation(turn.memory_operation_id, turn, None)
             for turn in self._turns
@@ -288,7 +396,7 @@ class _Ingestion:
 
     async def _operation_ended(self, operation: EndedOperation) -> None:
         self._operations[operation.memory_operation_id] = operation
-        self._tell()
+        self._report()
         await self._journal.operation_ended(operation)
 
     def _operations_in_order(self) -> tuple[EndedOperation, ...]:
@@ -297,7 +405,7 @@ class _Ingestion:
             self._operations[one] for one in of_turns if one is not None and one in self._operations
         )
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._progress(
             IngestProgress(
                 conversation=self._conversation.conversation,

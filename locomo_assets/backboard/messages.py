@@ -1,7 +1,7 @@
-"""The texts that are sent for turns, and for a question with its whole conversation.
+"""The texts that are sent: for a turn, and for a question with its whole conversation.
 
 Source: Backboard's published LoCoMo benchmark script. Only a turn with an image URL gets its
-image's words: 316 captions of the data set stand on turns without one and are lost there, too.
+image's words: the script, too, loses the 316 captions of turns without one.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def session_texts(session: Session) -> tuple[str, ...]:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two texts are one message; servers may trim or fold white space."""
+    """Whether two texts are one message: a server may trim or fold white space."""
     return one == other or one.split() == other.split()
 
 
@@ -38,17 +38,19 @@ def _image(turn: Turn) -> str:
 
 
 def with_conversation(conversation: Conversation) -> Callable[[Question], str]:
-    """Question → message. A change of its words needs a new `AskProtocol.version`."""
-    told = conversation_text(conversation)
+    """From a question to its message. Other words here need a new `AskProtocol.version`."""
+    context = conversation_text(conversation)
 
     def message(question: Question) -> str:
-        return f"{told}\n\nAnswer this question about the conversation above:\n{question.question}"
+        return (
+            f"{context}\n\nAnswer this question about the conversation above:\n{question.question}"
+        )
 
     return message
 
 
 def conversation_text(conversation: Conversation) -> str:
-    """All sessions in order, each under its date (UTC), a line a turn."""
+    """All sessions in order, each under its date (UTC), with one line for each turn."""
     sessions = [
         "\n".join(
             (

@@ -1,30 +1,24 @@
-"""What Backboard answers, as frozen values: its JSON, and the events of a streamed run.
+"""Backboard's JSON answers as frozen values.
 
-Reading is tolerant: unknown fields are ignored, known ones may stand in their older places, text
+Reading is tolerant: unknown fields are ignored, known ones may be in their older places, and text
 that no file could hold is repaired.
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.http.errors import (
-    RunFailedError,
-    StreamIncompleteError,
-    StreamMalformedError,
-    UnexpectedAnswerError,
-)
-from locomo_assets.http.sse import SseEvent
+from locomo_assets.http.errors import UnexpectedAnswerError
 
 _LARGEST_INT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a first call tells: which system answers (`backboard` unless it says otherwise)."""
+    """Which system answers: `backboard` unless it says otherwise."""
 
     system: str
 
@@ -69,7 +63,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A message that was saved and not sent to a model; `latency_ms` without our own queue."""
+    """A message that was saved without asking a model; `latency_ms` excludes our own queue."""
 
     message_id: str | None
     memory_operation_id: str | None
@@ -79,7 +73,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How far a memory operation is; `state` is `running`, `completed` or `error`."""
+    """A memory operation; `state` is `running`, `completed` or `error`."""
 
     operation_id: str
     state: str
@@ -88,7 +82,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the service remembers. `metadata_json` is None where it gives none."""
+    """One memory. `metadata_json` is None if the service gives none."""
 
     memory_id: str | None
     memory: str
@@ -99,7 +93,7 @@ class Memory:
 
 
 def assistant(raw: object, endpoint: str) -> Assistant:
-    """Raises `UnexpectedAnswerError` without an `assistant_id`, as all of these do for their id."""
+    """Raises `UnexpectedAnswerError` without its id, as the functions below do without theirs."""
     fields = mapping(raw, endpoint)
     return Assistant(
         assistant_id=required(fields, "assistant_id", endpoint),
@@ -144,7 +138,7 @@ def message(fields: Mapping[str, Any]) -> Message:
 
 
 def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> Saved:
-    """Newer servers answer `{messages: [...]}`, older ones with the one flat message."""
+    """From `{messages: [...]}` of newer servers, or the flat message of older ones."""
     fields = mapping(raw, endpoint)
     mine: Mapping[str, Any] = {}
     for item in items(fields.get("messages")):
@@ -160,9 +154,9 @@ def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> S
 
 
 def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
-    """`status` in either case; `memory_ids` a list of ids, or of objects with an `id`.
+    """`status` may be in either case; `memory_ids` lists ids, or objects with an `id`.
 
-    Of objects, those with event NONE are left out: nothing was remembered by them.
+    Objects with event NONE are left out: nothing was remembered.
     """
     fields = mapping(raw, endpoint)
     status = (text(fields, "status") or "").upper()
@@ -180,7 +174,7 @@ def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
 
 
 def memory(fields: Mapping[str, Any]) -> Memory:
-    """Its text stands under `memory`, `content` or `text`."""
+    """The text is in `memory`, `content` or `text`."""
     metadata = fields.get("metadata")
     return Memory(
         memory_id=text(fields, "id", "memory_id"),
@@ -193,7 +187,7 @@ def memory(fields: Mapping[str, Any]) -> Memory:
 
 
 def memories(raw: object) -> tuple[Memory, ...]:
-    """A list of memories; what is not an object in it is left out."""
+    """The memories in a list, without what is no object."""
     return tuple(memory(item) for item in items(raw))
 
 
@@ -220,12 +214,12 @@ def listing(raw: object, endpoint: str) -> list[Mapping[str, Any]]:
 
 
 def items(raw: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; none of anything else."""
+    """The objects in a list; none if it is no list."""
     return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
 
 
 def required(fields: Mapping[str, Any], name: str, endpoint: str) -> str:
-    """A text that must be there, or `UnexpectedAnswerError`."""
+    """A required text, or `UnexpectedAnswerError`."""
     value = text(fields, name)
     if not value:
         raise UnexpectedAnswerError(
@@ -257,7 +251,7 @@ def number(fields: Mapping[str, Any], name: str) -> float | None:
 
 
 def count(fields: Mapping[str, Any], name: str) -> int | None:
-    """A whole number from 0 that fits 64 bits."""
+    """A whole number, not negative, that fits 64 bits."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_INT:
         return None
@@ -265,7 +259,7 @@ def count(fields: Mapping[str, Any], name: str) -> int | None:
 
 
 def time(fields: Mapping[str, Any], name: str) -> datetime | None:
-    """An ISO 8601 time as UTC; one without a zone is taken for UTC."""
+    """An ISO 8601 time as UTC, also if it has no zone."""
     value = fields.get(name)
     if not isinstance(value, str):
         return None
@@ -293,100 +287,3 @@ def _kind(raw: object) -> str:
     return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
         type(raw), "something else"
     )
-
-
-_FAILED = ("run_failed", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run that ended well. Tokens and ids are None where the service did not give them."""
-
-    text: str
-    message_id: str | None
-    memory_operation_id: str | None
-    retrieved: tuple[Memory, ...]
-    input_tokens: int | None
-    output_tokens: int | None
-    model_provider: str | None
-    model_name: str | None
-
-
-class RunReader:
-    """Takes events in order; `result` after the run ended. `clean` takes keys out of a text."""
-
-    def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
-        self._endpoint = endpoint
-        self._clean = clean
-        self._pieces: list[str] = []
-        self._memories: tuple[Memory, ...] = ()
-        self._ended: Mapping[str, Any] | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether any of the answer's text has come."""
-        return bool(self._pieces)
-
-    @property
-    def ended(self) -> bool:
-        """Whether `run_ended` has come; events after it are of no account."""
-        return self._ended is not None
-
-    def take(self, event: SseEvent) -> None:
-        """One event.
-
-        Raises `RunFailedError` where it says so, `StreamMalformedError` where it is not JSON.
-        """
-        if self.ended or event.data.strip() in ("", "[DONE]"):
-            return
-        try:
-            fields = json.loads(event.data)
-        except (ValueError, RecursionError) as error:
-            raise StreamMalformedError(
-                f"{self._endpoint}: the stream holds an event that is not JSON",
-                endpoint=self._endpoint,
-            ) from error
-        if not isinstance(fields, dict):
-            return
-        kind = text(fields, "type") or event.event
-        if kind == "content_streaming":
-            # Kept raw: a character may come as two halves, each no text of its own.
-            piece = fields.get("content")
-            if isinstance(piece, str) and piece:
-                self._pieces.append(piece)
-        elif kind == "memory_retrieved":
-            self._memories = memories(fields.get("memories"))
-        elif kind == "run_ended":
-            self._end(fields)
-        elif kind in _FAILED:
-            raise self._failure(fields, kind)
-
-    def result(self) -> Run:
-        """The answer, or `StreamIncompleteError` where the run has not ended."""
-        if self._ended is None:
-            raise StreamIncompleteError(
-                f"{self._endpoint}: the stream ended without `run_ended`", endpoint=self._endpoint
-            )
-        ended = self._ended
-        return Run(
-            text=storable("".join(self._pieces)) or text(ended, "content") or "",
-            message_id=text(ended, "message_id"),
-            memory_operation_id=text(ended, "memory_operation_id"),
-            retrieved=memories(ended.get("retrieved_memories")) or self._memories,
-            input_tokens=count(ended, "input_tokens"),
-            output_tokens=count(ended, "output_tokens"),
-            model_provider=text(ended, "model_provider"),
-            model_name=text(ended, "model_name"),
-        )
-
-    def _end(self, fields: Mapping[str, Any]) -> None:
-        status = text(fields, "status")
-        if status is not None and status.upper() != "COMPLETED":
-            raise self._failure(fields, f"run_ended with status {self._clean(status)[:40]}")
-        self._ended = fields
-
-    def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
-        said = [text(fields, name) for name in ("message", "error", "detail")]
-        line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
-        line = self._clean(" ".join(line.split()))
-        return RunFailedError(line[:300], endpoint=self._endpoint)

@@ -1,11 +1,6 @@
-"""Waiting for memory to form.
+"""Waiting for memory to form: polling memory operations until they end or time out.
 
-Here: polling memory operations, one after its turn or many at the side, and giving up in time.
-An operation's failure is an outcome, counted and kept, not an error.
-
-The next turn waits for the memory of the one before it, so what a look comes too late is lost, a
-hundred times over in a conversation; and a look too early is a request for nothing. So one that
-is waited for is looked at when those before it had ended.
+A failed operation is an outcome that is counted and kept, not an error.
 """
 
 import asyncio
@@ -16,7 +11,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn
 from locomo_assets.http.errors import (
     ConnectionBrokenError,
     NotFoundError,
@@ -26,28 +21,31 @@ from locomo_assets.http.errors import (
 
 # The published measurement polls every 0.2 s, later every 1 s.
 _EAGER_S, _EAGER_PAUSE_S, _LATER_PAUSE_S = 2.0, 0.2, 1.0
-_LEAST_PAUSE_S = 0.004
+_SHORTEST_PAUSE_S = 0.004
 
-# How much the newest operation says of the next one.
+# The weight of the newest operation in the running means.
 _WEIGHT = 0.2
 
-# Hours already: further ones would only run over.
+# Hours already: further ones would only overflow.
 _MOST_DOUBLINGS = 20
 
-# A status that can't be had now is no news about the operation; one that is too new may be 404.
+# These say nothing about an operation. One that is too new may be 404.
 _NO_NEWS = (RateLimitedError, ServerFailedError, ConnectionBrokenError, NotFoundError)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOperation:
-    """One that is waited for. `since` is on the `perf_counter` clock; None: an earlier process."""
+    """An operation that is waited for.
+
+    `since` is on the `perf_counter` clock, and None if an earlier process began it.
+    """
 
     memory_operation_id: str
     turn: IngestedTurn
     since: float | None
 
     def ended(self, status: str, memory_ids: tuple[str, ...] = ()) -> EndedOperation:
-        """Its row, ended now."""
+        """Its row, if it ends now."""
         return EndedOperation(
             memory_operation_id=self.memory_operation_id,
             session_index=self.turn.session_index,
@@ -60,55 +58,10 @@ class OpenOperation:
         )
 
 
-class Rhythm:
-    """When to look: near the expected end, then in pauses that double, up to those of the
-    published measurement. The first operation is looked at once.
-
-    Mean and mean deviation of the ends are learnt as TCP learns its round trips (V. Jacobson,
-    Congestion Avoidance and Control, 1988). So steady operations are seen within milliseconds,
-    and varying ones are begun to be looked at half a deviation early.
-    """
-
-    def __init__(self) -> None:
-        self._expected_s = self._deviation_s = 0.0
-        self._is_first = True
-        self._at_first_look = 0
-
-    def pauses(self) -> Iterator[float]:
-        """Seconds before each look at one operation; never ends."""
-        waited_s = max(0.0, self._expected_s - self._deviation_s / 2)
-        yield waited_s
-        step_s = self._step_s()
-        while True:
-            pause_s = min(step_s, _pause(waited_s))
-            yield pause_s
-            waited_s += pause_s
-            step_s *= 2
-
-    def ended(self, waited_s: float, unseen_s: float) -> None:
-        """One had ended when it was looked at after `waited_s`, and not yet `unseen_s` before."""
-        if unseen_s < waited_s:
-            self._at_first_look = 0
-        else:
-            # How long it had been over is not known: felt for, twice as far each time in a row.
-            self._at_first_look = min(self._at_first_look + 1, _MOST_DOUBLINGS)
-            unseen_s = min(waited_s, self._step_s() * 2.0**self._at_first_look)
-        off_s = waited_s - unseen_s / 2 - self._expected_s
-        if self._is_first:
-            self._is_first = False
-            self._expected_s, self._deviation_s = off_s, unseen_s / 2
-        else:
-            self._expected_s += _WEIGHT * off_s
-            self._deviation_s += _WEIGHT * (abs(off_s) - self._deviation_s)
-
-    def _step_s(self) -> float:
-        return max(_LEAST_PAUSE_S, self._deviation_s / 2)
-
-
 class OperationWatch:
-    """The open operations of one ingestion; `on_ended` gets each once, ended or given up.
+    """Polls the operations of one ingestion; `on_ended` gets each once, ended or timed out.
 
-    `on_ended` may be cancelled while it waits, so it must take note before it does.
+    `on_ended` may be cancelled while it waits, so it must note the operation before.
     """
 
     def __init__(
@@ -120,63 +73,63 @@ class OperationWatch:
         self._client = client
         self._time_out_s = time_out_s
         self._on_ended = on_ended
-        self._rhythm = Rhythm()
+        self._schedule = PollSchedule()
         self._open: dict[str, OpenOperation] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
     def add(self, operation: OpenOperation) -> None:
-        """Watch it at the side: `sweep` polls it."""
+        """Leave the operation to `sweep`."""
         self._open[operation.memory_operation_id] = operation
         self._idle.clear()
 
     async def wait(self, operation: OpenOperation) -> None:
-        """Wait for this one, at most the time-out, polling in the rhythm of those before it."""
+        """Wait until it ends or times out; polled as learnt from the operations before it."""
         ended: EndedOperation | None = None
         with suppress(TimeoutError):
             async with asyncio.timeout(self._time_out_s):
-                begun = seen = perf_counter()
-                for pause_s in self._rhythm.pauses():
+                start = polled = perf_counter()
+                for pause_s in self._schedule.pauses():
                     await asyncio.sleep(pause_s)
-                    before, seen = seen, perf_counter()
-                    ended = await self._look(operation)
+                    before, polled = polled, perf_counter()
+                    ended = await self._poll(operation)
                     if ended is not None:
-                        self._rhythm.ended(seen - begun, seen - before)
+                        self._schedule.ended(polled - start, polled - before)
                         break
         await self._on_ended(ended or operation.ended("timed_out"))
 
     async def sweep(self) -> None:
-        """Poll whatever is open, round after round, until cancelled."""
+        """Poll all open operations, round after round, until cancelled."""
         quiet_since = perf_counter()
         while True:
             before = len(self._open)
-            await self._look_at_all()
+            await self._poll_all()
             if len(self._open) < before:
                 quiet_since = perf_counter()
             await asyncio.sleep(_pause(perf_counter() - quiet_since))
 
     async def finish(self) -> None:
-        """Wait until `sweep` has seen all of them end, at most the time-out."""
+        """Wait until `sweep` has seen all of them end, or until the time-out."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._time_out_s):
                 await self._idle.wait()
 
     async def give_up(self) -> None:
-        """After the sweep was cancelled: one last look at each, then `timed_out`.
+        """After `sweep` was cancelled: poll each once more, then mark it `timed_out`.
 
-        The last look is there because a long queue of polls is our own delay.
+        Once more, because a long queue of polls is our own delay.
         """
-        await self._look_at_all()
+        await self._poll_all()
         for operation in list(self._open.values()):
             await self._end(operation, operation.ended("timed_out"))
 
-    async def _look_at_all(self) -> None:
+    async def _poll_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             for operation in list(self._open.values()):
-                group.create_task(self._look_and_end(operation))
+                group.create_task(self._poll_and_end(operation))
 
-    async def _look_and_end(self, operation: OpenOperation) -> None:
-        ended = await self._look(operation)
+    async def _poll_and_end(self, operation: OpenOperation) -> None:
+        ended = await self._poll(operation)
         if ended is not None:
             await self._end(operation, ended)
 
@@ -187,12 +140,58 @@ class OperationWatch:
         if not self._open:
             self._idle.set()
 
-    async def _look(self, operation: OpenOperation) -> EndedOperation | None:
+    async def _poll(self, operation: OpenOperation) -> EndedOperation | None:
         try:
             seen = await self._client.memory_operation(operation.memory_operation_id)
         except _NO_NEWS:
             return None
         return None if seen.state == "running" else operation.ended(seen.state, seen.memory_ids)
+
+
+class PollSchedule:
+    """When to poll an operation: shortly before its expected end, then at pauses that double.
+
+    The next turn waits for the memory of the one before. So a late poll costs time hundreds of
+    times in a conversation, and an early one is a request for nothing. Mean and mean deviation of
+    the times to the end are learnt as TCP learns its round trips (V. Jacobson, Congestion
+    Avoidance and Control, 1988). The first poll is half a deviation before the mean; no pause is
+    longer than the published measurement's. The first operation is polled immediately.
+    """
+
+    def __init__(self) -> None:
+        self._expected_s = self._deviation_s = 0.0
+        self._is_first = True
+        self._at_first_poll = 0
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds before each poll of one operation; never ends."""
+        waited_s = max(0.0, self._expected_s - self._deviation_s / 2)
+        yield waited_s
+        step_s = self._step_s()
+        while True:
+            pause_s = min(step_s, _pause(waited_s))
+            yield pause_s
+            waited_s += pause_s
+            step_s *= 2
+
+    def ended(self, waited_s: float, unseen_s: float) -> None:
+        """Learn that one had ended after `waited_s`, and had not yet `unseen_s` before."""
+        if unseen_s < waited_s:
+            self._at_first_poll = 0
+        else:
+            # It may have ended long before. Assume twice as long each time in a row.
+            self._at_first_poll = min(self._at_first_poll + 1, _MOST_DOUBLINGS)
+            unseen_s = min(waited_s, self._step_s() * 2.0**self._at_first_poll)
+        off_s = waited_s - unseen_s / 2 - self._expected_s
+        if self._is_first:
+            self._is_first = False
+            self._expected_s, self._deviation_s = off_s, unseen_s / 2
+        else:
+            self._expected_s += _WEIGHT * off_s
+            self._deviation_s += _WEIGHT * (abs(off_s) - self._deviation_s)
+
+    def _step_s(self) -> float:
+        return max(_SHORTEST_PAUSE_S, self._deviation_s / 2)
 
 
 def _pause(waited_s: float) -> float:

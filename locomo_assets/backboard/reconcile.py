@@ -1,27 +1,92 @@
-"""What the server has, where our own record may be behind.
+"""How far an ingestion is: by our own journal, and by the server's record where ours is behind.
 
-Here: reading threads back after a lost answer or a killed process, and matching them with the
-turns they should hold. There is no idempotency key, so this is what makes a turn ingested once.
+The service takes no idempotency key. So after a lost answer or a killed process the threads are
+read back and compared with the turns that they should hold: each turn is ingested once.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.journal import IngestedTurn, IngestState
 from locomo_assets.backboard.messages import message_text, same_text, session_texts
 from locomo_assets.backboard.models import Message, Thread
-from locomo_assets.http.errors import AmbiguousError, ThreadMismatchError
+from locomo_assets.http.errors import AmbiguousError, BackboardError, ThreadMismatchError
 from locomo_assets.locomo.model import Conversation, Session
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IngestedTurn:
+    """A turn that the service has.
+
+    If our answer was lost and the turn was read back: `latency_ms` is None, `sent_at` the server's
+    time if it gives one, and `memory_operation_id` known only if the thread says it.
+    """
+
+    session_index: int
+    turn_index: int
+    dia_id: str
+    thread_id: str
+    message_id: str | None
+    memory_operation_id: str | None
+    sent_at: datetime | None
+    latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedOperation:
+    """A memory operation that is waited for no longer.
+
+    `status` is `completed`, `error` or `timed_out` (it may still end). `wait_ms` counts from the
+    turn's confirmation, and is None if that was in an earlier process.
+    """
+
+    memory_operation_id: str
+    session_index: int
+    turn_index: int
+    dia_id: str
+    status: str
+    memory_ids: tuple[str, ...]
+    wait_ms: float | None
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IngestState:
+    """How far an ingestion is: `threads` by session index, turns and operations in order."""
+
+    assistant_id: str | None = None
+    threads: Mapping[int, str] = field(default_factory=dict)
+    turns: tuple[IngestedTurn, ...] = ()
+    operations: tuple[EndedOperation, ...] = ()
+
+
+class IngestJournal(Protocol):
+    """Our own record of an ingestion; the one that outlives a process is kept in the history.
+
+    A fact may be stored a little later than it is noted, but never in another order and never
+    with gaps: what is missing at the end is found again on the server.
+    """
+
+    async def load(self) -> IngestState: ...
+
+    async def assistant_created(self, assistant_id: str) -> None: ...
+
+    async def thread_created(self, session_index: int, thread_id: str) -> None: ...
+
+    async def turn_confirmed(self, turn: IngestedTurn) -> None: ...
+
+    async def operation_ended(self, operation: EndedOperation) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
     """What the server has of a conversation.
 
-    `threads` by session index, those of the journal included; `recovered` are turns that the
-    journal does not know, in order; `spare` are empty threads without a session.
+    `threads` are by session index and include the journal's. `recovered` are the turns that the
+    journal does not know, in order. `spare` are empty threads without a session.
     """
 
     threads: dict[int, str]
@@ -29,25 +94,26 @@ class Found:
     spare: tuple[str, ...]
 
 
-def said(thread: Thread) -> tuple[Message, ...]:
-    """The messages that were sent, without the service's own."""
+def sent_messages(thread: Thread) -> tuple[Message, ...]:
+    """The messages that we sent, without the service's replies."""
     return tuple(one for one in thread.messages if one.role in (None, "user"))
 
 
-async def said_after(
-    client: BackboardClient, thread_id: str, before: int, error: AmbiguousError | None
+async def sent_messages_after(
+    client: BackboardClient, thread_id: str, before: int, error: BackboardError
 ) -> tuple[Message, ...]:
-    """What the thread holds after an ambiguous failure, when it held `before` messages earlier.
+    """The messages in a thread after an ambiguous failure; it held `before` of them earlier.
 
-    Looks again for a while where the server may still be saving, unless the message is there.
+    Reads the thread again while the server may still be saving, unless the message is there.
     """
-    pauses = client.retry.read_back_s if error is None or error.may_be_running else ()
-    messages = said(await client.get_thread(thread_id))
+    may_be_running = isinstance(error, AmbiguousError) and error.may_be_running
+    pauses = client.retry.read_back_s if may_be_running else ()
+    messages = sent_messages(await client.get_thread(thread_id))
     for pause in pauses:
         if len(messages) > before:
             break
         await asyncio.sleep(pause)
-        messages = said(await client.get_thread(thread_id))
+        messages = sent_messages(await client.get_thread(thread_id))
     return messages
 
 
@@ -56,7 +122,7 @@ def check_turns(
 ) -> None:
     """Raise `ThreadMismatchError` unless the thread holds the session's first turns, each once.
 
-    `least` is the number of turns that it must hold.
+    It must hold at least `least` turns.
     """
     texts = session_texts(session)
     for position, message in enumerate(messages):
@@ -76,21 +142,20 @@ def check_turns(
     )
 
 
-async def found_on_server(
+async def compare_with_server(
     client: BackboardClient, conversation: Conversation, assistant_id: str, state: IngestState
-) -> Found:
+) -> ServerState:
     """Compare the assistant's threads with the conversation, session by session.
 
-    Raises `ThreadMismatchError` where a thread holds anything but the first turns of its
-    session, or fewer than the journal confirmed, or where a session has turns before the
-    one ahead of it is whole.
+    Raises `ThreadMismatchError` if a thread holds anything but the first turns of its session, or
+    fewer than the journal confirmed, or if a session has turns though an earlier one is incomplete.
     """
     known = set(state.threads.values())
     unknown: list[tuple[str, tuple[Message, ...]]] = []
     for listed in await client.list_threads(assistant_id):
         if listed.thread_id not in known:
             thread = await client.get_thread(listed.thread_id)
-            unknown.append((thread.thread_id, said(thread)))
+            unknown.append((thread.thread_id, sent_messages(thread)))
     spare = tuple(thread_id for thread_id, messages in unknown if not messages)
     holding = [(thread_id, messages) for thread_id, messages in unknown if messages]
     threads = dict(state.threads)
@@ -106,7 +171,7 @@ async def found_on_server(
         if messages and incomplete is not None:
             raise ThreadMismatchError(
                 f"session {session.session_index} of {conversation.conversation} has turns on the "
-                f"server though session {incomplete.session_index} is not whole: delete the "
+                f"server though session {incomplete.session_index} is incomplete: delete the "
                 "assistant and ingest the conversation anew"
             )
         threads[session.session_index] = thread_id
@@ -121,13 +186,13 @@ async def found_on_server(
             f"assistant {assistant_id} has thread {holding[0][0]}, which belongs to no session of "
             f"{conversation.conversation}: delete the assistant and ingest the conversation anew"
         )
-    return Found(threads, tuple(recovered), spare)
+    return ServerState(threads, tuple(recovered), spare)
 
 
 def recovered_turn(
     session: Session, position: int, thread_id: str, message: Message
 ) -> IngestedTurn:
-    """The row of a turn that only the server's record tells of."""
+    """The row of a turn that was read back from the server."""
     turn = session.turns[position]
     return IngestedTurn(
         session_index=session.session_index,
@@ -149,7 +214,7 @@ async def _thread_of(
 ) -> tuple[str | None, tuple[Message, ...]]:
     known = threads.get(session.session_index)
     if known is not None:
-        return known, said(await client.get_thread(known))
+        return known, sent_messages(await client.get_thread(known))
     first = message_text(session.turns[0])
     for index, (_, messages) in enumerate(holding):
         if same_text(messages[0].content, first):

@@ -1,7 +1,6 @@
-"""What runs left behind at the service: which assistants are ours, and their removal.
+"""Assistants that runs left at the service: which are ours, and deleting them.
 
-Here: telling ours from others by name, choosing among them, deleting. The names are given by
-`measurement.ingesting`; asking a person first is `cli.remote`.
+Asking a person first belongs to `cli.remote`.
 """
 
 import re
@@ -13,7 +12,7 @@ from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.models import Assistant
 from locomo_assets.http.errors import NotFoundError
 
-# The published script's own assistants are called by the first four words alone: not ours.
+# The published script names its assistants by the first four words alone; those are not ours.
 _OURS = re.compile(
     r"LoCoMo Test Assistant [0-9a-f]{8} "
     r"(?:clone|(?P<conversation>[\w.-]+) (?P<release>[^\s|,*/\\\[\]]+)(?: clone)?)"
@@ -22,9 +21,10 @@ _OURS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class OwnAssistant:
-    """One that a run made. Clones by version 0.1.0 tell neither conversation nor release: None.
+    """An assistant that a run made.
 
-    `created_at` is None where the service does not say.
+    `conversation` and `release` are None for a clone by version 0.1.0, whose name has neither.
+    `created_at` is None if the service does not say.
     """
 
     assistant_id: str
@@ -35,7 +35,7 @@ class OwnAssistant:
 
 
 def own_assistant(assistant: Assistant) -> OwnAssistant | None:
-    """The assistant as ours, or None where its whole name is not one that runs give."""
+    """The assistant as ours, or None if its whole name is not one that runs give."""
     found = _OURS.fullmatch(assistant.name or "")
     if found is None or assistant.name is None:
         return None
@@ -55,9 +55,9 @@ def chosen(
     older_than: timedelta | None = None,
     release: str | None = None,
 ) -> list[OwnAssistant]:
-    """Those of a release, made longer ago than `older_than`.
+    """Those of a release that are older than `older_than`, oldest first.
 
-    One whose age is not known is never older. Oldest first.
+    One of unknown age is never older.
     """
     kept = [
         one
@@ -82,9 +82,9 @@ async def delete_own(
     assistants: Sequence[OwnAssistant],
     on_deleted: Callable[[OwnAssistant], None],
 ) -> None:
-    """Deletes them for good, one after the other; one that is gone already is no error.
+    """Delete them for good, one after the other; a missing one is no error.
 
-    Each is looked up first: one that was given another name since it was listed is left alone.
+    Each is looked up first: one that was renamed since it was listed is left alone.
     """
     for one in assistants:
         try:

@@ -1,12 +1,12 @@
-"""One HTTP exchange with Backboard: sent, timed, typed, recorded, and repeated where safe.
+"""One call to Backboard: sent, timed, recorded, and repeated where that is safe.
 
-The key is in the request's header and nowhere else. Every error's text is cleaned of it, because
-servers repeat what they are sent.
+The key is in the request's header and nowhere
+else: servers repeat what they are sent, so every error's text is cleaned of it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -15,52 +15,22 @@ from uuid import uuid4
 
 import httpx
 
-from locomo_assets.backboard.models import Run, RunReader
-from locomo_assets.http import retry as failures
-from locomo_assets.http.budget import ANSWER, Budget, place_in
-from locomo_assets.http.calls import CallRecord, Record, log_body
+from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
+from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
+from locomo_assets.http.budget import ANSWER, RecordUsage
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
     RateLimitedError,
-    TlsVersion,
-    at_least,
 )
-from locomo_assets.http.limits import Limits
-from locomo_assets.http.retry import Call, RetrySettings
-from locomo_assets.http.sse import SseDecoder
+from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.tls import require_tls
 from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
-
-
-class Lanes:
-    """As many clients as requests were ever under way at once; the last one used goes first."""
-
-    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
-        self._make = make
-        self._free: list[httpx.AsyncClient] = []
-        self._all: list[httpx.AsyncClient] = []
-
-    @contextmanager
-    def lane(self) -> Iterator[httpx.AsyncClient]:
-        """A client of one's own until the block ends; the response must be closed within it."""
-        if self._free:
-            client = self._free.pop()
-        else:
-            client = self._make()
-            self._all.append(client)
-        try:
-            yield client
-        finally:
-            self._free.append(client)
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for client in self._all:
-            await client.aclose()
-
+from locomo_assets.urls import checked_base_url, checked_key
 
 SERVICE = "backboard"
-"""The service's name in the records of its calls, and its line in the limits."""
+"""The service's name in its call records, and its one endpoint in the limits."""
 
 T = TypeVar("T")
 
@@ -71,9 +41,9 @@ _KEEP_ALIVE_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits in seconds for each phase, and for a whole exchange: `call_s`, `stream_s`.
+    """Limits in seconds for each phase, and for a whole call: `call_s`, `stream_s`.
 
-    `stream_read_s` is the longest silence of a stream: a model may think before its first word.
+    `stream_read_s` is the longest silence of a stream, for a model may think before its first word.
     """
 
     connect_s: float = 10.0
@@ -85,9 +55,20 @@ class Timeouts:
     stream_s: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer of a run, and its times."""
+
+    run: Run
+    asked_at: datetime
+    first_chunk_ms: float | None
+    latency_ms: float
+    in_flight: int
+
+
 @dataclass(slots=True)
-class Sent:
-    """One attempt, as it went. Times in ms begin when our own limit let it go."""
+class RequestStats:
+    """How one attempt went. Times in ms exclude waiting for our own limit."""
 
     in_flight: int
     limit_s: float
@@ -104,52 +85,35 @@ class Sent:
         return (perf_counter() - self.start) * 1000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A run's answer and how it went."""
-
-    run: Run
-    asked_at: datetime
-    first_chunk_ms: float | None
-    latency_ms: float
-    in_flight: int
-
-
-class _KeyHeader(httpx.Auth):
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-Key"] = self._key
-        yield request
-
-
-class Exchange:
+class Transport:
     """Sends calls over kept connections. An async context manager."""
 
     def __init__(
         self,
         base_url: str,
         api_key: str,
+        options: CallOptions,
         *,
         transport: httpx.AsyncBaseTransport | None,
-        limits: Limits,
         timeouts: Timeouts,
         retry: RetrySettings,
-        record: Record,
-        budget: Budget | None = None,
-        min_tls: TlsVersion = "1.3",
-        watch: Callable[[httpx.Response], None] | None = None,
     ) -> None:
-        self.base_url = _checked_url(base_url)
-        self._key = _checked_key(api_key)
+        self.base_url = checked_base_url(
+            base_url,
+            service="the memory service",
+            setting="BACKBOARD_BASE_URL",
+            error=PermanentError,
+        )
+        self._key = checked_key(
+            api_key,
+            service="the memory service",
+            setting="BACKBOARD_API_KEY",
+            error=KeyRefusedError,
+        )
         keep_out_of_logs(self._key)
-        self._limits = limits
+        self._options = options
         self._timeouts = timeouts
         self._retry = retry
-        self._record = record
-        self._budget = budget
-        self._watch = watch
         phases = {
             "connect": timeouts.connect_s,
             "write": timeouts.write_s,
@@ -157,8 +121,10 @@ class Exchange:
         }
         self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
         self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
-        # Made once, because it takes longer than a request.
-        trust = at_least(httpx.create_ssl_context(), min_tls) if transport is None else True
+        # Made once, because making it takes longer than a request.
+        trust = (
+            require_tls(httpx.create_ssl_context(), options.min_tls) if transport is None else True
+        )
 
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -169,56 +135,58 @@ class Exchange:
                 follow_redirects=False,
             )
 
-        self._lanes = Lanes(make)
+        self._clients = ClientPool(make)
         self._builder = make()
 
-    async def __aenter__(self) -> "Exchange":
+    async def __aenter__(self) -> "Transport":
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._lanes.aclose()
+        await self._clients.aclose()
         await self._builder.aclose()
 
     async def json(
         self, call: Call, *, attempts: int | None = None
-    ) -> tuple[Any, Sent, httpx.Headers]:
+    ) -> tuple[Any, RequestStats, httpx.Headers]:
         """The answer's JSON (None for an empty body), how it went, and its headers."""
 
-        async def take(response: httpx.Response, sent: Sent) -> tuple[Any, Sent, httpx.Headers]:
+        async def take(
+            response: httpx.Response, stats: RequestStats
+        ) -> tuple[Any, RequestStats, httpx.Headers]:
             body = await response.aread()
-            sent.latency_ms = sent.elapsed_ms()
+            stats.latency_ms = stats.elapsed_ms()
             log_body(SERVICE, call.endpoint, "received", body)
             try:
-                return (response.json() if body else None), sent, response.headers
+                return (response.json() if body else None), stats, response.headers
             except (ValueError, RecursionError) as error:
-                raise failures.unreadable(call, self.base_url) from error
+                raise unreadable(call, self.base_url) from error
 
         return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
 
     async def run(self, call: Call) -> Answered:
-        """A streamed run's answer. Only a request that was surely not taken is repeated."""
+        """A streamed run's answer. Only a request that was certainly not taken is repeated."""
 
-        async def take(response: httpx.Response, sent: Sent) -> Answered:
-            run = await self._read_run(call, response, sent)
+        async def take(response: httpx.Response, stats: RequestStats) -> Answered:
+            run = await self._read_run(call, response, stats)
             log_body(SERVICE, call.endpoint, "received", run.text)
-            latency_ms = sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms()
-            sent.input_tokens, sent.output_tokens = run.input_tokens, run.output_tokens
-            return Answered(run, sent.sent_at, sent.first_chunk_ms, latency_ms, sent.in_flight)
+            latency_ms = stats.latency_ms if stats.latency_ms is not None else stats.elapsed_ms()
+            stats.input_tokens, stats.output_tokens = run.input_tokens, run.output_tokens
+            return Answered(run, stats.sent_at, stats.first_chunk_ms, latency_ms, stats.in_flight)
 
         return await self._retrying(call, take, self._timeouts.stream_s, self._stream_phases, None)
 
-    async def _read_run(self, call: Call, response: httpx.Response, sent: Sent) -> Run:
+    async def _read_run(self, call: Call, response: httpx.Response, stats: RequestStats) -> Run:
         decoder, reader = SseDecoder(), RunReader(call.endpoint, self._clean)
         chunks = response.aiter_bytes()
         async for chunk in chunks:
             for event in decoder.feed(chunk):
                 reader.take(event)
-            if reader.begun and sent.first_chunk_ms is None:
-                sent.first_chunk_ms = sent.elapsed_ms()
+            if reader.begun and stats.first_chunk_ms is None:
+                stats.first_chunk_ms = stats.elapsed_ms()
             if reader.ended:
-                sent.latency_ms = sent.elapsed_ms()
+                stats.latency_ms = stats.elapsed_ms()
                 # Read to the end so that the connection can be kept; the answer is already whole.
-                with suppress(*failures.LOST):
+                with suppress(*LOST):
                     async with asyncio.timeout(1.0):
                         async for _ in chunks:
                             pass
@@ -228,7 +196,7 @@ class Exchange:
     async def _retrying(
         self,
         call: Call,
-        take: Callable[[httpx.Response, Sent], Awaitable[T]],
+        take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
         limit_s: float,
         phases: httpx.Timeout,
         attempts: int | None,
@@ -254,108 +222,126 @@ class Exchange:
         self,
         call: Call,
         request: httpx.Request,
-        take: Callable[[httpx.Response, Sent], Awaitable[T]],
+        take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
         limit_s: float,
         number: int,
     ) -> T:
         async with (
-            self._limits.slot(SERVICE) as in_flight,
-            place_in(self._budget, ANSWER if call.asks_model else None) as told,
+            self._options.limits.slot(SERVICE) as in_flight,
+            self._reserve(call) as record_usage,
         ):
-            sent = Sent(in_flight, limit_s)
+            stats = RequestStats(in_flight, limit_s)
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
             try:
-                with self._lanes.lane() as http:
-                    answer = await self._send(http, call, request, take, sent)
-                told(sent.input_tokens, sent.output_tokens)
-                self._limits.went_well(SERVICE, in_flight)
+                with self._clients.client() as http:
+                    answer = await self._send(http, call, request, take, stats)
+                record_usage(stats.input_tokens, stats.output_tokens)
+                self._options.limits.succeeded(SERVICE, in_flight)
                 return answer
             except BaseException as failure:
                 error = type(failure).__name__
                 if isinstance(failure, RateLimitedError):
-                    self._throttled(sent, failure.retry_after_s)
+                    self._throttled(stats, failure.retry_after_s)
                 hide_in_chain(failure, self._key)
                 raise
             finally:
-                self._record(_call_record(call, sent, error, number))
+                self._options.record(_call_record(call, stats, error, number))
 
     async def _send(
         self,
         http: httpx.AsyncClient,
         call: Call,
         request: httpx.Request,
-        take: Callable[[httpx.Response, Sent], Awaitable[T]],
-        sent: Sent,
+        take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
+        stats: RequestStats,
     ) -> T:
         try:
-            async with asyncio.timeout(sent.limit_s):
+            async with asyncio.timeout(stats.limit_s):
                 response = await http.send(request, stream=True)
                 try:
-                    if self._watch is not None:
-                        self._watch(response)
-                    sent.status = response.status_code
-                    sent.request_id = self._clean(response.headers.get("x-request-id", "")) or None
+                    if self._options.watch is not None:
+                        self._options.watch(response)
+                    stats.status = response.status_code
+                    stats.request_id = self._clean(response.headers.get("x-request-id", "")) or None
                     if not response.is_success:
                         await response.aread()
                         log_body(SERVICE, call.endpoint, "received", response.content)
-                        raise failures.refused(call, self.base_url, response, self._clean)
-                    return await take(response, sent)
+                        raise refused(call, self.base_url, response, self._clean)
+                    return await take(response, stats)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise failures.overdue(call, self.base_url, sent.limit_s) from error
-        except failures.LOST as error:
-            raise failures.lost(call, self.base_url, error) from error
+            raise overdue(call, self.base_url, stats.limit_s) from error
+        except LOST as error:
+            raise lost(call, self.base_url, error) from error
 
-    def _throttled(self, sent: Sent, retry_after_s: float | None) -> None:
+    def _reserve(self, call: Call) -> AbstractAsyncContextManager[RecordUsage]:
+        if call.asks_model:
+            return self._options.budget.reserve(ANSWER)
+        return nullcontext(lambda _input_tokens, _output_tokens: None)
+
+    def _throttled(self, stats: RequestStats, retry_after_s: float | None) -> None:
         longest_s = self._retry.longest_retry_after_s
         pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
-        self._limits.throttled(SERVICE, sent.start, pause_s)
+        self._options.limits.throttled(SERVICE, stats.start, pause_s)
 
     def _clean(self, text: str) -> str:
         return hide(text, self._key)
 
 
-def _call_record(call: Call, sent: Sent, error: str | None, number: int) -> CallRecord:
+class _KeyHeader(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["X-API-Key"] = self._key
+        yield request
+
+
+class ClientPool:
+    """A client for each request under way; the one used last is taken first.
+
+    httpx's own pool looks at every connection for each request.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
+        self._free: list[httpx.AsyncClient] = []
+        self._all: list[httpx.AsyncClient] = []
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.AsyncClient]:
+        """A client for this block alone; the response must be closed within it."""
+        if self._free:
+            client = self._free.pop()
+        else:
+            client = self._make()
+            self._all.append(client)
+        try:
+            yield client
+        finally:
+            self._free.append(client)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._all:
+            await client.aclose()
+
+
+def _call_record(call: Call, stats: RequestStats, error: str | None, number: int) -> CallRecord:
     return CallRecord(
         call_id=uuid4().hex,
         service=SERVICE,
         endpoint=call.endpoint,
-        status=sent.status,
+        status=stats.status,
         error=error,
         attempt=number,
-        latency_ms=sent.latency_ms if sent.latency_ms is not None else sent.elapsed_ms(),
-        in_flight=sent.in_flight,
-        input_tokens=sent.input_tokens,
-        output_tokens=sent.output_tokens,
+        latency_ms=stats.latency_ms if stats.latency_ms is not None else stats.elapsed_ms(),
+        in_flight=stats.in_flight,
+        input_tokens=stats.input_tokens,
+        output_tokens=stats.output_tokens,
         cost_usd=None,
-        started_at=sent.sent_at,
-        request_id=sent.request_id,
+        started_at=stats.sent_at,
+        request_id=stats.request_id,
     )
-
-
-def _checked_url(base_url: str) -> str:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
-        raise PermanentError(
-            "the base URL cannot be read: set it to a full URL, like https://host/api"
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise PermanentError("the base URL must begin with http:// or https:// and name a host")
-    if url.userinfo or url.query or url.fragment:
-        raise PermanentError(
-            f"the base URL of {url.host} holds more than scheme, host and path: take user, "
-            "password, query and fragment out of it"
-        )
-    return str(url).rstrip("/")
-
-
-def _checked_key(key: str) -> str:
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise KeyRefusedError(
-            "the Backboard key is empty or holds signs no header can carry: set BACKBOARD_API_KEY"
-        )
-    return key

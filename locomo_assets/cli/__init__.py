@@ -4,7 +4,6 @@ The application and the handling of errors belong here; each module holds the co
 """
 
 import logging
-import os
 import sys
 
 import typer
@@ -35,24 +34,26 @@ def main() -> None:
         remote,
         report,
         run,
+        settings,
         standin,
     )
+    from locomo_assets.settings import shows_traceback
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
     modules = (run, report, compare, judges, imports, history, alerts, exporter)
-    for module in (*modules, backup, remote, doctor, standin):
+    for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:
         app()
     except (LocomoError, OSError) as error:
-        if os.environ.get("LOCOMO_TRACEBACK"):
+        if shows_traceback():
             raise
         known = error if isinstance(error, LocomoError) else LocomoError
         _print_error(f"{known.prefix}: {error}", as_json)
         sys.exit(known.exit_code)
     except Exception as error:
-        if os.environ.get("LOCOMO_TRACEBACK"):
+        if shows_traceback():
             raise
         text = " ".join(str(error).split())[:300]
         _print_error(

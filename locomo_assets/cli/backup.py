@@ -37,13 +37,13 @@ def backup() -> None:
     Runs may be writing. Backups older than LOCOMO_BACKUP_KEEP_DAYS are removed, except the newest
     two.
     """
-    from locomo_assets.history.backup.create import make_backup
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.create import create_backup
+    from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.store import HistoryStore
 
     settings = read_settings()
-    backups = open_backups(settings.backup)
-    report = make_backup(
+    backups = open_backup_storage(settings.backup)
+    report = create_backup(
         HistoryStore.open(settings.history_url),
         backups,
         keep_days=settings.backup_keep_days,
@@ -61,9 +61,9 @@ def backup() -> None:
 def verify(backup: Which = None) -> None:
     """Read a backup and compare every hash and count. Costs nothing; exit code 1 on damage."""
     from locomo_assets.history.backup.restore import verify as verify_backup
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.snapshot import open_backup_storage
 
-    backups = open_backups(read_settings().backup)
+    backups = open_backup_storage(read_settings().backup)
     report = verify_backup(backups, backup)
     print(
         f"backup {report.name} at {backups.url} is whole: {_contents(report.backup_manifest)}; "
@@ -79,11 +79,11 @@ def restore(
 ) -> None:
     """Verify a backup, then copy it to an empty place. Costs nothing."""
     from locomo_assets.history.backup.restore import restore as restore_backup
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.storage import open_storage
 
     settings = read_settings()
-    backups = open_backups(settings.backup)
+    backups = open_backup_storage(settings.backup)
     target = open_storage(to or settings.history_url)
     report = restore_backup(backups, target, backup)
     print(

@@ -28,8 +28,7 @@ def doctor(
     The exit code is 1 where a line says fail. A warning does not change it, so a slow service
     does not keep a pod from starting.
     """
-    from locomo_assets.doctor.diagnosis import DoctorError, Level
-    from locomo_assets.doctor.examination import examine
+    from locomo_assets.doctor import DoctorError, Level, examine
 
     lines = examine()
     if format is Format.json:

@@ -41,7 +41,7 @@ def refresh() -> None:
 @history.command()
 def rebuild() -> None:
     """Build history.duckdb anew; the result is the same. Costs nothing."""
-    _print_refresh(database.publish(_store(), read_settings().database_path, from_nothing=True))
+    _print_refresh(database.publish(_store(), read_settings().database_path, from_scratch=True))
 
 
 @history.command()

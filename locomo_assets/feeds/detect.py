@@ -1,21 +1,18 @@
-"""What a reading of a feed means, after all that was seen before: what is new, what to measure.
+"""Detecting new releases in a feed, given what was seen before: pure functions and their cursor.
 
-Here: the decision, pure, and the cursor that remembers. Who acts on it is
-`pipeline.release_sensor`.
-
-A hosted service can only be measured as it is now. So of several releases since the last look the
-newest is measured, and the others are missed for good.
+A hosted service can only be measured as it is now. Of several releases since the last read, the
+newest is measured and the others are missed for good.
 """
 
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from locomo_assets.feeds.feed import FeedRelease, Reading, ReleaseFeed
+from locomo_assets.feeds.feed import FeedRelease, FeedResponse, ReleaseFeed
 
 
 class Cursor(BaseModel):
-    """What was seen of a feed: labels, oldest first, the newest of all, and the server's words."""
+    """What was seen of a feed: labels, oldest first, and the validators of the last response."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,38 +23,38 @@ class Cursor(BaseModel):
     last_modified: str | None = None
 
     @classmethod
-    def read(cls, text: str | None, feed: ReleaseFeed) -> "Cursor | None":
-        """The cursor that was written; None where there is none, or it is another feed's."""
+    def parse(cls, text: str | None, feed: ReleaseFeed) -> "Cursor | None":
+        """The cursor stored as `text`; None if there is none, or it belongs to another feed."""
         try:
             cursor = cls.model_validate_json(text or "")
         except ValidationError:
             return None
         return cursor if cursor.feed == feed.name else None
 
-    def reading(self) -> Reading:
-        """What a conditional request is made with."""
-        return Reading(None, self.etag, self.last_modified)
+    def last_response(self) -> FeedResponse:
+        """The last response, for a conditional request."""
+        return FeedResponse(None, self.etag, self.last_modified)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """`measure` is to be run, `register` only to be known, `missed` known as missed.
+class Detection:
+    """What to do with a feed's releases: `measure` one, `register` one, record the `missed`.
 
-    `told` says so in a line. `cursor` holds once that is done, not before.
+    `summary` says so in a line. Store `cursor` only after that is done.
     """
 
-    told: str
+    summary: str
     cursor: Cursor | None
     measure: FeedRelease | None = None
     register: FeedRelease | None = None
     missed: tuple[FeedRelease, ...] = ()
 
 
-def decide(feed: ReleaseFeed, cursor: Cursor | None, reading: Reading) -> Decision:
-    """The first look registers the newest release and measures nothing: it was there before."""
+def detect_releases(feed: ReleaseFeed, cursor: Cursor | None, reading: FeedResponse) -> Detection:
+    """Find the new releases. A first read only registers the newest: it was there before."""
     if not reading.releases:
         known = cursor.newest if cursor else "unknown"
-        return Decision(f"nothing new: {feed.name} has not changed; newest is {known}", cursor)
+        return Detection(f"nothing new: {feed.name} has not changed; newest is {known}", cursor)
     newest = reading.releases[-1]
     seen = cursor.seen if cursor else ()
     new = tuple(release for release in reading.releases if release.label not in seen)
@@ -69,14 +66,14 @@ def decide(feed: ReleaseFeed, cursor: Cursor | None, reading: Reading) -> Decisi
         last_modified=reading.last_modified,
     )
     if cursor is None:
-        told = (
+        summary = (
             f"first look at {feed.name}: release {newest.label} is registered and not run, as it "
             "was there before; to measure it, materialize its conversations. The next new release "
             "is run"
         )
-        return Decision(told, after, register=newest)
+        return Detection(summary, after, register=newest)
     if not new:
-        return Decision(f"nothing new in {feed.name}: newest is {newest.label}", after)
+        return Detection(f"nothing new in {feed.name}: newest is {newest.label}", after)
     measure = newest if newest in new else None
     missed = tuple(release for release in new if release is not measure)
     parts = []
@@ -85,4 +82,4 @@ def decide(feed: ReleaseFeed, cursor: Cursor | None, reading: Reading) -> Decisi
     if missed:
         labels = ", ".join(release.label for release in missed)
         parts.append(f"missed, as the service is at {newest.label} by now: {labels}")
-    return Decision("; ".join(parts), after, measure=measure, missed=missed)
+    return Detection("; ".join(parts), after, measure=measure, missed=missed)

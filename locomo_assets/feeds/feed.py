@@ -1,4 +1,4 @@
-"""Reading a release feed: fetched within bounds, parsed by its kind, told as releases."""
+"""A release feed: fetching it within time and size limits, and parsing each kind of feed."""
 
 import hashlib
 import json
@@ -10,50 +10,21 @@ from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import url2pathname
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.redaction import keep_out_of_logs
+from locomo_assets.urls import without_credentials
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-
-_UNFIT = re.compile(r"[^\w.+@:~=-]+")
-_LONGEST = 100
-
-
-class FeedError(LocomoError):
-    """A feed was not reached, or what it serves is not what its kind says.
-
-    Never to be taken for "nothing new".
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRelease:
-    """`label` is what the release is called here: its version, fit for a partition key.
-
-    `published_at` (UTC) and `url` are None where the feed does not tell.
-    """
-
-    label: str
-    published_at: datetime | None = None
-    url: str | None = None
-
-
-def label_of(version: str) -> str:
-    """A version as a label, without what no label may hold; FeedError if nothing is left."""
-    label = _UNFIT.sub("-", version.strip())[:_LONGEST].strip("-")
-    if not label:
-        raise FeedError(f"version {version!r:.80} can't be made a label")
-    return label
-
-
-Parser = Callable[[bytes, str], list[FeedRelease]]
-"""The bytes, and the address they came from, which relative links lean on."""
-
+_MAX_BYTES = 32 * 2**20
+_READ_TIMEOUT_S = 10.0
+_TOTAL_TIMEOUT_S = 30.0
+_NOT_IN_LABELS = re.compile(r"[^\w.+@:~=-]+")
+_LONGEST_LABEL = 100
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<month>[A-Za-z]{3,9})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -67,11 +38,133 @@ _ENTRIES = ("article", "li")
 _HASH_DIGITS = 8
 
 
-def parse_changelog(data: bytes, url: str) -> list[FeedRelease]:
-    """The dated entries of a changelog page; an entry is called by its date.
+class FeedError(LocomoError):
+    """The feed could not be read or parsed. Callers must not treat this as "nothing new"."""
 
-    Dates are those of `<time datetime>`, else of headings, else of elements that hold a date and
-    nothing else. The second entry of a day is `2026-11-20.2`, and so on.
+
+@dataclass(frozen=True, slots=True)
+class FeedRelease:
+    """A release in a feed. `label` is its version, made fit for a partition key.
+
+    `published_at` (UTC) and `url` are None if the feed does not state them.
+    """
+
+    label: str
+    published_at: datetime | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedResponse:
+    """A feed's releases, oldest first, or None if the feed has not changed.
+
+    `etag` and `last_modified` are for the next conditional request.
+    """
+
+    releases: tuple[FeedRelease, ...] | None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFeed:
+    """A feed of a kind (a key of `PARSERS`) at a URL; for the kind `file`, a path or file URL."""
+
+    kind: str
+    url: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Kind and URL, without credentials and query."""
+        return f"{self.kind} {self._address()}"
+
+    def read(self, known: FeedResponse | None = None) -> FeedResponse:
+        """Fetch and parse the feed within half a minute; `known` makes the request conditional.
+
+        Raises FeedError, in one line, if it can't be reached, is not of its kind or is empty.
+        """
+        try:
+            fetched = self._read_file() if self.kind == "file" else self._fetch(known)
+            if isinstance(fetched, FeedResponse):
+                return fetched
+            data, etag, last_modified = fetched
+            if not data.strip():
+                raise FeedError("it is empty")
+            releases = tuple(PARSERS[self.kind](data, self._address()))
+        except FeedError as error:
+            raise FeedError(f"release feed {self.name}: {error}") from None
+        return FeedResponse(releases, etag, last_modified)
+
+    def _address(self) -> str:
+        return without_credentials(self.url) if urlsplit(self.url).scheme else self.url
+
+    def _keep_out_of_logs(self) -> None:
+        """Register credentials and query, because httpx logs each URL."""
+        parts = urlsplit(self.url)
+        user = parts.netloc.rpartition("@")[0]
+        for secret in (f"{user}@" if user else "", f"?{parts.query}" if parts.query else ""):
+            if secret:
+                keep_out_of_logs(secret)
+
+    def _read_file(self) -> tuple[bytes, None, None]:
+        parts = urlsplit(self.url)
+        path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
+        try:
+            return path.read_bytes(), None, None
+        except (OSError, ValueError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise FeedError(f"the file can't be read ({cause})") from None
+
+    def _fetch(
+        self, known: FeedResponse | None
+    ) -> FeedResponse | tuple[bytes, str | None, str | None]:
+        import httpx
+
+        conditions = {
+            "If-None-Match": known and known.etag,
+            "If-Modified-Since": known and known.last_modified,
+        }
+        headers = {name: value for name, value in conditions.items() if value}
+        self._keep_out_of_logs()
+        deadline = time.monotonic() + _TOTAL_TIMEOUT_S
+        data = bytearray()
+        try:
+            with (
+                httpx.Client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
+                client.stream("GET", self.url, headers=headers) as response,
+            ):
+                if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
+                    return FeedResponse(None, known.etag, known.last_modified)
+                if response.status_code != httpx.codes.OK:
+                    raise FeedError(f"the server answered {response.status_code}")
+                for chunk in response.iter_bytes():
+                    data += chunk
+                    if len(data) > _MAX_BYTES:
+                        raise FeedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
+                    if time.monotonic() > deadline:
+                        raise FeedError(f"not read to its end within {_TOTAL_TIMEOUT_S:g} s")
+                received = response.headers
+                return bytes(data), received.get("etag"), received.get("last-modified")
+        except httpx.TimeoutException:
+            raise FeedError(f"no answer within {_READ_TIMEOUT_S:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise FeedError(f"could not be fetched ({cause})") from None
+
+
+def release_label(version: str) -> str:
+    """A version as a label, without characters a label can't have; FeedError if none is left."""
+    label = _NOT_IN_LABELS.sub("-", version.strip())[:_LONGEST_LABEL].strip("-")
+    if not label:
+        raise FeedError(f"version {version!r:.80} can't be made a label")
+    return label
+
+
+def parse_changelog(data: bytes, url: str) -> list[FeedRelease]:
+    """The dated entries of a changelog page, labelled by date.
+
+    Takes dates from `<time datetime>`, else from headings, else from elements that hold only a
+    date. The second entry of a day is `2026-11-20.2`, and so on.
     """
     from bs4 import BeautifulSoup
 
@@ -79,74 +172,77 @@ def parse_changelog(data: bytes, url: str) -> list[FeedRelease]:
     found = _entries(page, url)
     if not found:
         raise FeedError(
-            "no dated entry in the page; is it the changelog, and does it show without JavaScript?"
+            "no dated entry in the page; check that it is the changelog and needs no JavaScript"
         )
     if found[0][0] >= found[-1][0]:
         found.reverse()
     releases: list[FeedRelease] = []
-    of_day: dict[date, int] = {}
+    count: dict[date, int] = {}
     for day, link in sorted(found, key=lambda entry: entry[0]):
-        of_day[day] = of_day.get(day, 0) + 1
-        label = day.isoformat() + (f".{of_day[day]}" if of_day[day] > 1 else "")
+        count[day] = count.get(day, 0) + 1
+        label = day.isoformat() + (f".{count[day]}" if count[day] > 1 else "")
         releases.append(FeedRelease(label, datetime.combine(day, time_of_day(), UTC), link))
     return releases
 
 
 def parse_openapi(data: bytes, url: str) -> list[FeedRelease]:
-    """The one release that an OpenAPI document stands for: its version and a hash of its content.
+    """An OpenAPI document as one release, labelled by its version and a hash of its content.
 
-    The hash does not depend on the order of keys or on white space.
+    The hash ignores the order of keys and white space.
     """
-    found = _json(data)
+    found = _decode_json(data)
     info = found.get("info") if isinstance(found, dict) else None
     version = info.get("version") if isinstance(info, dict) else None
     if not isinstance(version, str) or not isinstance(found.get("paths"), dict):
         raise FeedError("not an OpenAPI document: info.version and paths are not there")
     canonical = json.dumps(found, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:_HASH_DIGITS]
-    return [FeedRelease(label_of(f"{version}-{digest}"), None, url)]
+    return [FeedRelease(release_label(f"{version}-{digest}"), None, url)]
 
 
 def parse_sdk(data: bytes, url: str) -> list[FeedRelease]:
-    """The releases of a package, by an index's JSON: `releases` → files → `upload_time_iso_8601`.
+    """A package's releases from an index's JSON: `releases` → files → `upload_time_iso_8601`.
 
-    A release whose files are all withdrawn, or that has none, does not count.
+    Skips a release without files, or with only withdrawn ones.
     """
-    found = _json(data)
+    found = _decode_json(data)
     releases = found.get("releases") if isinstance(found, dict) else None
     if not isinstance(releases, dict):
         raise FeedError("not a package's JSON: `releases` is not there")
     read: list[FeedRelease] = []
     for version, files in releases.items():
         if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
-            raise FeedError(f"release {version!r:.80}: its files are no list of objects")
+            raise FeedError(f"release {version!r:.80}: its files are not a list of objects")
         times = [
-            _time(one.get("upload_time_iso_8601"), f"release {version!r:.80}")
+            _parse_time(one.get("upload_time_iso_8601"), f"release {version!r:.80}")
             for one in files
             if not one.get("yanked")
         ]
         if times:
-            read.append(FeedRelease(label_of(version), min(times), url))
-    return _in_order(read)
+            read.append(FeedRelease(release_label(version), min(times), url))
+    return _sort_releases(read)
 
 
 def parse_json(data: bytes, url: str) -> list[FeedRelease]:
     """`[{"version": …, "published_at": ISO 8601, "url": … or absent}]`, in any order."""
-    found = _json(data)
+    found = _decode_json(data)
     if not isinstance(found, list):
         raise FeedError("not a list of releases")
     read: list[FeedRelease] = []
     for place, one in enumerate(found, start=1):
         version = one.get("version") if isinstance(one, dict) else None
         if not isinstance(version, str):
-            raise FeedError(f"release {place} of the list: `version` is no text")
+            raise FeedError(f"release {place} of the list: `version` is not a text")
         link = one.get("url")
         if link is not None and not isinstance(link, str):
-            raise FeedError(f"release {version!r:.80}: `url` is no text")
-        published = _time(one.get("published_at"), f"release {version!r:.80}")
-        read.append(FeedRelease(label_of(version), published, link and urljoin(url, link)))
-    return _in_order(read)
+            raise FeedError(f"release {version!r:.80}: `url` is not a text")
+        published = _parse_time(one.get("published_at"), f"release {version!r:.80}")
+        read.append(FeedRelease(release_label(version), published, link and urljoin(url, link)))
+    return _sort_releases(read)
 
+
+Parser = Callable[[bytes, str], list[FeedRelease]]
+"""Takes a feed's bytes, and its URL for resolving relative links."""
 
 PARSERS: dict[str, Parser] = {
     "changelog": parse_changelog,
@@ -155,28 +251,28 @@ PARSERS: dict[str, Parser] = {
     "json": parse_json,
     "file": parse_json,
 }
-"""Kind → its parser; a `file` holds what a `json` feed serves."""
+"""Kind → parser. A `file` holds what a `json` feed serves."""
 
 
-def _in_order(releases: Iterable[FeedRelease]) -> list[FeedRelease]:
-    """By time; of two with one label the earlier. FeedError where there is none."""
-    far = datetime.max.replace(tzinfo=UTC)
-    once: dict[str, FeedRelease] = {}
-    for release in sorted(releases, key=lambda one: one.published_at or far):
-        once.setdefault(release.label, release)
-    if not once:
+def _sort_releases(releases: Iterable[FeedRelease]) -> list[FeedRelease]:
+    """By time; of two with the same label the earlier. FeedError if there is none."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    by_label: dict[str, FeedRelease] = {}
+    for release in sorted(releases, key=lambda one: one.published_at or latest):
+        by_label.setdefault(release.label, release)
+    if not by_label:
         raise FeedError("no release in it")
-    return list(once.values())
+    return list(by_label.values())
 
 
-def _json(data: bytes) -> Any:
+def _decode_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise FeedError(f"no JSON ({' '.join(str(error).split())})") from None
+        raise FeedError(f"not JSON ({' '.join(str(error).split())})") from None
 
 
-def _time(text: object, whose: str) -> datetime:
+def _parse_time(text: object, whose: str) -> datetime:
     try:
         read = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -187,15 +283,17 @@ def _time(text: object, whose: str) -> datetime:
 
 
 def _entries(page: "BeautifulSoup", url: str) -> list[tuple[date, str]]:
-    """Date and link of each entry, as the page has them; by the best kind of date there is."""
-    marked = [(tag, _date(str(tag["datetime"]))) for tag in page.select("time[datetime]")]
-    headed = [(tag, _date(tag.get_text(" ", strip=True))) for tag in page.find_all(_HEADINGS)]
-    alone = [
-        (text.parent, _date(text, whole=True))
+    """Date and link of each entry in page order, from the most reliable kind of date it has."""
+    marked = [(tag, _find_date(str(tag["datetime"]))) for tag in page.select("time[datetime]")]
+    headings = [
+        (tag, _find_date(tag.get_text(" ", strip=True))) for tag in page.find_all(_HEADINGS)
+    ]
+    bare = [
+        (text.parent, _find_date(text, whole=True))
         for text in page.find_all(string=True)
         if text.parent is not None
     ]
-    for found in (marked, headed, alone):
+    for found in (marked, headings, bare):
         dated = [(tag, day) for tag, day in found if day is not None]
         if dated:
             return [(day, _link(tag, url)) for tag, day in _first_of_entries(dated)]
@@ -203,9 +301,9 @@ def _entries(page: "BeautifulSoup", url: str) -> list[tuple[date, str]]:
 
 
 def _first_of_entries(dated: "Sequence[tuple[Tag, date]]") -> "list[tuple[Tag, date]]":
-    """An entry may tell when it was changed, too: its first date counts.
+    """The first date of each entry, as an entry may also say when it was changed.
 
-    Unless all are in one: then that is the page.
+    All dates, if a single element holds them all: then that element is the page.
     """
     first: dict[int, tuple[Tag, date]] = {}
     for tag, day in dated:
@@ -223,13 +321,13 @@ def _link(tag: "Tag", url: str) -> str:
     return urljoin(url, f"#{name}") if name else url
 
 
-def _date(text: str, *, whole: bool = False) -> date | None:
+def _find_date(text: str, *, whole: bool = False) -> date | None:
     for pattern in _DATES:
         match = pattern.fullmatch(text.strip()) if whole else pattern.search(text)
         if match is None:
             continue
         parts = match.groupdict()
-        number = int(parts["number"]) if "number" in parts else _month(parts["month"])
+        number = int(parts["number"]) if "number" in parts else _month_number(parts["month"])
         try:
             return date(int(parts["year"]), number, int(parts["day"]))
         except ValueError:
@@ -237,112 +335,7 @@ def _date(text: str, *, whole: bool = False) -> date | None:
     return None
 
 
-def _month(name: str) -> int:
-    """1 to 12; 0, which no date has, for a word that is no month."""
+def _month_number(name: str) -> int:
+    """1 to 12, or 0, which no date accepts, if the word is not a month."""
     short = name[:3].lower()
     return _MONTHS.index(short) + 1 if short in _MONTHS else 0
-
-
-_MAX_BYTES = 32 * 2**20
-_SILENCE_S = 10.0
-_WHOLE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a feed held, oldest first; `releases` is None where it has not changed since.
-
-    `etag` and `last_modified` are the server's, for the next conditional request.
-    """
-
-    releases: tuple[FeedRelease, ...] | None
-    etag: str | None = None
-    last_modified: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseFeed:
-    """A feed of a kind (a key of `parsing.PARSERS`) at an address; `file` is a path or file URL."""
-
-    kind: str
-    url: str = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """Kind and address without what may be secret (credentials, query)."""
-        return f"{self.kind} {self._address()}"
-
-    def read(self, known: Reading | None = None) -> Reading:
-        """Fetch and parse, within half a minute; `known` is the reading that may still hold.
-
-        FeedError, in one line, for a feed that can't be reached, is not of its kind or is empty.
-        """
-        try:
-            found = self._read_file() if self.kind == "file" else self._fetch(known)
-            if isinstance(found, Reading):
-                return found
-            data, etag, last_modified = found
-            if not data.strip():
-                raise FeedError("it is empty")
-            releases = tuple(PARSERS[self.kind](data, self._address()))
-        except FeedError as error:
-            raise FeedError(f"release feed {self.name}: {error}") from None
-        return Reading(releases, etag, last_modified)
-
-    def _address(self) -> str:
-        parts = urlsplit(self.url)
-        if not parts.scheme:
-            return self.url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-    def _keep_out_of_logs(self) -> None:
-        """The HTTP library tells each URL to the log."""
-        parts = urlsplit(self.url)
-        who = parts.netloc.rpartition("@")[0]
-        for secret in (f"{who}@" if who else "", f"?{parts.query}" if parts.query else ""):
-            if secret:
-                keep_out_of_logs(secret)
-
-    def _read_file(self) -> tuple[bytes, None, None]:
-        parts = urlsplit(self.url)
-        path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
-        try:
-            return path.read_bytes(), None, None
-        except (OSError, ValueError) as error:
-            cause = getattr(error, "strerror", None) or error
-            raise FeedError(f"the file can't be read ({cause})") from None
-
-    def _fetch(self, known: Reading | None) -> Reading | tuple[bytes, str | None, str | None]:
-        import httpx
-
-        asked = {
-            "If-None-Match": known and known.etag,
-            "If-Modified-Since": known and known.last_modified,
-        }
-        headers = {name: value for name, value in asked.items() if value}
-        self._keep_out_of_logs()
-        until = time.monotonic() + _WHOLE_S
-        data = bytearray()
-        try:
-            with (
-                httpx.Client(timeout=_SILENCE_S, follow_redirects=True) as client,
-                client.stream("GET", self.url, headers=headers) as response,
-            ):
-                if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
-                    return Reading(None, known.etag, known.last_modified)
-                if response.status_code != httpx.codes.OK:
-                    raise FeedError(f"the server answered {response.status_code}")
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > _MAX_BYTES:
-                        raise FeedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-                    if time.monotonic() > until:
-                        raise FeedError(f"not read to its end within {_WHOLE_S:g} s")
-                told = response.headers
-                return bytes(data), told.get("etag"), told.get("last-modified")
-        except httpx.TimeoutException:
-            raise FeedError(f"no answer within {_SILENCE_S:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            cause = " ".join(str(error).split()) or type(error).__name__
-            raise FeedError(f"could not be fetched ({cause})") from None

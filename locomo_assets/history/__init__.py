@@ -1,1 +1,1 @@
-"""The history: immutable Parquet attempts are the truth, `history.duckdb` is a database on them."""
+"""The history: immutable Parquet attempts, and `history.duckdb` derived from them."""

@@ -1,7 +1,6 @@
 """Rows to Parquet bytes and back, strictly by the schema.
 
-Here: types checked, lineage filled in, encoding, decoding, hashes. Where the bytes lie is
-`storage`; which attempt they belong to is `store`.
+Reading and writing the bytes belongs in `storage`, attempts belong in `store`.
 """
 
 import hashlib
@@ -19,10 +18,11 @@ from locomo_assets.history.schema import LINEAGE, TABLES
 
 _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
+_HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
 
 class Footer(NamedTuple):
-    """What a part says of itself. `is_derived`: its rows follow from other parts."""
+    """What a data file says about itself. `is_derived`: its rows follow from other files."""
 
     lineage: Lineage
     rows: int
@@ -38,11 +38,11 @@ def encode_rows(
     written_at: datetime,
     is_derived: bool = False,
 ) -> bytes:
-    """One zstd Parquet file of the rows, with the lineage columns and, in its footer, `Footer`.
+    """The rows as one zstd Parquet file, with the lineage columns and a `Footer`.
 
-    A row names only the table's own columns; those left out are null. Where the lineage has no
-    release or conversation, a row may name it. `HistoryRowError` for an unknown column, a value
-    of another type (nothing is converted, but int to float), or a time without a zone.
+    A row gives only the table's own columns; missing ones are null. Where the lineage has no
+    release or conversation, a row may name one. `HistoryRowError` for an unknown column, a value
+    of another type (only int is converted, to float), or a time without a zone.
     """
     schema = TABLES[table]
     fixed = {
@@ -61,7 +61,7 @@ def encode_rows(
     for row in rows:
         if unknown := row.keys() - own:
             raise HistoryRowError(
-                f"table {table}: a row has {', '.join(sorted(unknown))}, which is not its to say; "
+                f"table {table}: a row sets {', '.join(sorted(unknown))}, which it must not; "
                 "see the table's columns in history.schema"
             )
     arrays = []
@@ -77,14 +77,14 @@ def encode_rows(
 
 
 def encode_derived(table: pa.Table) -> bytes:
-    """`encode_table`, marked as derived."""
+    """A table as Parquet bytes, marked as derived."""
     return encode_table(
         table.replace_schema_metadata({**(table.schema.metadata or {}), _DERIVED_KEY: b"1"})
     )
 
 
 def encode_table(table: pa.Table) -> bytes:
-    """Parquet bytes of a table as it is, metadata included."""
+    """A table as Parquet bytes, metadata included."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue().to_pybytes()
@@ -97,43 +97,41 @@ def decode_data_file(
     *,
     as_written: bool = False,
 ) -> pa.Table:
-    """A part's rows, in today's schema: columns that came later are null.
+    """A data file's rows in today's schema: columns added later are null.
 
-    `HistoryDamagedError` if the bytes are not those the manifest vouches for. `as_written` keeps
-    the part's own schema and footer.
+    `HistoryDamagedError` if the bytes do not match the manifest. `as_written` keeps the file's
+    own schema and footer.
     """
     if data_file.sha256 is not None and hashlib.sha256(data).hexdigest() != data_file.sha256:
         raise HistoryDamagedError(
             f"{data_file.path} was changed after it was committed ({len(data)} bytes, "
-            f"{data_file.size_bytes} committed); restore it from a copy, or delete its attempt's "
-            "manifest to give the attempt up"
+            f"{data_file.size_bytes} committed); {_HINT}"
         )
     try:
         found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
-            f"{data_file.path} is no Parquet file ({' '.join(str(exc).split())}); restore it from "
-            "a copy, or delete its attempt's manifest to give the attempt up"
+            f"{data_file.path} is not a Parquet file ({' '.join(str(exc).split())}); {_HINT}"
         ) from exc
     if data_file.rows != found.num_rows:
         raise HistoryDamagedError(
             f"{data_file.path} has {found.num_rows} rows, its manifest says {data_file.rows}; "
-            "restore it from a copy, or delete its attempt's manifest to give the attempt up"
+            f"{_HINT}"
         )
     return found if as_written else _in_schema(TABLES[data_file.table], found, columns)
 
 
 def footer_of(path: str, data: bytes) -> Footer:
-    """What an uncommitted data file says of itself; `HistoryDamagedError` if it can't."""
+    """What an uncommitted data file says about itself; `HistoryDamagedError` if unreadable."""
     try:
         metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
-        said = metadata.metadata or {}
-        lineage = lineage_from_json(json.loads(said[_LINEAGE_KEY]))
+        own = metadata.metadata or {}
+        lineage = lineage_from_json(json.loads(own[_LINEAGE_KEY]))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as exc:
         raise HistoryDamagedError(
-            f"{path} is no part of a history ({type(exc).__name__}); delete it"
+            f"{path} is not a data file of a history ({type(exc).__name__}); delete it"
         ) from exc
-    return Footer(lineage, metadata.num_rows, _DERIVED_KEY in said)
+    return Footer(lineage, metadata.num_rows, _DERIVED_KEY in own)
 
 
 def _in_schema(schema: pa.Schema, found: pa.Table, columns: Collection[str] | None) -> pa.Table:
@@ -170,7 +168,7 @@ def _array(table: str, field: "pa.Field[Any]", values: list[Any]) -> "pa.Array[A
 
 
 def _accepted(kind: pa.DataType) -> Callable[[Any], bool]:
-    """Whether a Python value is of an Arrow type; Arrow itself would quietly cut and convert."""
+    """A check for values of an Arrow type; Arrow itself silently truncates and converts."""
     if pa.types.is_string(kind):
         return lambda value: isinstance(value, str)
     if pa.types.is_integer(kind):

@@ -1,13 +1,8 @@
-"""`history.duckdb`: everything committed, as tables and views for SQL; derived, never the truth.
+"""`history.duckdb`: all committed attempts as tables and views for SQL, derived from Parquet.
 
-Here: its file, made and moved into place, and reading it. What is in it is `database_tables`.
-
-A refresh copies the current file, adds the attempts it lacks, works out anew what they touch,
-and moves the copy into place: a reader sees the old file or the new one, whole, and never waits.
-Refreshers on one machine queue at a lock file. When the file is missing, unreadable, of another
-history or of other definitions, it is rebuilt from nothing, with the same result.
-
-The file is written in a storage version that DuckDB 1.5 reads too; no extension is needed.
+A refresh copies the file, adds the missing attempts, recomputes what they affect and renames the
+copy into place, so readers never wait. Processes on one machine take turns with a lock file. A
+file that is missing, unreadable, of another history or of other definitions is rebuilt.
 """
 
 import os
@@ -23,10 +18,10 @@ import duckdb
 from filelock import FileLock
 
 from locomo_assets.history.database_tables import (
-    create,
+    add_attempts,
+    create_tables,
     definitions_sha256,
     register_text_scores,
-    take_in,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -37,10 +32,10 @@ from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.store import HistoryStore
 
-STORAGE_VERSION = "v1.5.0"
-
-_ATTEMPTS_AT_ONCE = 2000
 DATABASE_NAME = "history.duckdb"
+STORAGE_VERSION = "v1.5.0"  # DuckDB 1.5 and later read it
+
+_ATTEMPTS_PER_TRANSACTION = 2000
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -49,7 +44,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RefreshReport:
-    """What a refresh did. `attempts` is how many the database now holds."""
+    """What a refresh did. `attempts` is how many the database holds now."""
 
     path: Path
     attempts: int
@@ -61,42 +56,42 @@ class RefreshReport:
 
 
 def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
-    """Bring the database up to the store's committed attempts.
+    """Bring the database up to date with the store's committed attempts.
 
-    `HistoryDamagedError` names a manifest or data file that is missing, torn or changed, and
-    `HistoryUnreachableError` a place that can't be read or written; the database then stays as
-    it is.
+    `HistoryDamagedError` names a manifest or data file that is missing, torn or changed;
+    `HistoryUnreachableError` names what can't be read or written. The database then stays as it
+    is.
     """
-    return _publish(store, database_path, from_nothing=False)
+    return _publish(store, database_path, from_scratch=False)
 
 
 def rebuild(store: HistoryStore, database_path: Path) -> RefreshReport:
-    """Make the database from nothing; otherwise like `refresh`."""
-    return _publish(store, database_path, from_nothing=True)
+    """Build the database from scratch; otherwise like `refresh`."""
+    return _publish(store, database_path, from_scratch=True)
 
 
 def publish(
-    store: HistoryStore, database_path: Path, *, from_nothing: bool = False
+    store: HistoryStore, database_path: Path, *, from_scratch: bool = False
 ) -> RefreshReport:
-    """Refresh or rebuild the database; where the history is remote, put it beside the history too.
+    """Refresh or rebuild the database; if the history is remote, also upload it there.
 
-    Several machines may: each makes the same database of the same attempts, and the last one stays.
+    Several machines may do so: each builds the same database from the same attempts.
     """
-    report = _publish(store, database_path, from_nothing=from_nothing)
+    report = _publish(store, database_path, from_scratch=from_scratch)
     if not store.storage.url.startswith("file:"):
         store.storage.put(DATABASE_NAME, database_path.read_bytes())
     return report
 
 
 def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection to the database as it is now, able to read it and nothing else.
+    """A connection that reads the database and can do nothing else.
 
-    It stays on this state of the database when a newer one is published. `HistoryUnreachableError`
-    if there is no database or it can't be read.
+    It keeps showing this state when a newer one is published. `HistoryUnreachableError` if there
+    is no database or it can't be read.
     """
     if not database_path.exists():
         raise HistoryUnreachableError(
-            f"database {database_path}: does not exist; make it with "
+            f"database {database_path}: does not exist; create it with "
             "`locomo-assets history refresh`"
         )
     connection = _connect(database_path, read_only=True)
@@ -106,13 +101,13 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of one reading statement; `HistoryQueryError` for anything else."""
+    """Column names and rows of one read-only statement; `HistoryQueryError` for anything else."""
     with open_read_only(database_path) as connection:
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1:
                 raise HistoryQueryError(f"SQL: one statement at a time, not {len(statements)}")
-            if statements[0].type not in _READING:
+            if statements[0].type not in _READ_ONLY:
                 raise HistoryQueryError(
                     f"SQL: the history is only read, and this is {statements[0].type.name}; "
                     "use SELECT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN"
@@ -123,7 +118,7 @@ def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...
             raise HistoryQueryError(f"SQL: {_one_line(exc)}") from exc
 
 
-_READING = (
+_READ_ONLY = (
     duckdb.StatementType.SELECT,
     duckdb.StatementType.EXPLAIN,
     duckdb.StatementType.PRAGMA,
@@ -131,21 +126,21 @@ _READING = (
 )
 
 
-def _publish(store: HistoryStore, database_path: Path, *, from_nothing: bool) -> RefreshReport:
+def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) -> RefreshReport:
     started = time.monotonic()
-    with _told(database_path), _alone(database_path):
+    with _translate_errors(database_path), _exclusive(database_path):
         names = {name.attempt_id: name for name in store.manifest_names()}
-        held = None if from_nothing else _held_attempts(database_path, store.history_id)
-        added = [name for i, name in names.items() if held is None or i not in held]
-        gone = sorted((held or set()) - names.keys())
+        present = None if from_scratch else _attempts_in(database_path, store.history_id)
+        added = [name for i, name in names.items() if present is None or i not in present]
+        removed = sorted((present or set()) - names.keys())
         rows = 0
-        if held is None or added or gone:
+        if present is None or added or removed:
             temporary = database_path.with_name(f".{database_path.name}.tmp")
             _remove(temporary)
             try:
-                if held is not None:
+                if present is not None:
                     shutil.copyfile(database_path, temporary)
-                rows = _build(store, temporary, added, gone, fresh=held is None)
+                rows = _build(store, temporary, added, removed, fresh=present is None)
                 _sync(temporary)
                 os.replace(temporary, database_path)
                 _sync(database_path.parent)
@@ -155,9 +150,9 @@ def _publish(store: HistoryStore, database_path: Path, *, from_nothing: bool) ->
             path=database_path,
             attempts=len(names),
             attempts_added=len(added),
-            attempts_removed=len(gone),
+            attempts_removed=len(removed),
             rows_added=rows,
-            rebuilt=held is None,
+            rebuilt=present is None,
             duration_s=time.monotonic() - started,
         )
 
@@ -166,7 +161,7 @@ def _build(
     store: HistoryStore,
     path: Path,
     added: Sequence[ManifestName],
-    gone: Sequence[str],
+    removed: Sequence[str],
     *,
     fresh: bool,
 ) -> int:
@@ -175,19 +170,20 @@ def _build(
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         register_text_scores(connection)
         if fresh:
-            create(connection, store.history_id)
-        for start in range(0, max(1, len(added)), _ATTEMPTS_AT_ONCE):
-            # Each to its end, because what a transaction changes is kept in memory until then.
+            create_tables(connection, store.history_id)
+        for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
+            # DuckDB keeps a transaction's changes in memory until it commits.
+            batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]
             connection.execute("BEGIN")
-            rows += take_in(store, connection, added[start : start + _ATTEMPTS_AT_ONCE], gone)
+            rows += add_attempts(store, connection, batch, removed)
             connection.execute("COMMIT")
-            gone = ()
+            removed = ()
         connection.execute("CHECKPOINT")
     return rows
 
 
-def _held_attempts(database_path: Path, history_id: str) -> set[str] | None:
-    """The attempts in the database, or None where it is not worth keeping."""
+def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:
+    """The attempts in the database, or None if it must be rebuilt."""
     if not database_path.exists():
         return None
     try:
@@ -204,43 +200,44 @@ def _held_attempts(database_path: Path, history_id: str) -> set[str] | None:
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """The file attached as `history` to a database in memory.
 
-    Connecting to the path itself would share this process's open connections to it, and so
-    show the file that was replaced.
+    Connecting to the path itself would share this process's open connections, and so show the
+    file that was replaced.
     """
-    how = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     connection = duckdb.connect(":memory:", config=_CONFIG)
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"ATTACH '{_quoted(path)}' AS history ({how})")
+        connection.execute(f"ATTACH '{_quoted(path)}' AS history ({options})")
         connection.execute("USE history")
     except duckdb.Error as exc:
         connection.close()
         raise HistoryUnreachableError(
-            f"database {path} can't be opened ({_one_line(exc)}); make it anew with "
+            f"database {path} can't be opened ({_one_line(exc)}); rebuild it with "
             "`locomo-assets history rebuild`"
         ) from exc
     return connection
 
 
 @contextmanager
-def _alone(database_path: Path) -> Iterator[None]:
+def _exclusive(database_path: Path) -> Iterator[None]:
     database_path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(database_path.with_name(f".{database_path.name}.lock")):
         yield
 
 
 @contextmanager
-def _told(database_path: Path) -> Iterator[None]:
+def _translate_errors(database_path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.FatalException as exc:
         raise HistoryDamagedError(
-            f"database {database_path}: {_one_line(exc)}; make it anew with "
+            f"database {database_path}: {_one_line(exc)}; rebuild it with "
             "`locomo-assets history rebuild`"
         ) from exc
     except (OSError, duckdb.Error) as exc:
         raise HistoryUnreachableError(
-            f"database {database_path} can't be written: {_one_line(exc)}; the last good one stays"
+            f"database {database_path} can't be written: {_one_line(exc)}; the old one is kept; "
+            "fix that and refresh again"
         ) from exc
 
 

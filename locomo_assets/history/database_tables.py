@@ -1,6 +1,6 @@
-"""The tables and views of `history.duckdb`: created, filled, and derived from each other.
+"""The tables and views of `history.duckdb`: creating them, filling them and deriving them.
 
-The SQL lies in `sql/`. Text scores are a Python function that the SQL calls.
+The SQL is in `sql/`. It calls a Python function for text scores.
 """
 
 import hashlib
@@ -22,50 +22,10 @@ from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
 
 if TYPE_CHECKING:
     _Column = pa.Array[Any]
-else:  # generic in the stubs alone, and DuckDB looks at the annotations
+else:  # Generic only in the stubs, and DuckDB evaluates the annotations.
     _Column = pa.Array
-_SCORES = pa.struct(
-    [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
-)
 
-
-def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
-    """`text_scores(category, question, gold_answer, trap, answer)` → f1, exact_match, abstention.
-
-    For this connection; each of the three is null where `locomo.scoring` says None, and all where
-    there is no answer.
-    """
-    connection.create_function(
-        "text_scores",
-        _text_scores,
-        ["INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
-        "STRUCT(f1 DOUBLE, exact_match BOOLEAN, abstention VARCHAR)",
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
-    )
-
-
-def _text_scores(
-    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
-) -> _Column:
-    columns = (category, question, gold, trap, answer)
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    return pa.array([_scores(*row) for row in rows], type=_SCORES)
-
-
-def _scores(
-    category: int, question: str, gold: str | None, trap: str | None, answer: str | None
-) -> tuple[float | None, bool | None, str | None]:
-    if answer is None:
-        return None, None, None
-    return (
-        token_f1(category, gold, answer),
-        exact_match(category, gold, answer),
-        abstention(category, question, trap, answer),
-    )
-
-
-# in the order of their dependence
+# In the order of their dependencies.
 DERIVED = (
     "current_questions",
     "current_answers",
@@ -110,18 +70,22 @@ _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
 
+_SCORES = pa.struct(
+    [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
+)
 
-def take_in(
+
+def add_attempts(
     store: HistoryStore,
     connection: duckdb.DuckDBPyConnection,
     added: Sequence[ManifestName],
-    gone: Sequence[str],
+    removed: Sequence[str],
 ) -> int:
-    """Add attempts, forget those that are gone; how many rows were added. In a transaction."""
+    """Add and remove attempts within a transaction; return how many rows were added."""
     rows, before = 0, _datasets(connection)
-    _start_touching(connection, gone)
-    for table in (*TABLES, "attempts", "call_counts") if gone else ():
-        connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM gone)")  # noqa: S608  # our own names
+    _reset_touched(connection, removed)
+    for table in (*TABLES, "attempts", "call_counts") if removed else ():
+        connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM removed)")  # noqa: S608  # our own names
     manifests = store.read_manifests(added)
     _insert(connection, "attempts", _attempt_rows(manifests))
     for table in TABLES:
@@ -132,8 +96,8 @@ def take_in(
     return rows
 
 
-def create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
-    """Make all tables, empty, and the views."""
+def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
+    """Create the views and all tables, empty."""
     _insert(connection, "attempts", _ATTEMPTS.empty_table(), create=True)
     for table, schema in TABLES.items():
         _insert(connection, table, schema.empty_table(), create=True)
@@ -152,13 +116,49 @@ def create(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
     connection.execute(_sql("comments.sql"))
 
 
-def _start_touching(connection: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
+def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    """`text_scores(category, question, gold_answer, trap, answer)` → f1, exact_match, abstention.
+
+    Registers it for this connection. Each score is null where `locomo.text_scores` returns None,
+    and all are null without an answer.
+    """
+    connection.create_function(
+        "text_scores",
+        _text_scores,
+        ["INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
+        "STRUCT(f1 DOUBLE, exact_match BOOLEAN, abstention VARCHAR)",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+
+
+def _text_scores(
+    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
+) -> _Column:
+    columns = (category, question, gold, trap, answer)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([_scores(*row) for row in rows], type=_SCORES)
+
+
+def _scores(
+    category: int, question: str, gold: str | None, trap: str | None, answer: str | None
+) -> tuple[float | None, bool | None, str | None]:
+    if answer is None:
+        return None, None, None
+    return (
+        token_f1(category, gold, answer),
+        exact_match(category, gold, answer),
+        abstention(category, question, trap, answer),
+    )
+
+
+def _reset_touched(connection: duckdb.DuckDBPyConnection, removed: Sequence[str]) -> None:
     connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone AS SELECT unnest($1::VARCHAR[])", [list(gone)]
+        "CREATE OR REPLACE TEMP TABLE removed AS SELECT unnest($1::VARCHAR[])", [list(removed)]
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE changed AS FROM attempts WHERE attempt_id IN (FROM gone)"
+        "CREATE OR REPLACE TEMP TABLE changed AS FROM attempts WHERE attempt_id IN (FROM removed)"
     )
     connection.execute(_sql("touched_by_imports.sql"))
 
@@ -168,7 +168,7 @@ def _derive(
     datasets_before: set[tuple[str, str]],
     added: Sequence[str],
 ) -> None:
-    """Work out anew the current rows of what was added, removed, or has another data set."""
+    """Recompute the current rows of what was added or removed, or has another data set now."""
     connection.execute("INSERT INTO touched_attempts SELECT unnest($1::VARCHAR[])", [list(added)])
     connection.execute(
         "INSERT INTO changed FROM attempts SEMI JOIN touched_attempts USING (attempt_id)"
@@ -237,9 +237,13 @@ def _attempt_rows(manifests: Sequence[Manifest]) -> pa.Table:
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, create: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: pa.Table,
+    *,
+    create: bool = False,
 ) -> None:
-    # many small chunks arrive slowly
+    # DuckDB inserts many small chunks slowly.
     connection.register("arriving", rows.combine_chunks())
     if create:
         connection.execute(f"CREATE TABLE {table} AS FROM arriving")
@@ -250,13 +254,15 @@ def _insert(
 
 @cache
 def definitions_sha256() -> str:
-    """Identifies tables and views: a database made from others is rebuilt."""
-    data_files = [f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()]
-    data_files.append(f"scoring {SCORING_VERSION}")
+    """Identifies tables and views: a database with other definitions is rebuilt."""
+    definitions = [
+        f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()
+    ]
+    definitions.append(f"scoring {SCORING_VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
-        data_files.append(_sql(f"{name}.sql"))
-    return hashlib.sha256("\n".join(data_files).encode()).hexdigest()
+        definitions.append(_sql(f"{name}.sql"))
+    return hashlib.sha256("\n".join(definitions).encode()).hexdigest()
 
 
 @cache

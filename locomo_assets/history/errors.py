@@ -1,28 +1,24 @@
-"""What can go wrong with the history, for people.
+"""The history's errors. Each message is for people. ::
 
-Here: the tree. ::
-
-    HistoryError
-    ├── HistoryUnreachableError   the place can't be read or written (folder, disk, bucket)
-    ├── HistoryVersionError       made by a newer version of this program
-    ├── HistoryDamagedError       a data file or manifest is missing, torn or changed
-    ├── HistoryRowError           rows that do not fit the schema
-    ├── HistoryQueryError         SQL that is wrong, or wants more than reading
-    ├── LeaseTakenError           another run is at work on the partition
-    └── LeaseLostError            another run took the partition over from this one
-
-The codes that raise them are `storage`, `store`, `database`, `care` and `lease`.
+HistoryError
+├── HistoryUnreachableError   the folder, disk or bucket can't be read or written
+├── HistoryVersionError       written by a newer version of this program
+├── HistoryDamagedError       a data file or manifest is missing, torn or changed
+├── HistoryRowError           rows do not fit the schema
+├── HistoryQueryError         SQL is wrong, or tries to do more than read
+├── LeaseTakenError           another run is at work on the partition
+└── LeaseLostError            another run took the partition over from this one
 """
 
 from locomo_assets.errors import LocomoError
 
 
 class HistoryError(LocomoError):
-    """Something about the history."""
+    """The base of the history's errors."""
 
 
 class HistoryUnreachableError(HistoryError):
-    """The history's place can't be read or written."""
+    """The history's folder, disk or bucket can't be read or written."""
 
 
 class HistoryVersionError(HistoryError):
@@ -30,7 +26,7 @@ class HistoryVersionError(HistoryError):
 
 
 class HistoryDamagedError(HistoryError):
-    """What a manifest promises is not what lies there."""
+    """A data file or manifest is missing, torn or changed."""
 
 
 class HistoryRowError(HistoryError):
@@ -38,7 +34,7 @@ class HistoryRowError(HistoryError):
 
 
 class HistoryQueryError(HistoryError):
-    """SQL that can't be run on the database."""
+    """SQL that the database can't or must not run."""
 
 
 class LeaseTakenError(HistoryError):

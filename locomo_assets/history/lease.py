@@ -1,7 +1,7 @@
 """Leases: one writer for each partition, also across processes and machines.
 
-A lease is renewed while its holder works. The lease of a process that is gone is free at once
-where that can be known, else when its time is over.
+A holder renews its lease while it works. When the holder's process is known to be dead, the
+lease is free at once; otherwise it becomes free when it expires.
 """
 
 import asyncio
@@ -26,9 +26,174 @@ from locomo_assets.history.provenance import Lineage, manifest_folder
 from locomo_assets.history.storage import Storage
 from locomo_assets.http.concurrency import first_failure
 
+TTL_S = 60.0
 
-def machine() -> str | None:
-    """This boot of this machine, and its process numbers' namespace; None where unknown."""
+_READ_TRIES = 5
+_POLL_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease. `token` is unique to this one acquisition.
+
+    `machine` and `process` are as in `this_machine` and `this_process`.
+    """
+
+    run_id: str
+    host: str
+    machine: str | None
+    process: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease as it was last written."""
+
+    path: str
+    holder: Holder
+    expires_at: datetime
+    released: bool = False
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether somebody else may acquire the next one."""
+        holder = self.holder
+        return (
+            self.released
+            or now >= self.expires_at
+            or process_is_gone(holder.machine, holder.process)
+        )
+
+
+@asynccontextmanager
+async def leased(
+    storage: Storage, lineage: Lineage, *, ttl_s: float = TTL_S
+) -> AsyncIterator[None]:
+    """Hold the lease of a lineage's asset and partition while the block runs.
+
+    `LeaseTakenError` at once if another run holds it. `LeaseLostError` ends the block if this
+    process failed to renew its lease in time and another run acquired it.
+    """
+    lease = await asyncio.to_thread(acquire, storage, lineage, ttl_s=ttl_s)
+    async with held_lease(storage, lease, ttl_s=ttl_s):
+        yield
+
+
+@asynccontextmanager
+async def held_lease(
+    storage: Storage, lease: Lease, *, ttl_s: float = TTL_S
+) -> AsyncIterator[None]:
+    """Renew a lease while the block runs, then release it; `LeaseLostError` as in `leased`."""
+    try:
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                heartbeat = group.create_task(_keep_renewing(storage, lease, ttl_s))
+                yield
+                heartbeat.cancel()
+    finally:
+        # If the release can't be written, the lease expires by itself.
+        with suppress(HistoryUnreachableError):
+            release(storage, lease)
+
+
+async def wait_for_expiry(
+    storage: Storage,
+    lineages: Iterable[Lineage],
+    run_ids: Collection[str],
+    *,
+    ttl_s: float = TTL_S,
+) -> None:
+    """Wait while one of these ended runs still holds a lease of these partitions.
+
+    A crashed pod can't release its lease, and other machines can't see that it is dead. Waits at
+    most `ttl_s`: a lease held longer is being renewed, and acquiring it will fail with the reason.
+    """
+    deadline = time.monotonic() + ttl_s
+    for lineage in lineages:
+        while time.monotonic() < deadline:
+            lease = await asyncio.to_thread(current, storage, lineage)
+            is_theirs = lease is not None and lease.holder.run_id in run_ids
+            if lease is None or not is_theirs or lease.is_over(datetime.now(UTC)):
+                break
+            await asyncio.sleep(_POLL_EVERY_S)
+
+
+def acquire(storage: Storage, lineage: Lineage, *, ttl_s: float = TTL_S) -> Lease:
+    """Acquire the lease of a lineage's asset and partition for its run; see `acquire_at`."""
+    what = f"{lineage.asset} of {lineage.conversation}, release {lineage.release}"
+    return acquire_at(storage, _folder(lineage), lineage.run_id, what, ttl_s=ttl_s)
+
+
+def acquire_at(
+    storage: Storage, folder: str, run_id: str, what: str, *, ttl_s: float = TTL_S
+) -> Lease:
+    """Acquire the lease kept in a folder, for a run; `what` names it in messages.
+
+    `LeaseTakenError` says who holds it and until when.
+    """
+    holder = Holder(
+        run_id=run_id,
+        host=socket.gethostname(),
+        machine=this_machine(),
+        process=this_process(),
+        token=secrets.token_hex(8),
+    )
+    for _ in range(_READ_TRIES):
+        older = storage.list(folder)
+        try:
+            if older and not (last := _read(storage, older[-1])).is_over(datetime.now(UTC)):
+                raise LeaseTakenError(_taken_message(what, last))
+            generation = int(Path(older[-1]).stem) + 1 if older else 1
+            lease = Lease(f"{folder}/{generation:08d}.json", holder, _expiry(ttl_s))
+            storage.put_new(lease.path, _to_json(lease))
+            written = _read(storage, lease.path)
+        except HistoryDamagedError:
+            # Whoever acquired the next generation deleted this one: list again.
+            continue
+        if written.holder != holder:
+            raise LeaseTakenError(_taken_message(what, written))
+        storage.delete(older)
+        return lease
+    raise LeaseTakenError(
+        f"{what}: its lease in {folder} can't be read; if no run is at work on it, "
+        "delete that folder"
+    )
+
+
+def current(storage: Storage, lineage: Lineage) -> Lease | None:
+    """The newest lease of a lineage's asset and partition; None if there never was one."""
+    for _ in range(_READ_TRIES):
+        paths = storage.list(_folder(lineage))
+        if not paths:
+            break
+        # Deleted between list and read: somebody acquired the next one.
+        with suppress(HistoryDamagedError):
+            return _read(storage, paths[-1])
+    return None
+
+
+def renew(storage: Storage, lease: Lease, *, ttl_s: float = TTL_S) -> Lease:
+    """Extend the lease; `LeaseLostError` if somebody has acquired the next one."""
+    paths = storage.list(lease.path.rpartition("/")[0])
+    if paths and paths[-1] > lease.path:
+        other = _read(storage, paths[-1])
+        raise LeaseLostError(
+            f"run {lease.holder.run_id} could not renew its lease in time, and run "
+            f"{other.holder.run_id} on {other.holder.host} took its partition over; "
+            "what was saved until then is kept"
+        )
+    renewed = replace(lease, expires_at=_expiry(ttl_s))
+    storage.put(lease.path, _to_json(renewed))
+    return renewed
+
+
+def release(storage: Storage, lease: Lease) -> None:
+    """Free the lease for the next run."""
+    storage.put(lease.path, _to_json(replace(lease, released=True)))
+
+
+def this_machine() -> str | None:
+    """This boot of this machine, and its namespace of process ids; None where unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -36,11 +201,19 @@ def machine() -> str | None:
         return None
 
 
-def process(pid: int) -> str | None:
-    """A process of this machine by number and start, which tells it from a later one of its number.
+def this_process() -> str:
+    """This process as in `process_identity`, or its id alone where the start is unknown."""
+    try:
+        return process_identity(os.getpid()) or str(os.getpid())
+    except OSError:
+        return str(os.getpid())
 
-    None if there is none, or one that is dead and not yet buried. OSError where that can't be
-    seen, which is no proof of anything.
+
+def process_identity(pid: int) -> str | None:
+    """A process of this machine as `pid@start`, which differs if the id is reused.
+
+    None if there is no such process, or it is a zombie. OSError where that can't be read, which
+    proves nothing.
     """
     try:
         # The name in parentheses may hold anything, so count from behind it.
@@ -50,149 +223,41 @@ def process(pid: int) -> str | None:
     return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
 
 
-def this_process() -> str:
-    """As `process`, or the number alone where the start is not known."""
-    try:
-        return process(os.getpid()) or str(os.getpid())
-    except OSError:
-        return str(os.getpid())
+def pid_of(process: str) -> int:
+    """The process id in a process's identity."""
+    return int(process.partition("@")[0])
 
 
-def pid_of(name: str) -> int:
-    """The number in a process's name."""
-    return int(name.partition("@")[0])
-
-
-def is_gone(machine_name: str | None, process_name: str) -> bool:
-    """Whether a process is dead for certain; False for one that can't be seen from here."""
-    if machine_name is None or machine_name != machine():
+def process_is_gone(machine: str | None, process: str) -> bool:
+    """Whether a process is certainly dead; False for one that can't be seen from here."""
+    if machine is None or machine != this_machine():
         return False
     try:
-        found = process(pid_of(process_name))
+        found = process_identity(pid_of(process))
     except OSError:
         return False
-    return found is None or ("@" in process_name and found != process_name)
+    return found is None or ("@" in process and found != process)
 
 
-LASTS_S = 60.0
-_LOOKS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease. `token` is this holding's alone.
-
-    `machine` names the set of processes that `process` is one of; None where that is not known.
-    """
-
-    run_id: str
-    host: str
-    machine: str | None
-    process: str
-    token: str
-
-    def process_gone(self) -> bool:
-        """Whether it is dead for certain."""
-        return is_gone(self.machine, self.process)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A lease as it was written last."""
-
-    path: str
-    holder: Holder
-    expires_at: datetime
-    released: bool = False
-
-    def is_over(self, now: datetime) -> bool:
-        """Whether somebody else may take the next one."""
-        return self.released or now >= self.expires_at or self.holder.process_gone()
-
-
-def take(storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S) -> Lease:
-    """Take the lease of a lineage's asset and partition for its run; see `take_in`."""
-    folder = _folder(lineage)
-    what = f"{lineage.asset} of {lineage.conversation}, release {lineage.release}"
-    return take_in(storage, folder, lineage.run_id, what, lasts_s=lasts_s)
-
-
-def take_in(
-    storage: Storage, folder: str, run_id: str, what: str, *, lasts_s: float = LASTS_S
-) -> Lease:
-    """Take the lease that lies in a folder, for a run; `what` names it for people.
-
-    `LeaseTakenError` says who has it and until when.
-    """
-    holder = Holder(
-        run_id=run_id,
-        host=socket.gethostname(),
-        machine=machine(),
-        process=this_process(),
-        token=secrets.token_hex(8),
-    )
-    for _ in range(_LOOKS):
-        older = storage.list(folder)
+async def _keep_renewing(storage: Storage, lease: Lease, ttl_s: float) -> None:
+    while True:
+        await asyncio.sleep(ttl_s / 4)
         try:
-            if older and not (last := _read(storage, older[-1])).is_over(datetime.now(UTC)):
-                raise LeaseTakenError(_taken(what, last))
-            generation = int(Path(older[-1]).stem) + 1 if older else 1
-            lease = Lease(f"{folder}/{generation:08d}.json", holder, _until(lasts_s))
-            storage.put_new(lease.path, _to_json(lease))
-            got = _read(storage, lease.path)
-        except HistoryDamagedError:
-            # Whoever took the next one has tidied this one away: look again.
-            continue
-        if got.holder != holder:
-            raise LeaseTakenError(_taken(what, got))
-        storage.delete(older)
-        return lease
-    raise LeaseTakenError(
-        f"{what}: its lease in {folder} can't be read; if no run is at work on it, "
-        "delete that folder"
-    )
-
-
-def newest(storage: Storage, lineage: Lineage) -> Lease | None:
-    """The lease of a lineage's asset and partition, whoever holds it; None: nobody ever did."""
-    for _ in range(_LOOKS):
-        there = storage.list(_folder(lineage))
-        if not there:
-            break
-        with suppress(HistoryDamagedError):  # tidied away by whoever took the next one
-            return _read(storage, there[-1])
-    return None
-
-
-def renew(storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S) -> Lease:
-    """Hold the lease for longer; `LeaseLostError` if somebody has taken the next one."""
-    newest = storage.list(lease.path.rpartition("/")[0])
-    if newest and newest[-1] > lease.path:
-        other = _read(storage, newest[-1])
-        raise LeaseLostError(
-            f"run {lease.holder.run_id} was out of reach for too long and run "
-            f"{other.holder.run_id} on {other.holder.host} took its partition over; "
-            "what was done until then is kept"
-        )
-    renewed = replace(lease, expires_at=_until(lasts_s))
-    storage.put(lease.path, _to_json(renewed))
-    return renewed
-
-
-def release(storage: Storage, lease: Lease) -> None:
-    """Let the next one in."""
-    storage.put(lease.path, _to_json(replace(lease, released=True)))
+            lease = await asyncio.to_thread(renew, storage, lease, ttl_s=ttl_s)
+        except HistoryUnreachableError:
+            if datetime.now(UTC) >= lease.expires_at:
+                raise
 
 
 def _folder(lineage: Lineage) -> str:
     return "leases" + manifest_folder(lineage).removeprefix("attempts")
 
 
-def _until(lasts_s: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=lasts_s)
+def _expiry(ttl_s: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
-def _taken(what: str, lease: Lease) -> str:
+def _taken_message(what: str, lease: Lease) -> str:
     return (
         f"{what}: run {lease.holder.run_id} on {lease.holder.host} is at work on it "
         f"(its lease lasts until {lease.expires_at:%Y-%m-%d %H:%M:%S} UTC and is renewed while it "
@@ -216,69 +281,3 @@ def _read(storage: Storage, path: str) -> Lease:
         return Lease(path, Holder(**value["holder"]), expires_at, value["released"])
     except (ValueError, KeyError, TypeError) as exc:
         raise HistoryDamagedError(f"lease {path} can't be read; delete it") from exc
-
-
-_LOOK_EVERY_S = 1.0
-
-
-@asynccontextmanager
-async def leased(
-    storage: Storage, lineage: Lineage, *, lasts_s: float = LASTS_S
-) -> AsyncIterator[None]:
-    """Alone on the asset and partition of a lineage while the block lasts.
-
-    `LeaseTakenError` at once if another run is; `LeaseLostError` ends the block if this process
-    did not come to renew its lease in time and another has taken it.
-    """
-    lease = await asyncio.to_thread(take, storage, lineage, lasts_s=lasts_s)
-    async with held_lease(storage, lease, lasts_s=lasts_s):
-        yield
-
-
-@asynccontextmanager
-async def held_lease(
-    storage: Storage, lease: Lease, *, lasts_s: float = LASTS_S
-) -> AsyncIterator[None]:
-    """Renews a lease while the block lasts, then releases it; `LeaseLostError` as in `leased`."""
-    try:
-        with first_failure():
-            async with asyncio.TaskGroup() as group:
-                beating = group.create_task(_beat(storage, lease, lasts_s))
-                yield
-                beating.cancel()
-    finally:
-        # Who can't be told finds out when the lease is over.
-        with suppress(HistoryUnreachableError):
-            release(storage, lease)
-
-
-async def wait_for_expiry(
-    storage: Storage,
-    lineages: Iterable[Lineage],
-    run_ids: Collection[str],
-    *,
-    lasts_s: float = LASTS_S,
-) -> None:
-    """Waits while one of these runs, which have ended, still has a lease of these partitions.
-
-    A pod that crashed could not release its own, and nobody else can see that it is gone. Waits
-    for at most `lasts_s`: a lease that holds longer is being renewed, and taking it will tell.
-    """
-    deadline = time.monotonic() + lasts_s
-    for lineage in lineages:
-        while time.monotonic() < deadline:
-            lease = await asyncio.to_thread(newest, storage, lineage)
-            is_theirs = lease is not None and lease.holder.run_id in run_ids
-            if lease is None or not is_theirs or lease.is_over(datetime.now(UTC)):
-                break
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-
-async def _beat(storage: Storage, lease: Lease, lasts_s: float) -> None:
-    while True:
-        await asyncio.sleep(lasts_s / 4)
-        try:
-            lease = await asyncio.to_thread(renew, storage, lease, lasts_s=lasts_s)
-        except HistoryUnreachableError:
-            if datetime.now(UTC) >= lease.expires_at:
-                raise

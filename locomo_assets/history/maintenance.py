@@ -1,7 +1,7 @@
-"""Looking after the history: `check` whether it is whole, `prune` what nothing current rests on.
+"""Maintenance of the history: `check` it for damage, `prune` what nothing current depends on.
 
-Both are safe beside writers and readers, and may be killed and run again. Pruning removes the
-manifest first: an attempt is there wholly or not at all.
+Both are safe beside writers and readers, and safe to kill and run again. Pruning deletes an
+attempt's manifest first, so that the attempt exists as a whole or not at all.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from locomo_assets.history.data_files import decode_data_file
 from locomo_assets.history.database import open_read_only, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
-    attempt_of,
+    attempt_id_of,
     first_path,
     name_time,
 )
@@ -21,11 +21,11 @@ from locomo_assets.history.store import HistoryStore
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was looked at, and what is amiss.
+    """What was checked, and what is wrong.
 
-    `problems` are damage, a line each. `unfinished` are attempts with data files and no manifest:
-    in progress, or left by a run that ended early. `superseded_files` are of committed
-    attempts and no manifest names them any more; `prune` removes them with their attempt.
+    `problems` describe damage, a line each. `unfinished` are attempts with data files but no
+    manifest: in progress, or left by a run that ended early. `superseded_files` belong to
+    committed attempts, but no manifest names them; `prune` deletes them with their attempt.
     """
 
     attempts: int
@@ -39,7 +39,7 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """Attempts removed, or in a dry run those that would be, and their parts."""
+    """Attempts and data files deleted, or in a dry run those that would be."""
 
     attempts: tuple[str, ...]
     unfinished: tuple[str, ...]
@@ -49,11 +49,11 @@ class PruneReport:
 
 def check(store: HistoryStore) -> CheckReport:
     """Read every manifest and data file, and compare counts and hashes. Changes nothing."""
-    # parts first: what commits meanwhile is then found by its manifest
-    lying = {path for path in store.storage.list("tables") if path.endswith(".parquet")}
+    # Data files first: an attempt that commits meanwhile is then found by its manifest.
+    existing = {path for path in store.storage.list("tables") if path.endswith(".parquet")}
     problems: list[str] = []
     committed: set[str] = set()
-    vouched: set[str] = set()
+    named: set[str] = set()
     attempts = data_files = rows = size_bytes = 0
     for name in store.manifest_names():
         committed.add(name.attempt_id)
@@ -65,7 +65,7 @@ def check(store: HistoryStore) -> CheckReport:
         committed |= set(manifest.continued)
         attempts += 1
         for data_file in manifest.data_files:
-            vouched.add(data_file.path)
+            named.add(data_file.path)
             try:
                 decode_data_file(data_file, store.storage.get(data_file.path))
             except HistoryDamagedError as exc:
@@ -74,15 +74,15 @@ def check(store: HistoryStore) -> CheckReport:
             data_files += 1
             rows += data_file.rows
             size_bytes += data_file.size_bytes or 0
-    rest = lying - vouched
+    rest = existing - named
     return CheckReport(
         attempts=attempts,
         data_files=data_files,
         rows=rows,
         size_bytes=size_bytes,
         problems=tuple(problems),
-        unfinished=tuple(sorted({attempt_of(path) for path in rest} - committed)),
-        superseded_files=sum(attempt_of(path) in committed for path in rest),
+        unfinished=tuple(sorted({attempt_id_of(path) for path in rest} - committed)),
+        superseded_files=sum(attempt_id_of(path) in committed for path in rest),
     )
 
 
@@ -94,34 +94,35 @@ def prune(
     dry_run: bool,
     now: datetime | None = None,
 ) -> PruneReport:
-    """Remove attempts older than `keep_days` that nothing current rests on.
+    """Delete attempts older than `keep_days` that nothing current depends on.
 
-    Kept whatever their age: attempts with a current answer, verdict or question, ingestions that
-    current answers were given from, registered releases, audits, and the newest attempt of each
-    asset, data set, system and partition. Unfinished attempts begun earlier than that go too.
-    Refreshes the database, before and after.
+    Keeps, whatever their age: attempts with a current answer, verdict or question, the ingestions
+    behind current answers, registered releases, audits, and the newest attempt of each asset,
+    data set, system and partition. Deletes unfinished attempts of that age too. Refreshes the
+    database before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
     refresh(store, database_path)
     kept = _current(database_path)
     old = [m for m in store.manifests() if m.committed_at < limit and m.attempt_id not in kept]
     committed = {name.attempt_id for name in store.manifest_names()}
-    data_files = [
-        data_file for data_file in store.storage.list("tables") if data_file.endswith(".parquet")
-    ]
+    paths = [path for path in store.storage.list("tables") if path.endswith(".parquet")]
     unfinished = sorted(
-        attempt
-        for attempt in {attempt_of(data_file) for data_file in data_files} - committed
-        if name_time(attempt.partition("-")[0]) < limit
+        attempt_id
+        for attempt_id in {attempt_id_of(path) for path in paths} - committed
+        if name_time(attempt_id.partition("-")[0]) < limit
     )
-    goes = {*unfinished, *(manifest.attempt_id for manifest in old)}
-    doomed = [data_file for data_file in data_files if attempt_of(data_file) in goes]
+    deleted = {*unfinished, *(manifest.attempt_id for manifest in old)}
+    deleted_paths = [path for path in paths if attempt_id_of(path) in deleted]
     if not dry_run:
         store.storage.delete([p for m in old for p in {m.path, first_path(m.path)}])
-        store.storage.delete(doomed)
+        store.storage.delete(deleted_paths)
         refresh(store, database_path)
     return PruneReport(
-        tuple(manifest.attempt_id for manifest in old), tuple(unfinished), len(doomed), dry_run
+        tuple(manifest.attempt_id for manifest in old),
+        tuple(unfinished),
+        len(deleted_paths),
+        dry_run,
     )
 
 

@@ -1,10 +1,8 @@
-"""Who made an attempt, and what it consists of: the values that manifests and data files carry.
+"""Attempts, manifests and data files as values, with their JSON and the names of their files.
 
-Here: frozen values, their JSON, and the names of files. Reading and writing them is `store`.
-
-Names sort by time. Labels in paths are percent-encoded (`r/1` → `r%2F1`), long ones cut and
-given a hash; a missing label is `@none`, which no label can be. The exact text stands in the
-data and the manifest, which alone are believed.
+File names sort by time. Labels in paths are percent-encoded (`r/1` → `r%2F1`); long ones are cut
+and get a hash; a missing one is `@none`, which no label encodes to. Code reads the exact labels
+from the data and the manifest, never from paths.
 """
 
 import hashlib
@@ -26,11 +24,11 @@ _COMPACTED = ".compacted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Whose work an attempt is. `extra` is free-form JSON (a fingerprint, an assistant's id).
+    """What an attempt worked on. `extra` is free-form JSON (a fingerprint, an assistant's id).
 
-    `release` and `conversation` are None only for `locomo_dataset`, `gold_audit` and `releases`,
-    the latter for `imported_results` too; their rows then name their own. `system` says who was
-    measured and is None for the first three.
+    `release` and `conversation` are None for `locomo_dataset`, `gold_audit` and `releases`, and
+    `conversation` also for `imported_results`; their rows then name their own. `system` is what
+    was measured, None for the first three.
     """
 
     asset: str
@@ -45,9 +43,9 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One immutable Parquet file. `sha256` and `size_bytes` are those of the file.
+    """One immutable Parquet file.
 
-    Both are None for a part of an unfinished attempt, which no manifest vouches for yet.
+    `sha256` and `size_bytes` are None in an unfinished attempt, which has no manifest yet.
     """
 
     path: str
@@ -59,9 +57,10 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A committed attempt. `continued` names the unfinished attempts whose rows it took over.
+    """A committed attempt. `continued` names the unfinished attempts whose rows it adopted.
 
-    `compacted_at` is set in the manifest that supersedes the first one after compaction.
+    `compacted_at` is set in a manifest that superseded the first one, when an earlier version of
+    this program compacted the attempt.
     """
 
     attempt_id: str
@@ -75,7 +74,7 @@ class Manifest:
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """What the attempt said of itself beyond its lineage."""
+        """The lineage's `extra`."""
         return self.lineage.extra
 
     @property
@@ -87,14 +86,9 @@ class Manifest:
         return rows
 
 
-def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
-    """The attempts that are unfinished no more: committed, or taken over by one that is."""
-    return {attempt for m in manifests for attempt in (m.attempt_id, *m.continued)}
-
-
 @dataclass(frozen=True, slots=True)
 class UnfinishedAttempt:
-    """Data files without a manifest: work in progress, or what a killed run left behind."""
+    """Data files without a manifest: work in progress, or left behind by a killed run."""
 
     attempt_id: str
     lineage: Lineage
@@ -103,12 +97,17 @@ class UnfinishedAttempt:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ManifestName:
-    """What a manifest's file name says, so that listing is enough to know what is new."""
+    """A manifest's file name, parsed, so that a listing is enough to know what is new."""
 
     committed_at: str
     attempt_id: str
     compacted: bool
     path: str
+
+
+def committed_ids(manifests: Iterable[Manifest]) -> set[str]:
+    """The attempts that are committed, or adopted by a committed one."""
+    return {attempt for m in manifests for attempt in (m.attempt_id, *m.continued)}
 
 
 _last_begun = datetime.min.replace(tzinfo=UTC)
@@ -117,15 +116,15 @@ _last_begun_lock = threading.Lock()
 
 def new_attempt_id(now: datetime) -> str:
     """Unique everywhere, and later than every earlier one of this process."""
-    global _last_begun  # noqa: PLW0603  # one clock for the process is the point
+    global _last_begun  # noqa: PLW0603  # ids must increase within the whole process
     with _last_begun_lock:
         _last_begun = max(now, _last_begun + timedelta(microseconds=1))
         return f"{_last_begun.strftime(_TIME_IN_NAMES)}-{secrets.token_hex(5)}"
 
 
-def attempt_of(part_path: str) -> str:
-    """The attempt a part's file name names."""
-    return part_path.rpartition("/")[2].rpartition("-")[0]
+def attempt_id_of(data_file_path: str) -> str:
+    """The attempt that a data file belongs to, by its name."""
+    return data_file_path.rpartition("/")[2].rpartition("-")[0]
 
 
 def path_label(label: str | None) -> str:
@@ -158,13 +157,13 @@ def manifest_folder(lineage: Lineage) -> str:
 
 
 def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
-    """Where an attempt's manifest lies."""
+    """The path of an attempt's manifest."""
     time = committed_at.strftime(_TIME_IN_NAMES)
     return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
 
 
 def compacted_path(path: str) -> str:
-    """Where the manifest lies that supersedes this one after compaction."""
+    """The path of the manifest that superseded this one in a compaction by an earlier version."""
     return f"{path.removesuffix('.json')}{_COMPACTED}.json"
 
 
@@ -174,7 +173,7 @@ def first_path(path: str) -> str:
 
 
 def parse_manifest_name(path: str) -> ManifestName | None:
-    """The inverse of `manifest_path` and `compacted_path`; None for a foreign file."""
+    """The inverse of `manifest_path` and `compacted_path`; None for any other file."""
     stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
     compacted = stem.endswith(_COMPACTED)
     time, dash, attempt_id = stem.removesuffix(_COMPACTED).partition("-")
@@ -184,7 +183,7 @@ def parse_manifest_name(path: str) -> ManifestName | None:
 
 
 def name_time(text: str) -> datetime:
-    """The time at the head of a name."""
+    """The time at the start of a file name."""
     return datetime.strptime(text, _TIME_IN_NAMES).replace(tzinfo=UTC)
 
 
@@ -203,7 +202,7 @@ def lineage_to_json(lineage: Lineage) -> dict[str, Any]:
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
-    """A manifest's file, without its own path."""
+    """A manifest as a file's bytes."""
     value = {
         "attempt_id": manifest.attempt_id,
         **lineage_to_json(manifest.lineage),
@@ -226,7 +225,7 @@ def manifest_to_json(manifest: Manifest) -> bytes:
 
 
 def manifest_from_json(path: str, data: bytes) -> Manifest:
-    """Read a manifest's file; `HistoryDamagedError` if it is torn or lacks something."""
+    """The inverse of `manifest_to_json`; `HistoryDamagedError` if it is torn or incomplete."""
     try:
         value = json.loads(data)
         compacted_at = value.get("compacted_at")
@@ -246,7 +245,7 @@ def manifest_from_json(path: str, data: bytes) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise HistoryDamagedError(
             f"manifest {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete "
-            "it to give its attempt up"
+            "it to give up its attempt"
         ) from exc
 
 

@@ -1,11 +1,8 @@
 """The tables of the history, column by column: the contract of every writer and reader.
 
-Here: names, types, the schema's version. How rows reach disk is `store`, how people query them
-is `database` and `sql/`.
-
-Every row of every table begins with the lineage columns, which the store fills in from the
-attempt, so that writers give only what is theirs. Times are UTC; units stand in the names. To
-evolve: add nullable columns at a table's end and raise `SCHEMA_VERSION`; never rename or retype.
+Every table begins with the lineage columns, which the store fills in from the attempt. Times are
+UTC; names carry units. To evolve the schema, add nullable columns at a table's end and raise
+`SCHEMA_VERSION`; never rename or retype a column.
 """
 
 import pyarrow as pa
@@ -28,7 +25,7 @@ LINEAGE: tuple[tuple[str, pa.DataType], ...] = (
     ("conversation", _STR),
     ("code_version", _STR),
     ("dataset_sha256", _STR),
-    ("system", _STR),  # `backboard`, `standin`, …: who was measured; null for data set tables
+    ("system", _STR),  # what was measured: `backboard`, `standin`, …; null for data set tables
     ("written_at", _TIME),
 )
 
@@ -70,14 +67,14 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     ),
     # what was measured
     "releases": (
-        ("source", _STR),  # who named it: `person`, `schedule`, `imported`, or a feed's kind
+        ("source", _STR),  # what registered it: `person`, `schedule`, `imported`, a feed's kind
         ("published_at", _TIME),
         ("registered_at", _TIME),
         ("url", _STR),
-        ("kind", _STR),  # `full`, or `sample` (a few questions, of nothing newly ingested)
-        ("missed", _BOOL),  # told by the feed too late to be measured
+        ("kind", _STR),  # `full`, or `sample` (a few questions, nothing newly ingested)
+        ("missed", _BOOL),  # seen in the feed too late to be measured
     ),
-    # what the release feed said was current, before and after paid work under a release's name
+    # which release the feed named as current, before and after paid work for a release
     "release_checks": (
         ("stage", _STR),  # ingested_memories, answers
         ("moment", _STR),  # before, after
@@ -162,10 +159,10 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("cost_usd", _F64),
         ("first_chunk_ms", _F64),
         ("latency_ms", _F64),
-        ("in_flight", _I32),  # requests at this endpoint when it was sent, itself counted
+        ("in_flight", _I32),  # requests at this endpoint when it was sent, including itself
         ("asked_at", _TIME),
-        ("kind", _STR),  # `full` or `sample`; null, in what is older, is full
-        ("sample_id", _STR),  # which questions a sample is of; null for full
+        ("kind", _STR),  # `full` or `sample`; null in older rows means full
+        ("sample_id", _STR),  # which set of questions was asked; null for full
     ),
     "retrieved_memories": (
         ("answer_id", _STR),
@@ -195,19 +192,19 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("verdict", _STR),  # correct, wrong, unscored, unanswered
         ("reasoning", _STR),
         ("reason", _STR),  # why unscored or unanswered
-        ("reused_from_judgement_id", _STR),  # set where an equal verdict was already paid for
+        ("reused_from_judgement_id", _STR),  # set where an identical verdict was already paid for
         ("input_tokens", _I64),
         ("output_tokens", _I64),
         ("cost_usd", _F64),
-        ("latency_ms", _F64),  # null where a batch gave it
+        ("latency_ms", _F64),  # null for a batch
         ("judged_at", _TIME),
         ("asked_by", _STR),  # direct, batch; null where nothing was asked, and before version 3
-        ("batch_id", _STR),  # the judge's server's
-        ("audit_sha256", _STR),  # set where the judge was to be given an audit's gold answers
-        ("corrected_gold_answer", _STR),  # the one it was given, where the audit has another
-        ("kind", _STR),  # the answer's
+        ("batch_id", _STR),  # as named by the judge's server
+        ("audit_sha256", _STR),  # set where the judge works with an audit's gold answers
+        ("corrected_gold_answer", _STR),  # what the judge was given, where the audit corrects it
+        ("kind", _STR),  # of the answer
     ),
-    # faults of gold answers, as an audit of the data set names them
+    # faults in gold answers, as named by an audit of the data set
     "gold_faults": (
         ("audit_sha256", _STR),
         ("audit_source", _STR),
@@ -219,10 +216,10 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("corrupts_score", _BOOL),  # false where only the evidence is wrong
         ("cited_evidence", _STRS),
         ("correct_evidence", _STRS),
-        ("correct_answer", _STR),  # null where the gold answer is right, or none is known
+        ("correct_answer", _STR),  # null where the gold answer is right or no correction is known
         ("reasoning", _STR),
     ),
-    # what a release's judge made of answers whose verdict is known; the conversation is null
+    # a release's judge on answers whose right verdict is known; the conversation is null
     "canary_verdicts": (
         ("canary_id", _STR),
         ("kind", _STR),  # right, wrong, vague
@@ -244,15 +241,13 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
-    # every HTTP request of an attempt, and every one that a judge's batch carried out
+    # every HTTP request of an attempt, including those inside a judge's batch
     "calls": (
         ("call_id", _STR),
         ("service", _STR),  # backboard, judge
-        (
-            "endpoint",
-            _STR,
-        ),  # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
-        ("status", _I32),  # null where no answer came
+        # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
+        ("endpoint", _STR),
+        ("status", _I32),  # null without a response
         ("error", _STR),  # null, or the kind of failure
         ("attempt", _I32),  # from 1
         ("latency_ms", _F64),
@@ -263,27 +258,27 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("started_at", _TIME),
         ("request_id", _STR),
     ),
-    # where the rows of an import came from; the conversation is null where a file holds several
+    # the files of an import; the conversation is null where a file holds several
     "imported_files": (
         ("file", _STR),
         ("file_sha256", _STR),
         ("size_bytes", _I64),
         ("format", _STR),  # backboard-published, jsonl
-        ("questions", _I32),  # of which the file holds an answer, or says that there is none
+        ("questions", _I32),  # questions in the file, answered or not
     ),
-    # what an ingestion must remember beside its turns and operations to go on after a kill
+    # what an ingestion needs, beside its turns and operations, to resume after a kill
     "ingest_journal": (
         ("ingestion_id", _STR),
-        ("event", _STR),  # begun (by each process anew), assistant_created, thread_created
+        ("event", _STR),  # begun (once per process), assistant_created, thread_created
         ("assistant_name", _STR),
         ("assistant_id", _STR),
         ("session_index", _I32),
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
-    # what must be remembered of batches of verdicts to go on after a kill
+    # what batches of verdicts need to resume after a kill
     "judge_batches": (
-        ("token", _STR),  # our own name of the batch, in its metadata at the server
+        ("token", _STR),  # our own name for the batch, in its metadata at the server
         ("event", _STR),  # intended, created, never_created, collected
         ("batch_id", _STR),
         ("fingerprints", _STRS),  # intended: of the verdicts asked for
@@ -313,7 +308,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "answers": ("answers", "retrieved_memories", "calls", "release_checks"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
-    # of work that was refused; what was done says it in its own attempt
+    # checks that refused the work; work that was done keeps its checks in its own attempt
     "release_checks": ("release_checks",),
     "imported_results": (
         "imported_files",

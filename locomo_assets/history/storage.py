@@ -1,12 +1,8 @@
-"""Where the history's bytes lie: a folder, or an object store.
+"""The history's objects under one URL, in a folder or an object store.
 
-Here: whole objects put atomically, read, listed and deleted under one URL, and the operating
-system's and the network's errors told to people. What the objects mean is `store`.
-
-Paths are relative to the URL, with `/`. An object is seen whole or not at all: a folder gets a
-temporary file, fsync, rename and the folder's fsync; an object store gets one PUT (or a
-multipart upload, which appears when completed). What must not overwrite says so in the request
-(`If-None-Match: *`, `ifGenerationMatch=0`), and the store decides.
+Paths are relative to the URL. An object is visible whole or not at all: a folder gets a temporary
+file, fsync and a rename; an object store gets one PUT or multipart upload. `put_new` is a
+conditional request (`If-None-Match: *`, `ifGenerationMatch=0`).
 """
 
 import errno
@@ -28,34 +24,34 @@ class Storage(Protocol):
     def url(self) -> str: ...
 
     def put(self, path: str, data: bytes) -> None:
-        """Publish an object at once, durably."""
+        """Publish an object atomically and durably."""
 
     def put_new(self, path: str, data: bytes) -> None:
-        """Publish an object unless it exists; then leave the existing one."""
+        """Publish an object; keep the existing one if there is one."""
 
     def get(self, path: str) -> bytes:
         """An object's bytes; `HistoryDamagedError` if there is none."""
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """The bytes of several objects, at once where that is quicker."""
+        """The bytes of several objects, concurrently where that is faster."""
 
     def list(self, prefix: str) -> list[str]:
         """The paths of all objects below a folder, sorted; empty if there is none."""
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Remove objects; those already gone are no error."""
+        """Delete objects; missing ones are no error."""
 
 
 def open_storage(url: str) -> Storage:
-    """The storage behind a URL: `file:///…`, `s3://…`, `gs://…`, `abfs://…`, what fsspec knows."""
-    data_files = urlsplit(url)
-    if data_files.scheme == "file":
-        if data_files.netloc not in ("", "localhost") or not data_files.path.startswith("/"):
+    """The storage at a `file:///…`, `s3://…`, `gs://…`, `abfs://…` URL, or any fsspec knows."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise HistoryUnreachableError(
                 f"history {url}: not an absolute file URL; write it as file:///folder"
             )
-        return LocalStorage(Path(unquote(data_files.path)))
-    if len(data_files.scheme) > 1:
+        return LocalStorage(Path(unquote(parts.path)))
+    if len(parts.scheme) > 1:
         return ObjectStorage(url)
     raise HistoryUnreachableError(
         f"history {url}: not a URL; write it as file:///folder, s3://bucket/folder, "
@@ -64,7 +60,7 @@ def open_storage(url: str) -> Storage:
 
 
 def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
-    """Those files that are still there, where others remove some meanwhile."""
+    """The files that exist, while other processes may delete some."""
     try:
         return storage.get_many(paths)
     except HistoryDamagedError:
@@ -86,26 +82,26 @@ class LocalStorage:
         return self._folder.as_uri()
 
     def put(self, path: str, data: bytes) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, os.replace)
 
     def put_new(self, path: str, data: bytes) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, _link_unless_there)
 
     def get(self, path: str) -> bytes:
-        with _told(self.url, "read", path):
+        with _translate_errors(self.url, "read", path):
             return (self._folder / path).read_bytes()
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self.get(path) for path in paths}
 
     def list(self, prefix: str) -> list[str]:
-        with _told(self.url, "read"):
+        with _translate_errors(self.url, "read"):
             return sorted(_walk(str(self._folder / prefix), prefix))
 
     def delete(self, paths: Sequence[str]) -> None:
-        with _told(self.url, "written"):
+        with _translate_errors(self.url, "written"):
             for path in paths:
                 (self._folder / path).unlink(missing_ok=True)
 
@@ -119,18 +115,18 @@ class LocalStorage:
                 os.fsync(file.fileno())
             move(temporary, target)
         finally:
-            # after a rename it is gone; after a link or a failure it is litter
+            # A rename has moved it; a link or a failure leaves it behind.
             with suppress(OSError):
                 temporary.unlink()
         _sync_folder(target.parent)
 
 
 class ObjectStorage:
-    """A bucket's folder, through fsspec; credentials and endpoint are its own business."""
+    """A folder in a bucket, through fsspec, which finds credentials and endpoint itself."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        with _told(self._url, "reached", remote=True):
+        with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
 
@@ -139,40 +135,40 @@ class ObjectStorage:
         return self._url
 
     def put(self, path: str, data: bytes) -> None:
-        with _told(self._url, "written", remote=True):
+        with _translate_errors(self._url, "written", remote=True):
             self._fs.pipe_file(self._at(path), data)
 
     def put_new(self, path: str, data: bytes) -> None:
-        with _told(self._url, "written", remote=True), suppress(FileExistsError):
+        with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):
             self._fs.pipe_file(self._at(path), data, mode="create")
 
     def get(self, path: str) -> bytes:
-        with _told(self._url, "read", path, remote=True):
+        with _translate_errors(self._url, "read", path, remote=True):
             data: bytes = self._fs.cat_file(self._at(path))
             return data
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         if not paths:
             return {}
-        with _told(self._url, "read", remote=True):
+        with _translate_errors(self._url, "read", remote=True):
             found = self._fs.cat([self._at(path) for path in paths], on_error="return")
         data = {}
         for path in paths:
             result = found[self._at(path)]
-            with _told(self._url, "read", path, remote=True):
+            with _translate_errors(self._url, "read", path, remote=True):
                 if isinstance(result, Exception):
                     raise result
             data[path] = result
         return data
 
     def list(self, prefix: str) -> list[str]:
-        with _told(self._url, "read", remote=True):
+        with _translate_errors(self._url, "read", remote=True):
             found = self._fs.find(self._at(prefix))
         return sorted(path.removeprefix(self._root).lstrip("/") for path in found)
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
-            with _told(self._url, "written", remote=True), suppress(FileNotFoundError):
+            with _translate_errors(self._url, "written", remote=True), suppress(FileNotFoundError):
                 self._fs.rm_file(self._at(path))
 
     def _at(self, path: str) -> str:
@@ -181,30 +177,32 @@ class ObjectStorage:
 
 def _file_system(url: str) -> tuple[Any, str]:
     """fsspec's file system for a URL, and the path in it."""
-    # other machines write too, so a listing is never kept
-    fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+    # Other machines write too, so listings must not be cached.
+    uncached = {"use_listings_cache": False, "skip_instance_cache": True}
     if urlsplit(url).scheme in ("gs", "gcs"):
-        # The class that "gs" names asks what kind of bucket it is before each request, by another
-        # protocol and with another permission. Its uploads are parted by a fixed line of text: a
-        # part with that line in it would arrive short, so what arrived is compared.
+        # fsspec's class for "gs" asks for the kind of bucket before each request, over another
+        # protocol and with another permission. GCSFileSystem separates an upload's sections by a
+        # fixed line: data with that line in it would arrive cut off, so the MD5 is compared.
         from gcsfs.core import GCSFileSystem
 
-        return GCSFileSystem(consistency="md5", **fresh), GCSFileSystem._strip_protocol(url)
+        return GCSFileSystem(consistency="md5", **uncached), GCSFileSystem._strip_protocol(url)
     import fsspec
 
-    file_system, root = fsspec.core.url_to_fs(url, **fresh)
+    file_system, root = fsspec.core.url_to_fs(url, **uncached)
     return file_system, root
 
 
 @contextmanager
-def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False) -> Iterator[None]:
-    """Tell an error of the system or the network in one line."""
+def _translate_errors(
+    url: str, verb: str, path: str | None = None, *, remote: bool = False
+) -> Iterator[None]:
+    """Raise errors of the system or the network as the history's, in one line."""
     try:
         yield
     except FileNotFoundError as exc:
         if path is None:
             raise HistoryUnreachableError(
-                f"history {url} can't be {verb}: {_one_line(exc)}; make that place, or set "
+                f"history {url} can't be {verb}: {_one_line(exc)}; create it, or set "
                 "LOCOMO_HISTORY elsewhere"
             ) from exc
         raise HistoryDamagedError(
@@ -213,7 +211,7 @@ def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False)
     except OSError as exc:
         raise HistoryUnreachableError(f"history {url} can't be {verb}: {_cause(exc)}") from exc
     except Exception as exc:
-        # object stores raise their SDK's own classes, of which only some are OSErrors
+        # Object stores raise their SDK's own errors; only some are OSErrors.
         if not remote:
             raise
         raise HistoryUnreachableError(
@@ -224,10 +222,10 @@ def _told(url: str, verb: str, path: str | None = None, *, remote: bool = False)
 
 def _cause(exc: OSError) -> str:
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; make room and run again, nothing half-written counts"
+        return "the disk is full; make room and run again, half-written files do not count"
     if isinstance(exc, PermissionError) or exc.errno == errno.EROFS:
         return f"permission denied ({_one_line(exc)}); allow it, or set LOCOMO_HISTORY elsewhere"
-    return f"{_one_line(exc)}; put that right and run again"
+    return f"{_one_line(exc)}; fix that and run again"
 
 
 def _one_line(exc: BaseException) -> str:
@@ -235,7 +233,7 @@ def _one_line(exc: BaseException) -> str:
 
 
 def _first_line(exc: BaseException) -> str:
-    """An SDK's own words; some put the whole answer of the server below them."""
+    """An SDK's message; some add the whole response of the server below it."""
     return next((line.strip() for line in str(exc).splitlines() if line.strip()), _one_line(exc))
 
 
@@ -245,23 +243,23 @@ def _link_unless_there(temporary: Path, target: Path) -> None:
 
 
 def _walk(folder: str, prefix: str) -> list[str]:
-    """Paths of files below a folder; those that vanish meanwhile are left out."""
+    """Paths of files below a folder, skipping what vanishes meanwhile."""
     found = []
-    waiting = [(folder, prefix)]
-    while waiting:
-        folder, prefix = waiting.pop()
+    pending = [(folder, prefix)]
+    while pending:
+        folder, prefix = pending.pop()
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
                 path = f"{prefix}/{entry.name}" if prefix else entry.name
                 if entry.is_dir():
-                    waiting.append((entry.path, path))
+                    pending.append((entry.path, path))
                 elif not entry.name.startswith("."):
                     found.append(path)
     return found
 
 
 def _make_folders(folder: Path) -> None:
-    """Like `mkdir -p`, and each new folder's name is durable in its parent."""
+    """Like `mkdir -p`, and syncs each parent, so that the new folders are durable."""
     if folder.is_dir():
         return
     _make_folders(folder.parent)

@@ -1,16 +1,11 @@
-"""The truth: immutable Parquet attempts under one URL, each counted from its manifest on.
-
-Here: beginning, filling and committing attempts, and reading them back. Bytes and their place
-are `data_files` and `storage`; SQL on all of it is `database`; checking and tidying is `care`.
-
-Layout::
+"""The truth: immutable Parquet attempts under one URL, committed by writing their manifest. ::
 
     format.json                                           {schema_version, history_id}
     tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
     attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
 
-Nothing is ever rewritten. A part appears whole; a manifest is written last, so an attempt is
-committed wholly or not at all. Writers never meet: their names are unique.
+Files have unique names and are never rewritten. The manifest is written last, so an attempt is
+committed as a whole or not at all.
 """
 
 import hashlib
@@ -21,6 +16,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +40,7 @@ from locomo_assets.history.provenance import (
     Manifest,
     ManifestName,
     UnfinishedAttempt,
-    attempt_of,
+    attempt_id_of,
     committed_ids,
     data_file_folder,
     manifest_folder,
@@ -68,7 +64,7 @@ _WITHOUT_CONVERSATION = _WITHOUT_RELEASE | {"imported_results", "judge_canaries"
 class HistoryStore:
     """One history. Safe to share between threads and tasks; methods block for milliseconds.
 
-    All methods raise `HistoryUnreachableError` where the place can't be read or written.
+    All methods raise `HistoryUnreachableError` if the storage can't be read or written.
     """
 
     def __init__(self, storage: Storage, history_id: str) -> None:
@@ -77,9 +73,9 @@ class HistoryStore:
 
     @classmethod
     def open(cls, url: str) -> "HistoryStore":
-        """Open the history at a URL, making an empty one where there is none.
+        """Open the history at a URL, creating an empty one if there is none.
 
-        `HistoryVersionError` if a newer version of this program has written it.
+        `HistoryVersionError` if a newer version of this program wrote it.
         """
         storage = open_storage(url)
         try:
@@ -87,8 +83,8 @@ class HistoryStore:
         except HistoryDamagedError:
             if storage.list("attempts"):
                 raise
-            made = {"schema_version": SCHEMA_VERSION, "history_id": secrets.token_hex(16)}
-            storage.put_new("format.json", json.dumps(made).encode())
+            created = {"schema_version": SCHEMA_VERSION, "history_id": secrets.token_hex(16)}
+            storage.put_new("format.json", json.dumps(created).encode())
             data = storage.get("format.json")
         try:
             found = json.loads(data)
@@ -105,7 +101,7 @@ class HistoryStore:
         return cls(storage, history_id)
 
     def begin(self, lineage: Lineage) -> "Attempt":
-        """Begin an attempt. Nothing is written yet; `HistoryRowError` for a lineage amiss."""
+        """Begin an attempt; writes nothing yet. `HistoryRowError` for an incomplete lineage."""
         if lineage.asset not in ASSET_TABLES:
             raise HistoryRowError(
                 f"asset {lineage.asset} has no tables in the history; "
@@ -118,7 +114,7 @@ class HistoryStore:
         return Attempt(self.storage, lineage)
 
     def manifest_names(self, folder: str = "attempts") -> list[ManifestName]:
-        """The names of all manifests, oldest first, one per attempt; no manifest is read."""
+        """The names of all manifests, oldest first, one per attempt, without reading them."""
         newest: dict[str, ManifestName] = {}
         for path in self.storage.list(folder):
             name = parse_manifest_name(path)
@@ -157,10 +153,10 @@ class HistoryStore:
         attempts: Sequence[Manifest | UnfinishedAttempt],
         columns: Collection[str] | None = None,
     ) -> pa.Table:
-        """A table's rows of these attempts, in their order, every part checked by its hash.
+        """A table's rows of these attempts, in their order; checks each data file's hash.
 
         Columns are those of `schema.TABLES`, or of `columns` in the schema's order.
-        `HistoryDamagedError` names a part that is missing, torn or changed.
+        `HistoryDamagedError` names a data file that is missing, torn or changed.
         """
         schema = _schema(table)
         data_files = [
@@ -181,12 +177,12 @@ class HistoryStore:
     def unfinished(
         self, asset: str, release: str | None, conversation: str | None
     ) -> list[UnfinishedAttempt]:
-        """Attempts of one partition that have data files and no manifest, oldest first.
+        """Attempts of one partition that have data files but no manifest, oldest first.
 
-        They are in progress elsewhere, or were left by a run that ended early. Not those whose
-        rows a committed attempt has taken over (`Attempt.adopt`); and no derived parts, which
-        say once more what lies in others, or what whoever goes on will find anew. Without the
-        partition's lease, what is found may be committed, and its parts gone, at any time.
+        They are in progress elsewhere, or were left by a run that ended early. Leaves out
+        attempts that a committed one has adopted, and derived data files, which repeat the rows
+        of others. Hold the partition's lease: otherwise another run may commit what is found, and
+        delete its data files, at any time.
         """
         where = Lineage(
             asset=asset,
@@ -197,28 +193,28 @@ class HistoryStore:
             dataset_sha256=None,
             system=None,
         )
-        # parts first: an attempt that commits in between is then seen as committed
+        # Data files first: an attempt that commits in between is then seen as committed.
         paths = [
             (table, path)
             for table in ASSET_TABLES[asset]
             for path in self.storage.list(partition_folder(table, where))
             if path.endswith(".parquet")
         ]
-        done = committed_ids(self.read_manifests(self.manifest_names(manifest_folder(where))))
-        open_paths = [(t, p) for t, p in paths if attempt_of(p) not in done]
+        committed = committed_ids(self.read_manifests(self.manifest_names(manifest_folder(where))))
+        open_paths = [(t, p) for t, p in paths if attempt_id_of(p) not in committed]
         data = get_present(self.storage, [path for _, path in open_paths])
-        # a part goes when its attempt is committed, or given up: then it is unfinished no more
-        gone = {attempt_of(path) for _, path in open_paths if path not in data}
+        # A data file vanishes once its attempt is committed or pruned.
+        gone = {attempt_id_of(path) for _, path in open_paths if path not in data}
         lineages: dict[str, Lineage] = {}
         data_files: dict[str, list[DataFile]] = {}
         for table, path in open_paths:
-            if attempt_of(path) in gone:
+            if attempt_id_of(path) in gone:
                 continue
             lineage, rows, is_derived = footer_of(path, data[path])
-            its = (lineage.asset, lineage.release, lineage.conversation)
-            if its == (asset, release, conversation) and not is_derived:
-                lineages[attempt_of(path)] = lineage
-                data_files.setdefault(attempt_of(path), []).append(
+            partition = (lineage.asset, lineage.release, lineage.conversation)
+            if partition == (asset, release, conversation) and not is_derived:
+                lineages[attempt_id_of(path)] = lineage
+                data_files.setdefault(attempt_id_of(path), []).append(
                     DataFile(path, table, rows, None, None)
                 )
         return [UnfinishedAttempt(i, lineages[i], tuple(data_files[i])) for i in sorted(data_files)]
@@ -236,20 +232,20 @@ class Attempt:
         self.attempt_id = new_attempt_id(self.begun_at)
         self._storage = storage
         self._lock = threading.Lock()
-        self._next_part = 0
+        self._next_number = 0
         self._data_files: list[DataFile] = []
         self._replaced: list[str] = []
         self._continued: list[str] = []
-        self._marker: Manifest | None = None
+        self._manifest: Manifest | None = None
 
     def append(
         self, table: str, rows: Sequence[Mapping[str, Any]], *, is_derived: bool = False
     ) -> None:
-        """Publish rows as one part, durably, before returning; no rows, no part.
+        """Publish rows as one data file, durably, before returning; without rows, do nothing.
 
-        Rows name the table's own columns (`schema.TABLES` without the lineage); what they leave
-        out is null. `HistoryRowError` if they do not fit; then nothing is written. Derived rows
-        count with the commit only: `HistoryStore.unfinished` does not find them.
+        Rows give the table's own columns (`schema.TABLES` without the lineage); missing ones are
+        null. `HistoryRowError` if they do not fit; then nothing is written. Derived rows count
+        only once committed: `HistoryStore.unfinished` does not find them.
         """
         if table not in ASSET_TABLES[self.lineage.asset]:
             raise HistoryRowError(
@@ -266,7 +262,7 @@ class Attempt:
             written_at=datetime.now(UTC),
             is_derived=is_derived,
         )
-        path = self._new_path(table)
+        path = self._next_path(table)
         self._storage.put(path, data)
         data_file = DataFile(path, table, len(rows), len(data), hashlib.sha256(data).hexdigest())
         with self._lock:
@@ -274,96 +270,82 @@ class Attempt:
             self._data_files.append(data_file)
 
     def adopt(self, store: HistoryStore, unfinished: UnfinishedAttempt) -> None:
-        """Append an unfinished attempt's rows as one's own, so that its work is not lost."""
+        """Append an unfinished attempt's rows to this one, so that its work is not lost."""
         for table in dict.fromkeys(data_file.table for data_file in unfinished.data_files):
             own = [f.name for f in TABLES[table] if f.name not in _LINEAGE_NAMES]
-            named = [n for n in ("release", "conversation") if getattr(self.lineage, n) is None]
-            rows = store.read(table, [unfinished], [*own, *named]).to_pylist()
+            per_row = [n for n in ("release", "conversation") if getattr(self.lineage, n) is None]
+            rows = store.read(table, [unfinished], [*own, *per_row]).to_pylist()
             self.append(table, rows, is_derived=True)
         with self._lock:
             self._continued.append(unfinished.attempt_id)
 
     def merge(self) -> None:
-        """Publish one part per table in place of the many, which `commit` then removes.
+        """Publish one data file per table in place of many, which `commit` then deletes.
 
-        For an attempt that was saved in small parts while it was at work, by whoever appends to
-        it, once that is over.
+        For an attempt saved in many small files. Call it once nothing more is appended.
         """
         with self._lock:
             small = list(self._data_files)
-        for table in dict.fromkeys(data_file.table for data_file in small):
-            data_files = [data_file for data_file in small if data_file.table == table]
-            if len(data_files) > 1:
-                whole = merged_file(self._storage, data_files, self._new_path(table))
+        for table in dict.fromkeys(file.table for file in small):
+            files = [file for file in small if file.table == table]
+            if len(files) > 1:
+                merged = merge_data_files(self._storage, files, self._next_path(table))
                 with self._lock:
-                    self._data_files = [
-                        data_file for data_file in self._data_files if data_file not in data_files
-                    ] + [whole]
-                    self._replaced += [data_file.path for data_file in data_files]
+                    kept = [file for file in self._data_files if file not in files]
+                    self._data_files = [*kept, merged]
+                    self._replaced += [file.path for file in files]
 
     def commit(self, **extra: Any) -> Manifest:
-        """Make the attempt count, from the moment this returns. `extra` joins the lineage's.
+        """Commit the attempt. `extra` is added to the lineage's.
 
-        The time of commit is later than that of every attempt of the partition that is visible
-        by now, whatever the machines' clocks say, because the newest one counts.
+        The newest attempt of a partition counts, so the commit time is later than that of every
+        visible attempt of it, whatever the machines' clocks say.
         """
         with self._lock:
             self._refuse_committed()
-            lineage = Lineage(
-                asset=self.lineage.asset,
-                run_id=self.lineage.run_id,
-                release=self.lineage.release,
-                conversation=self.lineage.conversation,
-                code_version=self.lineage.code_version,
-                dataset_sha256=self.lineage.dataset_sha256,
-                system=self.lineage.system,
-                extra={**self.lineage.extra, **extra},
-            )
-            committed_at = self._later_than_visible()
+            lineage = replace(self.lineage, extra={**self.lineage.extra, **extra})
+            committed_at = self._next_commit_time()
             manifest = Manifest(
                 attempt_id=self.attempt_id,
                 lineage=lineage,
                 begun_at=self.begun_at,
                 committed_at=committed_at,
-                data_files=tuple(
-                    sorted(self._data_files, key=lambda data_file: data_file.path[-13:])
-                ),
+                data_files=tuple(sorted(self._data_files, key=lambda file: file.path[-13:])),
                 continued=tuple(self._continued),
                 path=manifest_path(lineage, committed_at, self.attempt_id),
             )
             try:
                 data = manifest_to_json(manifest)
             except (TypeError, ValueError) as exc:
-                raise HistoryRowError(f"attempt {self.attempt_id}: extra is not JSON: {exc}") from (
-                    exc
-                )
+                message = f"attempt {self.attempt_id}: extra is not JSON: {exc}"
+                raise HistoryRowError(message) from exc
             self._storage.put(manifest.path, data)
-            self._marker = manifest
-            # Committed is committed: what can't be removed now is litter, not a failure.
+            self._manifest = manifest
+            # The attempt is committed: a file that can't be deleted now is not a failure.
             with suppress(HistoryUnreachableError):
                 self._storage.delete(self._replaced)
             return manifest
 
-    def _new_path(self, table: str) -> str:
+    def _next_path(self, table: str) -> str:
         with self._lock:
             self._refuse_committed()
-            number = self._next_part
-            self._next_part += 1
+            number = self._next_number
+            self._next_number += 1
         return f"{data_file_folder(table, self.lineage)}/{self.attempt_id}-{number:05d}.parquet"
 
-    def _later_than_visible(self) -> datetime:
+    def _next_commit_time(self) -> datetime:
         now = datetime.now(UTC)
         names = map(parse_manifest_name, self._storage.list(manifest_folder(self.lineage)))
         visible = [name_time(name.committed_at) for name in names if name]
         return max([now, *(time + timedelta(microseconds=1) for time in visible)])
 
     def _refuse_committed(self) -> None:
-        if self._marker is not None:
+        if self._manifest is not None:
             raise HistoryRowError(f"attempt {self.attempt_id} is committed; begin a new one")
 
 
-def merged_file(storage: Storage, data_files: Sequence[DataFile], path: str) -> DataFile:
-    """Publish the rows of several parts of a table as one, in their order and as written."""
+def merge_data_files(storage: Storage, data_files: Sequence[DataFile], path: str) -> DataFile:
+    """Publish several data files of a table as one, in their order and as written."""
     data = storage.get_many([data_file.path for data_file in data_files])
     rows = pa.concat_tables(
         [decode_data_file(p, data[p.path], as_written=True) for p in data_files]

@@ -1,1 +1,1 @@
-"""What every paid call shares: errors, retries, rate limits, the budget, call records, SSE."""
+"""What every paid call shares: errors, retries, limits, the budget, call records."""

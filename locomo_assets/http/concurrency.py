@@ -1,14 +1,17 @@
-"""Asyncio helpers: bounded gathering, the first failure of a group, blocking work in a thread."""
+"""Asyncio helpers: bounded gathering, a group's first failure, blocking work in a thread."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 @contextmanager
 def first_failure() -> Iterator[None]:
-    """Raise the first failure of a task group itself, instead of a group around it."""
+    """Raise the first failure of a task group itself instead of the exception group."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -18,35 +21,29 @@ def first_failure() -> Iterator[None]:
         raise leaf from leaf.__cause__
 
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-
 async def gather_limited(
-    work: Callable[[T], Awaitable[R]], items: Sequence[T], *, width: int = 64
+    work: Callable[[T], Awaitable[R]], items: Sequence[T], *, limit: int = 64
 ) -> list[R]:
-    """`work` for each item, at most `width` at once; results in the items' order.
+    """`work` for each item, at most `limit` at once; the results in the order of the items.
 
-    The services' own limits are the clients'; `width` only bounds the tasks in memory.
+    The clients keep the limits of their services; `limit` only bounds the tasks in memory.
     """
-    gate = asyncio.Semaphore(width)
+    slots = asyncio.Semaphore(limit)
 
     async def one(item: T) -> R:
-        async with gate:
+        async with slots:
             return await work(item)
 
-    try:
+    with first_failure():
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(item)) for item in items]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run it in a thread; if cancelled meanwhile, only once it has ended.
+    """Run blocking work in a thread. A cancellation is raised only after the work has ended.
 
-    What it writes is written under a lease, and that must not be given back before.
+    The work may write under a lease, which must not be released before.
     """
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:

@@ -19,47 +19,16 @@
 
 A 5xx after a POST that is not idempotent is ambiguous, not transient: a gateway answers 502 or
 504 for requests that the service has received and may still carry out.
-
-The TLS bound of the clients is here too, with the sentence for a peer that is older.
 """
-
-import ssl
-from typing import Literal
 
 from locomo_assets.errors import LocomoError
 
-TlsVersion = Literal["1.2", "1.3"]
-
-_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_TOO_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE")
-
-
-def at_least(context: ssl.SSLContext, version: TlsVersion) -> ssl.SSLContext:
-    """The context, which from now on speaks no older version."""
-    context.minimum_version = _VERSIONS[version]
-    return context
-
-
-def too_old(error: BaseException) -> str | None:
-    """What to tell of a failure that a server's or a proxy's old TLS caused; None for others."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, ssl.SSLError) and any(
-            reason in (inner.reason or "") for reason in _TOO_OLD
-        ):
-            return (
-                "it, or a proxy before it, speaks no TLS version as new as LOCOMO_MIN_TLS; set "
-                "that to 1.2 if you trust it all the same"
-            )
-        inner = inner.__cause__ or inner.__context__
-    return None
-
 
 class BackboardError(LocomoError):
-    """A call to Backboard that did not give what it should.
+    """A failed call to Backboard.
 
-    `endpoint` is method and path template, `status` the HTTP status where one came,
-    `retry_after_s` what the server asked for (seconds), where it did.
+    `endpoint` is method and path template. `status` is the HTTP status, `retry_after_s` what the
+    server asked for in seconds; each is None where the server gave none.
     """
 
     def __init__(
@@ -89,43 +58,43 @@ class NotFoundError(PermanentError):
 
 
 class RequestRefusedError(PermanentError):
-    """The server understood and will not do it."""
+    """The server understood the request and refuses it."""
 
 
 class UnexpectedAnswerError(PermanentError):
-    """The server's answer is not what it documents."""
+    """An answer that is not what the service documents."""
 
 
 class ThreadMismatchError(PermanentError):
-    """A thread on the server does not hold the turns that it should."""
+    """A thread holds other turns than it should."""
 
 
 class TransientError(BackboardError):
-    """Surely not done, or harmless to repeat; bounded retries are already behind it."""
+    """Not done, or harmless to repeat; bounded retries are over."""
 
 
 class UnreachableError(TransientError):
-    """No connection could be made; nothing was sent."""
+    """No connection: nothing was sent."""
 
 
 class RateLimitedError(TransientError):
-    """429, again and again."""
+    """429, at every attempt."""
 
 
 class ServerFailedError(TransientError):
-    """408, or 5xx where repeating is harmless, again and again."""
+    """408, or 5xx where repeating is harmless, at every attempt."""
 
 
 class ConnectionBrokenError(TransientError):
-    """The answer was lost, again and again, where repeating is harmless."""
+    """The answer was lost at every attempt, where repeating is harmless."""
 
 
 class AmbiguousError(BackboardError):
-    """Sent, and the answer lost: it may or may not have been done. Read back before going on."""
+    """Sent, and nobody knows whether it was done. Read back before going on."""
 
     @property
     def may_be_running(self) -> bool:
-        """Whether the server may still be at it, so that reading back once proves nothing."""
+        """Whether the server may still work on it, so that reading back once proves nothing."""
         return self.status not in (500, 503)
 
 

@@ -1,15 +1,8 @@
-"""How many requests may be under way at a service at once, and how that follows the service.
+"""How many requests may be under way at an endpoint at once.
 
-Here: counting, waiting, letting others go first, and the width: it starts low, grows while it goes
-well, shrinks once an episode of 429, and nobody starts before a Retry-After is over. Sending, and
-telling what came of it, is the clients' (`exchange`, `judging.recording`); trying again is
-`retrying`.
-
-A line is what shares one width: the memory service as a whole, because it tells of no limits and so
-may count all of a key's requests together, and each endpoint of a judge.
-
-The rule is TCP's: one more a round of answers, × 0.8 when refused. A 5xx says nothing about the
-width and changes none.
+A limit follows the service, by TCP's rule: one more after each round of answers, × 0.8 after an
+episode of 429. A 5xx says nothing about load and changes none. No request starts before a
+Retry-After is over. Sending and repeating requests belong to the clients.
 """
 
 import asyncio
@@ -22,163 +15,162 @@ from time import perf_counter
 
 from anyio import CapacityLimiter
 
-SHRINK = 0.8
+_DECREASE = 0.8
 
-# Twice: while some wait before they try again, others keep the places busy.
-_WORKS = 2
+# While some tasks wait before a retry, the others keep the limit in use.
+_TASKS_PER_REQUEST = 2
 
-
-_is_patient: ContextVar[bool] = ContextVar("is_patient", default=False)
+_is_low_priority: ContextVar[bool] = ContextVar("is_low_priority", default=False)
 
 
 @contextmanager
-def patiently() -> Iterator[None]:
-    """Of all requests made within, at most one stands in a line's queue at a time.
+def low_priority() -> Iterator[None]:
+    """At each endpoint, at most one of the requests made within the block waits in the queue.
 
-    So nobody else waits behind more than one of them: a turn, which the rest of its conversation
-    waits for, not behind another conversation's hundred questions, which nothing waits for.
+    So any other request waits behind one of them at most. The rest of a conversation waits for
+    its next turn, but nothing waits for another conversation's hundred questions.
     """
-    before = _is_patient.set(True)
+    before = _is_low_priority.set(True)
     try:
         yield
     finally:
-        _is_patient.reset(before)
+        _is_low_priority.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
-class WidthChange:
-    """From `changed_at` (UTC) on, `width` requests may be under way in `line`; `why`: `start`,
-    `grew` or `429`.
-    """
+class LimitChange:
+    """The `limit` at an endpoint from `changed_at` (UTC) on; `why` is `start`, `grew` or `429`."""
 
     changed_at: datetime
-    line: str
-    width: int
+    endpoint: str
+    limit: int
     why: str
 
 
-@dataclass(slots=True)
-class _Line:
-    """`answers` counts those since the last change; the times are on the `perf_counter` clock."""
-
-    limiter: CapacityLimiter
-    works: CapacityLimiter
-    largest: int
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)
-    answers: int = 0
-    shrunk_at: float = field(default=float("-inf"))
-    resume_at: float = field(default=float("-inf"))
-
-
 class Limits:
-    """A limit for each line; one object may serve several clients of one loop.
+    """A limit for each endpoint. One object may serve several clients of one event loop.
 
-    `largest` is the most requests at once in each line not named in `widths`, `start` how many are
-    allowed at first (never more than the largest).
+    An endpoint is whatever shares a limit: a single endpoint of a judge, or a whole service that
+    may count all requests of a key together. `maximum` is the highest limit of each endpoint that
+    `maxima` does not name. A limit begins at `start`, or at its maximum if that is lower.
     """
 
     def __init__(
-        self, largest: int = 8, widths: Mapping[str, int] | None = None, *, start: int = 4
+        self, maximum: int = 8, maxima: Mapping[str, int] | None = None, *, start: int = 4
     ) -> None:
-        checked = {"every line": largest, "the start": start} | dict(widths or {})
+        checked = {"every endpoint": maximum, "the start": start} | dict(maxima or {})
         for name, value in checked.items():
             if value < 1:
                 raise ValueError(f"the limit of {name} is {value}; it must be at least 1")
-        self._largest = largest
-        self._widths = dict(widths or {})
+        self._maximum = maximum
+        self._maxima = dict(maxima or {})
         self._start = start
-        self._lines: dict[str, _Line] = {}
-        self._history: list[WidthChange] = []
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._history: list[LimitChange] = []
 
     @property
-    def history(self) -> tuple[WidthChange, ...]:
-        """Every change, oldest first; a line begins with its `start`."""
+    def history(self) -> tuple[LimitChange, ...]:
+        """Every change, oldest first; the first of each endpoint is its `start`."""
         return tuple(self._history)
 
-    def width(self, line: str) -> int:
+    def limit(self, endpoint: str) -> int:
         """Requests allowed at once now."""
-        return int(self._line(line).limiter.total_tokens)
+        return int(self._state(endpoint).requests.total_tokens)
 
-    def in_flight(self, line: str) -> int:
-        """Requests under way now, those that wait for a Retry-After included."""
-        return self._line(line).limiter.borrowed_tokens
+    def in_flight(self, endpoint: str) -> int:
+        """Requests under way now, including those that wait for a Retry-After."""
+        return self._state(endpoint).requests.borrowed_tokens
 
     @asynccontextmanager
-    async def slot(self, line: str) -> AsyncIterator[int]:
-        """Wait for a place, in order of asking, and until the service may be asked again.
+    async def slot(self, endpoint: str) -> AsyncIterator[int]:
+        """Wait in the queue for a request's slot, and until a Retry-After is over.
 
-        Gives the number in flight, itself included. `patiently`: see there.
+        Yields the number of requests in flight, this one included.
         """
-        state = self._line(line)
-        if _is_patient.get():
-            async with state.door:
-                await state.limiter.acquire()
+        state = self._state(endpoint)
+        if _is_low_priority.get():
+            async with state.low_priority_queue:
+                await state.requests.acquire()
         else:
-            await state.limiter.acquire()
+            await state.requests.acquire()
         try:
-            await _may_go(state)
-            yield state.limiter.borrowed_tokens
+            await _until_resumed(state)
+            yield state.requests.borrowed_tokens
         finally:
-            state.limiter.release()
+            state.requests.release()
 
-    async def begin(self, line: str) -> Callable[[object], None]:
-        """Wait until a piece of work of several requests may begin; to be called at its end: what
-        this gives, which takes the ended task.
+    async def acquire_task_slot(self, endpoint: str) -> Callable[[object], None]:
+        """Wait until a task of several requests may begin; returns the task's done callback.
 
-        Only twice as many of them as requests may be under way, so that nobody's next request waits
-        behind the first ones of all that is still to do.
+        Twice as many tasks as requests may run at once. Without this bound, a task's second
+        request would wait behind the first requests of all tasks.
         """
-        works, work = self._line(line).works, object()
-        await works.acquire_on_behalf_of(work)
-        return lambda _task: works.release_on_behalf_of(work)
+        tasks, task = self._state(endpoint).tasks, object()
+        await tasks.acquire_on_behalf_of(task)
+        return lambda _task: tasks.release_on_behalf_of(task)
 
-    def went_well(self, line: str, in_flight: int) -> None:
-        """An answer came, to a request that was sent with so many in flight.
+    def succeeded(self, endpoint: str, in_flight: int) -> None:
+        """Note an answer to a request that was sent as one of `in_flight`.
 
-        Counts only where the width was about used: an idle limit learns nothing.
+        It counts only if more than half of the limit was in use: an idle limit proves nothing.
         """
-        state = self._line(line)
-        width = self.width(line)
-        if width >= state.largest or 2 * in_flight <= width:
+        state = self._state(endpoint)
+        limit = self.limit(endpoint)
+        if limit >= state.maximum or 2 * in_flight <= limit:
             return
         state.answers += 1
-        if state.answers >= width:
-            self._change(line, width + 1, "grew")
+        if state.answers >= limit:
+            self._change(endpoint, limit + 1, "grew")
 
-    def throttled(self, line: str, sent_at: float, retry_after_s: float | None) -> None:
-        """A 429 came, to a request sent at `sent_at` (`perf_counter`).
+    def throttled(self, endpoint: str, sent_at: float, retry_after_s: float | None) -> None:
+        """Note a 429 to a request sent at `sent_at` (on the `perf_counter` clock).
 
-        Requests that were sent before the last shrinking belong to its episode. Nobody starts
-        before `retry_after_s` seconds from now.
+        A request sent before the last decrease belongs to the same episode and lowers nothing.
+        No request starts within the next `retry_after_s` seconds.
         """
-        state = self._line(line)
+        state = self._state(endpoint)
         now = perf_counter()
         state.resume_at = max(state.resume_at, now + (retry_after_s or 0.0))
-        if sent_at <= state.shrunk_at:
+        if sent_at <= state.decreased_at:
             return
-        state.shrunk_at = now
-        self._change(line, max(1, int(self.width(line) * SHRINK)), "429")
+        state.decreased_at = now
+        self._change(endpoint, max(1, int(self.limit(endpoint) * _DECREASE)), "429")
 
-    def _change(self, line: str, width: int, why: str) -> None:
-        state = self._line(line)
-        state.limiter.total_tokens, state.works.total_tokens = width, _WORKS * width
+    def _change(self, endpoint: str, limit: int, why: str) -> None:
+        state = self._state(endpoint)
+        state.requests.total_tokens, state.tasks.total_tokens = limit, _TASKS_PER_REQUEST * limit
         state.answers = 0
-        self._history.append(WidthChange(datetime.now(UTC), line, width, why))
+        self._history.append(LimitChange(datetime.now(UTC), endpoint, limit, why))
 
-    def _line(self, line: str) -> _Line:
-        state = self._lines.get(line)
+    def _state(self, endpoint: str) -> "_Endpoint":
+        state = self._endpoints.get(endpoint)
         if state is None:
-            largest = self._widths.get(line, self._largest)
-            width = min(self._start, largest)
-            state = _Line(CapacityLimiter(width), CapacityLimiter(_WORKS * width), largest)
-            self._lines[line] = state
-            self._history.append(WidthChange(datetime.now(UTC), line, width, "start"))
+            maximum = self._maxima.get(endpoint, self._maximum)
+            limit = min(self._start, maximum)
+            state = _Endpoint(
+                CapacityLimiter(limit), CapacityLimiter(_TASKS_PER_REQUEST * limit), maximum
+            )
+            self._endpoints[endpoint] = state
+            self._history.append(LimitChange(datetime.now(UTC), endpoint, limit, "start"))
         return state
 
 
-async def _may_go(state: _Line) -> None:
+@dataclass(slots=True)
+class _Endpoint:
+    """`answers` counts those since the last change; times are on the `perf_counter` clock."""
+
+    requests: CapacityLimiter
+    tasks: CapacityLimiter
+    maximum: int
+    low_priority_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    answers: int = 0
+    decreased_at: float = float("-inf")
+    resume_at: float = float("-inf")
+
+
+async def _until_resumed(state: _Endpoint) -> None:
     while True:
-        # Read anew after each wait: another 429 may have moved it.
+        # Read anew after each wait, because another 429 may have moved it.
         wait_s = state.resume_at - perf_counter()
         if wait_s <= 0:
             return

@@ -1,1 +1,1 @@
-"""Results that others measured: read from their files, checked against the data set, stored."""
+"""Results measured by others: read from files, checked against the data set, and stored."""

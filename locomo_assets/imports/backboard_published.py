@@ -1,9 +1,8 @@
-"""Backboard's published results: one file a conversation, answers and verdicts together.
+"""Backboard's published results: one file per conversation, with answers and verdicts.
 
-Here: the files' form, checked against themselves and against the data set, question by question.
-Source: the repository Backboard-io/Backboard-Locomo-Benchmark; how they were made is stated
-there: all questions of a conversation in one thread, answered by gemini-2.5-pro, judged by gpt-4.1
-with the reference prompt. Of retrieval, tokens and times they state nothing.
+Source: the repository Backboard-io/Backboard-Locomo-Benchmark. It says that all questions of a
+conversation were asked in one thread, answered by gemini-2.5-pro, and judged by gpt-4.1 with the
+reference prompt. The files hold no retrieval, tokens or times.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from locomo_assets.imports.results import (
     ImportedVerdict,
     ImportRefusedError,
     StrictModel,
-    decoded,
+    decode_utf8,
     read_model,
 )
 from locomo_assets.judging.judge import Verdict
@@ -24,10 +23,10 @@ from locomo_assets.judging.prompts import REFERENCE_PROMPT
 from locomo_assets.locomo.model import SCORED_CATEGORIES, Dataset, Question
 
 FILES = "locomo_conversation_*.json"
-"""What the files are called."""
+"""The pattern of the files' names."""
 
 _TYPES = {1: "single_hop", 2: "temporal_reasoning", 3: "multi_hop", 4: "open_domain"}
-"""The names that the files give the data set's categories."""
+"""The files' names for the data set's categories."""
 
 _JUDGE = llm_identity("openai", "gpt-4.1", REFERENCE_PROMPT).row()
 
@@ -70,21 +69,20 @@ class _File(_Section):
 
 
 def parse_published(files: Sequence[tuple[str, bytes]], dataset: Dataset) -> ImportedResults:
-    """Names and bytes of the files as results on the data set.
+    """Read files, given as names and bytes, as results on the data set.
 
-    Every conversation of the data set has its file, which holds each scored question once, in
-    the data set's order, and counts as it says. Raises ImportRefusedError at the first thing that
-    is not so.
+    Each conversation of the data set needs a file that holds every scored question once, in the
+    data set's order, with correct counts. Raises ImportRefusedError at the first deviation.
     """
     questions = {
         one.conversation: [q for q in one.questions if q.category in SCORED_CATEGORIES]
         for one in dataset.conversations
     }
-    read: dict[str, str] = {}
-    found: list[ImportedFile] = []
+    file_of: dict[str, str] = {}
+    imported: list[ImportedFile] = []
     answers: list[ImportedAnswer] = []
     for name, data in files:
-        text = decoded(data, name)
+        text = decode_utf8(data, name)
         file = read_model(_File, text, name)
         conversation = file.conversation_id
         if conversation not in questions:
@@ -92,22 +90,23 @@ def parse_published(files: Sequence[tuple[str, bytes]], dataset: Dataset) -> Imp
                 f"{name}: conversation {conversation} is not in the data set {dataset.source}; "
                 "name the right one with --dataset or LOCOMO_DATASET"
             )
-        if conversation in read:
+        if conversation in file_of:
             raise ImportRefusedError(
-                f"{name}: conversation {conversation} stands in {read[conversation]} already; "
-                "nothing was imported"
+                f"{name}: conversation {conversation} is in {file_of[conversation]} already; "
+                "nothing was imported, give each conversation once"
             )
-        read[conversation] = name
+        file_of[conversation] = name
         _check_counts(file, name)
         answers += _answers(file, name, questions[conversation])
-        found.append(ImportedFile.of(name, data, len(file.responses), conversation))
-    if missing := [one for one in questions if one not in read]:
+        imported.append(ImportedFile.of(name, data, len(file.responses), conversation))
+    if missing := [one for one in questions if one not in file_of]:
         raise ImportRefusedError(
             f"conversation {missing[0]}: no file holds it (the data set {dataset.source} has "
-            f"{len(questions)}, the files {len(read)}); give all of them"
+            f"{len(questions)} conversations, the files {len(file_of)}); give all of them"
         )
-    return ImportedResults("backboard-published/1", "backboard", "published", tuple(found),
-                           tuple(answers))  # fmt: skip
+    return ImportedResults(
+        "backboard-published/1", "backboard", "published", tuple(imported), tuple(answers)
+    )
 
 
 def _answers(file: _File, name: str, questions: Sequence[Question]) -> Iterator[ImportedAnswer]:
@@ -116,8 +115,8 @@ def _answers(file: _File, name: str, questions: Sequence[Question]) -> Iterator[
             f"{name}: {len(file.responses)} responses, but {file.conversation_id} has "
             f"{len(questions)} scored questions; nothing was imported"
         )
-    for place, (response, question) in enumerate(zip(file.responses, questions, strict=True)):
-        where = f"{name}: responses[{place}] (question {question.question_index})"
+    for index, (response, question) in enumerate(zip(file.responses, questions, strict=True)):
+        where = f"{name}: responses[{index}] (question {question.question_index})"
         _check_same(response, question, file.conversation_id, where)
         answer = (response.ai_response or "").strip() or None
         if answer is None and response.verdict is not None:
@@ -151,23 +150,23 @@ def _verdict(response: _Response, answered: bool, reason: str) -> ImportedVerdic
 
 
 def _check_same(response: _Response, question: Question, conversation: str, where: str) -> None:
-    same: Mapping[str, tuple[object, object]] = {
+    fields: Mapping[str, tuple[object, object]] = {
         "conversation_id": (response.conversation_id, conversation),
         "category": (response.category, question.category),
         "question_type": (response.question_type, _TYPES[question.category]),
         "question": (response.question, question.question),
         "expected_answer": (response.expected_answer, question.gold_answer),
     }
-    for field, (said, expected) in same.items():
-        if said != expected:
+    for field, (found, expected) in fields.items():
+        if found != expected:
             raise ImportRefusedError(
-                f"{where}: {field} is {said!r:.80}, not {expected!r:.80} as in the data set; "
+                f"{where}: {field} is {found!r:.80}, not {expected!r:.80} as in the data set; "
                 "nothing was imported"
             )
 
 
 def _check_counts(file: _File, name: str) -> None:
-    """The file's own sums, of all its responses and by type, are those of its responses."""
+    """Check the file's own counts, overall and by type, against its responses."""
     _check_section(file, f"{name}:")
     by_type: dict[str, list[_Response]] = {}
     for response in file.responses:
@@ -181,20 +180,21 @@ def _check_counts(file: _File, name: str) -> None:
         _check_section(section, f"{name}: by_type.{kind}:")
         if section.responses != by_type[kind]:
             raise ImportRefusedError(
-                f"{name}: by_type.{kind}: its responses are not those of the file's list; nothing "
-                "was imported"
+                f"{name}: by_type.{kind}: its responses differ from those in the file's list; "
+                "nothing was imported"
             )
 
 
 def _check_section(section: _Section, where: str) -> None:
     verdicts = [response.verdict for response in section.responses]
-    sums = {
+    counts = {
         "total": (section.total, len(verdicts)),
         "evaluated_count": (section.evaluated_count, sum(v is not None for v in verdicts)),
         "correct_count": (section.correct_count, sum(v is True for v in verdicts)),
     }
-    for field, (said, counted) in sums.items():
-        if said != counted:
+    for field, (stated, counted) in counts.items():
+        if stated != counted:
             raise ImportRefusedError(
-                f"{where} {field} is {said}, but its responses make {counted}; nothing was imported"
+                f"{where} {field} is {stated}, but its responses make {counted}; nothing was "
+                "imported"
             )

@@ -1,7 +1,6 @@
-"""The format for everybody else's results: JSON lines, a question and a judge each.
+"""The generic import format: JSON lines, each with one question and one judge.
 
-Here: the lines' form, checked against each other and against the data set. For whoever writes
-such a file it is described in docs/import.md.
+docs/import.md describes it for people who write such files.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from locomo_assets.imports.results import (
     ImportedVerdict,
     ImportRefusedError,
     StrictModel,
-    decoded,
+    decode_utf8,
     read_model,
 )
 from locomo_assets.judging.judge import Verdict, majority
@@ -48,50 +47,48 @@ class _Line(StrictModel):
     def is_answered(self) -> bool:
         return bool((self.answer or "").strip())
 
-    def said_of_answer(self) -> dict[str, object]:
-        """What two lines of the same question, by different judges, must agree on."""
-        own = {"judge", "verdict", "verdicts", "reasoning", "reason"}
-        return self.model_dump(exclude=own)
+    def answer_fields(self) -> dict[str, object]:
+        """The fields that lines of one question by different judges must agree on."""
+        return self.model_dump(exclude={"judge", "verdict", "verdicts", "reasoning", "reason"})
 
 
 def parse_jsonl(
     name: str, data: bytes, dataset: Dataset, *, system: str, question_protocol: str
 ) -> ImportedResults:
-    """A file's bytes as results on the data set. Raises ImportRefusedError, naming the line."""
+    """Read a file's bytes as results on the data set. Raises ImportRefusedError with the line."""
     questions = {
         one.conversation: {q.question_index: q for q in one.questions}
         for one in dataset.conversations
     }
     first: dict[tuple[str, int], tuple[int, _Line]] = {}
     verdicts: dict[tuple[str, int], dict[str, tuple[int, ImportedVerdict]]] = {}
-    for number, text in enumerate(decoded(data, name).split("\n"), start=1):
+    for number, text in enumerate(decode_utf8(data, name).split("\n"), start=1):
         if not text.strip():
             continue
         where = f"{name}, line {number}"
         line = read_model(_Line, text, where)
         _check_question(line, questions, dataset, where)
         key = (line.conversation, line.question_index)
-        earlier, same = first.setdefault(key, (number, line))
-        if same.said_of_answer() != line.said_of_answer():
+        earlier, earlier_line = first.setdefault(key, (number, line))
+        if earlier_line.answer_fields() != line.answer_fields():
             raise ImportRefusedError(
-                f"{where}: {_named(line)} stands on line {earlier} already and says other things "
-                "of the answer; nothing was imported"
+                f"{where}: {_label(line)} is on line {earlier} already with different fields of "
+                "the answer; nothing was imported"
             )
         by_judge = verdicts.setdefault(key, {})
         if line.judge in by_judge:
             raise ImportRefusedError(
-                f"{where}: {_named(line)} has a verdict by {line.judge} on line "
-                f"{by_judge[line.judge][0]} already; put several votes of one judge into "
-                "`verdicts`"
+                f"{where}: {_label(line)} already has a verdict by {line.judge} on line "
+                f"{by_judge[line.judge][0]}; put several votes of one judge into `verdicts`"
             )
         by_judge[line.judge] = (number, _verdict(line, where))
     if not first:
         raise ImportRefusedError(f"{name}: holds no line; nothing was imported")
-    answers = [
-        _answer(line, questions[line.conversation][line.question_index],
-                tuple(verdict for _, verdict in verdicts[key].values()))
-        for key, (_, line) in first.items()
-    ]  # fmt: skip
+    answers = []
+    for key, (_, line) in first.items():
+        question = questions[line.conversation][line.question_index]
+        given = tuple(verdict for _, verdict in verdicts[key].values())
+        answers.append(_answer(line, question, given))
     return ImportedResults(
         "jsonl/1",
         system,
@@ -116,13 +113,13 @@ def _check_question(
             f"{where}: question_index {line.question_index} is not in {line.conversation}, which "
             f"has {len(known)} questions, counted from 0; nothing was imported"
         )
-    for field, said, expected in (
+    for field, found, expected in (
         ("question", line.question, question.question),
         ("category", line.category, question.category),
     ):
-        if said is not None and said != expected:
+        if found is not None and found != expected:
             raise ImportRefusedError(
-                f"{where}: {field} is {said!r:.80}, not {expected!r:.80} as in the data set; "
+                f"{where}: {field} is {found!r:.80}, not {expected!r:.80} as in the data set; "
                 "nothing was imported"
             )
 
@@ -132,14 +129,14 @@ def _verdict(line: _Line, where: str) -> ImportedVerdict:
     if not line.is_answered:
         if line.verdict or line.verdicts:
             raise ImportRefusedError(
-                f"{where}: there is no answer but a verdict; leave the verdict out"
+                f"{where}: there is a verdict but no answer; leave the verdict out"
             )
         return ImportedVerdict(
             judge, Verdict.UNANSWERED, reason=line.reason or "no answer in the file"
         )
     if (line.verdict is None) == (line.verdicts is None):
         raise ImportRefusedError(
-            f"{where}: an answer has either `verdict` or `verdicts`; nothing was imported"
+            f"{where}: an answer needs either `verdict` or `verdicts`; nothing was imported"
         )
     stated = line.verdicts if line.verdict is None else [line.verdict]
     votes = [Verdict(vote) for vote in stated or ()]
@@ -149,7 +146,7 @@ def _verdict(line: _Line, where: str) -> ImportedVerdict:
         return ImportedVerdict(judge, verdict, line.reasoning, reason, len(votes))
     if line.reason is not None:
         raise ImportRefusedError(
-            f"{where}: `reason` says why there is no answer or no verdict, and here are both; use "
+            f"{where}: `reason` is for a missing answer or verdict, and this line has both; use "
             "`reasoning`"
         )
     return ImportedVerdict(judge, verdict, line.reasoning, None, len(votes), agreement)
@@ -173,5 +170,5 @@ def _answer(
     )
 
 
-def _named(line: _Line) -> str:
+def _label(line: _Line) -> str:
     return f"question {line.question_index} of {line.conversation}"

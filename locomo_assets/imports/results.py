@@ -1,4 +1,4 @@
-"""Results that others measured, as they are read: strictly, each refusal with its place."""
+"""Imported results as values, and strict reading of the JSON they come from."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from locomo_assets.locomo.model import Question
 
 
 class ImportRefusedError(LocomoError):
-    """The files are not results on this data set; names file, place and cause. Nothing is kept."""
+    """The files can't be imported; names file, place and cause. Nothing is stored."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """A file that results came from. `conversation` is None where it may hold several."""
+    """A file with results. `conversation` is None if it may hold several."""
 
     file: str
     sha256: str
@@ -33,7 +33,7 @@ class ImportedFile:
     def of(
         cls, file: str, data: bytes, questions: int, conversation: str | None = None
     ) -> "ImportedFile":
-        """The file of these bytes."""
+        """The file with these bytes."""
         return cls(file, hashlib.sha256(data).hexdigest(), len(data), questions, conversation)
 
 
@@ -41,8 +41,8 @@ class ImportedFile:
 class ImportedVerdict:
     """A verdict as its file states it.
 
-    `judge` holds the columns of `judgements` that say who judged, as far as stated. `votes` were
-    given; `agreement` is the share of them that gave this verdict, None where it is unscored.
+    `judge` holds the columns of `judgements` that identify the judge, as far as stated.
+    `agreement` is the share of the `votes` for this verdict, None if it is unscored.
     """
 
     judge: Mapping[str, Any]
@@ -55,10 +55,10 @@ class ImportedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ImportedAnswer:
-    """A question's answer (None: unanswered, for `reason`) and its verdicts, a judge each.
+    """A question's answer (None: unanswered, for `reason`) and its verdicts, one per judge.
 
-    What the file does not state is None: tokens, times in ms, and `retrieved`, the texts of the
-    memories retrieved for it by rank.
+    What the file does not state is None. `retrieved` are the texts of the retrieved memories, by
+    rank.
     """
 
     conversation: str
@@ -77,7 +77,7 @@ class ImportedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ImportedResults:
-    """All that the files of one import hold. `format` is the importer's name and version."""
+    """The contents of one import's files. `format` is the importer's name and version."""
 
     format: str
     system: str
@@ -87,7 +87,7 @@ class ImportedResults:
 
 
 class StrictModel(BaseModel):
-    """Nothing is converted, no field is passed over, no number is NaN."""
+    """Converts no values, ignores no fields, and accepts no NaN."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -95,7 +95,7 @@ class StrictModel(BaseModel):
 M = TypeVar("M", bound=StrictModel)
 
 
-def decoded(data: bytes, where: str) -> str:
+def decode_utf8(data: bytes, where: str) -> str:
     """The text of a UTF-8 file. Raises ImportRefusedError."""
     try:
         return data.decode("utf-8-sig")
@@ -118,7 +118,8 @@ def read_model(model: type[M], text: str, where: str) -> M:
         cause = f"{place.lstrip('.')}: {first['msg']}" if place else first["msg"]
         raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
     except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"sign {error.pos}"
+        in_line = f"character {error.pos}"
+        at = f"line {error.lineno}, column {error.colno}" if "\n" in text else in_line
         raise ImportRefusedError(
             f"{where}: is not JSON ({error.msg} at {at}); nothing was imported"
         ) from None
@@ -137,5 +138,5 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice}: the field stands there more than once")
+        raise ValueError(f"{twice}: the field is there more than once")
     return found

@@ -1,10 +1,7 @@
-"""An import's way into the history: one attempt, so that all of it counts or nothing.
+"""Storing an import in the history, as one attempt.
 
-Here: whether it may be stored, whether it is stored already, and its rows. What the files say is
-`backboard_published` and `jsonl`.
-
-The rows are those of a measured release, so that every view works on them; that they belong to
-the asset `imported_results`, and which files they are from, tells them apart.
+The rows are those of a measured release, so that every view works on them. The asset
+`imported_results` marks them as imported, and `imported_files` says from where.
 """
 
 from dataclasses import replace
@@ -14,8 +11,8 @@ from locomo_assets.history.provenance import Lineage, Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.imports.results import ImportedAnswer, ImportedResults, ImportRefusedError
 from locomo_assets.locomo.model import Dataset
+from locomo_assets.runs import context
 from locomo_assets.runs.checkpoint import Row
-from locomo_assets.runs.context import fingerprint
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import IMPORTED, check_label, release_row
 
@@ -26,13 +23,13 @@ _MEASURED = ("releases", "ingested_memories", "answers", "judgements")
 def save_import(
     store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str, run_id: str
 ) -> Manifest | None:
-    """Commits the results as a release of their own, and the data set where it is new.
+    """Commit the results as a release, and the data set if it is new.
 
-    None where just these files are there already. A further import of other files under the same
-    release supersedes the one before it. Raises:
-        BadLabelError: the release, the system or the protocol can't be called so.
-        ImportRefusedError: the release was measured here, or has a question that the new files
-            lack, so that its number would be made of both.
+    Returns None if exactly these files are already stored. Importing other files under the same
+    release supersedes the earlier import. Raises:
+        BadLabelError: the release, the system or the protocol has an invalid name.
+        ImportRefusedError: the release was measured here, or its earlier import has questions
+            that these files lack, so that its accuracy would mix both.
     """
     check_label(release)
     check_label(results.system, "system")
@@ -41,12 +38,12 @@ def save_import(
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"
         )
-    print_ = _fingerprint(results)
-    before = _before(store, dataset, results, release)
-    if before is not None:
-        if before.extra.get("fingerprint") == print_:
+    fingerprint = _fingerprint(results)
+    previous = _previous_import(store, dataset, results, release)
+    if previous is not None:
+        if previous.extra.get("fingerprint") == fingerprint:
             return None
-        _refuse_fewer(store, before, results)
+        _refuse_missing_questions(store, previous, results)
     _store_dataset(store, dataset, run_id)
     attempt = store.begin(
         Lineage(
@@ -58,7 +55,7 @@ def save_import(
             dataset_sha256=dataset.sha256,
             system=results.system,
             extra={
-                "fingerprint": print_,
+                "fingerprint": fingerprint,
                 "format": results.format,
                 "question_protocol": results.question_protocol,
                 "files": {file.file: file.sha256 for file in results.files},
@@ -68,7 +65,7 @@ def save_import(
     attempt.append("releases", [release_row(IMPORTED)])
     attempt.append("imported_files", _file_rows(results))
     protocol = results.question_protocol
-    ids = [(f"{attempt.attempt_id}/{_place(answer)}", answer) for answer in results.answers]
+    ids = [(f"{attempt.attempt_id}/{_question_key(answer)}", answer) for answer in results.answers]
     attempt.append("answers", [_answer_row(i, answer, protocol) for i, answer in ids])
     attempt.append("retrieved_memories", [r for i, a in ids for r in _retrieved_rows(i, a)])
     attempt.append("judgements", [r for i, a in ids for r in _judgement_rows(i, a, protocol)])
@@ -76,16 +73,16 @@ def save_import(
 
 
 def _fingerprint(results: ImportedResults) -> str:
-    """What was imported: the files' bytes, whatever they are called, and how they were read."""
-    return fingerprint(
+    """Identifies an import by the files' contents, not their names, and the importer's version."""
+    return context.fingerprint(
         {"format": results.format, "files": sorted(file.sha256 for file in results.files)}
     )
 
 
-def _before(
+def _previous_import(
     store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str
 ) -> Manifest | None:
-    """The newest import of the same series."""
+    """The newest import of the same release, data set, system and question protocol."""
     series = (dataset.sha256, results.system, results.question_protocol)
     found = [
         manifest
@@ -100,20 +97,22 @@ def _before(
     return found[-1] if found else None
 
 
-def _refuse_fewer(store: HistoryStore, before: Manifest, results: ImportedResults) -> None:
-    rows = store.read("answers", [before], ("conversation", "question_index")).to_pylist()
+def _refuse_missing_questions(
+    store: HistoryStore, previous: Manifest, results: ImportedResults
+) -> None:
+    rows = store.read("answers", [previous], ("conversation", "question_index")).to_pylist()
     stored = {f"{row['conversation']}/{row['question_index']}" for row in rows}
-    lacking = stored - {_place(answer) for answer in results.answers}
-    if lacking:
+    missing = stored - {_question_key(answer) for answer in results.answers}
+    if missing:
         raise ImportRefusedError(
-            f"release {before.lineage.release}: an earlier import of it has {len(lacking)} "
-            f"questions that these files lack ({min(lacking)}); import under another name with "
+            f"release {previous.lineage.release}: an earlier import of it has {len(missing)} "
+            f"questions that these files lack ({min(missing)}); import under another name with "
             "--release"
         )
 
 
 def _store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> None:
-    """Writes what was never there: what is being measured stays the newest."""
+    """Store conversations not stored before; a data set in use stays the newest."""
     missing = tuple(
         one
         for one in dataset.conversations
@@ -126,7 +125,7 @@ def _store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> None:
     store_dataset(store, replace(dataset, conversations=missing), run_id)
 
 
-def _place(answer: ImportedAnswer) -> str:
+def _question_key(answer: ImportedAnswer) -> str:
     return f"{answer.conversation}/{answer.question.question_index}"
 
 

@@ -1,4 +1,7 @@
-"""Verdicts by OpenAI's Batch API: the files' lines, and sending, finding and reading a batch."""
+"""Verdicts by OpenAI's Batch API: sending, finding and reading a batch, and its files' lines.
+
+How long a run waits for a batch, and what it remembers of it, belongs to `runs.batches`.
+"""
 
 import asyncio
 import json
@@ -7,175 +10,55 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import openai
 from openai.types import Batch
 from pydantic import BaseModel, ValidationError
 
-from locomo_assets.http.budget import BATCHED_VERDICT, Budget, Told, place_in
+from locomo_assets.http.budget import BATCHED_VERDICT, Budget, RecordUsage
 from locomo_assets.http.calls import CallRecord, Record
 from locomo_assets.http.retry import parse_retry_after
 from locomo_assets.judging.completion import (
-    cause,
-    failed,
-    may_go_better,
-    raise_if_hopeless,
+    describe_error,
+    is_retryable,
+    one_line,
+    raise_if_fatal,
     read_completion,
     request_body,
-    said,
 )
 from locomo_assets.judging.judge import (
     BATCHED,
     GONE,
+    BatchResults,
     BatchState,
     Case,
-    Collected,
     JudgeError,
     JudgeIdentity,
     Judgement,
     Reply,
     Verdict,
-    counted,
+    count_votes,
+    unscored,
 )
 from locomo_assets.judging.prompts import Prompt
 
-URL = "/v1/chat/completions"
-_KEY_LENGTH = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one request.
-
-    `status` is the HTTP status that it ended with, None where it was not carried out or nothing is
-    known of it. Tokens are None where unknown, 0 where it failed.
-    """
-
-    reply: Reply
-    status: int | None = None
-    error: str | None = None
-    request_id: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the files say anything of it."""
-        return self.status is not None or self.error is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """By `custom_id`; and how many lines can't be read, or tell of requests that were not made."""
-
-    results: Mapping[str, Result]
-    unreadable: int
-    unknown: int
-
-
-class _Response(BaseModel):
-    status_code: int
-    request_id: str | None = None
-    body: Any = None
-
-
-class _Error(BaseModel):
-    code: str | None = None
-    message: str | None = None
-
-
-class _Line(BaseModel):
-    custom_id: str
-    response: _Response | None = None
-    error: _Error | None = None
-
-
-def custom_id(fingerprint: str, vote: int) -> str:
-    """A request's name in its batch, at most 64 characters: what it is about, and which vote."""
-    return f"{fingerprint[:_KEY_LENGTH]}-{vote}"
-
-
-def request_lines(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The input file: `custom_id` → the body of a chat completion."""
-    lines = (
-        {"custom_id": name, "method": "POST", "url": URL, "body": body}
-        for name, body in bodies.items()
-    )
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-
-
-def read_results(files: Iterable[bytes], wanted: Collection[str], missing: Result) -> Results:
-    """The output and the error file together; `missing` is for those of which they say nothing.
-
-    A request with more than one result has none that could be believed. Never raises.
-    """
-    found: dict[str, list[Result]] = {name: [] for name in wanted}
-    unreadable = unknown = 0
-    for line in (line for file in files for line in file.split(b"\n") if line.strip()):
-        try:
-            read = _Line.model_validate_json(line)
-        except ValidationError:
-            unreadable += 1
-            continue
-        if read.custom_id in found:
-            found[read.custom_id].append(_result(read))
-        else:
-            unknown += 1
-    if unreadable:
-        reason = f"{missing.reply.reason}; {unreadable} of its lines can't be read"
-        missing = replace(missing, reply=failed(reason))
-    results = {name: _only(ones, missing) for name, ones in found.items()}
-    return Results(results, unreadable, unknown)
-
-
-def _only(results: list[Result], missing: Result) -> Result:
-    if not results:
-        return missing
-    if len(results) == 1:
-        return results[0]
-    reply = failed(f"the batch gives {len(results)} results for it")
-    # Each may have been paid for.
-    return Result(
-        reply,
-        error="more than one result",
-        input_tokens=sum(one.input_tokens or 0 for one in results),
-        output_tokens=sum(one.output_tokens or 0 for one in results),
-    )
-
-
-def _result(line: _Line) -> Result:
-    if line.response is None:
-        told = line.error or _Error()
-        code = told.code or "it was not carried out"
-        reply = failed(": ".join(filter(None, (code, told.message))))
-        return Result(reply, None, code, None, 0, 0)
-    status, request_id = line.response.status_code, line.response.request_id
-    if status != 200:
-        reply = failed(f"HTTP {status}: {_message(line.response.body)}")
-        return Result(reply, status, f"HTTP {status}", request_id, 0, 0)
-    reply, usage = read_completion(line.response.body)
-    return Result(reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens)
-
-
-def _message(body: object) -> object:
-    error = body.get("error") if isinstance(body, dict) else None
-    return error.get("message") if isinstance(error, dict) else "no reason given"
-
-
 NAME_KEY = "locomo_batch"
-"""The key in a batch's metadata under which our own name for it stands."""
+"""The key in a batch's metadata that holds our own name for it."""
 
 _TRIES = 5
 _LONGEST_PAUSE_S = 60.0
-_LOOKS_AFTER_S = (0.0, 1.0, 2.0)
-# How far our clock and the server's may be apart.
-_CLOCKS_APART = timedelta(hours=2)
+_FIND_PAUSES_S = (0.0, 1.0, 2.0)
+# The largest difference between our clock and the server's.
+_CLOCK_SKEW = timedelta(hours=2)
+
+_URL: Literal["/v1/chat/completions"] = "/v1/chat/completions"
+_KEY_LENGTH = 48
 
 
 class BatchJudge:
-    """`llm.LLMJudge.batches` makes one. Raises JudgeError where the server can't be worked with."""
+    """Made by `LLMJudge.batches`. Every method raises JudgeError if the server refuses or fails."""
 
     def __init__(
         self,
@@ -185,7 +68,7 @@ class BatchJudge:
         *,
         cost_usd: Callable[[int, int], float | None],
         record: Record,
-        budget: Budget | None,
+        budget: Budget,
     ) -> None:
         self._client = client
         self.identity = identity
@@ -194,14 +77,16 @@ class BatchJudge:
         self._record = record
         self._budget = budget
 
-    def place(self, cases: int, *, sent: bool = False) -> AbstractAsyncContextManager[Told]:
-        """What so many cases may cost, held while they are judged; see `Budget.place`."""
-        return place_in(self._budget, BATCHED_VERDICT, cases * self.identity.votes, sent=sent)
+    def reserve(
+        self, cases: int, *, sent: bool = False
+    ) -> AbstractAsyncContextManager[RecordUsage]:
+        """Reserve the cost of so many cases; see `Budget.reserve`."""
+        return self._budget.reserve(BATCHED_VERDICT, cases * self.identity.votes, sent=sent)
 
     async def send(self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]) -> str:
-        """Has the cases (by fingerprint) judged in one batch; its id at the server.
+        """Send the cases (by fingerprint) as one batch; returns its id at the server.
 
-        `token` is its name for `find`, `labels` further metadata for whoever looks at it there.
+        `token` is its name for `find`, `labels` are further metadata for people.
         """
         bodies = {
             custom_id(fingerprint, vote): request_body(self.identity.model, self._message(case))
@@ -215,13 +100,13 @@ class BatchJudge:
             )
             return await self._create(file.id, token, labels)
         except openai.APIError as error:
-            raise self._explained(error, "a batch can't be made") from None
+            raise self._explain(error, "a batch can't be made") from None
 
     async def find(self, token: str, made_after: datetime) -> str | None:
-        """The id of the batch of this name, if there is one; looks more than once."""
-        oldest = (made_after - _CLOCKS_APART).timestamp()
+        """The id of the batch with this name, or None; lists the batches more than once."""
+        oldest = (made_after - _CLOCK_SKEW).timestamp()
         try:
-            for pause_s in _LOOKS_AFTER_S:
+            for pause_s in _FIND_PAUSES_S:
                 await asyncio.sleep(pause_s)
                 async for batch in self._client.batches.list(limit=100):
                     if (batch.metadata or {}).get(NAME_KEY) == token:
@@ -229,20 +114,20 @@ class BatchJudge:
                     if batch.created_at and batch.created_at < oldest:
                         break
         except openai.APIError as error:
-            raise self._explained(error, "its batches can't be listed") from None
+            raise self._explain(error, "its batches can't be listed") from None
         return None
 
     async def state(self, batch_id: str) -> BatchState:
-        """How far it is now."""
+        """The batch's state now."""
         try:
             return _state(await self._client.batches.retrieve(batch_id), self._client.api_key)
         except openai.NotFoundError:
             return BatchState(batch_id, GONE)
         except openai.APIError as error:
-            raise self._explained(error, f"batch {batch_id} can't be looked at") from None
+            raise self._explain(error, f"batch {batch_id} can't be looked at") from None
 
-    async def results(self, state: BatchState, fingerprints: Collection[str]) -> Collected:
-        """What came of each case of a batch that is over; records the requests in its files."""
+    async def results(self, state: BatchState, fingerprints: Collection[str]) -> BatchResults:
+        """The judgements of a batch that is over; records the requests in its files."""
         contents = [await self._content(file) for file in state.files]
         names = {
             custom_id(fingerprint, vote): fingerprint
@@ -253,35 +138,38 @@ class BatchJudge:
         missing = f"batch {state.batch_id} {_why_missing(state)}"
         if len(files) < len(contents):
             missing += "; one of its files is gone"
-        # A batch that failed as a whole has not been begun.
+        # A batch that failed as a whole was not begun.
         nothing = 0 if state.status == "failed" else None
         read = read_results(
-            files, names, Result(failed(missing), None, None, None, nothing, nothing)
+            files, names, RequestResult(unscored(missing), None, None, None, nothing, nothing)
         )
         votes: dict[str, list[Judgement]] = defaultdict(list)
         for name, fingerprint in names.items():
             votes[fingerprint].append(self._vote(read.results[name], state))
-        return Collected(
-            {one: counted(given) if len(given) > 1 else given[0] for one, given in votes.items()},
+        return BatchResults(
+            {
+                one: count_votes(given) if len(given) > 1 else given[0]
+                for one, given in votes.items()
+            },
             sum(one.input_tokens or 0 for one in read.results.values()),
             sum(one.output_tokens or 0 for one in read.results.values()),
         )
 
     async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
-        # The package would send it again after a lost answer, and two batches be paid for.
+        # After a lost answer the package would send it again, and two batches would be paid for.
         once = self._client.with_options(max_retries=0)
         began = datetime.now(UTC)
         for attempt in range(1, _TRIES + 1):
             try:
                 made = await once.batches.create(
                     input_file_id=file_id,
-                    endpoint="/v1/chat/completions",
+                    endpoint=_URL,
                     completion_window="24h",
                     metadata={NAME_KEY: token, **{name: v[:512] for name, v in labels.items()}},
                 )
                 return made.id
             except openai.APIError as error:
-                if not may_go_better(error) or attempt == _TRIES:
+                if not is_retryable(error) or attempt == _TRIES:
                     raise
                 await asyncio.sleep(_pause_s(error, attempt))
                 if not isinstance(error, openai.RateLimitError):
@@ -296,12 +184,12 @@ class BatchJudge:
         except openai.NotFoundError:
             return None
         except openai.APIError as error:
-            raise self._explained(error, f"file {file_id} of a batch can't be read") from None
+            raise self._explain(error, f"file {file_id} of a batch can't be read") from None
 
-    def _vote(self, result: Result, state: BatchState) -> Judgement:
+    def _vote(self, result: "RequestResult", state: BatchState) -> Judgement:
         tokens = (result.input_tokens, result.output_tokens)
         cost_usd = None if None in tokens else self._cost_usd(tokens[0] or 0, tokens[1] or 0)
-        if result.is_told:
+        if result.is_in_files:
             self._record(
                 CallRecord(
                     call_id=uuid4().hex,
@@ -334,7 +222,7 @@ class BatchJudge:
     def _without_key(self, reply: Reply) -> Reply:
         if reply.reason is None:
             return reply
-        return Reply(reply.verdict, reply.reasoning, said(reply.reason, self._client.api_key))
+        return Reply(reply.verdict, reply.reasoning, one_line(reply.reason, self._client.api_key))
 
     def _message(self, case: Case) -> str:
         return self._prompt.fill(
@@ -343,16 +231,17 @@ class BatchJudge:
             generated_answer=case.answer,
         )
 
-    def _explained(self, error: openai.APIError, what: str) -> JudgeError:
+    def _explain(self, error: openai.APIError, what: str) -> JudgeError:
         host = self._client.base_url.host
-        raise_if_hopeless(error, host)
+        raise_if_fatal(error, host)
         if isinstance(error, openai.NotFoundError):
             return JudgeError(
                 f"judge at {host}: {what}, it has no Batch API; set LOCOMO_JUDGE_MODE=direct"
             )
+        why = describe_error(error, self._client.api_key)
         return JudgeError(
-            f"judge at {host}: {what} ({cause(error, self._client.api_key)}); run it again: a "
-            "batch that was made is found again and not paid for twice"
+            f"judge at {host}: {what} ({why}); run it again: a batch that was made is found again "
+            "and not paid for twice"
         )
 
 
@@ -367,7 +256,7 @@ def _state(batch: Batch, key: str) -> BatchState:
         done=counts.completed + counts.failed if counts else 0,
         total=counts.total if counts else 0,
         files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
-        why=said("; ".join(whys[:3]), key) or None,
+        why=one_line("; ".join(whys[:3]), key) or None,
     )
 
 
@@ -384,3 +273,126 @@ def _pause_s(error: openai.APIError, attempt: int) -> float:
     if isinstance(error, openai.APIStatusError):
         after_s = parse_retry_after(error.response.headers.get("retry-after"))
     return min(_LONGEST_PAUSE_S, 0.5 * 2.0**attempt if after_s is None else after_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestResult:
+    """The outcome of one request.
+
+    `status` is its HTTP status, and None if it was not carried out or nothing is known of it.
+    Tokens are None if unknown, 0 if it failed.
+    """
+
+    reply: Reply
+    status: int | None = None
+    error: str | None = None
+    request_id: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether the batch's files have a result for it."""
+        return self.status is not None or self.error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedResults:
+    """Results by `custom_id`, and how many lines can't be read or are about unknown requests."""
+
+    results: Mapping[str, RequestResult]
+    unreadable: int
+    unknown: int
+
+
+class _Response(BaseModel):
+    status_code: int
+    request_id: str | None = None
+    body: Any = None
+
+
+class _Error(BaseModel):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Line(BaseModel):
+    custom_id: str
+    response: _Response | None = None
+    error: _Error | None = None
+
+
+def custom_id(fingerprint: str, vote: int) -> str:
+    """A request's name in its batch, at most 64 characters: its verdict's fingerprint, its vote."""
+    return f"{fingerprint[:_KEY_LENGTH]}-{vote}"
+
+
+def request_lines(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The input file, from chat completions' bodies by `custom_id`."""
+    lines = (
+        {"custom_id": name, "method": "POST", "url": _URL, "body": body}
+        for name, body in bodies.items()
+    )
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+def read_results(
+    files: Iterable[bytes], wanted: Collection[str], missing: RequestResult
+) -> ParsedResults:
+    """The results in the output and error files; `missing` for requests that are in neither.
+
+    A request with more than one result is unscored. Never raises.
+    """
+    found: dict[str, list[RequestResult]] = {name: [] for name in wanted}
+    unreadable = unknown = 0
+    for line in (line for file in files for line in file.split(b"\n") if line.strip()):
+        try:
+            read = _Line.model_validate_json(line)
+        except ValidationError:
+            unreadable += 1
+            continue
+        if read.custom_id in found:
+            found[read.custom_id].append(_result(read))
+        else:
+            unknown += 1
+    if unreadable:
+        reason = f"{missing.reply.reason}; {unreadable} of its lines can't be read"
+        missing = replace(missing, reply=unscored(reason))
+    results = {name: _only(ones, missing) for name, ones in found.items()}
+    return ParsedResults(results, unreadable, unknown)
+
+
+def _only(results: list[RequestResult], missing: RequestResult) -> RequestResult:
+    if not results:
+        return missing
+    if len(results) == 1:
+        return results[0]
+    reply = unscored(f"the batch gives {len(results)} results for it")
+    # Each may have been paid for.
+    return RequestResult(
+        reply,
+        error="more than one result",
+        input_tokens=sum(one.input_tokens or 0 for one in results),
+        output_tokens=sum(one.output_tokens or 0 for one in results),
+    )
+
+
+def _result(line: _Line) -> RequestResult:
+    if line.response is None:
+        error = line.error or _Error()
+        code = error.code or "it was not carried out"
+        reply = unscored(": ".join(filter(None, (code, error.message))))
+        return RequestResult(reply, None, code, None, 0, 0)
+    status, request_id = line.response.status_code, line.response.request_id
+    if status != 200:
+        reply = unscored(f"HTTP {status}: {_message(line.response.body)}")
+        return RequestResult(reply, status, f"HTTP {status}", request_id, 0, 0)
+    reply, usage = read_completion(line.response.body)
+    return RequestResult(
+        reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens
+    )
+
+
+def _message(body: object) -> object:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error.get("message") if isinstance(error, dict) else "no reason given"

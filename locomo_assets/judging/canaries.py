@@ -1,7 +1,6 @@
-"""Answers whose verdict is known, judged along to see what a judge lets pass.
+"""The packaged canaries: answers with a known verdict, which show what a judge accepts.
 
-Here: reading the packaged set. When they are judged is `measurement.calibrating`; how many passed
-is the view `canary_rates`.
+Judging them belongs to `runs.canaries`; the view `canary_rates` counts what a judge accepted.
 """
 
 import hashlib
@@ -19,8 +18,9 @@ _FILE = Path(__file__).with_name("canaries.toml")
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """One answer. A judge should accept what is `right`, refuse what is `wrong`; a strict one
-    refuses what is `vague`, too.
+    """One answer. A judge should accept a `right` and refuse a `wrong` one.
+
+    A strict judge refuses a `vague` one, too.
     """
 
     canary_id: str
@@ -33,7 +33,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class CanarySet:
-    """All of them, with the file's SHA-256: other canaries are another calibration."""
+    """All canaries, with the file's SHA-256: verdicts on other canaries can't be compared."""
 
     sha256: str
     canaries: tuple[Canary, ...]
@@ -41,7 +41,7 @@ class CanarySet:
 
 @cache
 def packaged_canaries() -> CanarySet:
-    """The set that ships: as many of each kind."""
+    """The packaged set, with equally many of each kind."""
     data = _FILE.read_bytes()
     cases = tomllib.loads(data.decode())["case"]
     return CanarySet(

@@ -1,7 +1,6 @@
-"""One chat completion of a judge's model: the request, the answer, and its failures.
+"""One chat completion of a judge's model: its request, its answer, and its failures.
 
-Parameters and messages are those of the published result: temperature 0.1, at most 300 tokens, a
-JSON object.
+The parameters are those of the published result.
 """
 
 from typing import Any
@@ -10,8 +9,8 @@ import httpx2
 import openai
 from pydantic import BaseModel, ValidationError
 
-from locomo_assets.http.errors import too_old
-from locomo_assets.judging.judge import JudgeError, Reply, Verdict, parse_reply
+from locomo_assets.http.tls import explain_old_tls
+from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
 from locomo_assets.redaction import hide
 
 SYSTEM_MESSAGE = (
@@ -27,11 +26,11 @@ PARAMETERS: dict[str, object] = {
     "response_format": "json_object",
     "system_message": SYSTEM_MESSAGE,
 }
-"""What a judge's identity says of them."""
+"""The parameters as a judge's identity names them."""
 
 
 class Usage(BaseModel):
-    """Tokens; None where the server does not count."""
+    """Tokens; None if the server does not count."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -48,7 +47,7 @@ class _Choice(BaseModel):
 
 
 class _Answer(BaseModel):
-    """What is needed of a chat completion; compatible servers leave out much of the rest."""
+    """The fields we need. Compatible servers leave out many others."""
 
     choices: list[_Choice]
     usage: Usage | None = None
@@ -69,7 +68,7 @@ def request_body(model: str, message: str) -> dict[str, Any]:
 
 
 def read_completion(answer: bytes | object) -> tuple[Reply, Usage]:
-    """The reply and its tokens, of JSON or of what it was read into. Never raises."""
+    """The reply and its tokens, from JSON text or parsed JSON. Never raises."""
     try:
         read = (
             _Answer.model_validate_json(answer)
@@ -77,27 +76,22 @@ def read_completion(answer: bytes | object) -> tuple[Reply, Usage]:
             else _Answer.model_validate(answer)
         )
     except ValidationError:
-        return failed("the server's answer is not a chat completion"), Usage()
+        return unscored("the server's answer is not a chat completion"), Usage()
     return _reply(read), read.usage or Usage()
-
-
-def failed(reason: str) -> Reply:
-    """No reply, and why."""
-    return Reply(Verdict.UNSCORED, None, reason)
 
 
 def _reply(answer: _Answer) -> Reply:
     if not answer.choices:
-        return failed("the server's answer holds no choice")
+        return unscored("the server's answer holds no choice")
     choice = answer.choices[0]
     if choice.message.refusal:
-        return failed("the judge refused")
+        return unscored("the judge refused")
     if choice.finish_reason == "length":
-        return failed(f"the reply was cut off at {MAX_TOKENS} tokens")
+        return unscored(f"the reply was cut off at {MAX_TOKENS} tokens")
     if choice.finish_reason == "content_filter":
-        return failed("the reply was withheld by the content filter")
+        return unscored("the reply was withheld by the content filter")
     if not (choice.message.content or "").strip():
-        return failed("the reply is empty")
+        return unscored("the reply is empty")
     return parse_reply(choice.message.content or "")
 
 
@@ -105,8 +99,8 @@ _REFUSED = (openai.AuthenticationError, openai.PermissionDeniedError)
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 
 
-def raise_if_hopeless(error: openai.APIError, host: str) -> None:
-    """Raise JudgeError where every further call would fail as well."""
+def raise_if_fatal(error: openai.APIError, host: str) -> None:
+    """Raise JudgeError if every further call would fail as well."""
     if isinstance(error, _REFUSED):
         raise JudgeError(
             f"judge at {host}: the key is refused ({error.status_code}); check OPENAI_API_KEY and "
@@ -119,31 +113,31 @@ def raise_if_hopeless(error: openai.APIError, host: str) -> None:
         ) from None
 
 
-def may_go_better(error: openai.APIError) -> bool:
-    """Whether the same request may succeed later; where the answer was lost it may already have."""
+def is_retryable(error: openai.APIError) -> bool:
+    """Whether the request may succeed later. If its answer was lost, it may have succeeded."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500
     return isinstance(error, openai.APIConnectionError)
 
 
-def cause(error: openai.APIError, key: str) -> str:
-    """Why, in a few words."""
+def describe_error(error: openai.APIError, key: str) -> str:
+    """The failure in a few words, without the key."""
     if isinstance(error, openai.APITimeoutError):
         return "no answer in time"
     if isinstance(error, openai.APIConnectionError):
         return f"the answer was lost ({hide(_cause_of_loss(error), key)})"
     status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else "failed"
     body = error.body.get("message") if isinstance(error.body, dict) else None
-    return f"{status}: {said(body or error.message, key)}"
+    return f"{status}: {one_line(body or error.message, key)}"
 
 
-def said(text: object, key: str) -> str:
-    """What a server said, in one short line; servers repeat what they are sent, keys included."""
+def one_line(text: object, key: str) -> str:
+    """A server's text in one short line without the key: servers repeat what they are sent."""
     return hide(" ".join(str(text).split()), key)[:200]
 
 
 def _cause_of_loss(error: openai.APIConnectionError) -> str:
     lost = error.__cause__
-    if lost and (old := too_old(lost)):
+    if lost and (old := explain_old_tls(lost)):
         return old
     return ": ".join(filter(None, (type(lost).__name__, str(lost)))) if lost else "no connection"

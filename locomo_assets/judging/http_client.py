@@ -1,7 +1,6 @@
-"""An HTTP client that reports each request it makes.
+"""The `openai` package's HTTP client, widened to report each request that it makes.
 
-Here: the `openai` package's client with one method widened, so that its own retries are seen one
-by one. What is asked, and what a failure means, is `llm`.
+So the package's own retries are recorded one by one.
 """
 
 import asyncio
@@ -15,12 +14,11 @@ from uuid import uuid4
 
 import httpx2
 
-from locomo_assets.http.calls import CallRecord, Record, log_body
-from locomo_assets.http.errors import TlsVersion, at_least
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body
 from locomo_assets.http.retry import parse_retry_after
+from locomo_assets.http.tls import require_tls
 
-# What the `openai` package itself waits at most when told to.
+# The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0
 
 _IDS = (
@@ -31,11 +29,9 @@ _IDS = (
 
 
 class RecordingClient(httpx2.AsyncClient):
-    """Reports every attempt of the `openai` client to `record`, failed and repeated ones too, and
-    to `limits` whether it went well.
+    """Does what the options say around every attempt, except asking the budget.
 
-    `watch` sees each response while its connection is open. `cost_usd` turns input and output
-    tokens into money; it may be set later.
+    `cost_usd` is the price of input and output tokens; it may be set later.
     """
 
     cost_usd: Callable[[int, int], float | None]
@@ -43,28 +39,22 @@ class RecordingClient(httpx2.AsyncClient):
     def __init__(
         self,
         base_url: str,
-        record: Record,
-        limits: Limits,
+        options: CallOptions,
         timeout: httpx2.Timeout,
-        *,
-        watch: Callable[[httpx2.Response], None] | None = None,
-        min_tls: TlsVersion = "1.3",
     ) -> None:
         super().__init__(
             timeout=timeout,
-            verify=at_least(httpx2.create_ssl_context(), min_tls),
-            # The judge bounds what is in flight; waiting in the pool would count as latency.
+            verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
+            # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
-        self._record = record
-        self._limits = limits
-        self._watch = watch
+        self._options = options
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
-        """As httpx2's, and then a `CallRecord`."""
+        """Send the request, and record it."""
         path = request.url.path.removeprefix(self._base_path)
         for found, template in _IDS:
             path = found.sub(template, path)
@@ -77,15 +67,16 @@ class RecordingClient(httpx2.AsyncClient):
         error: str | None = None
         try:
             response = await super().send(request, **how)
-            if self._watch is not None:
-                self._watch(response)
+            if self._options.watch is not None:
+                self._options.watch(response)
             if not how.get("stream"):
                 log_body("judge", endpoint, "received", response.content)
             if response.is_success:
-                self._limits.went_well(endpoint, in_flight)
+                self._options.limits.succeeded(endpoint, in_flight)
             elif response.status_code == 429:
                 after_s = parse_retry_after(response.headers.get("retry-after"))
-                self._limits.throttled(endpoint, start, after_s and min(after_s, _LONGEST_PAUSE_S))
+                pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
+                self._options.limits.throttled(endpoint, start, pause_s)
             if response.is_error:
                 error = f"HTTP {response.status_code}"
             return response
@@ -99,7 +90,7 @@ class RecordingClient(httpx2.AsyncClient):
             self._in_flight[endpoint] -= 1
             tokens = (None, None) if response is None else _tokens(response)
             known = tokens[0] is not None and tokens[1] is not None
-            self._record(
+            self._options.record(
                 CallRecord(
                     call_id=uuid4().hex,
                     service="judge",
@@ -119,7 +110,7 @@ class RecordingClient(httpx2.AsyncClient):
 
 
 def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
-    """Input and output tokens of a whole answer, None where it does not say."""
+    """Input and output tokens of a whole answer; None if it does not say."""
     try:
         usage = response.json()["usage"]
         counted = (usage["prompt_tokens"], usage["completion_tokens"])
@@ -129,7 +120,7 @@ def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
 
 
 def _body(request: httpx2.Request) -> bytes | None:
-    """What is sent; None for a file that is uploaded, which is read only while it is sent."""
+    """What is sent; None for a file, which is read only while it is uploaded."""
     try:
         return request.content
     except httpx2.RequestNotRead:

@@ -1,6 +1,6 @@
-"""What a judge is, and what it gives: identity, reply, verdict, votes, a batch's state.
+"""What a judge is and what it gives: identity, verdict, votes, the state of a batch.
 
-A single verdict that could not be had is no error but `Verdict.UNSCORED`, with its reason.
+A single verdict that can't be had is `Verdict.UNSCORED`, with its reason, and no error.
 `JudgeError` means that no verdict can be had at all.
 """
 
@@ -16,31 +16,28 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.budget import Told
+from locomo_assets.http.budget import RecordUsage
 from locomo_assets.http.concurrency import first_failure
+
+OPENAI_URL = "https://api.openai.com/v1"
+"""The judge's API unless a setting names another."""
+
+COMPLETIONS = "POST /chat/completions"
+"""The endpoint that gives verdicts, as `Limits` and `CallRecord` name it."""
+BATCHED = "BATCH /chat/completions"
+"""The same for a request of a batch, which the server made."""
+
+Number = TypeVar("Number", int, float)
 
 
 class JudgeError(LocomoError):
     """No verdict can be had: the key is refused, the server is away, the prompt is unusable."""
 
 
-_CORRECTED = ", gold corrected@"
-
-
-def on_corrected_gold(judge: str, audit_sha256: str) -> str:
-    """`gpt-4.1/generous@1a2b3c4d, gold corrected@5e6f7a8b`, by the hash of the audit's file."""
-    return f"{judge}{_CORRECTED}{audit_sha256[:8]}"
-
-
-def judge_alone(judge: str) -> str:
-    """The judge of such a name, whatever gold answers it was given."""
-    return judge.partition(_CORRECTED)[0]
-
-
 class Verdict(StrEnum):
-    """What became of a question.
+    """The outcome of a question.
 
-    UNSCORED: the judge failed. UNANSWERED: the system under test failed; no judge gives it.
+    UNSCORED: the judge failed. UNANSWERED: the system under test failed; no judge says so.
     """
 
     CORRECT = "correct"
@@ -50,73 +47,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A judge's reply, read. `reason` says why it is unscored, and is None where it is scored."""
-
-    verdict: Verdict
-    reasoning: str | None
-    reason: str | None
-
-
-_LABELS = {"CORRECT": Verdict.CORRECT, "WRONG": Verdict.WRONG}
-
-
-def parse_reply(text: str) -> Reply:
-    """Read `{"reasoning": …, "label": "CORRECT" | "WRONG"}`; other keys are ignored.
-
-    Anything else, a label given twice included, is unscored. Never raises.
-    """
-    try:
-        content = json.loads(text, object_pairs_hook=_without_repeats)
-    except _RepeatedLabelError:
-        return _unscored("the reply gives its label more than once")
-    except (ValueError, RecursionError):
-        return _unscored("the reply is not JSON")
-    if not isinstance(content, dict):
-        return _unscored("the reply is not a JSON object")
-    reasoning = content.get("reasoning")
-    if not isinstance(reasoning, str):
-        reasoning = None
-    label = content.get("label")
-    if not isinstance(label, str) or label not in _LABELS:
-        return _unscored("the reply's label is neither CORRECT nor WRONG", reasoning)
-    return Reply(_LABELS[label], _storable(reasoning), None)
-
-
-class _RepeatedLabelError(Exception):
-    pass
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if sum(key == "label" for key, _ in pairs) > 1:
-        raise _RepeatedLabelError
-    return dict(pairs)
-
-
-def _unscored(reason: str, reasoning: str | None = None) -> Reply:
-    return Reply(Verdict.UNSCORED, _storable(reasoning), reason)
-
-
-def _storable(text: str | None) -> str | None:
-    """JSON's escapes can spell half a character, which no file can hold."""
-    return None if text is None else text.encode(errors="replace").decode()
-
-
-OPENAI_URL = "https://api.openai.com/v1"
-"""Where the judge is asked unless a setting says otherwise."""
-
-COMPLETIONS = "POST /chat/completions"
-"""The endpoint that verdicts come from, as `Limits` and `CallRecord` name it."""
-BATCHED = "BATCH /chat/completions"
-"""The same for a request that the server made out of a batch."""
-
-
-@dataclass(frozen=True, slots=True)
 class JudgeIdentity:
     """All that a verdict depends on besides question, gold answer and answer.
 
-    `system` says who judges (`lexical`, `openai`, `standin`, a host); `prompt_name` and
-    `prompt_sha256` are None for a judge without a prompt.
+    `system` is `lexical`, `openai`, `standin` or a host. `prompt_name` and `prompt_sha256` are
+    None for a judge without a prompt.
     """
 
     name: str
@@ -132,7 +67,7 @@ class JudgeIdentity:
         return hashlib.sha256(_canonical(asdict(self)).encode()).hexdigest()
 
     def row(self) -> dict[str, Any]:
-        """Its columns of the history's `judgements` table."""
+        """The columns of the history's `judgements` table."""
         return {
             "judge": self.name,
             "judge_system": self.system,
@@ -148,10 +83,10 @@ class JudgeIdentity:
 class Judgement:
     """A verdict and what it took.
 
-    `reasoning` is the judge's own; `reason` says why a verdict is unscored. Tokens are None where
-    none were counted, `cost_usd` where the model has no known price. `latency_ms` begins when the
-    judge's own limit let it go, and is None where a batch gave the verdict. `votes` were asked
-    for, and `agreement` is the share of them that gave this verdict (None where unscored).
+    `reasoning` is the judge's own; `reason` says why a verdict is unscored. Tokens are None if
+    none were counted, `cost_usd` if the model has no known price. `latency_ms` excludes waiting
+    for our own limit, and is None for a verdict of a batch. `agreement` is the share of the
+    `votes` asked for that gave this verdict, and None if unscored.
     """
 
     verdict: Verdict
@@ -165,36 +100,91 @@ class Judgement:
     agreement: float | None = 1.0
 
     def row(self) -> dict[str, Any]:
-        """Its columns of the history's `judgements` table."""
+        """The columns of the history's `judgements` table."""
         return {**asdict(self), "verdict": self.verdict.value}
 
 
 class Judge(Protocol):
-    """Gives verdicts; any number at once."""
+    """Gives verdicts, any number at once."""
 
     @property
     def identity(self) -> JudgeIdentity:
-        """Who judges. It does not change while the judge lives."""
+        """Who judges. It never changes."""
         ...
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
-        """Whether `answer` gives what `gold_answer` does.
+        """Whether `answer` says what `gold_answer` does.
 
-        A verdict that cannot be had is unscored, with its reason. Raises JudgeError where no
-        verdict could be had any more.
+        Unscored, with the reason, if this verdict can't be had. Raises JudgeError if none can.
         """
         ...
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a verdict is asked about."""
+
+    question: str
+    gold_answer: str
+    answer: str
 
 
-Number = TypeVar("Number", int, float)
+GONE = "gone"
+"""The status of a batch that its server does not know with this key."""
+
+_OVER = ("completed", "failed", "expired", "cancelled", GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How far a batch is: requests `done`, even if they failed, of `total`; times are UTC.
+
+    `why` is set for a batch that failed as a whole.
+    """
+
+    batch_id: str
+    status: str
+    created_at: datetime | None = None
+    done: int = 0
+    total: int = 0
+    files: tuple[str, ...] = ()
+    why: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will give no further result."""
+        return self.status in _OVER
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResults:
+    """The judgements by fingerprint, and the tokens of all requests."""
+
+    judgements: Mapping[str, Judgement]
+    input_tokens: int
+    output_tokens: int
+
+
+class BatchingJudge(Protocol):
+    """Gives verdicts in batches; `batch.BatchJudge` says what each method does."""
+
+    def reserve(
+        self, cases: int, *, sent: bool = False
+    ) -> AbstractAsyncContextManager[RecordUsage]: ...
+
+    async def send(
+        self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]
+    ) -> str: ...
+
+    async def find(self, token: str, made_after: datetime) -> str | None: ...
+
+    async def state(self, batch_id: str) -> BatchState: ...
+
+    async def results(self, state: BatchState, fingerprints: Collection[str]) -> BatchResults: ...
 
 
 class VotingJudge:
-    """A judge that asks another one `votes` times (odd) for each verdict; each call is paid for."""
+    """Asks another judge `votes` times (odd) for each verdict; each vote is paid for."""
 
     def __init__(self, judge: Judge, votes: int) -> None:
         self._judge = judge
@@ -202,30 +192,29 @@ class VotingJudge:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """The other judge's, `with_votes`."""
+        """The other judge's, with the number of votes."""
         return with_votes(self._judge.identity, self._votes)
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
-        """See `judge.Judge`; the votes are given at the same time."""
+        """As `Judge.judge`, with all votes at the same time."""
         with first_failure():
             async with asyncio.TaskGroup() as group:
                 votes = [
                     group.create_task(self._judge.judge(question, gold_answer, answer, category))
                     for _ in range(self._votes)
                 ]
-        return counted([vote.result() for vote in votes])
+        return count_votes([vote.result() for vote in votes])
 
 
 def with_votes(one: JudgeIdentity, votes: int) -> JudgeIdentity:
-    """The identity with the number of votes in its name: their verdicts never mix."""
+    """The identity with the number of votes in its name, so that verdicts never mix."""
     return one if votes == 1 else replace(one, name=f"{one.name} ×{votes}", votes=votes)
 
 
-def counted(votes: Sequence[Judgement]) -> Judgement:
-    """What the votes come to by `majority`, with the first such vote's reasoning.
+def count_votes(votes: Sequence[Judgement]) -> Judgement:
+    """The verdict of the `majority`, with the reasoning of its first vote.
 
-    Tokens and costs are sums, None if one is unknown; the latency is the longest, None if none is
-    known.
+    Tokens and costs are sums, None if one is unknown. The latency is the longest that is known.
     """
     counts = Counter(vote.verdict for vote in votes)
     verdict, agreement = majority([vote.verdict for vote in votes])
@@ -246,15 +235,81 @@ def counted(votes: Sequence[Judgement]) -> Judgement:
 
 
 def majority(verdicts: Sequence[Verdict]) -> tuple[Verdict, float | None]:
-    """The verdict of more than half of the votes asked for (at least one), and their share.
+    """The verdict of more than half of the votes asked for, and their share.
 
-    Unscored and None where there is none, because of unscored votes or a tie: a verdict of a
-    minority is no verdict.
+    Unscored and None if there is no such verdict, because of unscored votes or a tie.
     """
     verdict, most = max(Counter(verdicts).items(), key=lambda item: item[1])
     if verdict is Verdict.UNSCORED or 2 * most <= len(verdicts):
         return Verdict.UNSCORED, None
     return verdict, most / len(verdicts)
+
+
+_CORRECTED = ", gold corrected@"
+
+
+def on_corrected_gold(judge: str, audit_sha256: str) -> str:
+    """`gpt-4.1/generous@1a2b3c4d, gold corrected@5e6f7a8b`, by the hash of the audit's file."""
+    return f"{judge}{_CORRECTED}{audit_sha256[:8]}"
+
+
+def judge_alone(judge: str) -> str:
+    """The judge's name without the gold answers that it was given."""
+    return judge.partition(_CORRECTED)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judge's reply as it was read. `reason` says why it is unscored, and is else None."""
+
+    verdict: Verdict
+    reasoning: str | None
+    reason: str | None
+
+
+_LABELS = {"CORRECT": Verdict.CORRECT, "WRONG": Verdict.WRONG}
+
+
+def parse_reply(text: str) -> Reply:
+    """Read `{"reasoning": …, "label": "CORRECT" | "WRONG"}`; other keys are ignored.
+
+    Anything else is unscored, even a label that is given twice. Never raises.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_without_repeats)
+    except _RepeatedLabelError:
+        return unscored("the reply gives its label more than once")
+    except (ValueError, RecursionError):
+        return unscored("the reply is not JSON")
+    if not isinstance(content, dict):
+        return unscored("the reply is not a JSON object")
+    reasoning = content.get("reasoning")
+    if not isinstance(reasoning, str):
+        reasoning = None
+    label = content.get("label")
+    if not isinstance(label, str) or label not in _LABELS:
+        return unscored("the reply's label is neither CORRECT nor WRONG", reasoning)
+    return Reply(_LABELS[label], _storable(reasoning), None)
+
+
+def unscored(reason: str, reasoning: str | None = None) -> Reply:
+    """A reply that gives no verdict, and why."""
+    return Reply(Verdict.UNSCORED, _storable(reasoning), reason)
+
+
+class _RepeatedLabelError(Exception):
+    pass
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if sum(key == "label" for key, _ in pairs) > 1:
+        raise _RepeatedLabelError
+    return dict(pairs)
+
+
+def _storable(text: str | None) -> str | None:
+    """Half a character, which JSON's escapes can spell, is replaced: no file can hold it."""
+    return None if text is None else text.encode(errors="replace").decode()
 
 
 def _sum(values: Iterable[Number | None]) -> Number | None:
@@ -263,62 +318,5 @@ def _sum(values: Iterable[Number | None]) -> Number | None:
     return sum(known) if len(known) == len(every) else None
 
 
-GONE = "gone"
-"""The status of a batch that its server does not know, with this key."""
-
-_OVER = ("completed", "failed", "expired", "cancelled", GONE)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a verdict is asked about."""
-
-    question: str
-    gold_answer: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class BatchState:
-    """How far a batch is: requests `done`, well or not, of `total`; times are UTC.
-
-    `why` says what is wrong with a batch that failed as a whole.
-    """
-
-    batch_id: str
-    status: str
-    created_at: datetime | None = None
-    done: int = 0
-    total: int = 0
-    files: tuple[str, ...] = ()
-    why: str | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.status in _OVER
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """By fingerprint, and what all the requests took."""
-
-    judgements: Mapping[str, Judgement]
-    input_tokens: int
-    output_tokens: int
-
-
-class BatchingJudge(Protocol):
-    """Gives verdicts by batches; `batch.BatchJudge` says what each method does."""
-
-    def place(self, cases: int, *, sent: bool = False) -> AbstractAsyncContextManager[Told]: ...
-
-    async def send(
-        self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]
-    ) -> str: ...
-
-    async def find(self, token: str, made_after: datetime) -> str | None: ...
-
-    async def state(self, batch_id: str) -> BatchState: ...
-
-    async def results(self, state: BatchState, fingerprints: Collection[str]) -> Collected: ...
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

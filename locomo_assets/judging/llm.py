@@ -1,13 +1,10 @@
-"""A language model as judge, through any OpenAI-compatible API.
+"""A language model as judge, through any OpenAI-compatible API, asked one by one.
 
-Here: connecting to it, and asking it one by one; by batches is `batch`. The prompt is `prompt`,
-what is sent and answered `completion`, each request's record `recording`.
-
-Retries are the `openai` package's own (408, 409, 429, 5xx, lost connections; bounded; Retry-After
-obeyed).
+Retries are the `openai` package's own: 408, 409, 429, 5xx and lost connections, bounded, with
+Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,17 +13,14 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.http.budget import VERDICT, Budget, place_in
-from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.errors import TlsVersion
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.budget import VERDICT
+from locomo_assets.http.calls import CallOptions, CallRecord, Record
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
     Usage,
-    cause,
-    failed,
-    raise_if_hopeless,
+    describe_error,
+    raise_if_fatal,
     read_completion,
     request_body,
 )
@@ -39,17 +33,19 @@ from locomo_assets.judging.judge import (
     Judgement,
     Reply,
     Verdict,
+    unscored,
     with_votes,
 )
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
 from locomo_assets.prices import PriceTable
 from locomo_assets.redaction import hide, keep_out_of_logs
+from locomo_assets.urls import checked_base_url, checked_key
 
 STANDIN = "standin"
 
 
 class LLMJudge:
-    """Give one with `connect`, which makes sure that the key and the model are good."""
+    """Made by `connect`, which checks the key and the model."""
 
     def __init__(
         self,
@@ -57,18 +53,13 @@ class LLMJudge:
         identity: JudgeIdentity,
         prompt: Prompt,
         prices: PriceTable,
-        *,
-        record: Record,
-        limits: Limits,
-        budget: Budget | None,
+        options: CallOptions,
     ) -> None:
         self._client = client
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
-        self._record = record
-        self._limits = limits
-        self._budget = budget
+        self._options = options
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -84,70 +75,62 @@ class LLMJudge:
         model: str = "gpt-4.1",
         prompt: str = "generous",
         prices: PriceTable,
-        record: Record | None = None,
-        limits: Limits | None = None,
-        budget: Budget | None = None,
+        options: CallOptions | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
-        watch: Callable[[httpx2.Response], None] | None = None,
-        min_tls: TlsVersion = "1.3",
     ) -> AsyncIterator["LLMJudge"]:
-        """A judge that is known to answer; closes its connections at the end.
+        """Connect to a judge; its connections are closed at the end of the block.
 
-        `prompt` is a packaged prompt's name or a file's path. Asks the server for the model
-        first, which costs nothing: a server that says it is the stand-in is named so in every
-        verdict, and one that is not OpenAI by its host. `watch` sees each response while
-        its connection is open; no TLS older than `min_tls` is spoken.
+        `prompt` is a packaged prompt's name or a file's path. The server is asked for the model
+        first, which is free. Its answer gives the system in every verdict's identity:
+        `openai`, `standin` if it says so, or its host.
 
-        Raises JudgeError: the prompt is unusable, the URL or the key is unusable or refused, the
-        server can't be reached, the model is not there.
+        Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
+        can't be reached, or the model is missing.
         """
         chosen = read_prompt(prompt)
-        url = _checked_url(base_url or OPENAI_URL)
-        key = _checked_key(api_key)
-        keep_out_of_logs(key)
-        limits = limits or Limits()
-        record = _without_key(key, record or _ignore)
-        http = RecordingClient(
-            str(url),
-            record,
-            limits,
-            httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-            watch=watch,
-            min_tls=min_tls,
+        url = checked_base_url(
+            base_url or OPENAI_URL,
+            service="the judge",
+            setting="OPENAI_BASE_URL",
+            error=JudgeError,
         )
+        key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
+        keep_out_of_logs(key)
+        options = options or CallOptions()
+        options = replace(options, record=_without_key(key, options.record))
+        timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
+        http = RecordingClient(url, options, timeout)
         async with openai.AsyncOpenAI(
-            api_key=key, base_url=str(url), max_retries=max_retries, http_client=http
+            api_key=key, base_url=url, max_retries=max_retries, http_client=http
         ) as client:
-            system = await _probed_system(client, url.host, model)
+            system = await _probed_system(client, client.base_url.host, model)
             identity = llm_identity(system, model, chosen)
-            judge = cls(
-                client, identity, chosen, prices, record=record, limits=limits, budget=budget
-            )
+            judge = cls(client, identity, chosen, prices, options)
             http.cost_usd = judge._cost_usd
             yield judge
 
     async def probe(self) -> str:
-        """Ask for the model once more, which is free; the system as in `JudgeIdentity`."""
+        """Ask for the model again, which is free; the system as in `JudgeIdentity`."""
         host = self._client.base_url.host
         return await _probed_system(self._client, host, self._identity.model)
 
     def batches(self, votes: int = 1) -> BatchJudge:
-        """The same judge, asked by batches; the connection stays this one's to close."""
+        """The same judge, asked in batches over this judge's connections."""
         return BatchJudge(
             self._client,
             with_votes(self._identity, votes),
             self._prompt,
             cost_usd=partial(self._cost_usd, batch=True),
-            record=self._record,
-            budget=self._budget,
+            record=self._options.record,
+            budget=self._options.budget,
         )
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
-        """See `judge.Judge`; the category changes nothing here."""
+        """As `Judge.judge`; the category changes nothing."""
         async with (
-            self._limits.slot(COMPLETIONS),
-            place_in(self._budget, VERDICT) as told,
+            self._options.limits.slot(COMPLETIONS),
+            self._options.budget.reserve(VERDICT) as record_usage,
         ):
             start = perf_counter()
             reply, usage = await self._ask(
@@ -156,7 +139,7 @@ class LLMJudge:
                 )
             )
             latency_ms = (perf_counter() - start) * 1000.0
-            told(usage.prompt_tokens, usage.completion_tokens)
+            record_usage(usage.prompt_tokens, usage.completion_tokens)
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Judgement(
             verdict=reply.verdict,
@@ -175,8 +158,8 @@ class LLMJudge:
                 **request_body(self._identity.model, message)
             )
         except openai.APIError as error:
-            raise_if_hopeless(error, self._client.base_url.host)
-            return failed(cause(error, self._client.api_key)), Usage()
+            raise_if_fatal(error, self._client.base_url.host)
+            return unscored(describe_error(error, self._client.api_key)), Usage()
         return read_completion(response.content)
 
     def _cost_usd(
@@ -188,7 +171,7 @@ class LLMJudge:
 
 
 def _without_key(key: str, record: Record) -> Record:
-    """A closure, because a partial shows its arguments."""
+    """A closure, because a partial would show the key in its arguments."""
 
     def cleaned(call: CallRecord) -> None:
         request_id, error = (said and hide(said, key) for said in (call.request_id, call.error))
@@ -197,12 +180,8 @@ def _without_key(key: str, record: Record) -> Record:
     return cleaned
 
 
-def _ignore(_call: CallRecord) -> None:
-    """For whoever wants no record."""
-
-
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
-    """Who judges with a model of a system (`openai`, `standin`, a host) and a prompt."""
+    """The identity of a model of a system (`openai`, `standin`, a host) with a prompt."""
     prefix = "" if system == "openai" else f"{system}:"
     return JudgeIdentity(
         name=f"{prefix}{model}/{prompt.label}",
@@ -219,7 +198,7 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
-        raise_if_hopeless(error, host)
+        raise_if_fatal(error, host)
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             if not is_openai and not isinstance(error, openai.RateLimitError):
                 return host
@@ -229,40 +208,10 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
                     "LOCOMO_JUDGE_MODEL"
                 ) from None
         raise JudgeError(
-            f"judge {model} at {host}: {cause(error, client.api_key)}; try again later"
+            f"judge {model} at {host}: {describe_error(error, client.api_key)}; try again later"
         ) from None
     except ValueError:
         return host
     if getattr(found, "owned_by", None) == STANDIN:
         return STANDIN
     return "openai" if is_openai else host
-
-
-def _checked_url(base_url: str) -> httpx2.URL:
-    try:
-        url = httpx2.URL(base_url)
-    except httpx2.InvalidURL:
-        # What is wrong with it may be a secret in the wrong place, so it is not repeated.
-        raise JudgeError(
-            "the judge's base URL cannot be read; set OPENAI_BASE_URL to a full URL, like "
-            "https://host/v1"
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise JudgeError(
-            "the judge's base URL must begin with http:// or https:// and name a host; check "
-            "OPENAI_BASE_URL"
-        )
-    if url.userinfo or url.query or url.fragment:
-        raise JudgeError(
-            f"the judge's base URL at {url.host} holds more than scheme, host and path; take the "
-            "rest out of OPENAI_BASE_URL"
-        )
-    return url
-
-
-def _checked_key(key: str) -> str:
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise JudgeError(
-            "the judge's key is empty or holds signs that no header can carry; set OPENAI_API_KEY"
-        )
-    return key

@@ -1,11 +1,8 @@
-"""The texts that an LLM judge is asked with.
+"""Prompts of an LLM judge: reading a file, checking its placeholders, filling it.
 
-Here: reading a prompt file, checking its placeholders, filling it. The prompts that ship are in
-`prompts/`, in this project's own words; any other file can be given by its path, such as the
-reference prompt of a published result.
-
-A prompt is known by its name and its SHA-256, the first eight digits of which serve as its
-version: whoever changes a word has another judge.
+The packaged prompts are in `prompt_texts/`, in this project's own words. A prompt is identified by
+its name and its SHA-256, whose first eight digits serve as its version: with a word changed, the
+judge is another one.
 """
 
 import hashlib
@@ -22,21 +19,21 @@ _PLACEHOLDER = re.compile(r"\{(" + "|".join(_PLACEHOLDERS) + r")\}")
 
 @dataclass(frozen=True, slots=True)
 class PromptIdentity:
-    """Which prompt, without its words: `sha256` is that of its file."""
+    """A prompt without its text; `sha256` is its file's."""
 
     name: str
     sha256: str
 
     @property
     def label(self) -> str:
-        """Name and version, as a judge's name shows them: `generous@1a2b3c4d`."""
+        """Name and version, as in a judge's name: `generous@1a2b3c4d`."""
         return f"{self.name}@{self.sha256[:8]}"
 
 
 REFERENCE_PROMPT = PromptIdentity(
     "judge-prompt-reference", "7c7cbfdaba7faa48ab5eb839eea528975a3325bdeb184e3c70d1e217841bd336"
 )
-"""That of Backboard's published result. Whatever its file is called, its judge is named alike."""
+"""The prompt of Backboard's published result. Its judge has this name whatever its file's is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,13 @@ class Prompt(PromptIdentity):
     template: str
 
     def fill(self, *, question: str, gold_answer: str, generated_answer: str) -> str:
-        """The message. The texts are put in as they are: their braces mean nothing."""
+        """The message. Braces in the texts mean nothing."""
         texts = dict(zip(_PLACEHOLDERS, (question, gold_answer, generated_answer), strict=True))
         return _PLACEHOLDER.sub(lambda match: texts[match[1]], self.template)
 
 
 def packaged_prompts() -> tuple[str, ...]:
-    """The names of the prompts that ship."""
+    """The names of the packaged prompts."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.txt")))
 
 

@@ -1,8 +1,4 @@
-"""Words and numbers, made comparable.
-
-Here: from text to stems, with numbers as digits. Dates and spans of time are `times`; what
-follows from common words is `lexical`.
-"""
+"""Words and numbers made comparable: from text to stems, with numbers as digits."""
 
 import re
 import unicodedata
@@ -34,7 +30,7 @@ _TENS = {
 }
 _HUNDREDS = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
-# Each word stands for the first of its line.
+# Synonyms: each word becomes the first of its line.
 _SAME = {
     word: line.split()[0]
     for line in (
@@ -72,12 +68,12 @@ while who whom whose why will with would yes you your yours
 def normalized(text: str) -> str:
     """Lower case, without accents, with plain quotes and dashes."""
     text = unicodedata.normalize("NFKD", text)
-    text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    text = "".join(char for char in text if not unicodedata.combining(char))
     return text.lower().replace("’", "'").replace("–", "-").replace("—", " - ")
 
 
 def stems(text: str) -> list[str]:
-    """The stems of a text's words, in order; numbers, written out or not, as digits."""
+    """The stems of a text's words, in order, and numbers as digits even if written out."""
     text = _THOUSANDS.sub("", normalized(text))
     for pattern, name in _NAMES:
         text = pattern.sub(name, text)
@@ -99,11 +95,11 @@ def _stem(word: str) -> str:
 
 
 STOP_STEMS = frozenset(_stem(word) for word in _STOP_WORDS.split())
-"""Stems that say nothing by themselves."""
+"""Stems of words without a meaning of their own."""
 
 
 def _with_digits(words: list[str]) -> list[str]:
-    """`forty two` → `42`, `three hundred` → `300`; other words as they are."""
+    """`forty two` → `42`, `three hundred` → `300`; other words unchanged."""
     out: list[str] = []
     total: int | None = None
     tens_open = False

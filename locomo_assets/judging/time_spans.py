@@ -1,9 +1,8 @@
-"""Dates and spans of time in English text, as first and last day.
+"""Dates and spans of time in English text, read as first and last day.
 
-Here: reading them: absolute dates in many forms (`7 May 2023`, `May 7th`, `2023-05-07`,
-`October 2-8, 2023`, `early August 2023`, `summer of 2022`) and forms relative to such a date (`the
-week before 9 June 2023`, `the Sunday before 25 May 2023`, `two days after …`). What is not
-anchored to a date (`last week`) is not read. Comparing them is `lexical`.
+Read are absolute dates (`7 May 2023`, `May 7th`, `2023-05-07`, `October 2-8, 2023`, `early August
+2023`, `summer of 2022`) and times relative to one (`the week before 9 June 2023`, `two days after
+…`), but no time without a date (`last week`).
 """
 
 import re
@@ -17,7 +16,7 @@ from locomo_assets.judging.text_normalization import normalized
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From the first day to the last, both in it. `start` and `end` are its place in the text."""
+    """First and last day, both included. `start` and `end` are its place in the text."""
 
     first: date
     last: date
@@ -97,7 +96,7 @@ _WEEK_OF = re.compile(r"\b(?P<unit>week|weekend)\s+(?:of|around)\s+(?:the\s+)?$"
 
 
 def spans(text: str, years: Sequence[int] = ()) -> list[Span]:
-    """The spans in the order of the text; one without a year is read in each of `years`."""
+    """The spans in the order of the text. A date without a year is read in each of `years`."""
     text = normalized(text)
     taken = [False] * len(text)
     found: list[Span] = []
@@ -182,7 +181,7 @@ def _relative(parts: _Parts, first: date, last: date) -> _Days | None:
 
 
 def _next_week(edge: date, back: bool) -> _Days:
-    """The calendar week before or after the day's own, and the days between."""
+    """The calendar week before or after the day's own, and the days in between."""
     monday = edge - timedelta(days=edge.weekday())
     if back:
         return monday - timedelta(days=7), edge - timedelta(days=1)
@@ -190,7 +189,7 @@ def _next_week(edge: date, back: bool) -> _Days:
 
 
 def _months_away(first: date, last: date, signed: int, unit: str) -> _Days:
-    """A month; a year where the time that it is counted from is no single day."""
+    """The month so far away; or the year, if it is counted from more than a single day."""
     year, month = _shifted(first.year, first.month, (12 if unit == "year" else 1) * signed)
     if unit == "year" and first != last:
         return date(year, 1, 1), date(year, 12, 31)
@@ -198,7 +197,7 @@ def _months_away(first: date, last: date, signed: int, unit: str) -> _Days:
 
 
 def _bound(_parts: _Parts, first: date, last: date) -> _Days | None:
-    """`before 10 August` says little; it is read as the month up to then."""
+    """`before 10 August` is read as the 30 days before."""
     return first - timedelta(days=30), last
 
 

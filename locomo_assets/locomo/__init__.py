@@ -1,1 +1,1 @@
-"""The data set: reading, validation, categories, evidence, and a small sample of our own."""
+"""The LoCoMo data set: reading and validating it, its categories, scores, and a small sample."""

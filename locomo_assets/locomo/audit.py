@@ -1,12 +1,8 @@
-"""Faults of a data set's gold answers that somebody's audit found, held against the data set.
+"""Audits of a data set's gold answers: reading them, and checking them against the data set.
 
-Here: reading an audit and checking each of its facts. What they do to a score is the history's
-views; which verdicts are given on corrected answers is `measurement`'s.
-
-Format: a JSON list, an object a fault, with `question_id` (`locomo_<conversation>_qa<question>`,
-both positions in the data set's file, from 0), `question`, `golden_answer` and `category` as the
-data set has them, `error_type`, `cited_evidence` (the data set's evidence) and `correct_evidence`,
-`correct_answer`, `reasoning`. Source: github.com/dial481/locomo-audit.
+The effect of faults on scores belongs in the history's views. docs/audit.md describes the format;
+`question_id` is `locomo_<conversation>_qa<question>`, with positions in the data set's file from 0.
+Source: github.com/dial481/locomo-audit.
 """
 
 import hashlib
@@ -20,7 +16,7 @@ from locomo_assets.locomo.model import AuditError, Conversation, Dataset, Questi
 from locomo_assets.locomo.parsing import read_bytes
 
 WRONG_CITATION = "WRONG_CITATION"
-"""The one kind of fault that leaves the gold answer right: only its evidence is not."""
+"""The only error type where the gold answer is right and just its evidence is wrong."""
 
 _ID = re.compile(r"locomo_(\d{1,6})_qa(\d{1,6})", re.ASCII)
 
@@ -47,7 +43,7 @@ _ENTRIES = TypeAdapter(list[_Entry])
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A file's claims, not yet held against any data set."""
+    """A file's claims, not yet checked against a data set."""
 
     sha256: str
     source: str
@@ -56,10 +52,10 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault, found in the data set. `corrupts_score`: a right answer may be judged wrong.
+    """One fault in the data set. `corrupts_score`: a right answer may be judged wrong.
 
-    `correct_answer` stands in for the gold answer, and is None where that is right or the audit
-    has none.
+    `correct_answer` corrects the gold answer; None if that is right or the audit has no
+    correction.
     """
 
     conversation: str
@@ -76,18 +72,18 @@ class Fault:
 
 
 def read_audit(source: str, expected_sha256: str | None = None) -> Audit:
-    """Read the audit at a path or an https URL, which needs its SHA-256 (hex).
+    """Read the audit at a path, or at an https URL with its SHA-256 (hex).
 
-    Raises AuditError for whatever is not found, not as pinned, or not in the format.
+    Raises AuditError if it is not found, does not match the hash, or is not in the format.
     """
     name, data = read_bytes(source, expected_sha256, what="audit", error=AuditError)
     try:
         entries = _ENTRIES.validate_json(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        place = "".join(f", {part}" for part in first["loc"]).replace(", ", ": fault ", 1)
+        where = "".join(f", {part}" for part in first["loc"]).replace(", ", ": fault ", 1)
         raise AuditError(
-            f"audit {name}{place}: {' '.join(first['msg'].split())}; give a file in the format of "
+            f"audit {name}{where}: {' '.join(first['msg'].split())}; give a file in the format of "
             "docs/audit.md"
         ) from None
     if not entries:
@@ -97,51 +93,52 @@ def read_audit(source: str, expected_sha256: str | None = None) -> Audit:
     return Audit(hashlib.sha256(data).hexdigest(), name, tuple(entries))
 
 
-def faults_in(audit: Audit, dataset: Dataset) -> tuple[Fault, ...]:
-    """The faults, each of whose facts the data set bears out.
+def match_faults(audit: Audit, dataset: Dataset) -> tuple[Fault, ...]:
+    """The audit's faults, with every claim checked against the data set.
 
-    Raises AuditError, naming the first fact that it does not: then none of it is used.
+    Raises AuditError, naming the first claim that does not match; then no fault may be used.
     """
     found: dict[str, Fault] = {}
     for entry in audit.entries:
         if entry.question_id in found:
             _refuse(audit, dataset, entry, "is there twice")
-        conversation, question = _place(audit, dataset, entry)
-        for what, said, there in (
+        conversation, question = _find_question(audit, dataset, entry)
+        for what, claimed, actual in (
             ("question", entry.question, question.question),
             ("gold answer", entry.golden_answer, question.gold_answer),
             ("category", entry.category, question.category),
             ("evidence", entry.cited_evidence, list(question.evidence_as_written)),
         ):
-            if said != there:
-                _refuse(audit, dataset, entry, f"its {what} is {said!r:.120}, not {there!r:.120}")
+            if claimed != actual:
+                why = f"its {what} is {claimed!r:.120}, not {actual!r:.120}"
+                _refuse(audit, dataset, entry, why)
         turns = {turn.dia_id for turn in conversation.turns}
         for dia_id in entry.correct_evidence:
             if dia_id not in turns:
                 name = conversation.conversation
-                why = f"its correct evidence {dia_id!r:.40} is no turn of {name}"
+                why = f"its correct evidence {dia_id!r:.40} is not a turn of {name}"
                 _refuse(audit, dataset, entry, why)
         found[entry.question_id] = _fault(entry, conversation, question)
     return tuple(found.values())
 
 
-def _place(audit: Audit, dataset: Dataset, entry: _Entry) -> tuple[Conversation, Question]:
+def _find_question(audit: Audit, dataset: Dataset, entry: _Entry) -> tuple[Conversation, Question]:
     match = _ID.fullmatch(entry.question_id)
     if match is None:
-        _refuse(audit, dataset, entry, "is no id like locomo_0_qa1")
+        _refuse(audit, dataset, entry, "is not an id like locomo_0_qa1")
     index, question_index = int(match[1]), int(match[2])
     if index >= len(dataset.conversations):
         _refuse(audit, dataset, entry, f"the file has {len(dataset.conversations)} conversations")
     conversation = dataset.conversations[index]
     if question_index >= len(conversation.questions):
-        name, there = conversation.conversation, len(conversation.questions)
-        _refuse(audit, dataset, entry, f"{name} has {there} questions")
+        name, count = conversation.conversation, len(conversation.questions)
+        _refuse(audit, dataset, entry, f"{name} has {count} questions")
     return conversation, conversation.questions[question_index]
 
 
 def _fault(entry: _Entry, conversation: Conversation, question: Question) -> Fault:
     corrupts = entry.error_type != WRONG_CITATION
-    # Beside a right gold answer the file has remarks in this place.
+    # Where the gold answer is right, the file has remarks in this field.
     correct = (entry.correct_answer or "").strip() if corrupts else ""
     return Fault(
         conversation=conversation.conversation,
@@ -161,5 +158,5 @@ def _fault(entry: _Entry, conversation: Conversation, question: Question) -> Fau
 def _refuse(audit: Audit, dataset: Dataset, entry: _Entry, why: str) -> NoReturn:
     raise AuditError(
         f"audit {audit.source} does not fit data set {dataset.source}: {entry.question_id!r:.40}: "
-        f"{why}; give the audit of just this data set (LOCOMO_AUDIT), or unset it"
+        f"{why}; give the audit of exactly this data set (LOCOMO_AUDIT), or unset it"
     )

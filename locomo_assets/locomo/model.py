@@ -1,6 +1,6 @@
-"""The data set as frozen values: conversations, sessions, turns, questions, their categories.
+"""The data set as frozen values: conversations, sessions, turns, questions, and their categories.
 
-Also the errors of a data set that can't be used, and the forms in which evidence is written.
+Also its errors, and resolving evidence ids to turns.
 """
 
 import re
@@ -12,11 +12,11 @@ from locomo_assets.errors import LocomoError
 
 
 class DatasetError(LocomoError):
-    """The data set cannot be used as it is; the text names the file, the place and the way out."""
+    """The data set can't be used; the message names the file, the place and the way out."""
 
 
 class AuditError(LocomoError):
-    """The audit cannot be used as it is, or not with this data set; the text says where and why."""
+    """The audit can't be used, or not with this data set; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One sitting. `started_at` is the file's date read as UTC; `date_text` is as written."""
+    """One session. `started_at` is the file's date read as UTC; `date_text` is as written."""
 
     session_index: int
     started_at: datetime
@@ -47,10 +47,9 @@ class Session:
 class Question:
     """One question with its gold answer.
 
-    `gold_answer` is text even where the file has a number, and None for adversarial questions
-    without one; `adversarial_answer` is their trap. `evidence_as_written` is what the file says,
-    `evidence` the dia_ids of existing turns that could be read from it, `evidence_unresolved`
-    the rest, as written.
+    `gold_answer` is text even if the file has a number, and None for adversarial questions without
+    one; `adversarial_answer` is their trap. `evidence_as_written` is from the file, `evidence` the
+    dia_ids of existing turns found in it, and `evidence_unresolved` the rest.
     """
 
     question_index: int
@@ -65,7 +64,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A long two-person conversation, its sessions in order, its questions in file order."""
+    """A conversation of two people, with its sessions in order and its questions in file order."""
 
     conversation: str
     speaker_a: str
@@ -81,7 +80,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A whole file. `source` is the path or URL it was read from (without credentials)."""
+    """A data set file. `source` is its path or URL, without credentials."""
 
     sha256: str
     source: str
@@ -90,7 +89,7 @@ class Dataset:
 
 
 ADVERSARIAL = 5
-"""Questions whose premise is false: asked on request only, never averaged with the rest."""
+"""Questions with a false premise: asked only on request, never averaged with the rest."""
 
 OFFICIAL_NAMES: dict[int, str] = {
     1: "multi-hop",
@@ -99,6 +98,7 @@ OFFICIAL_NAMES: dict[int, str] = {
     4: "single-hop",
     ADVERSARIAL: "adversarial",
 }
+"""The paper's names of the categories."""
 
 VENDOR_NAMES: dict[int, str] = {
     1: "single-hop",
@@ -107,20 +107,10 @@ VENDOR_NAMES: dict[int, str] = {
     4: "open-domain",
     ADVERSARIAL: "adversarial",
 }
+"""The names that vendors print for the categories."""
 
 SCORED_CATEGORIES: tuple[int, ...] = (1, 2, 3, 4)
-"""The categories a published score is made of."""
-
-
-def official_name(category: int) -> str:
-    """The paper's name of a category; KeyError for a number the data set does not have."""
-    return OFFICIAL_NAMES[category]
-
-
-def vendor_name(category: int) -> str:
-    """The name the vendors print for a category; KeyError as in `official_name`."""
-    return VENDOR_NAMES[category]
-
+"""The categories that published scores average."""
 
 _SEPARATORS = re.compile(r"[;,\s]+")
 _TURN_ID = re.compile(r"D:?0*(\d+):0*(\d+)", re.ASCII)
@@ -129,10 +119,10 @@ _TURN_ID = re.compile(r"D:?0*(\d+):0*(\d+)", re.ASCII)
 def resolve_evidence(
     as_written: Sequence[str], dia_ids: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return (ids of existing turns, the rest as written), each in order and without repeats.
+    """Return the ids of existing turns, and the rest as written, in order and without repeats.
 
-    Reads several ids in one string (`D8:6; D9:17`, `D9:1 D4:4`), padded numbers (`D30:05`) and a
-    stray colon (`D:11:26`).
+    Accepts several ids in one string (`D8:6; D9:17`, `D9:1 D4:4`), padded numbers (`D30:05`) and
+    a stray colon (`D:11:26`).
     """
     found: dict[str, None] = {}
     rest: dict[str, None] = {}

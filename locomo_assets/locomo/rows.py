@@ -1,7 +1,6 @@
-"""The data set as rows of the history's own tables, and back.
+"""The data set as rows of its four tables in the history, and back.
 
-Here: values ↔ plain dictionaries with the columns that `history.schema` gives the data set's four
-tables, plus `conversation`. Lineage columns are the history's, and ignored on the way back.
+Rows have the tables' own columns and `conversation`; other lineage columns are ignored on reading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,10 +37,10 @@ def to_rows(dataset: Dataset) -> dict[str, list[Row]]:
 
 
 def from_rows(rows: Mapping[str, Sequence[Mapping[str, Any]]], conversation: str) -> Conversation:
-    """The inverse of `to_rows` for one conversation; rows of others are passed over.
+    """The inverse of `to_rows` for one conversation; ignores rows of others.
 
-    `rows` maps the four table names to rows in any order. Raises DatasetError where the rows do
-    not hold exactly one such conversation, or fewer or more parts than it says.
+    `rows` maps the four table names to rows in any order. Raises DatasetError unless they hold
+    the conversation once, with as many sessions, turns and questions as it states.
     """
     mine = {
         table: [row for row in rows.get(table, ()) if row["conversation"] == conversation]
@@ -49,8 +48,8 @@ def from_rows(rows: Mapping[str, Sequence[Mapping[str, Any]]], conversation: str
     }
     if len(mine["conversations"]) != 1:
         raise DatasetError(
-            f"conversation {conversation!r} stands {len(mine['conversations'])} times in the "
-            "history's current data set, not once; materialize locomo_dataset again"
+            f"conversation {conversation!r} is in the history's current data set "
+            f"{len(mine['conversations'])} times, not once; materialize locomo_dataset again"
         )
     head = mine["conversations"][0]
     for table in ("sessions", "turns", "questions"):

@@ -1,8 +1,7 @@
-"""A fixed sample of a data set's questions, spread as the questions are.
+"""A stratified sample of a data set's questions, which depends only on the data set and the size.
 
-Here: which questions, by nothing but the data set and the size, so that every day asks the same.
-Strata are conversation × category (1 to 4; the adversarial ones are never averaged in). Each gets
-its share by largest remainder. Within a stratum a seeded hash orders the questions.
+Strata are conversation × category (1 to 4, without adversarial questions). Each gets its share by
+largest remainder; within a stratum a seeded hash orders the questions.
 """
 
 import hashlib
@@ -11,13 +10,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SEED = "locomo-sample-1"
-"""Another seed is another sample, and another series of results."""
+"""A different seed gives a different sample, and starts a new series of results."""
 
 _ADVERSARIAL = 5
 
 
 class AskedQuestion(Protocol):
-    """What a question must tell."""
+    """The fields of a question that sampling needs."""
 
     @property
     def question_index(self) -> int: ...
@@ -27,14 +26,14 @@ class AskedQuestion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Conversation → question indices. `sample_id` is the same for the same choice alone."""
+    """Question indices by conversation. `sample_id` identifies the choice of questions."""
 
     sample_id: str
     questions: Mapping[str, frozenset[int]]
 
 
 def stratified_sample(conversations: Mapping[str, Sequence[AskedQuestion]], size: int) -> Sample:
-    """`size` questions (all, where there are fewer) of conversations by name."""
+    """A sample of `size` questions, or all if there are fewer, from conversations by name."""
     strata: dict[tuple[str, int], list[int]] = {}
     for name, questions in conversations.items():
         for question in questions:
@@ -52,12 +51,12 @@ def stratified_sample(conversations: Mapping[str, Sequence[AskedQuestion]], size
 def _shares(
     strata: Mapping[tuple[str, int], Sequence[int]], size: int
 ) -> dict[tuple[str, int], int]:
-    """Questions of each stratum: whole parts first, then one each by the largest remainder."""
-    whole = sum(map(len, strata.values()))
-    size = min(size, whole)
-    shares = {key: size * len(its) // whole for key, its in strata.items()}
+    """How many questions each stratum gets: its integer share, then one by largest remainder."""
+    total = sum(map(len, strata.values()))
+    size = min(size, total)
+    shares = {key: size * len(indices) // total for key, indices in strata.items()}
     left = size - sum(shares.values())
-    by_remainder = sorted(strata, key=lambda key: (-(size * len(strata[key]) % whole), _rank(*key)))
+    by_remainder = sorted(strata, key=lambda key: (-(size * len(strata[key]) % total), _rank(*key)))
     for key in by_remainder[:left]:
         shares[key] += 1
     return shares
@@ -68,5 +67,5 @@ def _rank(*parts: object) -> str:
 
 
 def _id(chosen: Mapping[str, Iterable[int]]) -> str:
-    listed = [f"{name}:{index}" for name, its in chosen.items() for index in sorted(its)]
+    listed = [f"{name}:{index}" for name, indices in chosen.items() for index in sorted(indices)]
     return f"{len(listed)}-{hashlib.sha256(' '.join(listed).encode()).hexdigest()[:8]}"

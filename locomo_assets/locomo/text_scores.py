@@ -1,7 +1,7 @@
 """Scores of an answer beside the judge's verdict: token F1, exact match, abstention.
 
 F1 and exact match follow the evaluation code of the LoCoMo paper. On 1,540 published answers both
-give a mean F1 of 17.6 %; 6 answers differ, by at most 0.06, where the stemmers differ.
+give a mean F1 of 17.6 %; 6 answers differ, by at most 0.06, because the stemmers differ.
 """
 
 import re
@@ -14,34 +14,18 @@ import Stemmer
 
 from locomo_assets.locomo.model import ADVERSARIAL
 
+VERSION = 1
+"""Increase with every change of a score: databases of another version are rebuilt."""
+
+MULTI_HOP, OPEN_DOMAIN = 1, 3
+_DECLINING = ("no information available", "not mentioned")
+
+Abstention = Literal["abstained", "trapped", "other"]
+
 _PORTER = Stemmer.Stemmer("porter")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _LEFT_OUT = frozenset(("a", "an", "the", "and"))
 _LEFT_OUT_ANYWHERE = re.compile(r"\b(?:a|an|the|and)\b")
-
-
-def words(text: str) -> list[str]:
-    """In lower case, without ASCII punctuation, articles and `and`."""
-    plain = text.lower().translate(_NO_PUNCTUATION)
-    if plain.isascii():
-        return [word for word in plain.split() if word not in _LEFT_OUT]
-    # Beside a sign that is no letter and not left out, such as a dash.
-    return _LEFT_OUT_ANYWHERE.sub(" ", plain).split()
-
-
-def stems(text: str) -> list[str]:
-    """The words' stems, in order."""
-    return list(map(_stem, words(text)))
-
-
-@lru_cache(maxsize=200_000)
-def _stem(word: str) -> str:
-    # As in NLTK, `as` is no plural of `a`.
-    return word if len(word) <= 2 else str(_PORTER.stemWord(word))
-
-
-Abstention = Literal["abstained", "trapped", "other"]
-
 _DECLINES = re.compile(
     r"""(?: n't \b | \b(?: not | no | never | without | nothing) \b ) \s+
     (?: (?: been | be | explicitly | specifically | directly | clearly | currently | yet | any | a
@@ -72,19 +56,42 @@ _SAYS_NOTHING = frozenset(_STOP_WORDS.split())
 _SHARE = 2 / 3
 
 
-def declines(text: str) -> bool:
-    """Whether a text in lower case with plain apostrophes says that it cannot say."""
-    return _DECLINES.search(text) is not None
+def token_f1(category: int, gold: str | None, answer: str) -> float | None:
+    """F1 over stemmed words, from 0 to 1; None without a gold answer in categories 1–4.
 
-
-def classify_abstention(question: str, trap: str | None, answer: str) -> Abstention:
-    """What an answer to an adversarial question did.
-
-    `abstained`: it says that it cannot say, or denies the premise of the person asked about.
-    `trapped`: it gives the trap (at least two thirds of its telling words in one clause) and does
-    not decline, or declines and then ventures the trap as a guess. `other`: it claims something
-    else. An answer that gives the trap for the other speaker without a word of denial is trapped.
+    Multi-hop: splits both answers at commas; the mean, over the gold answer's parts, of the best
+    F1 with any part of the answer. Open-domain: ignores the gold answer after `;`. Adversarial: 1
+    if the answer has one of the paper's two declining phrases, else 0.
     """
+    if category == ADVERSARIAL:
+        return float(any(phrase in answer.lower() for phrase in _DECLINING))
+    if gold is None:
+        return None
+    if category == MULTI_HOP:
+        given = [_counted(part) for part in answer.split(",")]
+        wanted = [_counted_gold(part) for part in gold.split(",")]
+        return sum(max(_f1(one, part) for one in given) for part in wanted) / len(wanted)
+    return _f1(_counted(answer), _counted_gold(_compared(category, gold)))
+
+
+def exact_match(category: int, gold: str | None, answer: str) -> bool | None:
+    """Whether both have the same set of words, as in the paper; None for category 5."""
+    if gold is None or category == ADVERSARIAL:
+        return None
+    return set(words(answer)) == set(words(_compared(category, gold)))
+
+
+def abstention(category: int, question: str, trap: str | None, answer: str) -> Abstention | None:
+    """What an answer did with an adversarial question; None in the other categories.
+
+    `abstained`: it says that it cannot say, or denies the premise about the person asked about.
+    `trapped`: it gives the trap (at least two thirds of its distinctive words in one clause) and
+    does not decline, or declines and then offers the trap as a guess. `other`: it claims
+    something else. An answer that gives the trap for the other speaker without any denial is
+    trapped.
+    """
+    if category != ADVERSARIAL:
+        return None
     plain = answer.replace("’", "'")
     clauses = [clause for clause in _CLAUSE.split(plain) if clause.strip()]
     declined = declines(plain.lower()) or _denies_premise(question, plain)
@@ -95,8 +102,27 @@ def classify_abstention(question: str, trap: str | None, answer: str) -> Abstent
     return "trapped" if given else "other"
 
 
+def declines(text: str) -> bool:
+    """Whether a text, in lower case with plain apostrophes, says that it cannot answer."""
+    return _DECLINES.search(text) is not None
+
+
+def words(text: str) -> list[str]:
+    """The words in lower case, without ASCII punctuation, articles and `and`."""
+    plain = text.lower().translate(_NO_PUNCTUATION)
+    if plain.isascii():
+        return [word for word in plain.split() if word not in _LEFT_OUT]
+    # A sign such as a dash is not removed, and may touch a word to leave out.
+    return _LEFT_OUT_ANYWHERE.sub(" ", plain).split()
+
+
+def stems(text: str) -> list[str]:
+    """The stems of the words, in order."""
+    return list(map(_stem, words(text)))
+
+
 def _denies_premise(question: str, answer: str) -> bool:
-    """`Nadia isn't …`, `… and not Nadia`, where the question asks about Nadia."""
+    """Whether it says `Nadia isn't …` or `… not Nadia` to a question about Nadia."""
     asked = {name for name in _NAME.findall(question) if name.lower() not in _SAYS_NOTHING}
     for name in asked:
         if re.search(rf"\b{name}\s+{_DENIAL}|\b(?:not|never)\s+{name}\b", answer):
@@ -112,43 +138,6 @@ def _gives(trap: str | None, question: str, clause: str) -> bool:
         return False
     found = set(stems(clause))
     return sum(stem in found for stem in telling) >= _SHARE * len(telling)
-
-
-VERSION = 1
-"""Raised with every change of a score: what was scored under another version is scored anew."""
-
-MULTI_HOP, OPEN_DOMAIN = 1, 3
-_DECLINING = ("no information available", "not mentioned")
-
-
-def token_f1(category: int, gold: str | None, answer: str) -> float | None:
-    """F1 over stemmed words, from 0 to 1; None without a gold answer in categories 1–4.
-
-    Multi-hop: of each part of the gold answer, between commas, the best F1 of any part of the
-    answer, and their mean. Open-domain: only what stands before `;` in the gold answer.
-    Adversarial: 1 where the answer has one of the paper's two declining phrases, else 0.
-    """
-    if category == ADVERSARIAL:
-        return float(any(phrase in answer.lower() for phrase in _DECLINING))
-    if gold is None:
-        return None
-    if category == MULTI_HOP:
-        given = [_counted(part) for part in answer.split(",")]
-        wanted = [_counted_gold(part) for part in gold.split(",")]
-        return sum(max(_f1(one, part) for one in given) for part in wanted) / len(wanted)
-    return _f1(_counted(answer), _counted_gold(_compared(category, gold)))
-
-
-def exact_match(category: int, gold: str | None, answer: str) -> bool | None:
-    """Whether both are the same set of words, as the paper compares; None for category 5."""
-    if gold is None or category == ADVERSARIAL:
-        return None
-    return set(words(answer)) == set(words(_compared(category, gold)))
-
-
-def abstention(category: int, question: str, trap: str | None, answer: str) -> Abstention | None:
-    """What an answer of category 5 did (see `abstention.abstention`); None for the others."""
-    return classify_abstention(question, trap, answer) if category == ADVERSARIAL else None
 
 
 def _compared(category: int, gold: str) -> str:
@@ -167,3 +156,9 @@ def _counted_gold(text: str) -> Counter[str]:
 def _f1(given: Counter[str], wanted: Counter[str]) -> float:
     common = sum(min(count, given[stem]) for stem, count in wanted.items() if stem in given)
     return 2 * common / (given.total() + wanted.total()) if common else 0.0
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str) -> str:
+    # As in NLTK: `as` is not the plural of `a`.
+    return word if len(word) <= 2 else str(_PORTER.stemWord(word))

@@ -5,7 +5,7 @@ changed since. To add one: a spec in the asset's tuple, and a finding of that na
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -13,13 +13,13 @@ import dagster as dg
 from locomo_assets.analysis.checks import (
     CheckSeverity,
     Finding,
-    Numbers,
     answers_complete,
     ingestion_complete,
     not_reached,
 )
 from locomo_assets.pipeline.partitions import grid, releases
 from locomo_assets.pipeline.unexported import AssetCheckEvaluationTargetMaterializationData
+from locomo_assets.runs.stages import AnswersReport, IngestionReport, StageReport
 
 
 def _spec(
@@ -181,24 +181,29 @@ def _target(
 
 
 def log_stage(
-    context: dg.AssetExecutionContext, asset: str, partition: str, outcome: Numbers | Exception
+    context: dg.AssetExecutionContext, asset: str, partition: str, outcome: StageReport | Exception
 ) -> None:
-    """The check of one conversation's stage: by its numbers, or failed with its error."""
+    """The check of one conversation's stage: by its report, or failed with its error."""
     if asset not in _STAGES:
         return
-    name, expected, look = _STAGES[asset]
-    finding = not_reached(expected, outcome) if isinstance(outcome, Exception) else look(outcome)
+    name, expected = _STAGES[asset]
+    match outcome:
+        case IngestionReport():
+            finding = ingestion_complete(outcome.counts)
+        case AnswersReport():
+            finding = answers_complete(outcome)
+        case Exception():
+            finding = not_reached(expected, outcome)
+        case _:
+            raise TypeError(f"{asset}: no check looks at a {type(outcome).__name__}")
     log(context, name, asset, finding, partition)
 
 
-_STAGES: dict[str, tuple[str, str, Callable[[Numbers], Finding]]] = {
-    "ingested_memories": (
-        "ingestion_complete",
-        "every turn at the service, once and in order",
-        ingestion_complete,
-    ),
-    "answers": ("answers_complete", "every question answered", answers_complete),
+_STAGES = {
+    "ingested_memories": ("ingestion_complete", "every turn at the service, once and in order"),
+    "answers": ("answers_complete", "every question answered"),
 }
+"""Asset → the name of its check, and what it expects."""
 
 
 def _severity(finding: Finding) -> dg.AssetCheckSeverity:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from locomo_assets.backboard.answers import AskProtocol
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
-from locomo_assets.prices import PriceTable
+from locomo_assets.prices import ModelPrice, PriceTable
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task
 from locomo_assets.runs.runner import STAGES
@@ -55,15 +55,13 @@ def forecast_items(
                 protocol.label(),
                 forecast.assumed_answers(protocol.name, conversations, counts),
             ),
-            prices,
-            chosen.llm_model,
-            free=system == "standin",
+            ModelPrice(prices, chosen.llm_model, free=system == "standin"),
             width=1 if chosen.question_protocol == "published" else chosen.max_requests_in_flight,
         ),
     ]
     if chosen.openai_api_key is None:
         lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
-        judged = forecast.verdicts(0, lexical, prices, "lexical", free=True, width=1)
+        judged = forecast.verdicts(0, lexical, ModelPrice(prices, "lexical"), width=1)
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
         asked = sum(counts) * chosen.judge_votes
@@ -71,9 +69,7 @@ def forecast_items(
         judged = forecast.verdicts(
             asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
             forecast.measured_verdicts(store, str(judge), chosen.judge_model),
-            prices,
-            chosen.judge_model,
-            free=False,
+            ModelPrice(prices, chosen.judge_model),
             width=chosen.max_verdicts_in_flight,
             batched=batched,
         )

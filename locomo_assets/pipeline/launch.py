@@ -1,7 +1,8 @@
 """Dagster runs in their order, their failures as one line, partitions of a history, dry runs."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def prepare_home(home: Path) -> Path:
     return folder
 
 
+@contextmanager
+def local_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, else that of `home`, which the process then goes on with.
+
+    Dagster takes the place from the environment alone.
+    """
+    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
 def launch(wanted: Launch, services: Services) -> None:
     """Measures a release, in this process; see `_launch` for the order.
 
@@ -93,9 +105,8 @@ def _launch(wanted: Launch, services: Services) -> None:
     """Materializes the data set, the release's conversations, and what follows from both."""
     check_label(wanted.release)
     refuse_imported(services.store(), wanted.release)
-    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(services.settings.home)))
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.get() as instance:
+    with local_instance(services.settings.home) as instance:
         _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
         known = instance.get_dynamic_partitions(CONVERSATION)
         names = wanted.conversations or known
@@ -194,8 +205,7 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     ]
     measured = [m.lineage.release for m in manifests if m.lineage.asset in _MEASURED]
     releases = [release for release in dict.fromkeys(measured) if release is not None]
-    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
-    with dg.DagsterInstance.get() as instance:
+    with local_instance(home) as instance:
         register_conversations(instance, conversations)
         instance.add_dynamic_partitions(RELEASE, releases)
     return conversations, releases

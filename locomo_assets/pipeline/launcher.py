@@ -26,14 +26,14 @@ class _Worker(NamedTuple):
 
     def is_gone(self) -> bool:
         # The instance lies in a folder of one machine: another boot is an earlier one.
-        here = lease.machine()
+        here = lease.this_machine()
         rebooted = here is not None and _boot(self.machine) != _boot(here)
-        return rebooted or lease.is_gone(self.machine, self.process)
+        return rebooted or lease.process_is_gone(self.machine, self.process)
 
 
 def process_tag() -> dict[str, str]:
     """Tags that say that a run is in this process."""
-    return {PROCESS_TAG: json.dumps(_Worker(lease.machine(), lease.this_process()))}
+    return {PROCESS_TAG: json.dumps(_Worker(lease.this_machine(), lease.this_process()))}
 
 
 class LocalRunLauncher(dg.DefaultRunLauncher):
@@ -64,7 +64,7 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
         self._instance.report_run_canceling(run)
         if worker.is_gone():
             self._instance.report_run_canceled(run)
-        elif worker.machine is not None and worker.machine == lease.machine():
+        elif worker.machine is not None and worker.machine == lease.this_machine():
             os.kill(lease.pid_of(worker.process), signal.SIGTERM)
         else:
             return False

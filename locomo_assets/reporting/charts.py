@@ -1,4 +1,4 @@
-"""Charts, drawn with matplotlib: inline SVG for the page, Markdown with a PNG for Dagster's UI.
+"""Charts drawn with matplotlib: inline SVG in the page's colours, or PNG for Dagster's UI.
 
 What they show is chosen in `report_data`.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Placeholders, which the SVG replaces with the page's own colours for text and fine lines.
+# Placeholders, which `svg` replaces with the page's own colours for text and fine lines.
 _TEXT, _LINE = "#010203", "#040506"
 # Okabe and Ito's palette: the colour-blind can tell these apart, on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
@@ -27,7 +27,7 @@ _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
 def newest_series_charts(database_path: Path, *, max_error_percent: float) -> dict[str, str]:
-    """Categories, latency and cost of the newest release's series, for Dagster; by name.
+    """Categories, latency and cost of the newest release's series, by name, as Markdown.
 
     Empty where the history has no verdicts.
     """
@@ -42,29 +42,23 @@ def newest_series_charts(database_path: Path, *, max_error_percent: float) -> di
     }
 
 
-def trend(
-    rows: Sequence[Accuracy],
-    references: Sequence[Reference] = (),
-    *,
-    name_series: bool = False,
-) -> "Figure":
-    """Accuracy over releases (oldest first) with its Wilson interval, a line a series.
+def trend(rows: Sequence[Accuracy], references: Sequence[Reference] = ()) -> "Figure":
+    """Accuracy over releases (oldest first) with its Wilson interval, and the references.
 
-    References are horizontal lines.
+    Each series is a line of its own, named where there are several.
     """
+    shown = _scored(rows)
+    series: dict[tuple[str, ...], list[Accuracy]] = {}
+    for row in shown:
+        series.setdefault(row.series, []).append(row)
 
     def draw(axes: "Axes") -> None:
-        shown = [row for row in rows if row.accuracy_percent is not None]
-        series: dict[str, list[Accuracy]] = {}
-        for row in shown:
-            *names, dataset = row.series
-            label = " · ".join((*names, dataset[:8])) if name_series else ""
-            series.setdefault(label, []).append(row)
         # Puts the releases on the axis in their order, whichever series they belong to.
-        releases = list(dict.fromkeys(row.release for row in shown))
-        axes.plot(releases, [math.nan] * len(releases))
-        _lines(axes, series, bars=True)
-        for number, one in enumerate(references):
+        axes.plot([row.release for row in shown], [math.nan] * len(shown))
+        for number, ((*names, dataset), points) in enumerate(series.items()):
+            label = " · ".join((*names, dataset[:8])) if len(series) > 1 else None
+            _line(axes, points, _COLOURS[number % len(_COLOURS)], label)
+        for number, one in enumerate(references, len(series) - 1):
             axes.axhline(
                 one.accuracy_percent,
                 color=_COLOURS[(number + 1) % len(_COLOURS)],
@@ -72,13 +66,20 @@ def trend(
                 linewidth=1.2,
                 label=f"{one.name}: {one.accuracy_percent:.1f} %",
             )
+        axes.set(ylim=(0, 100), ylabel="accuracy %")
 
-    return _figure(draw, legend=True)
+    return _figure(draw)
 
 
 def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
     """Accuracy over releases, a line a category."""
-    return _figure(lambda axes: _lines(axes, trends, bars=False), legend=True)
+
+    def draw(axes: "Axes") -> None:
+        for number, (name, rows) in enumerate(trends.items()):
+            _line(axes, rows, _COLOURS[number % len(_COLOURS)], name, bars=False)
+        axes.set(ylim=(0, 100), ylabel="accuracy %")
+
+    return _figure(draw)
 
 
 def latency(rows: Sequence[Accuracy]) -> "Figure":
@@ -99,7 +100,7 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
         axes.set(ylabel="ms")
         axes.set_ylim(bottom=0)
 
-    return _figure(draw, legend=True)
+    return _figure(draw)
 
 
 def cost(rows: Sequence[Accuracy]) -> "Figure":
@@ -114,7 +115,7 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
         axes.set(ylabel="USD")
         axes.set_ylim(bottom=0)
 
-    return _figure(draw, legend=False)
+    return _figure(draw)
 
 
 def _empty(axes: "Axes", text: str) -> None:
@@ -149,7 +150,7 @@ def png(figure: "Figure", title: str) -> str:
     return f"![{title}](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
 
 
-def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
+def _figure(draw: Callable[["Axes"], None]) -> "Figure":
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -175,27 +176,35 @@ def _figure(draw: Callable[["Axes"], None], *, legend: bool) -> "Figure":
         axes.set_axisbelow(True)
         ticks = len(axes.get_xticks())
         axes.tick_params(axis="x", rotation=0 if ticks < 4 else 30, labelsize=8)
-        if legend and axes.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=1)
+        handles, labels = axes.get_legend_handles_labels()
+        if named := dict(zip(labels, handles, strict=True)):  # each label once
+            # A long legend makes the figure taller; the lines keep their height.
+            figure.set_figheight(3.2 + 0.18 * max(0, len(named) - 4))
+            figure.legend(
+                list(named.values()),
+                list(named),
+                loc="outside lower center",
+                fontsize=8,
+                frameon=False,
+                ncols=1,
+            )
     return figure
 
 
-def _lines(axes: "Axes", trends: Mapping[str, Sequence[Accuracy]], *, bars: bool) -> None:
-    """A line each, with a gap and a grey cross where the accuracy is not valid."""
-    invalid: list[Accuracy] = []
-    for number, (label, rows) in enumerate(trends.items()):
-        known = [row for row in rows if row.accuracy_percent is not None]
-        invalid += [row for row in known if not row.valid]
-        names = [row.release for row in known]
-        middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
-        colour = _COLOURS[number % len(_COLOURS)]
-        if not bars:
-            axes.plot(names, middle, marker="o", color=colour, label=label)
-            continue
-        below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
-        above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
-        axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
-                      label=label)  # fmt: skip
+def _line(
+    axes: "Axes",
+    rows: Sequence[Accuracy],
+    colour: str,
+    label: str | None,
+    *,
+    bars: bool = True,
+) -> None:
+    known = _scored(rows)
+    # Where the accuracy is not valid, the line has a gap and a grey cross stands there.
+    middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
+    names = [row.release for row in known]
+    invalid = [row for row in known if not row.valid]
+    axes.plot(names, [math.nan] * len(names))
     if invalid:
         axes.plot(
             [row.release for row in invalid],
@@ -204,4 +213,14 @@ def _lines(axes: "Axes", trends: Mapping[str, Sequence[Accuracy]], *, bars: bool
             color="grey",
             label="not valid: too many errors",
         )
-    axes.set(ylim=(0, 100), ylabel="accuracy %")
+    if not bars:
+        axes.plot(names, middle, marker="o", color=colour, label=label)
+        return
+    below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
+    above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
+    axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
+                  label=label)  # fmt: skip
+
+
+def _scored(rows: Sequence[Accuracy]) -> list[Accuracy]:
+    return [row for row in rows if row.accuracy_percent is not None]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from locomo_assets.analysis.accuracy import Accuracy, Sample
 from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.scores import Scores
-from locomo_assets.http.limits import WidthChange
+from locomo_assets.http.limits import LimitChange
 
 MAX_LIMIT_CHANGES = 100
 MAX_SAMPLES = 60
@@ -134,12 +134,12 @@ def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
     )
 
 
-def limits_markdown(changes: Sequence[WidthChange]) -> str:
+def limits_markdown(changes: Sequence[LimitChange]) -> str:
     """The last `MAX_LIMIT_CHANGES` changes as a Markdown table, the oldest first."""
     table = _markdown(
-        ("time (UTC)", "line", "at once", "why"),
+        ("time (UTC)", "endpoint", "limit", "why"),
         (
-            (f"{one.changed_at:%H:%M:%S.%f}", one.line, str(one.width), one.why)
+            (f"{one.changed_at:%H:%M:%S.%f}", one.endpoint, str(one.limit), one.why)
             for one in changes[-MAX_LIMIT_CHANGES:]
         ),
     )

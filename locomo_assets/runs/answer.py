@@ -4,25 +4,24 @@ A conversation that fails as a whole leaves its questions as unanswered: without
 would look complete.
 """
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from locomo_assets.backboard.answers import AnswerResult, unanswered
-from locomo_assets.backboard.ask import alone, ask_all
+from locomo_assets.backboard.ask import ask_all, question_text
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import with_conversation
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
-from locomo_assets.http.errors import AmbiguousError, NotFoundError
+from locomo_assets.http.errors import NotFoundError
 from locomo_assets.locomo.model import Conversation, Question
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import (
     CheckpointWriter,
     Row,
-    answer_numbers,
     checkpointing,
     finish,
     resumable_attempts,
@@ -32,8 +31,9 @@ from locomo_assets.runs.context import RunContext, Task, noted_calls
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import refuse_other_release, worst
 from locomo_assets.runs.stages import (
+    AnswerQueue,
+    AnswersReport,
     MemorySource,
-    StageReport,
     chosen_questions,
     counted_answers,
     memory_source,
@@ -96,12 +96,12 @@ _TABLES = ("retrieved_memories", "answers")
 
 
 async def answer_questions(
-    run: RunContext, task: Task, on_saved: Callable[[Sequence[Row]], None] | None = None
-) -> StageReport:
+    run: RunContext, task: Task, queue: AnswerQueue | None = None
+) -> AnswersReport:
     """Asks what has no stored answer yet, and commits the answers as one attempt.
 
-    `on_saved` is told answers that are saved while others are still asked for.
-    Answers that a killed run saved are gone on with; which of two answers counts is said at
+    Those that are saved while others are still asked for are put into the `queue`. Answers that a
+    killed run saved are gone on with; which of two answers counts is said at
     `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
     feed names another release than the order's.
     """
@@ -118,12 +118,10 @@ async def answer_questions(
             if missing:
                 run.progress.add(questions=len(wanted) - len(missing))
                 left = resumable_attempts(run.store, _ASSET, task, print_)
-                phase = _Phase(run, task, conversation, source, on_saved)
+                phase = _Phase(run, task, conversation, source, queue)
                 return await phase.ask_missing(missing, left, wanted=len(wanted))
     run.progress.add(questions=len(wanted))
-    return StageReport(
-        _ASSET, None, {"questions": len(wanted), "reused": len(wanted), "requests": 0}
-    )
+    return AnswersReport(questions=len(wanted), reused=len(wanted))
 
 
 def _without_answer(
@@ -140,11 +138,11 @@ class _Phase:
     task: Task
     conversation: Conversation
     source: MemorySource
-    on_saved: Callable[[Sequence[Row]], None] | None
+    queue: AnswerQueue | None
 
     async def ask_missing(
         self, missing: Sequence[Question], left: Sequence[UnfinishedAttempt], *, wanted: int
-    ) -> StageReport:
+    ) -> AnswersReport:
         run, protocol = self.run, self.run.ask_protocol
         earlier = run.store.read("answers", left).to_pylist()
         # In the published protocol a question is put to its thread once, whatever came of it.
@@ -186,16 +184,8 @@ class _Phase:
             run.progress.add(questions=1, cost_usd=cost_usd or 0.0)
 
         with noted_calls() as calls:
-            model = protocol.llm_model or ""
-            writer = CheckpointWriter(
-                attempt,
-                _TABLES,
-                calls=calls,
-                prices=run.prices,
-                model=model,
-                free=run.is_free,
-                on_saved=self._tell,
-            )
+            price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
+            writer = CheckpointWriter(attempt, _TABLES, calls, price, on_saved=self._pass_on)
             async with checkpointing(writer):
                 if to_ask and protocol.writes_memory:
                     await self._ask_a_copy(to_ask, earlier, keep)
@@ -207,27 +197,34 @@ class _Phase:
                         to_ask,
                         protocol,
                         on_answer=keep,
-                        message=with_conversation(self.conversation) if in_full else alone,
+                        message=with_conversation(self.conversation) if in_full else question_text,
                     )
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
         await finish(attempt, run.store, left, ingestion_id=self.source.ingestion_id)
         counting = list(counted_answers([*earlier, *rows]).values())
-        numbers = answer_numbers(counting, wanted, len(calls))
-        return StageReport(
-            _ASSET,
-            attempt.attempt_id,
-            {
-                **numbers,
-                "answers_of_killed_runs": len(missing) - len(to_ask),
-                "release_check": worst(*checks) if checks else None,
-            },
+        latencies = sorted(r["latency_ms"] for r in counting if r["latency_ms"] is not None)
+        answered = sum(row["outcome"] == "answered" for row in counting)
+        return AnswersReport(
+            attempt_id=attempt.attempt_id,
+            requests=len(calls),
+            questions=wanted,
+            reused=wanted - len(counting),
+            answered=answered,
+            unanswered=len(counting) - answered,
+            latency_p50_ms=_quantile(latencies, 0.5),
+            latency_p95_ms=_quantile(latencies, 0.95),
+            tokens=sum((r["input_tokens"] or 0) + (r["output_tokens"] or 0) for r in counting),
+            cost_usd=sum(row["cost_usd"] or 0.0 for row in counting),
+            cost_unknown=sum(row["cost_usd"] is None for row in counting),
+            answers_of_killed_runs=len(missing) - len(to_ask),
+            release_check=worst(*checks) if checks else None,
         )
 
-    def _tell(self, table: str, rows: Sequence[Row]) -> None:
-        if self.on_saved is not None and table == _ASSET:
-            self.on_saved(rows)
+    def _pass_on(self, table: str, rows: Sequence[Row]) -> None:
+        if self.queue is not None and table == _ASSET:
+            self.queue.put(rows)
 
     async def _ask_a_copy(
         self,
@@ -300,24 +297,20 @@ class _Phase:
 
 async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awaitable[str]]) -> str:
     """The id of the assistant that `make` makes; where its answer is lost, it is looked for."""
-    doubt: AmbiguousError | None = None
-    for ask in range(1, client.retry.asks + 1):
-        try:
-            return await make()
-        except AmbiguousError as error:
-            doubt = error
-            await asyncio.sleep(client.retry.wait_s(ask, error.retry_after_s))
-            found = await client.list_assistants(name=name)
-            if found:
-                return found[0].assistant_id
-    raise doubt or AssertionError("at least one attempt is made")
+
+    async def find(*_: object) -> str | None:
+        found = await client.list_assistants(name=name)
+        return found[0].assistant_id if found else None
+
+    return await client.retry.until_certain(lambda _ask: make(), find)
 
 
 def _cost(run: RunContext, answer: AnswerResult) -> float | None:
-    if run.is_free:
-        return 0.0
+    price = ModelPrice(run.prices, answer.llm_model or "", run.is_free)
     if answer.output_tokens is None:
-        return None
-    return run.prices.cost_usd(
-        answer.llm_model or "", answer.input_tokens or 0, answer.output_tokens
-    )
+        return 0.0 if price.free else None
+    return price.cost_usd(answer.input_tokens or 0, answer.output_tokens)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None

@@ -19,6 +19,7 @@ from typing import Any
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.budget import RecordUsage
 from locomo_assets.http.concurrency import gather_limited
 from locomo_assets.judging.judge import BatchState, Case, Judgement
 from locomo_assets.runs.checkpoint import CheckpointWriter
@@ -120,16 +121,16 @@ class BatchRun:
 
     async def _one(self, work: OpenBatch | Mapping[str, Case]) -> BatchState:
         if isinstance(work, OpenBatch):
-            async with self._judge.place(len(work.fingerprints), sent=True) as told:
+            async with self._judge.reserve(len(work.fingerprints), sent=True) as record_usage:
                 return await self._collected(
-                    work.token, str(work.batch_id), work.fingerprints, told
+                    work.token, str(work.batch_id), work.fingerprints, record_usage
                 )
-        async with self._judge.place(len(work)) as told:
+        async with self._judge.reserve(len(work)) as record_usage:
             token = secrets.token_hex(16)
             await self._note(token, "intended", fingerprints=list(work))
             batch_id = await self._judge.send(token, work, self._labels)
             await self._note(token, "created", batch_id=batch_id)
-            return await self._collected(token, batch_id, work, told)
+            return await self._collected(token, batch_id, work, record_usage)
 
     async def _with_id(self, batch: OpenBatch) -> OpenBatch | None:
         if batch.batch_id is not None:
@@ -146,13 +147,13 @@ class BatchRun:
         token: str,
         batch_id: str,
         fingerprints: Collection[str],
-        told: Callable[[int | None, int | None], None],
+        record_usage: RecordUsage,
     ) -> BatchState:
         state = await self._waited_for(batch_id)
         if not state.is_over:
             return state
         collected = await self._judge.results(state, fingerprints)
-        told(collected.input_tokens, collected.output_tokens)
+        record_usage(collected.input_tokens, collected.output_tokens)
         for fingerprint, judgement in collected.judgements.items():
             self._keep(BatchVerdict(fingerprint, judgement, batch_id))
         # The verdicts first: a batch that counts as collected is never looked at again.

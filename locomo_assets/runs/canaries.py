@@ -15,6 +15,7 @@ from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.http.concurrency import gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import CheckpointWriter, checkpointing, finish
 from locomo_assets.runs.context import RunContext, Task, fingerprint, noted_calls
 
@@ -82,9 +83,7 @@ async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAtt
         run.progress.add(cost_usd=judgement.cost_usd or 0.0)
 
     with noted_calls() as calls:
-        writer = CheckpointWriter(
-            attempt, [_TABLE], calls=calls, prices=run.prices, model=identity.model
-        )
+        writer = CheckpointWriter(attempt, [_TABLE], calls, ModelPrice(run.prices, identity.model))
         async with checkpointing(writer):
             await gather_limited(
                 verdict, [c for c in canaries.canaries if c.canary_id not in judged]

@@ -15,48 +15,19 @@ from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.http.calls import CallRecord
 from locomo_assets.http.concurrency import first_failure, run_in_thread
-from locomo_assets.prices import PriceTable
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.context import Task
 
 Row = Mapping[str, Any]
-Numbers = dict[str, float | int | str | None]
 
 
-def answer_numbers(rows: Sequence[Row], wanted: int, requests: int) -> Numbers:
-    """The counts of an answers attempt; percentiles are of the answered questions."""
-    latencies = sorted(row["latency_ms"] for row in rows if row["latency_ms"] is not None)
-    tokens = sum((row["input_tokens"] or 0) + (row["output_tokens"] or 0) for row in rows)
-    return {
-        "questions": wanted,
-        "reused": wanted - len(rows),
-        "answered": sum(row["outcome"] == "answered" for row in rows),
-        "unanswered": sum(row["outcome"] != "answered" for row in rows),
-        "latency_p50_ms": _quantile(latencies, 0.5),
-        "latency_p95_ms": _quantile(latencies, 0.95),
-        "tokens": tokens,
-        "cost_usd": sum(row["cost_usd"] or 0.0 for row in rows),
-        "cost_unknown": sum(row["cost_usd"] is None for row in rows),
-        "requests": requests,
-    }
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
-
-
-def call_rows(
-    calls: Sequence[CallRecord], prices: PriceTable, model: str, *, free: bool
-) -> list[Row]:
-    """Rows of the `calls` table; a cost the client did not know is filled in from the prices.
-
-    `free`: the system takes nothing, whatever model it names.
-    """
+def call_rows(calls: Sequence[CallRecord], price: ModelPrice) -> list[Row]:
+    """Rows of the `calls` table; a cost the client did not know is filled in."""
     rows: list[Row] = []
     for call in calls:
         row = asdict(call)
         if call.cost_usd is None and call.output_tokens is not None:
-            priced = prices.cost_usd(model, call.input_tokens or 0, call.output_tokens)
-            row["cost_usd"] = 0.0 if free else priced
+            row["cost_usd"] = price.cost_usd(call.input_tokens or 0, call.output_tokens)
         rows.append(row)
     return rows
 
@@ -67,19 +38,16 @@ SAVED_EVERY_S = 2.0
 class CheckpointWriter:
     """Rows on their way into an attempt. Tables are saved in the order given, calls last.
 
-    `free`: the requests cost nothing, whatever `model` costs elsewhere. `on_saved` is told a table
-    and its rows, in the event loop, after each save but the last.
+    `calls` grows while requests are made. `on_saved` is told a table and its rows, in the event
+    loop, after each save but the last.
     """
 
     def __init__(
         self,
         attempt: Attempt,
         tables: Sequence[str],
-        *,
         calls: Sequence[CallRecord],
-        prices: PriceTable,
-        model: str,
-        free: bool = False,
+        price: ModelPrice,
         on_saved: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
         self._attempt = attempt
@@ -87,9 +55,7 @@ class CheckpointWriter:
         self._waiting: dict[str, list[Row]] = {table: [] for table in tables}
         self._calls = calls
         self._calls_saved = 0
-        self._prices = prices
-        self._model = model
-        self._free = free
+        self._price = price
         self._one_at_a_time = threading.Lock()
 
     def add(self, table: str, *rows: Row) -> None:
@@ -113,9 +79,7 @@ class CheckpointWriter:
                 del waiting[: len(rows)]
                 saved[table] = rows
             calls = self._calls[self._calls_saved :]
-            self._attempt.append(
-                "calls", call_rows(calls, self._prices, self._model, free=self._free)
-            )
+            self._attempt.append("calls", call_rows(calls, self._price))
             self._calls_saved += len(calls)
         return saved
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from locomo_assets import __version__
 from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from locomo_assets import __version__
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.audit import Audit, Fault, faults_in, read_audit
+from locomo_assets.locomo.audit import Audit, Fault, match_faults, read_audit
 from locomo_assets.locomo.model import AuditError, Dataset
 from locomo_assets.locomo.rows import from_rows, to_rows
 from locomo_assets.runs.verdicts import GOLD_AUDIT
@@ -43,7 +43,7 @@ def keep_audit(
             continue
         found = dataset or _stored_dataset(store, sha256)
         try:
-            _commit(store, audit, found, faults_in(audit, found), run_id)
+            _commit(store, audit, found, match_faults(audit, found), run_id)
             fits = True
         except AuditError as error:
             doubts.append(error)

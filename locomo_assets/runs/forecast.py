@@ -14,7 +14,7 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, UnfinishedAttempt, committed_ids, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Conversation
-from locomo_assets.prices import PriceTable
+from locomo_assets.prices import ModelPrice
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,36 +168,27 @@ def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool)
     return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
 
 
-def questions(
-    counts: Sequence[int], answer: Usage, prices: PriceTable, model: str, *, free: bool, width: int
-) -> Item:
+def questions(counts: Sequence[int], answer: Usage, price: ModelPrice, *, width: int) -> Item:
     """`counts`: questions of each conversation. `width` of all at once; 1 each in one thread."""
     asked = sum(counts)
     in_order = width == 1
     rounds = max(counts, default=0) if in_order else asked / width
     tokens = (asked * answer.input_tokens, asked * answer.output_tokens)
-    cost = 0.0 if free else prices.cost_usd(model, round(tokens[0]), round(tokens[1]))
+    cost = price.cost_usd(round(tokens[0]), round(tokens[1]))
     calls = asked + (len(counts) if in_order else asked)
     return Item("questions", calls, *tokens, cost, rounds * answer.seconds / 60.0, answer.source)
 
 
 def verdicts(
-    count: int,
-    verdict: Usage,
-    prices: PriceTable,
-    model: str,
-    *,
-    free: bool,
-    width: int,
-    batched: int = 0,
+    count: int, verdict: Usage, price: ModelPrice, *, width: int, batched: int = 0
 ) -> Item:
     """One call a question, `width` at once; and `batched` more, whose time nobody knows."""
 
     def cost_usd(number: int, *, batch: bool) -> float | None:
-        if free or number == 0:
+        if number == 0:
             return 0.0
         read, written = number * verdict.input_tokens, number * verdict.output_tokens
-        return prices.cost_usd(model, round(read), round(written), batch=batch)
+        return price.cost_usd(round(read), round(written), batch=batch)
 
     costs = (cost_usd(count, batch=False), cost_usd(batched, batch=True))
     whole = count + batched

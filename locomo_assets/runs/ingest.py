@@ -11,23 +11,18 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import (
-    EndedOperation,
-    IngestedTurn,
-    IngestProgress,
-    IngestState,
-)
+from locomo_assets.backboard.ingest import IngestProgress, ingest
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn, IngestState
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.concurrency import run_in_thread
 from locomo_assets.http.errors import NotFoundError
 from locomo_assets.locomo.model import Conversation
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import (
     AnyRow,
     CheckpointWriter,
-    Numbers,
     checkpointing,
     finish,
     first_complete,
@@ -37,7 +32,12 @@ from locomo_assets.runs.checkpoint import (
 from locomo_assets.runs.context import RunContext, Task, noted_calls
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import refuse_other_release, worst
-from locomo_assets.runs.stages import StageReport, current_ingestion, ingest_fingerprint
+from locomo_assets.runs.stages import (
+    IngestionCounts,
+    IngestionReport,
+    current_ingestion,
+    ingest_fingerprint,
+)
 
 TABLES = ("ingest_journal", "ingested_turns", "memory_operations")
 """In the order in which they are to be saved: an operation never before its turn."""
@@ -146,7 +146,7 @@ def _ids(row: AnyRow) -> Sequence[str]:
 _ASSET = "ingested_memories"
 
 
-async def ingest_conversation(run: RunContext, task: Task) -> StageReport:
+async def ingest_conversation(run: RunContext, task: Task) -> IngestionReport:
     """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
 
     What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
@@ -155,7 +155,7 @@ async def ingest_conversation(run: RunContext, task: Task) -> StageReport:
     """
     if not run.ask_protocol.needs_ingestion:
         why = f"memory is off in the question protocol {run.ask_protocol.label()}"
-        return StageReport(_ASSET, None, {"turns": 0, "requests": 0}, skipped=why)
+        return IngestionReport(counts=IngestionCounts(), skipped=why)
     conversation, sha256 = run.conversation(task.conversation)
     run.progress.add(turns_to_do=len(conversation.turns))
     reused = _reused(run, task, sha256, conversation)
@@ -169,17 +169,17 @@ async def ingest_conversation(run: RunContext, task: Task) -> StageReport:
 
 def _reused(
     run: RunContext, task: Task, sha256: str, conversation: Conversation
-) -> StageReport | None:
+) -> IngestionReport | None:
     known = None if task.force else current_ingestion(run, task, sha256)
     if known is None:
         return None
     run.progress.add(turns=len(conversation.turns))
-    return StageReport(_ASSET, None, {**known.extra["numbers"], "requests": 0})
+    return IngestionReport(counts=IngestionCounts.from_json(known.extra["numbers"]))
 
 
 async def _ingest(
     run: RunContext, task: Task, sha256: str, conversation: Conversation
-) -> StageReport:
+) -> IngestionReport:
     print_ = ingest_fingerprint(run, task, sha256)
     lineage = run.lineage(_ASSET, task, sha256)
     before = await run.watch.check(task.release, _ASSET, "before")
@@ -197,14 +197,8 @@ async def _ingest(
 
     protocol = run.ingest_protocol
     with noted_calls() as calls:
-        writer = CheckpointWriter(
-            attempt,
-            TABLES,
-            calls=calls,
-            prices=run.prices,
-            model=protocol.llm_model or "",
-            free=run.is_free,
-        )
+        price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
+        writer = CheckpointWriter(attempt, TABLES, calls, price)
         async with checkpointing(writer):
             result = await ingest(
                 run.client,
@@ -219,7 +213,7 @@ async def _ingest(
     after = await run.watch.check(task.release, _ASSET, "after")
     attempt.append(RELEASE_CHECKS, [after.row()])
     began_at, earlier_s = time_at_work(run.store, left)
-    numbers: Numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
+    numbers = {**result.numbers(), "duration_s": earlier_s + result.duration_s}
     head = {
         **numbers,
         "ingestion_id": ingestion_id,
@@ -239,18 +233,16 @@ async def _ingest(
         attempt.append("memories", memories, is_derived=True)
 
     await run_in_thread(sum_up)
-    numbers |= result.completeness()
-    numbers["release_check"] = worst(before, after)
-    await finish(attempt, run.store, left, assistant_id=result.assistant_id, numbers=numbers)
-    return StageReport(
-        _ASSET,
-        attempt.attempt_id,
-        {
-            **numbers,
-            "turns_of_killed_runs": len(state.turns),
-            "turns_read_back": result.turns_read_back,
-            "requests": len(calls),
-        },
+    counts = IngestionCounts.from_json(
+        {**numbers, **result.completeness(), "release_check": worst(before, after)}
+    )
+    await finish(attempt, run.store, left, assistant_id=result.assistant_id, numbers=asdict(counts))
+    return IngestionReport(
+        attempt_id=attempt.attempt_id,
+        counts=counts,
+        turns_of_killed_runs=len(state.turns),
+        turns_read_back=result.turns_read_back,
+        requests=len(calls),
     )
 
 

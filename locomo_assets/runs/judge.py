@@ -1,14 +1,25 @@
-"""The stage that has a conversation's answers judged, or goes on with it.
+"""The stage that has a conversation's answers judged.
 
-Here: which verdicts are reused, gone on with, asked for at once or by a batch, and written. The
-judges are `judging`, the batches `batching`, the rows `verdicts`.
+It begins with those that are saved while others are still asked for, goes on with what a killed
+run left, and commits all verdicts as one attempt once the answers are committed. The judges are
+`judging`, the batches `batching`, the rows `verdicts`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.history.lease import leased
-from locomo_assets.http.concurrency import gather_limited
+from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.http.concurrency import first_failure, gather_limited
+from locomo_assets.locomo.model import Conversation, Question
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.batches import (
     TABLE,
     BatchRun,
@@ -33,8 +44,9 @@ from locomo_assets.runs.context import (
     noted_calls,
 )
 from locomo_assets.runs.stages import (
+    AnswerQueue,
+    JudgementsReport,
     MemorySource,
-    StageReport,
     chosen_questions,
     memory_source,
     stored_answers,
@@ -49,152 +61,210 @@ from locomo_assets.runs.verdicts import (
 
 ASSET = "judgements"
 
+_log = logging.getLogger(__name__)
 
-async def judge_answers(run: RunContext, task: Task) -> StageReport:
+
+async def judge_answers(
+    run: RunContext, task: Task, queue: AnswerQueue | None = None
+) -> JudgementsReport:
     """Gives each current answer its verdict by today's judge, where it has none yet.
 
-    Verdicts that a killed run saved are gone on with, and batches that one sent are collected; of
-    two on the same answer within an attempt the first that is scored counts. `LeaseTakenError` if
-    another run is at it, `BatchPendingError` while a batch is.
+    Answers out of the `queue` are judged while others are still asked for; batches are sent once
+    it is closed. Verdicts that a killed run saved are gone on with, and batches that one sent are
+    collected; of two on the same answer within an attempt the first that is scored counts.
+    `LeaseTakenError` if another run is at it, `BatchPendingError` while a batch is.
     """
-    conversation, sha256 = run.conversation(task.conversation)
-    source = memory_source(run, task, sha256)
-    gold = corrected_gold(run.store, run.audit_sha256, sha256, task.conversation)
-    answers = stored_answers(run, task, source.answers)
-    every = [
-        PendingVerdict(question, answers[question.question_index], run.judge.identity, gold)
-        for question in conversation.questions
-        if question.question_index in answers
-    ]
-    chosen = {question.question_index for question in chosen_questions(conversation, task)}
-    wanted = [pending for pending in every if pending.question.question_index in chosen]
-    if not wanted:
-        raise NothingToMeasureError(
-            f"{task.conversation} of release {task.release}: no answers under the present "
-            "question protocol; materialize answers first"
-        )
-    run.progress.add(verdicts_to_do=len(wanted))
-    lineage = run.lineage(ASSET, task, sha256)
-    if _missing(run, task, source, gold, every=every, wanted=wanted):
-        async with leased(run.store.storage, lineage):
+    if queue is not None:
+        if await queue.has_answers() and not run.by_batch:
+            # Another run that is at it may have ended once all answers are there.
+            with suppress(LeaseTakenError):
+                stage = _Stage.of(run, task)
+                async with leased(run.store.storage, stage.lineage):
+                    return await stage.judge_missing(queue=queue)
+        await queue.until_closed()
+    stage = _Stage.of(run, task)
+    work = stage.work()
+    if work.missing:
+        async with leased(run.store.storage, stage.lineage):
             # Whoever held the lease until now may have judged them.
-            missing = _missing(run, task, source, gold, every=every, wanted=wanted)
-            if missing:
-                besides = sum(pending.question.question_index not in chosen for pending in missing)
-                there = len(wanted) + besides - len(missing)
-                run.progress.add(verdicts=there, verdicts_to_do=besides)
-                return await _judge(run, task, source, gold, missing, there=there)
-    run.progress.add(verdicts=len(wanted))
-    return StageReport(ASSET, None, {"verdicts": len(wanted), "reused": len(wanted), "requests": 0})
+            work = stage.work()
+            if work.missing:
+                return await stage.judge_missing(work)
+    there = len(work.wanted)
+    run.progress.add(verdicts=there, verdicts_to_do=there)
+    return JudgementsReport(verdicts=there, reused=there)
 
 
-def _missing(
-    run: RunContext,
-    task: Task,
-    source: MemorySource,
-    gold: Gold,
-    *,
-    every: Sequence[PendingVerdict],
-    wanted: Sequence[PendingVerdict],
-) -> list[PendingVerdict]:
-    """The wanted without a stored verdict, and all, wanted or not, whose verdict a batch owes."""
-    owed = {one for batch in _open_batches(run, task, source, gold) for one in batch.fingerprints}
-    judged = set()
-    if not task.force:
-        judged = {row["answer_id"] for row in stored_verdicts(run, task, gold)}
-    asked = {pending.answer["answer_id"] for pending in wanted} - judged
-    return [
-        pending
-        for pending in every
-        if pending.answer["answer_id"] in asked or (owed and pending.fingerprint in owed)
-    ]
+@dataclass(frozen=True)
+class _Work:
+    """The `wanted` verdicts, and those of them that are `missing`; with them, wanted or not, all
+    that a batch owes.
+    """
+
+    wanted: Sequence[PendingVerdict]
+    missing: Sequence[PendingVerdict]
+
+    @property
+    def size(self) -> int:
+        return len({pending.question.question_index for pending in (*self.wanted, *self.missing)})
 
 
-def verdicts_print(run: RunContext, source: MemorySource, gold: Gold) -> str:
-    """The fingerprint of verdicts on these answers by today's judge and gold answers."""
-    judge = run.judge.identity.digest()
-    return fingerprint({"ingestion": source.basis, "judge": judge, **gold.extra()})
+@dataclass(frozen=True)
+class _Stage:
+    run: RunContext
+    task: Task
+    conversation: Conversation
+    source: MemorySource
+    gold: Gold
 
+    @classmethod
+    def of(cls, run: RunContext, task: Task) -> "_Stage":
+        conversation, sha256 = run.conversation(task.conversation)
+        source = memory_source(run, task, sha256)
+        gold = corrected_gold(run.store, run.audit_sha256, sha256, task.conversation)
+        return cls(run, task, conversation, source, gold)
 
-def _open_batches(run: RunContext, task: Task, source: MemorySource, gold: Gold) -> list[OpenBatch]:
-    if run.batching is None:
-        return []
-    print_ = verdicts_print(run, source, gold)
-    return open_batches(run.store, resumable_attempts(run.store, ASSET, task, print_))
+    @cached_property
+    def lineage(self) -> Lineage:
+        lineage = self.run.lineage(ASSET, self.task, self.source.dataset_sha256)
+        return resumable_lineage(lineage, self.task, self._print)
 
+    @cached_property
+    def _print(self) -> str:
+        """The fingerprint of verdicts on these answers by today's judge and gold answers."""
+        judge = self.run.judge.identity.digest()
+        return fingerprint({"ingestion": self.source.basis, "judge": judge, **self.gold.extra()})
 
-async def _judge(
-    run: RunContext,
-    task: Task,
-    source: MemorySource,
-    gold: Gold,
-    missing: Sequence[PendingVerdict],
-    *,
-    there: int,
-) -> StageReport:
-    identity = run.judge.identity
-    print_ = verdicts_print(run, source, gold)
-    left = resumable_attempts(run.store, ASSET, task, print_)
-    earlier = run.store.read("judgements", left).to_pylist()
-    # What this run was refused ahead is not asked for twice.
-    ahead = {row["answer_id"] for row in earlier if row["run_id"] == run.run_id}
-    ahead &= {pending.answer["answer_id"] for pending in missing}
-    judged = ahead | {row["answer_id"] for row in _settled(earlier)}
-    to_judge = [pending for pending in missing if pending.answer["answer_id"] not in judged]
-    run.progress.add(verdicts=len(missing) - len(to_judge))
-    lineage = run.lineage(ASSET, task, source.dataset_sha256)
-    attempt = run.store.begin(resumable_lineage(lineage, task, print_))
-    stored = [] if task.force else stored_verdicts(run, task, gold)
-    by_content = verdicts_by_content(run, task, [*stored, *_settled(earlier)])
-    rows: list[Row] = []
+    @cached_property
+    def _questions(self) -> Mapping[int, Question]:
+        return {question.question_index: question for question in self.conversation.questions}
 
-    def keep(pending: PendingVerdict, row: dict[str, Any]) -> None:
-        row["judgement_id"] = f"{attempt.attempt_id}/{pending.question.question_index}"
-        rows.append(row)
-        writer.add("judgements", row)
-        run.progress.add(verdicts=1, cost_usd=_as_float(row["cost_usd"]))
+    def pending(self, answer: Row) -> PendingVerdict:
+        question = self._questions[answer["question_index"]]
+        return PendingVerdict(question, answer, self.run.judge.identity, self.gold)
 
-    with noted_calls() as calls:
-        writer = CheckpointWriter(
-            attempt, ["judgements", TABLE], calls=calls, prices=run.prices, model=identity.model
-        )
-        async with checkpointing(writer):
-            await _Asking(run, task, writer, keep).judge(
-                to_judge, by_content, _open_batches(run, task, source, gold)
+    def work(self, left: Sequence[UnfinishedAttempt] | None = None) -> _Work:
+        """What there is to judge; `left`: the unfinished attempts, where they are known.
+
+        `NothingToMeasureError` where no answer is wanted that is there.
+        """
+        run, task = self.run, self.task
+        answers = stored_answers(run, task, self.source.answers)
+        every = [self.pending(answers[index]) for index in self._questions if index in answers]
+        chosen = {q.question_index for q in chosen_questions(self.conversation, task)}
+        wanted = [pending for pending in every if pending.question.question_index in chosen]
+        if not wanted:
+            raise NothingToMeasureError(
+                f"{task.conversation} of release {task.release}: no answers under the present "
+                "question protocol; materialize answers first"
             )
-    await finish(
-        attempt,
-        run.store,
-        left,
-        judge=gold.judge(identity),
-        judge_digest=identity.digest(),
-        **gold.extra(),
-        ingestion_id=source.ingestion_id,
-    )
-    asked = {pending.answer["answer_id"] for pending in missing}
-    counting = first_complete(
-        sorted([*earlier, *rows], key=lambda row: row["judged_at"]),
-        lambda row: row["answer_id"],
-        _is_settled,
-    )
-    verdicts = [row["verdict"] for answer_id, row in counting.items() if answer_id in asked]
-    return StageReport(
-        ASSET,
-        attempt.attempt_id,
-        {
-            "verdicts": there + len(missing),
-            "reused": there,
-            **{
-                kind: verdicts.count(kind)
-                for kind in ("correct", "wrong", "unscored", "unanswered")
-            },
-            "cost_usd": sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
-            "judge": gold.judge(identity),
-            "verdicts_ahead": len(ahead),
-            "verdicts_of_killed_runs": len(missing) - len(to_judge) - len(ahead),
-            "requests": len(calls),
-        },
-    )
+        owed = {one for batch in self._open_batches(left) for one in batch.fingerprints}
+        judged = {row["answer_id"] for row in self._stored()}
+        asked = {pending.answer["answer_id"] for pending in wanted} - judged
+        missing = [
+            pending
+            for pending in every
+            if pending.answer["answer_id"] in asked or (owed and pending.fingerprint in owed)
+        ]
+        return _Work(wanted, missing)
+
+    async def judge_missing(
+        self, work: _Work | None = None, queue: AnswerQueue | None = None
+    ) -> JudgementsReport:
+        """One attempt, under its lease: the verdicts on what comes out of the queue, then on all
+        that are still missing. `work` is None where the answers are still on their way.
+        """
+        run, identity = self.run, self.run.judge.identity
+        left = self._left_behind()
+        earlier = run.store.read(ASSET, left).to_pylist()
+        attempt = run.store.begin(self.lineage)
+        known = self._by_content(earlier)
+        rows: list[Row] = []
+
+        def keep(pending: PendingVerdict, row: dict[str, Any]) -> None:
+            row["judgement_id"] = f"{attempt.attempt_id}/{pending.question.question_index}"
+            rows.append(row)
+            writer.add(ASSET, row)
+            run.progress.add(verdicts=1, cost_usd=_as_float(row["cost_usd"]))
+
+        with noted_calls() as calls:
+            price = ModelPrice(run.prices, identity.model)
+            writer = CheckpointWriter(attempt, [ASSET, TABLE], calls, price)
+            async with checkpointing(writer):
+                asking = _Asking(run, self.task, writer, keep)
+                await asking.locate(self._open_batches(left))
+                announced = ahead = 0
+                if queue is not None:
+                    announced = len(chosen_questions(self.conversation, self.task))
+                    run.progress.add(verdicts_to_do=announced)
+                    await asking.judge_ahead(queue, self.pending, known)
+                    ahead = len(rows)
+                work = work or self.work(left)
+                settled = {row["answer_id"] for row in _settled(earlier)}
+                # What the judge refused meanwhile is not asked for twice.
+                done = settled | {row["answer_id"] for row in rows}
+                to_judge = [
+                    pending for pending in work.missing if pending.answer["answer_id"] not in done
+                ]
+                run.progress.add(
+                    verdicts=work.size - len(to_judge) - ahead,
+                    verdicts_to_do=work.size - announced,
+                )
+                given = {row["fingerprint"]: row for row in _settled(rows)}
+                await asking.judge(to_judge, {**known, **given})
+        await finish(
+            attempt,
+            run.store,
+            left,
+            judge=self.gold.judge(identity),
+            judge_digest=identity.digest(),
+            **self.gold.extra(),
+            ingestion_id=self.source.ingestion_id,
+        )
+        asked = {pending.answer["answer_id"] for pending in work.missing}
+        counting = first_complete(
+            sorted([*earlier, *rows], key=lambda row: row["judged_at"]),
+            lambda row: row["answer_id"],
+            _is_settled,
+        )
+        verdicts = [row["verdict"] for answer_id, row in counting.items() if answer_id in asked]
+        return JudgementsReport(
+            attempt_id=attempt.attempt_id,
+            requests=len(calls),
+            verdicts=work.size,
+            reused=work.size - len(work.missing),
+            correct=verdicts.count("correct"),
+            wrong=verdicts.count("wrong"),
+            unscored=verdicts.count("unscored"),
+            unanswered=verdicts.count("unanswered"),
+            cost_usd=sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
+            judge=self.gold.judge(identity),
+            verdicts_ahead=ahead,
+            verdicts_of_killed_runs=len(asked & settled),
+        )
+
+    def _left_behind(self) -> list[UnfinishedAttempt]:
+        return resumable_attempts(self.run.store, ASSET, self.task, self._print)
+
+    def _open_batches(self, left: Sequence[UnfinishedAttempt] | None) -> list[OpenBatch]:
+        if self.run.batching is None:
+            return []
+        return open_batches(self.run.store, self._left_behind() if left is None else left)
+
+    def _stored(self) -> list[Row]:
+        """The settled verdicts by today's judge and gold answers; a forced order has none."""
+        if self.task.force:
+            return []
+        store, judge = self.run.store, self.run.judge.identity
+        manifests = store.manifests(
+            asset=ASSET, release=self.task.release, conversation=self.task.conversation
+        )
+        manifests = [m for m in manifests if is_by(m, judge) and self.gold.is_of(m)]
+        return _settled(store.read(ASSET, manifests).to_pylist())
+
+    def _by_content(self, rows: Sequence[Row]) -> Mapping[str, Row]:
+        """Verdicts by fingerprint that need not be asked for: stored ones, and those of `rows`."""
+        return verdicts_by_content(self.run, self.task, [*self._stored(), *_settled(rows)])
 
 
 class _Asking:
@@ -216,31 +286,58 @@ class _Asking:
             labels={"release": task.release, "conversation": task.conversation},
             forced=task.force,
         )
+        self._located: Sequence[OpenBatch] = ()
+        self._owed: Collection[str] = ()
         self._by_batch: dict[str, list[PendingVerdict]] = {}
 
-    async def judge(
-        self,
-        pending_verdicts: Sequence[PendingVerdict],
-        known: Mapping[str, Row],
-        left: Sequence[OpenBatch],
+    async def locate(self, left: Sequence[OpenBatch]) -> None:
+        """To be called first, with the open batches: what one of them owes is not asked anew."""
+        if self._batch_run:
+            self._located = await self._batch_run.located(left)
+            self._owed = {one for batch in self._located for one in batch.fingerprints}
+
+    async def judge_ahead(
+        self, queue: AnswerQueue, due_of: Callable[[Row], PendingVerdict], known: Mapping[str, Row]
     ) -> None:
-        """`known`: verdicts by fingerprint that need not be asked for; `left`: open batches."""
-        located = await self._batch_run.located(left) if self._batch_run else []
-        owed = {one for batch in located for one in batch.fingerprints}
+        """Asks for the verdicts on what comes, until the queue is closed.
+
+        Where the judge can't go on, the rest is left to `judge`: the answers may outlast its
+        trouble.
+        """
+        try:
+            with first_failure():
+                async with asyncio.TaskGroup() as group:
+                    while await queue.has_answers():
+                        for pending in map(due_of, queue.take()):
+                            is_known = (
+                                pending.fingerprint in known or pending.fingerprint in self._owed
+                            )
+                            if pending.is_answered and not is_known:
+                                group.create_task(self._ask(pending))
+        except (LocomoError, OSError) as error:
+            _log.warning("verdicts wait until all questions are asked: %s", error)
+            await queue.until_closed()
+
+    async def judge(
+        self, pending_verdicts: Sequence[PendingVerdict], known: Mapping[str, Row]
+    ) -> None:
+        """`known`: verdicts by fingerprint that need not be asked for."""
         direct: list[PendingVerdict] = []
         for pending in pending_verdicts:
             if not pending.is_answered:
                 self._keep(pending, pending.unanswered())
-            elif pending.fingerprint in known and pending.fingerprint not in owed:
+            elif pending.fingerprint in known and pending.fingerprint not in self._owed:
                 self._keep(pending, pending.reused(known[pending.fingerprint]))
-            elif self._bench.by_batch or pending.fingerprint in owed:
+            elif self._bench.by_batch or pending.fingerprint in self._owed:
                 self._by_batch.setdefault(pending.fingerprint, []).append(pending)
             else:
                 direct.append(pending)
         await gather_limited(self._ask, direct)
         if self._batch_run:
-            new = {one: same[0].case for one, same in self._by_batch.items() if one not in owed}
-            await self._batch_run.judge(located, new)
+            new = {
+                one: same[0].case for one, same in self._by_batch.items() if one not in self._owed
+            }
+            await self._batch_run.judge(self._located, new)
 
     async def _ask(self, pending: PendingVerdict) -> None:
         case = pending.case
@@ -271,15 +368,3 @@ def _is_settled(row: Row) -> bool:
 
 def _settled(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if _is_settled(row)]
-
-
-def stored_verdicts(run: RunContext, task: Task, gold: Gold) -> list[Row]:
-    """The settled verdicts by today's judge and gold answers."""
-    manifests = run.store.manifests(
-        asset=ASSET, release=task.release, conversation=task.conversation
-    )
-    judge = run.judge.identity
-    manifests = [
-        manifest for manifest in manifests if is_by(manifest, judge) and gold.is_of(manifest)
-    ]
-    return _settled(run.store.read("judgements", manifests).to_pylist())

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from locomo_assets import __version__
 from locomo_assets.errors import LocomoError
-from locomo_assets.feeds.feed import FeedError, FeedRelease, Reading, ReleaseFeed
+from locomo_assets.feeds.feed import FeedError, FeedRelease, FeedResponse, ReleaseFeed
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 
@@ -191,7 +191,7 @@ class ReleaseGuard:
 
     feed: ReleaseFeed | None = None
     override: bool = False
-    _known: Reading | None = field(default=None, init=False)
+    _known: FeedResponse | None = field(default=None, init=False)
     _heard: FeedStatus = field(default=FeedStatus(None), init=False)
     _began: float = field(default=-1.0, init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)

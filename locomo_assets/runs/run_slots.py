@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 from locomo_assets.history.errors import LeaseTakenError
-from locomo_assets.history.lease import LASTS_S, Lease, held_lease, take_in
+from locomo_assets.history.lease import TTL_S, Lease, acquire_at, held_lease
 from locomo_assets.history.provenance import path_label
 from locomo_assets.history.storage import Storage
 
@@ -48,7 +48,7 @@ async def hold_run_slots(
     *,
     slots: int,
     waiting: Callable[[str], None],
-    lasts_s: float = LASTS_S,
+    ttl_s: float = TTL_S,
 ) -> AsyncIterator[None]:
     """With a seat at each service while the block lasts.
 
@@ -57,8 +57,8 @@ async def hold_run_slots(
     """
     async with AsyncExitStack() as stack:
         for service in services:
-            lease = await _take_slot(storage, service, run_id, slots, waiting, lasts_s=lasts_s)
-            await stack.enter_async_context(held_lease(storage, lease, lasts_s=lasts_s))
+            lease = await _take_slot(storage, service, run_id, slots, waiting, ttl_s=ttl_s)
+            await stack.enter_async_context(held_lease(storage, lease, ttl_s=ttl_s))
         yield
 
 
@@ -69,7 +69,7 @@ async def _take_slot(
     slots: int,
     waiting: Callable[[str], None],
     *,
-    lasts_s: float,
+    ttl_s: float,
 ) -> Lease:
     told = False
     while True:
@@ -77,7 +77,7 @@ async def _take_slot(
             folder = f"leases/service={path_label(service)}/seat={number}"
             try:
                 lease = await asyncio.to_thread(
-                    take_in, storage, folder, run_id, service, lasts_s=lasts_s
+                    acquire_at, storage, folder, run_id, service, ttl_s=ttl_s
                 )
             except LeaseTakenError as error:
                 taken = str(error)

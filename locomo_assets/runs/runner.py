@@ -13,8 +13,8 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.history.lease import wait_for_expiry
 from locomo_assets.http.budget import BudgetReachedError
+from locomo_assets.http.concurrency import first_failure
 from locomo_assets.logs import telling
-from locomo_assets.runs.ahead import judging_ahead
 from locomo_assets.runs.answer import answer_questions, record_unanswered
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.canaries import canary_lineage, judge_canaries
@@ -22,7 +22,7 @@ from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import register_release
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.stages import AnswerQueue, StageReport
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ STAGES: dict[str, Stage] = {
     "answers": answer_questions,
     "judgements": judge_answers,
 }
-"""Asset → the stage that makes it, of a bench and an order; in their order."""
+"""Asset → the stage that makes it, in their order. The last two share an `AnswerQueue`."""
 
 
 CANARIES = "the judge's canaries"
@@ -80,26 +80,36 @@ async def measure(
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
+    async def run_stage(asset: str, task: Task, *queue: AnswerQueue) -> Failed | None:
+        if asset not in assets:
+            return None
+        try:
+            report = await STAGES[asset](run, task, *queue)
+        except (LocomoError, OSError) as error:
+            _log.warning("%s failed: %s", asset, error)
+            started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+            if started and asset != "judgements" and "answers" in assets:
+                await record_unanswered(run, task, f"{asset} failed: {error}")
+            return Failed(task, asset, error)
+        _log.info("%s: %s", asset, report.skipped or "done")
+        on_report(task, report)
+        return None
+
+    async def answer_and_judge(task: Task) -> Failed | None:
+        queue = AnswerQueue()
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                judging = group.create_task(run_stage("judgements", task, queue))
+                failed = await run_stage("answers", task, queue)
+                if failed is None:
+                    queue.close()
+                else:
+                    judging.cancel()  # what it was given stays saved for the next run
+        return failed or judging.result()
+
     async def one(task: Task) -> Failed | None:
         with telling(partition=f"{task.conversation}|{task.release}"):
-            for asset, stage in STAGES.items():
-                if asset not in assets:
-                    continue
-                try:
-                    if asset == "answers" and "judgements" in assets and not run.by_batch:
-                        async with judging_ahead(run, task) as on_saved:
-                            report = await stage(run, task, on_saved)
-                    else:
-                        report = await stage(run, task)
-                except (LocomoError, OSError) as error:
-                    _log.warning("%s failed: %s", asset, error)
-                    started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
-                    if started and asset != "judgements" and "answers" in assets:
-                        await record_unanswered(run, task, f"{asset} failed: {error}")
-                    return Failed(task, asset, error)
-                _log.info("%s: %s", asset, report.skipped or "done")
-                on_report(task, report)
-        return None
+            return await run_stage("ingested_memories", task) or await answer_and_judge(task)
 
     async def calibrate(release: str) -> Failed | None:
         try:

@@ -3,26 +3,195 @@
 Each stage reads what the stage before it committed, so that it can run alone and later.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar
 
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.locomo.model import Conversation, Question
-from locomo_assets.runs.checkpoint import Numbers, Row, first_complete
+from locomo_assets.runs.checkpoint import Row, first_complete
 from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, fingerprint
 
+Metadata = dict[str, float | int | str]
 
-@dataclass(frozen=True)
-class StageReport:
+
+@dataclass(frozen=True, kw_only=True)
+class StageReport(ABC):
     """What a stage did: `attempt_id` is None where everything was there already.
 
     `skipped`: why there was nothing to do at all; then nothing is there, either.
     """
 
-    asset: str
-    attempt_id: str | None
-    numbers: Numbers = field(default_factory=dict)
+    asset: ClassVar[str]
+
+    attempt_id: str | None = None
+    requests: int = 0
     skipped: str | None = None
+
+    @property
+    @abstractmethod
+    def row_count(self) -> int:
+        """How many rows of the asset the order has, reused ones included."""
+
+    @abstractmethod
+    def metadata(self) -> Metadata:
+        """What people see of it; what is not known is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestionCounts:
+    """What an ingestion's manifest keeps of it, under `numbers`.
+
+    An old one lacks what was not counted in its days: None.
+    """
+
+    sessions: int = 0
+    turns: int = 0
+    turns_ingested: int = 0
+    operations_completed: int = 0
+    operations_failed: int = 0
+    operations_timed_out: int = 0
+    memories: int = 0
+    duration_s: float = 0.0
+    messages_on_server: int | None = None
+    operations: int | None = None
+    release_check: str | None = None
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "IngestionCounts":
+        """The counts that a manifest of any version keeps."""
+        names = {one.name for one in fields(cls)}
+        kept = {name: value for name, value in stored.items() if name in names}
+        return cls(**{name: value for name, value in kept.items() if value is not None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestionReport(StageReport):
+    """`counts` are of the whole ingestion, the other numbers of this run."""
+
+    asset = "ingested_memories"
+
+    counts: IngestionCounts
+    turns_of_killed_runs: int = 0
+    turns_read_back: int = 0
+
+    @property
+    def row_count(self) -> int:
+        return self.counts.turns
+
+    def metadata(self) -> Metadata:
+        if self.skipped is not None:
+            return {"turns": 0, "requests": 0}
+        told = _known(asdict(self.counts))
+        if self.attempt_id is not None:
+            told["turns_of_killed_runs"] = self.turns_of_killed_runs
+            told["turns_read_back"] = self.turns_read_back
+        return {**told, "requests": self.requests}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersReport(StageReport):
+    """All but `questions` and `reused` is of the attempt; percentiles are of what was answered."""
+
+    asset = "answers"
+
+    questions: int
+    reused: int
+    answered: int = 0
+    unanswered: int = 0
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    tokens: int = 0
+    cost_usd: float = 0.0
+    cost_unknown: int = 0
+    answers_of_killed_runs: int = 0
+    release_check: str | None = None
+
+    @property
+    def row_count(self) -> int:
+        return self.questions
+
+    def metadata(self) -> Metadata:
+        return _of_attempt(self, ("questions", "reused", "requests"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgementsReport(StageReport):
+    """All but `verdicts` and `reused` is of the attempt.
+
+    `verdicts_ahead`: how many were asked for while other answers of the conversation still were.
+    """
+
+    asset = "judgements"
+
+    verdicts: int
+    reused: int
+    correct: int = 0
+    wrong: int = 0
+    unscored: int = 0
+    unanswered: int = 0
+    cost_usd: float = 0.0
+    judge: str = ""
+    verdicts_ahead: int = 0
+    verdicts_of_killed_runs: int = 0
+
+    @property
+    def row_count(self) -> int:
+        return self.verdicts
+
+    def metadata(self) -> Metadata:
+        return _of_attempt(self, ("verdicts", "reused", "requests"))
+
+
+def _of_attempt(report: AnswersReport | JudgementsReport, without: Sequence[str]) -> Metadata:
+    """All its numbers; those named in `without` if there was no attempt."""
+    told = asdict(report)
+    for name in ("attempt_id", "skipped"):
+        del told[name]
+    return _known(told if report.attempt_id else {name: told[name] for name in without})
+
+
+def _known(told: Mapping[str, float | int | str | None]) -> Metadata:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+class AnswerQueue:
+    """Answers on their way to the judge while others are still asked for.
+
+    Used from one event loop. Closed once all the conversation's answers are committed; where they
+    never are, whoever takes them is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._answers: list[Row] = []
+        self._changed = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def put(self, answers: Sequence[Row]) -> None:
+        """Rows of `answers` that are saved."""
+        self._answers += answers
+        self._changed.set()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._changed.set()
+
+    async def has_answers(self) -> bool:
+        """Waits for answers; False where none are left and none will come."""
+        while not self._answers and not self._closed.is_set():
+            self._changed.clear()
+            await self._changed.wait()
+        return bool(self._answers)
+
+    def take(self) -> list[Row]:
+        """All that are there."""
+        taken, self._answers = self._answers, []
+        return taken
+
+    async def until_closed(self) -> None:
+        await self._closed.wait()
 
 
 def ingest_fingerprint(run: RunContext, task: Task, dataset_sha256: str) -> str:

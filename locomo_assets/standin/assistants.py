@@ -1,4 +1,4 @@
-"""The stand-in's calls about assistants, their threads and their memories."""
+"""The stand-in's calls for assistants, their threads and their memories."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import wire
+from locomo_assets.standin import payloads
 from locomo_assets.standin.service import Service
 
 _TEXTS = (
@@ -47,13 +47,13 @@ class AssistantCalls:
         ]
 
     async def create(self, request: Request) -> JSONResponse:
-        fields = await wire.read_fields(request)
-        name = wire.text(fields, "name", largest=255)
+        fields = await payloads.read_fields(request)
+        name = payloads.text(fields, "name", largest=255)
         if name is None:
-            raise wire.bad("name is missing")
-        made = self._state.create_assistant(name, _kept(fields))
+            raise payloads.invalid("name is missing")
+        created = self._state.create_assistant(name, _kept(fields))
         await self._service.other_latency()
-        return JSONResponse(wire.assistant_json(made))
+        return JSONResponse(payloads.assistant_json(created))
 
     async def list(self, request: Request) -> JSONResponse:
         skip, limit = _window(request)
@@ -61,92 +61,95 @@ class AssistantCalls:
             skip=skip, limit=limit, name=request.query_params.get("name")
         )
         await self._service.other_latency()
-        return JSONResponse([wire.assistant_json(one) for one in found])
+        return JSONResponse([payloads.assistant_json(one) for one in found])
 
     async def get(self, request: Request) -> JSONResponse:
         found = self._service.assistant(request.path_params["assistant_id"])
         await self._service.other_latency()
-        return JSONResponse(wire.assistant_json(found))
+        return JSONResponse(payloads.assistant_json(found))
 
     async def update(self, request: Request) -> JSONResponse:
-        fields = await wire.read_fields(request)
-        name = wire.text(fields, "name", largest=255)
+        fields = await payloads.read_fields(request)
+        name = payloads.text(fields, "name", largest=255)
         changed = self._state.update_assistant(
             request.path_params["assistant_id"], name, _kept(fields)
         )
         if changed is None:
-            raise wire.missing("Assistant")
+            raise payloads.not_found("Assistant")
         await self._service.other_latency()
-        return JSONResponse(wire.assistant_json(changed))
+        return JSONResponse(payloads.assistant_json(changed))
 
     async def delete(self, request: Request) -> JSONResponse:
         assistant_id = request.path_params["assistant_id"]
         if not self._state.delete_assistant(assistant_id):
-            raise wire.missing("Assistant")
+            raise payloads.not_found("Assistant")
         await self._service.other_latency()
         return _deleted("Assistant", "assistant_id", assistant_id)
 
     async def clone(self, request: Request) -> JSONResponse:
-        fields = await wire.read_fields(request)
-        prompt = wire.text(fields, "system_prompt")
-        wire.flag(fields, "copy_documents", True)  # there are none; a bad value is still refused
+        fields = await payloads.read_fields(request)
+        prompt = payloads.text(fields, "system_prompt")
+        # There are no documents, but a bad value is still refused.
+        payloads.flag(fields, "copy_documents", True)
         cloned = self._state.clone_assistant(
             request.path_params["assistant_id"],
-            name=wire.text(fields, "name", largest=255),
+            name=payloads.text(fields, "name", largest=255),
             fields={} if prompt is None else {"system_prompt": prompt},
-            copy_memories=wire.flag(fields, "copy_memories", True),
+            copy_memories=payloads.flag(fields, "copy_memories", True),
         )
         if cloned is None:
-            raise wire.missing("Assistant")
-        made, memories = cloned
+            raise payloads.not_found("Assistant")
+        created, memories = cloned
         await self._service.other_latency()
         return JSONResponse(
             {
-                "assistant": wire.assistant_json(made),
+                "assistant": payloads.assistant_json(created),
                 "documents_cloned": 0,
                 "memories_cloned": memories,
             }
         )
 
     async def create_thread(self, request: Request) -> JSONResponse:
-        await wire.read_fields(request)
-        made = self._state.create_thread(request.path_params["assistant_id"])
-        if made is None:
-            raise wire.missing("Assistant")
+        await payloads.read_fields(request)
+        created = self._state.create_thread(request.path_params["assistant_id"])
+        if created is None:
+            raise payloads.not_found("Assistant")
         await self._service.other_latency()
-        return JSONResponse(wire.thread_json(made, []))
+        return JSONResponse(payloads.thread_json(created, []))
 
     async def list_threads(self, request: Request) -> JSONResponse:
         skip, limit = _window(request)
         assistant = self._service.assistant(request.path_params["assistant_id"])
         found = self._state.threads(assistant.assistant_id, skip=skip, limit=limit)
-        shown = [wire.thread_json(one, self._state.messages(one.thread_id)) for one in found]
+        shown = [payloads.thread_json(one, self._state.messages(one.thread_id)) for one in found]
         await self._service.other_latency()
         return JSONResponse(shown)
 
     async def get_thread(self, request: Request) -> JSONResponse:
         thread = self._service.thread(request.path_params["thread_id"])
-        shown = wire.thread_json(thread, self._state.messages(thread.thread_id))
+        shown = payloads.thread_json(thread, self._state.messages(thread.thread_id))
         await self._service.other_latency()
         return JSONResponse(shown)
 
     async def delete_thread(self, request: Request) -> JSONResponse:
         thread_id = request.path_params["thread_id"]
         if not self._state.delete_thread(thread_id):
-            raise wire.missing("Thread")
+            raise payloads.not_found("Thread")
         await self._service.other_latency()
         return _deleted("Thread", "thread_id", thread_id)
 
 
-def _kept(fields: wire.Fields) -> dict[str, Any]:
-    """What an assistant has besides its name; unknown fields are ignored, as the service does."""
-    given = {name: wire.text(fields, name) for name in _TEXTS if name in fields}
+def _kept(fields: payloads.Fields) -> dict[str, Any]:
+    """An assistant's fields besides its name; ignores unknown ones, as the service does."""
+    given = {name: payloads.text(fields, name) for name in _TEXTS if name in fields}
     return given | {name: fields[name] for name in _OTHERS if name in fields}
 
 
 def _window(request: Request) -> tuple[int, int]:
     params = request.query_params
-    return wire.whole(params, "skip", 0, 0, 10_000), wire.whole(params, "limit", 100, 1, 200)
+    return payloads.integer(params, "skip", 0, 0, 10_000), payloads.integer(
+        params, "limit", 100, 1, 200
+    )
 
 
 def _deleted(what: str, name: str, value: str) -> JSONResponse:
@@ -154,7 +157,7 @@ def _deleted(what: str, name: str, value: str) -> JSONResponse:
         {
             "message": f"{what} deleted",
             name: value,
-            "deleted_at": wire.iso(time.time()),
+            "deleted_at": payloads.iso(time.time()),
         }
     )
 
@@ -184,13 +187,13 @@ class MemoryCalls:
         total = len(memories)
         page, size = 1, max(1, total)
         if "page" in params:
-            page = wire.whole(params, "page", 1, 1, 1_000_000)
-            size = wire.whole(params, "page_size", 20, 1, 100)
+            page = payloads.integer(params, "page", 1, 1, 1_000_000)
+            size = payloads.integer(params, "page_size", 20, 1, 100)
         shown = memories[(page - 1) * size : page * size]
         await self._service.other_latency()
         return JSONResponse(
             {
-                "memories": [wire.memory_json(memory) for memory in shown],
+                "memories": [payloads.memory_json(memory) for memory in shown],
                 "total_count": total,
                 "page": page,
                 "page_size": size,
@@ -200,16 +203,16 @@ class MemoryCalls:
 
     async def search(self, request: Request) -> JSONResponse:
         assistant = self._service.assistant(request.path_params["assistant_id"])
-        fields = await wire.read_fields(request)
-        query = wire.text(fields, "query")
+        fields = await payloads.read_fields(request)
+        query = payloads.text(fields, "query")
         if not query:
-            raise wire.bad("query is missing")
-        limit = wire.whole(fields, "limit", 5, 1, 50)
+            raise payloads.invalid("query is missing")
+        limit = payloads.integer(fields, "limit", 5, 1, 50)
         found = self._service.retriever.search(assistant.assistant_id, query, limit)
         await self._service.other_latency()
         return JSONResponse(
             {
-                "memories": [wire.memory_json(hit.memory, hit.score) for hit in found],
+                "memories": [payloads.memory_json(hit.memory, hit.score) for hit in found],
                 "total_count": len(found),
             }
         )
@@ -221,7 +224,7 @@ class MemoryCalls:
         return JSONResponse(
             {
                 "total_memories": total,
-                "last_updated": None if last is None else wire.iso(last),
+                "last_updated": None if last is None else payloads.iso(last),
                 "limits": {},
             }
         )
@@ -229,7 +232,7 @@ class MemoryCalls:
     async def operation(self, request: Request) -> JSONResponse:
         found = self._state.operation(request.path_params["operation_id"])
         if found is None:
-            raise wire.missing("Memory operation")
+            raise payloads.not_found("Memory operation")
         ids = [] if found.memory_id is None else [found.memory_id]
         await self._service.other_latency()
         return JSONResponse(

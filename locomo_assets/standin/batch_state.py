@@ -1,7 +1,6 @@
-"""What the stand-in keeps of the judge's files and batches.
+"""The judge's files and batches in the stand-in's state.
 
-Here: rows in the state's SQLite file, and that a batch is settled once, whoever asks first. What a
-batch's requests come to is `batches`.
+A batch is settled exactly once, by whichever process asks first after its end.
 """
 
 import json
@@ -16,13 +15,13 @@ from locomo_assets.standin.state import StandinState
 
 Fate = Literal["completed", "failed", "expired"]
 
-# Of its time, when a batch has been validated, and when its requests are done.
+# The shares of a batch's time after which it is validated, and its requests are done.
 _VALIDATED, _DONE = 0.1, 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of the judge's."""
+    """A file at the judge."""
 
     file_id: str
     filename: str
@@ -33,7 +32,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
-    """A batch; `judged` and `failed` count requests, and are None until it is over."""
+    """A batch; `judged` and `failed` count requests and are None until it is settled."""
 
     batch_id: str
     input_file_id: str
@@ -50,33 +49,33 @@ class StoredBatch:
     error_file_id: str | None
 
     def progress(self, now: float) -> float:
-        """How much of its time is over, from 0 to 1; a cancelled one stands still."""
+        """The elapsed share of its time, from 0 to 1; a cancelled batch makes no progress."""
         now = now if self.cancelled_at is None else self.cancelled_at
-        whole = self.ends_at - self.created_at
-        return 1.0 if now >= self.ends_at else max(0.0, (now - self.created_at) / whole)
+        duration = self.ends_at - self.created_at
+        return 1.0 if now >= self.ends_at else max(0.0, (now - self.created_at) / duration)
 
     def begun(self, now: float) -> int:
-        """Requests that were carried out by then."""
+        """How many requests were carried out by then."""
         if self.fate == "failed":
             return 0
         share = min(1.0, max(0.0, (self.progress(now) - _VALIDATED) / (_DONE - _VALIDATED)))
         return int(share * self.requests) // (2 if self.fate == "expired" else 1)
 
     def status(self, now: float) -> str:
-        """As the Batch API names it."""
+        """The status as the Batch API names it."""
         if self.cancelled_at is not None:
             return "cancelled"
-        done = self.progress(now)
-        if done >= 1.0:
+        progress = self.progress(now)
+        if progress >= 1.0:
             return self.fate
-        if done < _VALIDATED:
+        if progress < _VALIDATED:
             return "validating"
-        return "in_progress" if done < _DONE else "finalizing"
+        return "in_progress" if progress < _DONE else "finalizing"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a batch's requests came to: its files' contents and counts."""
+    """The results of a batch's requests: the contents of its files, and counts."""
 
     output: bytes
     errors: bytes
@@ -91,12 +90,12 @@ class BatchState:
         self._state = state
 
     def save_file(self, filename: str, purpose: str, content: bytes) -> StoredFile:
-        """A new file."""
+        """Save a new file."""
         with self._state.writing() as db:
             return _insert_file(db, filename, purpose, content)
 
     def file(self, file_id: str) -> StoredFile | None:
-        """None where there is no such file."""
+        """The file, or None."""
         rows = self._state.read(
             "SELECT file_id, filename, purpose, content, created_at FROM files WHERE file_id = ?",
             (file_id,),
@@ -104,10 +103,10 @@ class BatchState:
         return StoredFile(*rows[0]) if rows else None
 
     def delete_file(self, file_id: str) -> bool:
-        """Whether there was one."""
+        """Delete a file; whether it existed."""
         with self._state.writing() as db:
-            done = db.execute("DELETE FROM files WHERE file_id = ?", (file_id,))
-            return done.rowcount == 1
+            deleted = db.execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+            return deleted.rowcount == 1
 
     def create(
         self,
@@ -119,9 +118,9 @@ class BatchState:
         errors: Sequence[Mapping[str, Any]],
         delay_s: float,
     ) -> StoredBatch:
-        """A new batch that ends after so long; one that fails does so at once."""
+        """Create a batch that ends after `delay_s`, or at once if it fails."""
         now = time.time()
-        made = StoredBatch(
+        created = StoredBatch(
             batch_id=f"batch_{uuid.uuid4().hex}",
             input_file_id=input_file_id,
             metadata=metadata,
@@ -141,25 +140,25 @@ class BatchState:
                 "INSERT INTO batches (batch_id, input_file_id, metadata_json, fate, errors_json,"
                 " created_at, ends_at, requests) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    made.batch_id,
+                    created.batch_id,
                     input_file_id,
                     json.dumps(metadata),
                     fate,
                     json.dumps(errors),
                     now,
-                    made.ends_at,
+                    created.ends_at,
                     requests,
                 ),
             )
-        return made
+        return created
 
     def batch(self, batch_id: str) -> StoredBatch | None:
-        """None where there is no such batch."""
+        """The batch, or None."""
         rows = self._state.read("SELECT * FROM batches WHERE batch_id = ?", (batch_id,))
         return _batch(rows[0]) if rows else None
 
     def batches(self, *, after: str | None, limit: int) -> list[StoredBatch]:
-        """The newest first; those made before `after`."""
+        """Batches created before the batch `after`, newest first."""
         rows = self._state.read(
             "SELECT * FROM batches WHERE seq < coalesce("
             "(SELECT seq FROM batches WHERE batch_id = ?), 9e18) ORDER BY seq DESC LIMIT ?",
@@ -168,7 +167,7 @@ class BatchState:
         return [_batch(row) for row in rows]
 
     def cancel(self, batch_id: str) -> None:
-        """Stops it where it is, unless it is over."""
+        """Cancel a batch, unless it is over."""
         now = time.time()
         with self._state.writing() as db:
             db.execute(
@@ -178,7 +177,7 @@ class BatchState:
             )
 
     def settle(self, batch_id: str, work: Callable[[StoredBatch, bytes], Outcome]) -> None:
-        """Has the requests of a batch that is over carried out, unless they were: never twice."""
+        """Carry out the requests of a batch that is over with `work`, but never twice."""
         with self._state.writing() as db:
             rows = self._state.read(
                 "SELECT * FROM batches WHERE batch_id = ? AND judged IS NULL", (batch_id,)
@@ -186,8 +185,8 @@ class BatchState:
             if not rows:
                 return
             batch = _batch(rows[0])
-            asked = self.file(batch.input_file_id)
-            outcome = work(batch, asked.content if asked else b"")
+            request_file = self.file(batch.input_file_id)
+            outcome = work(batch, request_file.content if request_file else b"")
             files = [
                 _insert_file(db, f"{batch_id}_{name}.jsonl", "batch_output", content).file_id
                 if content
@@ -202,16 +201,16 @@ class BatchState:
 
 
 def _insert_file(db: sqlite3.Connection, filename: str, purpose: str, content: bytes) -> StoredFile:
-    made = StoredFile(f"file-{uuid.uuid4().hex}", filename, purpose, content, time.time())
+    created = StoredFile(f"file-{uuid.uuid4().hex}", filename, purpose, content, time.time())
     db.execute(
         "INSERT INTO files (file_id, filename, purpose, content, created_at)"
         " VALUES (?, ?, ?, ?, ?)",
-        (made.file_id, filename, purpose, content, made.created_at),
+        (created.file_id, filename, purpose, content, created.created_at),
     )
-    return made
+    return created
 
 
 def _batch(row: Sequence[Any]) -> StoredBatch:
-    # In the order of `batches.sql`, behind `seq`.
+    # Columns in the order of `batches.sql`, after `seq`.
     _, batch_id, file_id, metadata, fate, errors, *rest = row
     return StoredBatch(batch_id, file_id, json.loads(metadata), fate, json.loads(errors), *rest)

@@ -1,7 +1,6 @@
-"""The judge's Batch API: files, batches, and what their requests come to.
+"""The judge's Batch API: `/v1/files` and `/v1/batches`.
 
-Here: `/v1/files` and `/v1/batches`. One verdict is `judge`'s to give, what is kept `batch_state`.
-A batch's requests are carried out when somebody first looks at it after its time is over.
+A batch's requests are carried out when a client first asks for the batch after its end.
 """
 
 import json
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from locomo_assets.standin import wire
+from locomo_assets.standin import payloads
 from locomo_assets.standin.batch_state import (
     BatchState,
     Fate,
@@ -41,7 +40,7 @@ class BatchCalls:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._kept = BatchState(service.state)
+        self._state = BatchState(service.state)
 
     def routes(self) -> list[Route]:
         """Paths are below `/v1`."""
@@ -62,8 +61,8 @@ class BatchCalls:
             file, purpose = form.get("file"), form.get("purpose")
             if not isinstance(file, UploadFile) or purpose != "batch":
                 raise HTTPException(400, "a file is uploaded as `file`, with the purpose `batch`")
-            made = self._kept.save_file(file.filename or "file", purpose, await file.read())
-        return JSONResponse(_file_json(made))
+            created = self._state.save_file(file.filename or "file", purpose, await file.read())
+        return JSONResponse(_file_json(created))
 
     async def file(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
@@ -72,8 +71,8 @@ class BatchCalls:
     async def delete_file(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
         file_id = request.path_params["file_id"]
-        if not self._kept.delete_file(file_id):
-            raise wire.missing("File")
+        if not self._state.delete_file(file_id):
+            raise payloads.not_found("File")
         return JSONResponse({"id": file_id, "object": "file", "deleted": True})
 
     async def content(self, request: Request) -> Response:
@@ -82,30 +81,30 @@ class BatchCalls:
 
     async def create(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
-        fields = await wire.read_fields(request)
+        fields = await payloads.read_fields(request)
         if fields.get("endpoint") != ENDPOINT or fields.get("completion_window") != "24h":
-            raise HTTPException(400, f"the stand-in's batches are of {ENDPOINT}, within 24h")
-        file = self._kept.file(wire.text(fields, "input_file_id") or "")
+            raise HTTPException(400, f"the stand-in's batches need {ENDPOINT} and 24h")
+        file = self._state.file(payloads.text(fields, "input_file_id") or "")
         if file is None or file.purpose != "batch":
             raise HTTPException(400, "input_file_id names no file with the purpose `batch`")
         errors = list(_faults(file.content))
         fate = self._fate()
         if fate == "failed" and not errors:
-            errors = [_fault("token_limit_exceeded", "The stand-in fails, as it was told to")]
-        made = self._kept.create(
+            errors = [_fault("token_limit_exceeded", "The stand-in fails, as configured")]
+        created = self._state.create(
             file.file_id,
-            {name: str(value) for name, value in wire.metadata(fields).items()},
+            {name: str(value) for name, value in payloads.metadata(fields).items()},
             requests=len(_lines(file.content)),
             fate="failed" if errors else fate,
             errors=errors,
             delay_s=self._service.settings.batch_delay_ms / 1000.0,
         )
-        return JSONResponse(_batch_json(made, "validating"))
+        return JSONResponse(_batch_json(created, "validating"))
 
     async def batches(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
-        limit = wire.whole(request.query_params, "limit", 20, 1, 100)
-        found = self._kept.batches(after=request.query_params.get("after"), limit=limit + 1)
+        limit = payloads.integer(request.query_params, "limit", 20, 1, 100)
+        found = self._state.batches(after=request.query_params.get("after"), limit=limit + 1)
         page = [self._settled(batch) for batch in found[:limit]]
         now = time.time()
         return JSONResponse(
@@ -126,26 +125,26 @@ class BatchCalls:
     async def cancel(self, request: Request) -> JSONResponse:
         await self._service.other_latency()
         found = self._batch(request)
-        self._kept.cancel(found.batch_id)
+        self._state.cancel(found.batch_id)
         return JSONResponse(_batch_json(found, "cancelling"))
 
     def _file(self, request: Request) -> StoredFile:
-        found = self._kept.file(request.path_params["file_id"])
+        found = self._state.file(request.path_params["file_id"])
         if found is None:
-            raise wire.missing("File")
+            raise payloads.not_found("File")
         return found
 
     def _batch(self, request: Request) -> StoredBatch:
-        found = self._kept.batch(request.path_params["batch_id"])
+        found = self._state.batch(request.path_params["batch_id"])
         if found is None:
-            raise wire.missing("Batch")
+            raise payloads.not_found("Batch")
         return found
 
     def _fate(self) -> Fate:
-        dice, settings = self._service.dice, self._service.settings
-        if dice.hit("batch_failed", settings.batch_failed_share):
+        faults, settings = self._service.faults, self._service.settings
+        if faults.occurs("batch_failed", settings.batch_failed_share):
             return "failed"
-        if dice.hit("batch_expired", settings.batch_expired_share):
+        if faults.occurs("batch_expired", settings.batch_expired_share):
             return "expired"
         return "completed"
 
@@ -153,8 +152,8 @@ class BatchCalls:
         is_over = batch.cancelled_at is not None or batch.progress(time.time()) >= 1.0
         if not is_over or batch.judged is not None:
             return batch
-        self._kept.settle(batch.batch_id, self._outcome)
-        return self._kept.batch(batch.batch_id) or batch
+        self._state.settle(batch.batch_id, self._outcome)
+        return self._state.batch(batch.batch_id) or batch
 
     def _outcome(self, batch: StoredBatch, content: bytes) -> Outcome:
         if batch.fate == "failed":
@@ -175,21 +174,23 @@ class BatchCalls:
                 code, message = _NOT_REACHED[status]
                 refused.append({**answer, "error": {"code": code, "message": message}})
                 continue
-            code_and_body = self._answered(asked["body"])
+            status_code, body = self._complete(asked["body"])
             response = {
-                "status_code": code_and_body[0],
+                "status_code": status_code,
                 "request_id": uuid.uuid4().hex,
-                "body": code_and_body[1],
+                "body": body,
             }
-            (given if code_and_body[0] == 200 else refused).append({**answer, "response": response})
+            (given if status_code == 200 else refused).append({**answer, "response": response})
         return Outcome(_jsonl(given), _jsonl(refused), len(given), len(refused))
 
-    def _answered(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _complete(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         service = self._service
-        if service.dice.hit("batch_request_failed", service.settings.batch_request_failed_share):
-            return 500, {"error": {"message": "The stand-in fails, as it was told to"}}
+        if service.faults.occurs(
+            "batch_request_failed", service.settings.batch_request_failed_share
+        ):
+            return 500, {"error": {"message": "The stand-in fails, as configured"}}
         try:
-            return 200, completion(body, service.words)
+            return 200, completion(body, service.tokenizer)
         except HTTPException as error:
             return error.status_code, {"error": {"message": error.detail}}
 
@@ -203,7 +204,7 @@ def _jsonl(lines: list[dict[str, Any]]) -> bytes:
 
 
 def _faults(content: bytes) -> Iterator[dict[str, Any]]:
-    """What is wrong with an input file as a whole, or with one of its lines."""
+    """The errors of an input file, as a whole or in one of its lines."""
     lines = _lines(content)
     if not lines:
         yield _fault("empty_file", "The file has no requests")
@@ -216,10 +217,10 @@ def _faults(content: bytes) -> Iterator[dict[str, Any]]:
             name, body = asked["custom_id"], asked["body"]
             fits = (asked["method"], asked["url"]) == ("POST", ENDPOINT)
         except (ValueError, LookupError, TypeError, RecursionError):
-            yield _fault("invalid_json_line", "The line is no request", number)
+            yield _fault("invalid_json_line", "The line is not a request", number)
             continue
         if not isinstance(name, str) or not isinstance(body, dict) or not fits:
-            yield _fault("invalid_request", "The line is no request for this endpoint", number)
+            yield _fault("invalid_request", "The line is not a request for this endpoint", number)
         elif name in seen:
             yield _fault("duplicate_custom_id", f"custom_id {name} is there twice", number)
         else:

@@ -1,4 +1,4 @@
--- Files and batches of the judge. Times are epoch seconds, and a batch's state follows from them.
+-- Files and batches of the judge. Times are epoch seconds, and a batch's status follows from them.
 CREATE TABLE files (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     file_id TEXT NOT NULL UNIQUE,
@@ -18,7 +18,7 @@ CREATE TABLE batches (
     ends_at REAL NOT NULL,
     cancelled_at REAL,
     requests INTEGER NOT NULL,
-    judged INTEGER, -- null until it is over: then the requests were judged, once
+    judged INTEGER, -- null until the batch is over and its requests have been judged, once
     failed INTEGER,
     output_file_id TEXT,
     error_file_id TEXT

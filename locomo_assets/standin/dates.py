@@ -1,10 +1,7 @@
-"""From what somebody says about time to a date, seen from the day it is said.
+"""Resolving dates and phrases such as "yesterday" or "two weeks ago", relative to a day.
 
-Here: phrases such as "yesterday", "last Friday" or "two weeks ago" and dates as written. Which
-sentence to look at is `extraction`.
-
-An answer keeps the phrase's grain: "last year" gives a year, "next month" a month, and a week is
-named by the day it is counted from, as LoCoMo's gold answers do ("the week before 9 June 2023").
+The result is as precise as the phrase: "last year" gives a year, "next month" a month, and a week
+is named by the day it is counted from, as in LoCoMo's gold answers ("the week before 9 June 2023").
 """
 
 import re
@@ -37,15 +34,15 @@ _NUMBER = r"(?:\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r
 
 
 def long_date(day: date) -> str:
-    """As "9 June 2023"."""
+    """A date as "9 June 2023"."""
     return f"{day.day} {day:%B %Y}"
 
 
 def resolve(text: str, said_on: date) -> str | None:
-    """When the text says something happens, as an absolute date, month, year or week.
+    """When something happens according to the text, as a date, month, year or week.
 
-    None where it says nothing about time that could be read. Of several phrases the one that
-    stands in the most telling form counts, not the first.
+    None if it has no phrase about time. Of several phrases the most specific counts, not the
+    first.
     """
     lowered = text.lower()
     for pattern, meaning in _PHRASES:
@@ -78,7 +75,7 @@ def _written(found: re.Match[str], said_on: date) -> str:
 
 
 def _month_written(found: re.Match[str], said_on: date) -> str | None:
-    # Bare, it may be the verb "may", a march, or somebody called June.
+    # Alone it may be the verb "may", a march, or somebody called June.
     if not (found["lead"] or found["year"]):
         return None
     number = _month(found["month"])
@@ -176,4 +173,4 @@ _PHRASES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], str | Non
         (rf"\bon (?P<day>{_DAY})\b", _weekday_before),
     )
 )
-"""In order of how much they tell."""
+"""The most specific phrases come first."""

@@ -1,8 +1,7 @@
-"""An OpenAI-compatible judge: what the `openai` client needs to be driven without a network.
+"""An OpenAI-compatible judge: `/v1/models` and `/v1/chat/completions`.
 
-Here: `/v1/models` and `/v1/chat/completions`, and the stand-in's own rule for a verdict, a share
-of common words. The same by batches is `batches`. It imports nothing of the project's judging, so
-that neither can flatter the other.
+Its verdict depends on the share of common words. It imports nothing of the project's judging, so
+that neither depends on the other.
 """
 
 import json
@@ -17,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import wire
-from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin import payloads
+from locomo_assets.standin.retrieval import Tokenizer
 from locomo_assets.standin.service import Service, pause
 
 OWNER = "standin"
@@ -39,11 +38,11 @@ class Case:
 
 
 def read_case(prompt: str) -> Case | None:
-    """The three values of a judge prompt, or None where one is missing.
+    """The three values of a judge prompt, or None if one is missing.
 
-    They stand after the last lines that begin with `Question:`, `Gold answer:` and
-    `Generated answer:`, in this order, and may span lines; instructions that follow the generated
-    answer, in paragraphs of their own that speak of the verdict, are not part of it.
+    They follow the last lines that begin with `Question:`, `Gold answer:` and `Generated answer:`,
+    in this order, and may span lines. Paragraphs of instructions after the generated answer are
+    not part of it.
     """
     rest, generated = _split_last(prompt, "Generated answer")
     rest, gold = _split_last(rest, "Gold answer")
@@ -56,10 +55,12 @@ def read_case(prompt: str) -> Case | None:
     return Case(question.strip(), gold.strip(), "\n\n".join(paragraphs).strip())
 
 
-def verdict(case: Case, words: Words) -> tuple[bool, str]:
-    """Whether half of the gold answer's words are in the generated one, and a line that says so."""
-    wanted = set(words.of(case.gold_answer)) or set(case.gold_answer.lower().split())
-    given = set(words.of(case.generated_answer)) or set(case.generated_answer.lower().split())
+def verdict(case: Case, tokenizer: Tokenizer) -> tuple[bool, str]:
+    """Whether the generated answer has half of the gold answer's words, and the reasoning."""
+    wanted = set(tokenizer.stems(case.gold_answer)) or set(case.gold_answer.lower().split())
+    given = set(tokenizer.stems(case.generated_answer)) or set(
+        case.generated_answer.lower().split()
+    )
     common = wanted & given
     correct = bool(wanted) and len(common) >= _NEEDED_SHARE * len(wanted)
     return correct, (
@@ -95,7 +96,7 @@ class JudgeCalls:
         return JSONResponse({"object": "list", "data": [self._model(MODEL)]})
 
     async def model(self, request: Request) -> JSONResponse:
-        """Any model is there: whatever its name, the stand-in answers."""
+        """Every model exists: the stand-in answers whatever its name is."""
         await self._service.other_latency()
         return JSONResponse(self._model(request.path_params["model"]))
 
@@ -103,14 +104,14 @@ class JudgeCalls:
         return {"id": name, "object": "model", "created": self._started_s, "owned_by": OWNER}
 
     async def complete(self, request: Request) -> JSONResponse:
-        answer = completion(await wire.read_fields(request), self._service.words)
+        answer = completion(await payloads.read_fields(request), self._service.tokenizer)
         await pause(self._service.settings.verdict_latency_ms)
         return JSONResponse(answer)
 
 
-def completion(fields: wire.Fields, words: Words) -> dict[str, Any]:
-    """The answer to a request, or an HTTPException with 400 where it is none for a judge."""
-    model = wire.text(fields, "model")
+def completion(fields: payloads.Fields, tokenizer: Tokenizer) -> dict[str, Any]:
+    """The response to a request; HTTPException 400 if it is not a request for a judge."""
+    model = payloads.text(fields, "model")
     if not model:
         raise HTTPException(400, "model is missing")
     if fields.get("stream"):
@@ -124,9 +125,9 @@ def completion(fields: wire.Fields, words: Words) -> dict[str, Any]:
             "the stand-in judges only: the last user message needs lines that begin with "
             "`Question:`, `Gold answer:` and `Generated answer:`",
         )
-    correct, reasoning = verdict(case, words)
+    correct, reasoning = verdict(case, tokenizer)
     content = json.dumps({"reasoning": reasoning, "label": "CORRECT" if correct else "WRONG"})
-    read, written = wire.tokens(*(text for _, text in texts)), wire.tokens(content)
+    read, written = payloads.tokens(*(text for _, text in texts)), payloads.tokens(content)
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
@@ -150,7 +151,7 @@ def completion(fields: wire.Fields, words: Words) -> dict[str, Any]:
 
 
 def _texts(messages: object) -> list[tuple[str, str]]:
-    """Role and text of each chat message, whether it is one text or a list of text parts."""
+    """Role and text of each chat message; its content may be a text or a list of text parts."""
     if not isinstance(messages, list):
         raise HTTPException(400, "messages must be a list")
     texts = []

@@ -1,10 +1,7 @@
-"""The two calls that take messages: turns to be remembered, and questions to be answered.
+"""The two calls that take messages: turns to remember, and questions to answer.
 
-Here: reading a message, saving it, the run that answers it, and the answer as JSON or as a
-stream, with a run's faults. Retrieval is `retrieval`, the answer's text `extraction`.
-
-A POST saves its message once, before anything is answered, and a run's answer before it is told:
-whoever loses the connection finds in the thread what was done.
+A POST saves its message before answering, and a run saves its answer before sending it. A client
+that loses the connection finds both in the thread.
 """
 
 import json
@@ -17,11 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import retrieval as extraction
-from locomo_assets.standin import wire
+from locomo_assets.standin import payloads, retrieval
 from locomo_assets.standin.middleware import ConnectionDroppedError
 from locomo_assets.standin.records import MemoryFate, Message, NewMemory, Thread
-from locomo_assets.standin.retrieval import Found
+from locomo_assets.standin.retrieval import SearchHit
 from locomo_assets.standin.service import Service, pause
 
 PROVIDER = "standin"
@@ -31,12 +27,12 @@ MEMORIES_RETRIEVED = 10
 _WORDS_PER_CHUNK = 8
 
 _MODES = ("off", "on", "auto", "readonly")
-_FAILURE = "The run failed, as the stand-in was told to"
+_FAILURE = "The run failed, as configured in the stand-in"
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A message as it was posted. `mode` is lower case; `said_at` None where it is not dated."""
+class _PostedMessage:
+    """A message as posted. `mode` is in lower case; `said_at` is None without a timestamp."""
 
     content: str
     stream: bool
@@ -48,11 +44,11 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A question that was worked on; `reply` is None where the run failed."""
+    """A question that was processed; `reply` is None if the run failed."""
 
     question: Message
     reply: Message | None
-    found: tuple[Found, ...]
+    found: tuple[SearchHit, ...]
 
     @property
     def retrieved(self) -> list[dict[str, Any]]:
@@ -62,8 +58,8 @@ class _Run:
         ]
 
     def usage(self) -> dict[str, Any]:
-        read = wire.tokens(self.question.content, *(hit.memory.content for hit in self.found))
-        written = wire.tokens(self.reply.content) if self.reply else 0
+        read = payloads.tokens(self.question.content, *(hit.memory.content for hit in self.found))
+        written = payloads.tokens(self.reply.content) if self.reply else 0
         return {
             "model_provider": PROVIDER,
             "model_name": MODEL,
@@ -87,61 +83,61 @@ class MessageCalls:
         ]
 
     async def post_to_thread(self, request: Request) -> Response:
-        """The form the published benchmark uses; its answer is one flat object."""
-        fields = await wire.read_fields(request)
-        said = _said(fields)
+        """The call the published benchmark uses; it returns one flat object."""
+        fields = await payloads.read_fields(request)
+        posted = _parse_message(fields)
         thread = self._service.thread(request.path_params["thread_id"])
-        return await self._take(thread, said, flat=True)
+        return await self._handle(thread, posted, flat=True)
 
     async def post(self, request: Request) -> Response:
-        """The newer form: the thread in the body, or made on the way; answers a list."""
-        fields = await wire.read_fields(request)
-        said = _said(fields)
-        return await self._take(self._thread_of(fields), said, flat=False)
+        """The newer call: the thread is in the body or created; it returns a list."""
+        fields = await payloads.read_fields(request)
+        posted = _parse_message(fields)
+        return await self._handle(self._thread_of(fields), posted, flat=False)
 
-    def _thread_of(self, fields: wire.Fields) -> Thread:
-        thread_id = wire.text(fields, "thread_id")
-        assistant_id = wire.text(fields, "assistant_id")
+    def _thread_of(self, fields: payloads.Fields) -> Thread:
+        thread_id = payloads.text(fields, "thread_id")
+        assistant_id = payloads.text(fields, "assistant_id")
         if thread_id is not None:
             thread = self._service.thread(thread_id)
             if assistant_id not in (None, thread.assistant_id):
-                raise wire.bad("thread_id is not a thread of assistant_id")
+                raise payloads.invalid("thread_id is not a thread of assistant_id")
             return thread
         if assistant_id is None:
-            raise wire.bad("thread_id or assistant_id is missing")
-        made = self._service.state.create_thread(assistant_id)
-        if made is None:
-            raise wire.missing("Assistant")
-        return made
+            raise payloads.invalid("thread_id or assistant_id is missing")
+        created = self._service.state.create_thread(assistant_id)
+        if created is None:
+            raise payloads.not_found("Assistant")
+        return created
 
-    async def _take(self, thread: Thread, said: _Said, *, flat: bool) -> Response:
+    async def _handle(self, thread: Thread, posted: _PostedMessage, *, flat: bool) -> Response:
         settings = self._service.settings
-        if not said.send_to_llm:
-            saved = self._save(thread, "user", said, remember=said.mode in ("on", "auto"))
+        if not posted.send_to_llm:
+            saved = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
             await pause(settings.message_latency_ms)
-            if said.stream:
+            if posted.stream:
                 return _stream(_saved_event(saved))
             answer = _flat(saved, "Message saved") if flat else _listed(saved)
             return JSONResponse(answer)
-        run = self._run(thread, said)
-        if said.stream:
+        run = self._run(thread, posted)
+        if posted.stream:
             return _stream(self._events(run))
         await pause(settings.first_chunk_latency_ms)
         return JSONResponse(_answered(run) if flat else _answered_list(run))
 
-    def _run(self, thread: Thread, said: _Said) -> _Run:
+    def _run(self, thread: Thread, posted: _PostedMessage) -> _Run:
         service = self._service
-        # Looked up before the question itself can become a memory.
+        # Search before the question itself can become a memory.
         found = (
-            service.retriever.search(thread.assistant_id, said.content, MEMORIES_RETRIEVED)
-            if said.mode != "off"
+            service.retriever.search(thread.assistant_id, posted.content, MEMORIES_RETRIEVED)
+            if posted.mode != "off"
             else []
         )
-        question = self._save(thread, "user", said, remember=said.mode in ("on", "auto"))
-        asked, read = service.reader.read(said.content, MEMORIES_RETRIEVED)
+        question = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
+        asked, in_message = service.context.read(posted.content, MEMORIES_RETRIEVED)
         reply = None
-        if not service.dice.hit("run_failed", service.settings.run_failed_share):
-            text = extraction.answer(asked, found or read, service.words)
+        if not service.faults.occurs("run_failed", service.settings.run_failed_share):
+            text = retrieval.answer(asked, found or in_message, service.tokenizer)
             reply = service.state.save_message(
                 thread,
                 role="assistant",
@@ -151,13 +147,15 @@ class MessageCalls:
                 memory=None,
             )
             if reply is None:
-                raise wire.missing("Thread")
+                raise payloads.not_found("Thread")
         return _Run(question, reply, tuple(found))
 
-    def _save(self, thread: Thread, role: str, said: _Said, *, remember: bool) -> Message:
+    def _save(
+        self, thread: Thread, role: str, posted: _PostedMessage, *, remember: bool
+    ) -> Message:
         memory = (
             NewMemory(
-                said_at=said.said_at or datetime.now(UTC),
+                said_at=posted.said_at or datetime.now(UTC),
                 delay_s=self._service.settings.memory_delay_ms / 1000.0,
                 fate=self._fate(),
             )
@@ -167,20 +165,20 @@ class MessageCalls:
         saved = self._service.state.save_message(
             thread,
             role=role,
-            content=said.content,
+            content=posted.content,
             status="COMPLETED",
-            metadata=said.metadata,
+            metadata=posted.metadata,
             memory=memory,
         )
         if saved is None:
-            raise wire.missing("Thread")
+            raise payloads.not_found("Thread")
         return saved
 
     def _fate(self) -> MemoryFate:
         settings = self._service.settings
         if settings.memory_failed_share + settings.memory_stuck_share == 0:
             return "formed"
-        drawn = self._service.dice.draw("memory")
+        drawn = self._service.faults.draw("memory")
         if drawn < settings.memory_failed_share:
             return "failed"
         if drawn < settings.memory_failed_share + settings.memory_stuck_share:
@@ -189,8 +187,8 @@ class MessageCalls:
 
     async def _events(self, run: _Run) -> AsyncIterator[str]:
         service = self._service
-        cut = service.dice.hit("cut_stream", service.settings.cut_stream_share)
-        broken = cut and service.dice.draw("cut_stream") < 0.5
+        cut = service.faults.occurs("cut_stream", service.settings.cut_stream_share)
+        broken = cut and service.faults.draw("cut_stream") < 0.5
         yield _event("memory_retrieved", memories=run.retrieved)
         await pause(service.settings.first_chunk_latency_ms)
         if run.reply is None:
@@ -209,28 +207,28 @@ class MessageCalls:
             yield _event("run_ended", **_outcome(run), **run.usage())
 
 
-def _said(fields: wire.Fields) -> _Said:
-    content = wire.text(fields, "content")
+def _parse_message(fields: payloads.Fields) -> _PostedMessage:
+    content = payloads.text(fields, "content")
     if not content:
-        raise wire.bad("content is missing")
-    mode = (wire.text(fields, "memory") or "off").lower()
-    pro = (wire.text(fields, "memory_pro") or "off").lower()
+        raise payloads.invalid("content is missing")
+    mode = (payloads.text(fields, "memory") or "off").lower()
+    pro = (payloads.text(fields, "memory_pro") or "off").lower()
     for given in (mode, pro):
         if given not in _MODES:
-            raise wire.bad("memory must be one of off, On, Auto, Readonly")
-    given_metadata = wire.metadata(fields)
-    return _Said(
+            raise payloads.invalid("memory must be one of off, On, Auto, Readonly")
+    given_metadata = payloads.metadata(fields)
+    return _PostedMessage(
         content=content,
-        stream=wire.flag(fields, "stream", False),
+        stream=payloads.flag(fields, "stream", False),
         mode=pro if mode == "off" else mode,
-        send_to_llm=wire.flag(fields, "send_to_llm", True),
+        send_to_llm=payloads.flag(fields, "send_to_llm", True),
         metadata=given_metadata,
-        said_at=wire.custom_time(given_metadata),
+        said_at=payloads.custom_time(given_metadata),
     )
 
 
 def _pieces(text: str) -> list[str]:
-    """The text cut after every few words; joined it is the text again."""
+    """The text in chunks of a few words; joined, they are the text again."""
     words = text.split(" ")
     cut = [
         " ".join(words[start : start + _WORDS_PER_CHUNK])
@@ -250,13 +248,13 @@ def _event(kind: str, **fields: Any) -> str:
 
 
 async def _saved_event(saved: Message) -> AsyncIterator[str]:
-    yield _event("message_saved", thread_id=saved.thread_id, **wire.message_json(saved))
+    yield _event("message_saved", thread_id=saved.thread_id, **payloads.message_json(saved))
 
 
-def _flat(message: Message, said: str) -> dict[str, Any]:
-    shown = wire.message_json(message)
+def _flat(message: Message, text: str) -> dict[str, Any]:
+    shown = payloads.message_json(message)
     return {
-        "message": said,
+        "message": text,
         "thread_id": message.thread_id,
         **shown,
         "run_id": None,
@@ -275,12 +273,12 @@ def _listed(saved: Message) -> dict[str, Any]:
 
 
 def _outcome(run: _Run) -> dict[str, Any]:
-    """How a run ended, for `run_ended` and for the answer that is not streamed."""
-    told = run.reply or run.question
+    """How a run ended, for `run_ended` and for a response that is not streamed."""
+    last = run.reply or run.question
     return {
         "run_id": run.question.message_id,
-        "thread_id": told.thread_id,
-        "message_id": told.message_id,
+        "thread_id": last.thread_id,
+        "message_id": last.message_id,
         "status": "COMPLETED" if run.reply else "FAILED",
         "memory_operation_id": run.question.memory_operation_id,
         "retrieved_memories": run.retrieved,

@@ -1,4 +1,4 @@
-"""What meets every call of the stand-in: its key, its limits, its faults."""
+"""What applies to every call of the stand-in: the API key, rate limits and faults."""
 
 import random
 import time
@@ -11,26 +11,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from locomo_assets.standin.settings import StandinSettings
 
 DROP = "standin.drop"
-"""The scope's key of an async function without arguments that closes the request's connection."""
+"""The scope's key for an async function that closes the request's connection."""
 
 
 class ConnectionDroppedError(Exception):
-    """The connection is to be closed now, whatever has been sent."""
+    """Close the connection now, whatever has been sent."""
 
 
-class Dice:
-    """Draws for shares, each kind of fault from a sequence of its own."""
+class FaultInjector:
+    """Draws faults by their share, each kind from its own random sequence."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._sequences: dict[str, random.Random] = {}
 
-    def hit(self, kind: str, share: float) -> bool:
-        """Whether this one is struck. Nothing is drawn for a share of 0."""
+    def occurs(self, kind: str, share: float) -> bool:
+        """Whether the fault occurs now. Draws nothing for a share of 0."""
         return share > 0 and self.draw(kind) < share
 
     def draw(self, kind: str) -> float:
-        """The next number of this kind, from 0 up to 1."""
+        """The next number for this kind, in [0, 1)."""
         sequence = self._sequences.get(kind)
         if sequence is None:
             sequence = self._sequences[kind] = random.Random(f"{self._seed}:{kind}")
@@ -62,15 +62,15 @@ def error_response(
 
 
 @dataclass(slots=True)
-class _Door:
-    """One service's requests under way, and what is left of its rate (in requests)."""
+class RateLimiter:
+    """One service's concurrent requests, and its token bucket (`left` requests)."""
 
     in_flight: int = 0
     left: float | None = None
     seen_at: float = field(default_factory=time.monotonic)
 
     def exceeds(self, requests_per_second: float) -> bool:
-        """Take one request from the rate; whether there was none left."""
+        """Take one request from the bucket; whether it was empty."""
         now = time.monotonic()
         burst = max(1.0, requests_per_second)
         left = burst if self.left is None else self.left
@@ -80,14 +80,14 @@ class _Door:
         return left < 1.0
 
 
-class Gate:
-    """The middleware. A refused request has done nothing."""
+class StandinMiddleware:
+    """Checks keys and limits, and injects faults. A refused request has no effect."""
 
-    def __init__(self, app: ASGIApp, *, settings: StandinSettings, dice: Dice) -> None:
+    def __init__(self, app: ASGIApp, *, settings: StandinSettings, faults: FaultInjector) -> None:
         self._app = app
         self._settings = settings
-        self._dice = dice
-        self._doors = {"api": _Door(), "judge": _Door()}
+        self._faults = faults
+        self._limiters = {"api": RateLimiter(), "judge": RateLimiter()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,15 +100,15 @@ class Gate:
             await send(message)
 
         path: str = scope["path"]
-        door = self._doors["judge" if path.startswith(JUDGE_PREFIX) else "api"]
-        refusal = self._refusal(scope, path, door)
+        limiter = self._limiters["judge" if path.startswith(JUDGE_PREFIX) else "api"]
+        refusal = self._refusal(scope, path, limiter)
         if refusal:
             await refusal(scope, receive, named)
             return
-        lost = self._dice.hit("lost_answer", self._settings.lost_answer_share)
-        door.in_flight += 1
+        lost = self._faults.occurs("lost_answer", self._settings.lost_answer_share)
+        limiter.in_flight += 1
         try:
-            await self._app(scope, receive, _to_nobody if lost else named)
+            await self._app(scope, receive, _discard if lost else named)
             if lost:
                 raise ConnectionDroppedError
         except ConnectionDroppedError:
@@ -116,22 +116,22 @@ class Gate:
                 raise
             await scope[DROP]()
         finally:
-            door.in_flight -= 1
+            limiter.in_flight -= 1
 
-    def _refusal(self, scope: Scope, path: str, door: _Door) -> JSONResponse | None:
-        settings, dice = self._settings, self._dice
+    def _refusal(self, scope: Scope, path: str, limiter: RateLimiter) -> JSONResponse | None:
+        settings, faults = self._settings, self._faults
         if not self._key_is_right(scope, path):
             return error_response(path, 401, "Invalid or missing API key")
         if (
-            (settings.max_in_flight is not None and door.in_flight >= settings.max_in_flight)
-            or (settings.requests_per_second and door.exceeds(settings.requests_per_second))
-            or dice.hit("rate_limited", settings.rate_limited_share)
+            (settings.max_in_flight is not None and limiter.in_flight >= settings.max_in_flight)
+            or (settings.requests_per_second and limiter.exceeds(settings.requests_per_second))
+            or faults.occurs("rate_limited", settings.rate_limited_share)
         ):
             wait = {"Retry-After": str(settings.retry_after_s)}
             return error_response(path, 429, "Rate limit exceeded", wait)
-        if dice.hit("server_error", settings.server_error_share):
-            status = _SERVER_ERRORS[int(dice.draw("status") * len(_SERVER_ERRORS))]
-            return error_response(path, status, "The stand-in fails, as it was told to")
+        if faults.occurs("server_error", settings.server_error_share):
+            status = _SERVER_ERRORS[int(faults.draw("status") * len(_SERVER_ERRORS))]
+            return error_response(path, status, "The stand-in fails, as configured")
         return None
 
     def _key_is_right(self, scope: Scope, path: str) -> bool:
@@ -142,5 +142,5 @@ class Gate:
         return headers.get("x-api-key") in self._settings.keys
 
 
-async def _to_nobody(_message: Message) -> None:
-    """Where the answer goes whose connection is lost."""
+async def _discard(_message: Message) -> None:
+    """Drop a response whose connection will be lost."""

@@ -1,7 +1,4 @@
-"""What the stand-in's state holds, as frozen values.
-
-Here: shapes. Keeping them is `state`; how they look on the wire is `wire`.
-"""
+"""The records in the stand-in's state, as frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ MemoryFate = Literal["formed", "failed", "stuck"]
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """`fields` is what the client gave besides the name; `created_at` in epoch seconds."""
+    """An assistant. `fields` are the client's besides the name; `created_at` in epoch seconds."""
 
     assistant_id: str
     name: str
@@ -46,7 +43,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What was said and when (UTC). It can be seen from `visible_at` on, in epoch seconds."""
+    """What was said and when (UTC). It is visible from `visible_at` on, in epoch seconds."""
 
     memory_id: str
     text: str
@@ -57,7 +54,7 @@ class Memory:
 
     @property
     def content(self) -> str:
-        """The memory as clients see it: the text after its date."""
+        """The memory as clients see it: its date, then the text."""
         return f"[{self.said_at.day} {self.said_at:%B %Y}] {self.text}"
 
     @property
@@ -72,7 +69,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A memory operation: `status` IN_PROGRESS, COMPLETED (with its memory) or ERROR."""
+    """A memory operation: `status` is IN_PROGRESS, COMPLETED (with a memory) or ERROR."""
 
     operation_id: str
     status: str
@@ -81,7 +78,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """The memory a message is to leave: when it was said, after how long, and whether at all."""
+    """The memory that a message will form: when it was said, the delay, and whether it succeeds."""
 
     said_at: datetime
     delay_s: float

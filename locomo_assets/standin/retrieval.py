@@ -1,6 +1,6 @@
-"""From a question to an answer out of memories: BM25 over stemmed words, and a quoting answer.
+"""Retrieving memories for a question with BM25, and composing an answer from their sentences.
 
-BM25 is the `bm25s` library's (Lucene's variant, k1 1.5, b 0.75), stems are Snowball's English.
+BM25 is from the `bm25s` library (Lucene's variant, k1 1.5, b 0.75); stems are Snowball's English.
 """
 
 import re
@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from locomo_assets.standin import dates
@@ -16,7 +16,12 @@ from locomo_assets.standin.records import Memory
 from locomo_assets.standin.state import StandinState
 
 LARGEST_CACHE = 64
-"""Assistants whose index is kept; LoCoMo has ten conversations, and protocols clone each."""
+"""Assistants whose index is cached; LoCoMo has ten conversations, and protocols clone each."""
+
+LARGEST_TEXT_CACHE = 16
+"""Texts whose index is cached: a conversation comes again with each of its questions."""
+
+UNKNOWN = "I don't know: nothing I remember speaks of that."
 
 _WORD = re.compile(r"[a-z0-9]+")
 _STOP_WORDS = frozenset(
@@ -26,11 +31,19 @@ _STOP_WORDS = frozenset(
         "they this to was we were what when where which who whom whose why will with would you your"
     )
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_ABOUT_TIME = re.compile(
+    r"^\W*(?:when\b|(?:on |in |during |since )?(?:what|which) (?:date|day|month|year)\b)", re.I
+)
+_MEMORIES_USED = 5
+_SENTENCES_QUOTED = 3
+_DATE = re.compile(r"\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d))?\b")
+_SPEAKER = re.compile(r"[^:]{1,40}: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A memory and how well it fits: BM25's score, more is better."""
+class SearchHit:
+    """A memory and its BM25 score; higher is better."""
 
     memory: Memory
     score: float
@@ -38,40 +51,40 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Memories, their words by memory id, and BM25's numbers (None where there is no word)."""
+    """Memories, their stems by memory id, and their BM25 index (None without any stem)."""
 
     memories: tuple[Memory, ...]
-    words: dict[str, list[str]]
+    stems: dict[str, list[str]]
     bm25: Any
 
 
-class Words:
-    """Stemmed words without the commonest ones."""
+class Tokenizer:
+    """Splits texts into stemmed words, without stop words."""
 
     def __init__(self) -> None:
         import Stemmer
 
         self._stemmer = Stemmer.Stemmer("english")
 
-    def of(self, text: str) -> list[str]:
-        """In the order of the text, with repetitions."""
+    def stems(self, text: str) -> list[str]:
+        """The stems in the order of the text, with repetitions."""
         plain = [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
         stems: list[str] = self._stemmer.stemWords(plain)
         return stems
 
 
 class Retriever:
-    """Searches an assistant's visible memories; indexes only when their set has changed."""
+    """Searches an assistant's visible memories; indexes them only when their set has changed."""
 
-    def __init__(self, state: StandinState, words: Words) -> None:
+    def __init__(self, state: StandinState, tokenizer: Tokenizer) -> None:
         self._state = state
-        self._words = words
+        self._tokenizer = tokenizer
         self._indexes: OrderedDict[str, Index] = OrderedDict()
 
-    def search(self, assistant_id: str, query: str, limit: int) -> list[Found]:
-        """The best memories, best first; none that shares no word with the query."""
+    def search(self, assistant_id: str, query: str, limit: int) -> list[SearchHit]:
+        """The best memories, best first, of those that share a word with the query."""
         index = self._index(assistant_id)
-        return [] if index is None else best(index, self._words.of(query), limit)
+        return [] if index is None else top_hits(index, self._tokenizer.stems(query), limit)
 
     def _index(self, assistant_id: str) -> Index | None:
         now = time.time()
@@ -80,7 +93,7 @@ class Retriever:
             return None
         known = self._indexes.get(assistant_id)
         if known is None or len(known.memories) != count:
-            known = index_of(self._state.memories(assistant_id, now=now), self._words, known)
+            known = build_index(self._state.memories(assistant_id, now=now), self._tokenizer, known)
             self._indexes[assistant_id] = known
             if len(self._indexes) > LARGEST_CACHE:
                 self._indexes.popitem(last=False)
@@ -88,85 +101,101 @@ class Retriever:
         return known
 
 
-def index_of(memories: "Sequence[Memory]", words: Words, known: Index | None = None) -> Index:
-    """An index of these memories; words of those in `known` are not looked for again."""
-    old = known.words if known else {}
-    of_memory = {
-        memory.memory_id: old.get(memory.memory_id) or words.of(memory.content)
+class ContextReader:
+    """Separates a message's question, its last line, from the text before it, and searches that."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._indexes: OrderedDict[str, Index] = OrderedDict()
+
+    def read(self, content: str, limit: int) -> tuple[str, list[SearchHit]]:
+        """The question, and the lines before it that match it, best first."""
+        text, _, question = content.rstrip().rpartition("\n")
+        if not text.strip():
+            return content, []
+        return question, top_hits(self._index(text), self._tokenizer.stems(question), limit)
+
+    def _index(self, text: str) -> Index:
+        known = self._indexes.get(text)
+        if known is None:
+            known = self._indexes[text] = build_index(_dialogue_lines(text), self._tokenizer)
+            if len(self._indexes) > LARGEST_TEXT_CACHE:
+                self._indexes.popitem(last=False)
+        self._indexes.move_to_end(text)
+        return known
+
+
+def build_index(
+    memories: Sequence[Memory], tokenizer: Tokenizer, known: Index | None = None
+) -> Index:
+    """An index of these memories, reusing the stems in `known`."""
+    old = known.stems if known else {}
+    stems_of = {
+        memory.memory_id: old.get(memory.memory_id) or tokenizer.stems(memory.content)
         for memory in memories
     }
-    if not any(of_memory.values()):
-        return Index(tuple(memories), of_memory, None)
+    if not any(stems_of.values()):
+        return Index(tuple(memories), stems_of, None)
     import bm25s
 
     bm25 = bm25s.BM25()
-    bm25.index([of_memory[memory.memory_id] for memory in memories], show_progress=False)
-    return Index(tuple(memories), of_memory, bm25)
+    bm25.index([stems_of[memory.memory_id] for memory in memories], show_progress=False)
+    return Index(tuple(memories), stems_of, bm25)
 
 
-def best(index: Index, query: "Sequence[str]", limit: int) -> list[Found]:
-    """The memories that fit the query's words best, best first; none that shares no word."""
-    words = list(dict.fromkeys(query))
-    if index.bm25 is None or not words:
+def top_hits(index: Index, query: Sequence[str], limit: int) -> list[SearchHit]:
+    """The memories that match the query's stems best, best first; none without a match."""
+    terms = list(dict.fromkeys(query))
+    if index.bm25 is None or not terms:
         return []
-    scores: Sequence[float] = index.bm25.get_scores(words).tolist()
-    # Equal scores keep the order in which the memories came.
+    scores: Sequence[float] = index.bm25.get_scores(terms).tolist()
+    # Equal scores keep the order of the memories.
     order = sorted(range(len(scores)), key=lambda i: -scores[i])[:limit]
-    return [Found(index.memories[i], scores[i]) for i in order if scores[i] > 0]
+    return [SearchHit(index.memories[i], scores[i]) for i in order if scores[i] > 0]
 
 
-UNKNOWN = "I don't know: nothing I remember speaks of that."
+def answer(question: str, found: Sequence[SearchHit], tokenizer: Tokenizer) -> str:
+    """Compose the answer from the found memories, best first, or `UNKNOWN` without any.
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-_ABOUT_TIME = re.compile(
-    r"^\W*(?:when\b|(?:on |in |during |since )?(?:what|which) (?:date|day|month|year)\b)", re.I
-)
-_MEMORIES_READ = 5
-_SENTENCES_SAID = 3
+    The same question and memories always give the same text.
+    """
+    asked = frozenset(tokenizer.stems(question))
+    said = [_sentences(hit, asked, tokenizer) for hit in found]
+    # A question in a memory says little about the answer, though it shares the words.
+    stated = [[one for one in memory if not one.text.endswith("?")] for memory in said]
+    used = [memory for memory in stated if memory] or said
+    sentences = [sentence for memory in used[:_MEMORIES_USED] for sentence in memory]
+    if not sentences:
+        return UNKNOWN
+    if _ABOUT_TIME.search(question):
+        return _when(sentences)
+    best = sorted(sentences, key=lambda sentence: -sentence.fit)[:_SENTENCES_QUOTED]
+    return " ".join(f"{sentence.speaker}{sentence.text}" for sentence in best)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """One sentence of a memory's `whole` text. `fit` to the question: more is better."""
+    """One sentence of a memory's `integer` text; a higher `fit` to the question is better."""
 
     text: str
-    whole: str
+    integer: str
     speaker: str
     said_on: date
     fit: float
 
     def about_time(self) -> str | None:
-        """When it says that something happens, or else what is around it says."""
-        return dates.resolve(self.text, self.said_on) or dates.resolve(self.whole, self.said_on)
-
-
-def answer(question: str, found: Sequence[Found], words: Words) -> str:
-    """The answer's text, the same for the same question and memories.
-
-    `found` is best first. Without any it says that it does not know.
-    """
-    asked = frozenset(words.of(question))
-    said = [_sentences(hit, asked, words) for hit in found]
-    # A question tells little about its own answer, though it is made of the same words.
-    stated = [[one for one in memory if not one.text.endswith("?")] for memory in said]
-    told = [memory for memory in stated if memory] or said
-    sentences = [sentence for memory in told[:_MEMORIES_READ] for sentence in memory]
-    if not sentences:
-        return UNKNOWN
-    if _ABOUT_TIME.search(question):
-        return _when(sentences)
-    best = sorted(sentences, key=lambda sentence: -sentence.fit)[:_SENTENCES_SAID]
-    return " ".join(f"{sentence.speaker}{sentence.text}" for sentence in best)
+        """When something happens, according to the sentence, or else to the whole text."""
+        return dates.resolve(self.text, self.said_on) or dates.resolve(self.integer, self.said_on)
 
 
 def _when(sentences: Sequence[_Sentence]) -> str:
     dated = [(sentence, sentence.about_time()) for sentence in sentences]
     best, said = max(dated, key=lambda one: one[0].fit * (1.25 if one[1] else 1.0))
-    told = said or dates.long_date(best.said_on)
-    return f"{told[0].upper()}{told[1:]}: {best.speaker}{best.text}"
+    when = said or dates.long_date(best.said_on)
+    return f"{when[0].upper()}{when[1:]}: {best.speaker}{best.text}"
 
 
-def _sentences(hit: Found, asked: frozenset[str], words: Words) -> list[_Sentence]:
+def _sentences(hit: SearchHit, asked: frozenset[str], tokenizer: Tokenizer) -> list[_Sentence]:
     speaker, colon, text = hit.memory.text.partition(": ")
     if not colon or len(speaker) > 40:
         speaker, text = "", hit.memory.text
@@ -175,6 +204,25 @@ def _sentences(hit: Found, asked: frozenset[str], words: Words) -> list[_Sentenc
     prefix = f"{speaker}: " if speaker else ""
     sentences = []
     for part in parts:
-        shared = len(asked.intersection(words.of(f"{speaker} {part}")))
+        shared = len(asked.intersection(tokenizer.stems(f"{speaker} {part}")))
         sentences.append(_Sentence(part, text, prefix, said_on, hit.score * (1 + shared)))
     return sentences
+
+
+def _dialogue_lines(text: str) -> list[Memory]:
+    """The lines of a text that somebody says, each with the last date before it."""
+    said_at, memories = datetime.now(UTC), []
+    for number, line in enumerate(filter(None, map(str.strip, text.split("\n")))):
+        dated = _DATE.search(line)
+        if dated and not _SPEAKER.match(line):
+            said_at = _parse_date(dated, said_at)
+        elif _SPEAKER.match(line):
+            memories.append(Memory(f"line-{number}", line, said_at, "", "", 0.0))
+    return memories
+
+
+def _parse_date(dated: re.Match[str], default: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(f"{dated[1]} {dated[2] or '00:00'}").replace(tzinfo=UTC)
+    except ValueError:
+        return default

@@ -1,4 +1,4 @@
--- What the stand-in keeps. Times are epoch seconds, `seq` is the order in which rows came.
+-- The stand-in's state. Times are epoch seconds, `seq` is the order of insertion.
 CREATE TABLE assistants (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     assistant_id TEXT NOT NULL UNIQUE,
@@ -32,7 +32,7 @@ CREATE TABLE memories (
     assistant_id TEXT NOT NULL REFERENCES assistants (assistant_id) ON DELETE CASCADE,
     text TEXT NOT NULL,
     said_at REAL NOT NULL,
-    thread_id TEXT NOT NULL, -- where it was said, the thread may be gone
+    thread_id TEXT NOT NULL, -- where it was said, the thread may be deleted
     message_id TEXT NOT NULL,
     visible_at REAL NOT NULL
 );

@@ -1,6 +1,6 @@
-"""The stand-in as one application (`/api` the memory service, `/v1` the judge), and serving it.
+"""The stand-in as one application: `/api` is the memory service, `/v1` the judge.
 
-It is served over a socket, or inside this process without one.
+Serves it over a socket, or within this process without one.
 """
 
 import signal
@@ -28,9 +28,15 @@ from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
 from locomo_assets.standin.batches import BatchCalls
 from locomo_assets.standin.judge import JudgeCalls
 from locomo_assets.standin.messages import MessageCalls
-from locomo_assets.standin.middleware import DROP, JUDGE_PREFIX, Dice, Gate, error_response
-from locomo_assets.standin.retrieval import Retriever, Words
-from locomo_assets.standin.service import Reader, Service
+from locomo_assets.standin.middleware import (
+    DROP,
+    JUDGE_PREFIX,
+    FaultInjector,
+    StandinMiddleware,
+    error_response,
+)
+from locomo_assets.standin.retrieval import ContextReader, Retriever, Tokenizer
+from locomo_assets.standin.service import Service
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets.standin.state import StandinState
 
@@ -38,12 +44,14 @@ API_PREFIX = "/api"
 
 
 def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
-    """The application over `state`, which stays the caller's to close."""
-    dice = Dice(settings.seed)
-    words = Words()
-    service = Service(state, settings, dice, words, Retriever(state, words), Reader(words))
+    """The application over `state`, which the caller closes."""
+    faults = FaultInjector(settings.seed)
+    tokenizer = Tokenizer()
+    service = Service(
+        state, settings, faults, tokenizer, Retriever(state, tokenizer), ContextReader(tokenizer)
+    )
     api = [
-        # The two calls a run makes thousands of come first.
+        # The calls that a run makes most often come first.
         *MessageCalls(service).routes(),
         *MemoryCalls(service).routes(),
         *AssistantCalls(service).routes(),
@@ -56,7 +64,7 @@ def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
                 routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
             ),
         ],
-        middleware=[Middleware(Gate, settings=settings, dice=dice)],
+        middleware=[Middleware(StandinMiddleware, settings=settings, faults=faults)],
         exception_handlers={HTTPException: _error, Exception: _defect},
     )
 
@@ -72,12 +80,12 @@ def _defect(request: Request, _error: Exception) -> JSONResponse:
 
 
 def in_process_transport(app: ASGIApp) -> httpx.AsyncBaseTransport:
-    """A transport to `app`, in which a lost answer is an `httpx.RemoteProtocolError`."""
+    """A transport to `app`, in which a lost response is an `httpx.RemoteProtocolError`."""
 
     async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, DROP: _drop}, receive, send)
 
-    # httpx and Starlette declare the same ASGI callables under different names.
+    # httpx and Starlette use different types for the same ASGI callables.
     served: Callable[..., Awaitable[None]] = droppable
     return httpx.ASGITransport(served)
 
@@ -86,9 +94,9 @@ def in_process_transport(app: ASGIApp) -> httpx.AsyncBaseTransport:
 async def standin_transport(
     state_path: Path, settings: StandinSettings | None = None
 ) -> AsyncIterator[httpx.AsyncBaseTransport]:
-    """A transport to a stand-in over the state in this file; opens and closes it.
+    """A transport to a stand-in over the state in this file, which it opens and closes.
 
-    Base URLs are any host's with `/api` (memory service) and `/v1` (judge).
+    Base URLs are `/api` (memory service) and `/v1` (judge) of any host.
 
     Raises:
         StandinStateError: the file can't be used.
@@ -108,12 +116,12 @@ _BACKLOG = 2048
 
 
 class StandinServerError(LocomoError):
-    """The stand-in can't listen where it should."""
+    """The stand-in can't listen on its address."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseUrls:
-    """What clients are given: the memory service's base URL and the judge's."""
+    """The base URLs for clients of the memory service and of the judge."""
 
     backboard: str
     openai: str
@@ -128,11 +136,11 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM (in the main thread), then return.
 
-    `port` 0 means any free one; `on_ready` is called with the real one once clients may come.
-    Requests under way get 5 s to end.
+    Port 0 means any free one; `on_ready` is called with the actual port once clients may connect.
+    Running requests get 5 s to finish.
 
     Raises:
-        StandinServerError: the address can't be listened on.
+        StandinServerError: the address can't be used.
         StandinStateError: the state's file can't be used.
     """
     with StandinState(state_path) as state, _listening(host, port) as listener:
@@ -141,7 +149,7 @@ def serve(
 
 @contextmanager
 def running_standin(settings: StandinSettings, state_path: Path) -> Iterator[BaseUrls]:
-    """A stand-in on a free loopback port, in a thread of its own, for as long as the block lasts.
+    """A stand-in on a free loopback port, in its own thread, while the block runs.
 
     Raises:
         StandinServerError: it could not be started.
@@ -178,7 +186,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, silent, telling when it is ready, and able to close a connection."""
+    """Uvicorn without logs, with a callback when it is ready, and able to close a connection."""
 
     def __init__(self, app: ASGIApp, on_ready: Callable[[int], None] | None) -> None:
         async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,9 +215,9 @@ class _Server(uvicorn.Server):
             self._on_ready(sockets[0].getsockname()[1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, and at the second SIGINT at once.
+        """Stop; at a second SIGINT, stop at once.
 
-        Uvicorn's own would raise the signal again once it has stopped.
+        Uvicorn's own handler would raise the signal again after it has stopped.
         """
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True

@@ -1,8 +1,6 @@
-"""The stand-in's knobs: how slow, how strict and how faulty it is.
+"""The stand-in's settings: how slow, how strict and how faulty it is.
 
-Here: values and their limits. What a knob does is in `gate` (limits and faults of every call),
-`messages` (faults of a run and of the memory) and `batches`. Nothing here is read from the
-environment.
+Nothing here is read from the environment.
 """
 
 import math
@@ -14,18 +12,18 @@ DEFAULT_KEY = "standin-key"
 
 
 class StandinSettingsError(LocomoError):
-    """A knob of the stand-in has a value that can't be."""
+    """A setting of the stand-in has an invalid value."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandinSettings:
-    """Every knob; the defaults are a server that is quick and never fails.
+    """All settings; the defaults make a server that is fast and never fails.
 
-    Shares are of 1 and drawn with `seed`: each kind of fault from its own dice, so that turning
-    one knob leaves the others' draws as they were. Limits are counted by each server process,
-    apart for the memory service and for the judge.
+    Shares lie between 0 and 1 and are drawn with `seed`. Each kind of fault has its own random
+    sequence, so that changing one share does not change the others' faults. Each server process
+    counts limits separately, for the memory service and for the judge.
     """
 
     keys: tuple[str, ...] = (DEFAULT_KEY,)
@@ -34,42 +32,42 @@ class StandinSettings:
     message_latency_ms: float = 0.0
     """Saving a message without asking for an answer."""
     first_chunk_latency_ms: float = 0.0
-    """From a question to the first piece of its answer."""
+    """From a question to the first chunk of its answer."""
     chunk_latency_ms: float = 0.0
-    """Between two pieces of a streamed answer."""
+    """Between two chunks of a streamed answer."""
     verdict_latency_ms: float = 0.0
     other_latency_ms: float = 0.0
 
     memory_delay_ms: float = 0.0
     """From a message to its memory being visible and its operation COMPLETED."""
     memory_failed_share: float = 0.0
-    """Memory operations that end as ERROR, leaving no memory."""
+    """Memory operations that end as ERROR, without a memory."""
     memory_stuck_share: float = 0.0
-    """Memory operations that never end, and leave no memory."""
+    """Memory operations that never end, without a memory."""
 
     batch_delay_ms: float = 0.0
     """From a batch of verdicts to its end."""
     batch_failed_share: float = 0.0
-    """Batches that fail as a whole, before anything of them is judged."""
+    """Batches that fail as a whole, before anything in them is judged."""
     batch_expired_share: float = 0.0
     """Batches that expire with half of their requests judged."""
     batch_request_failed_share: float = 0.0
     """Requests of a batch that fail with 500."""
 
     max_in_flight: int | None = None
-    """Requests at once; one more gets 429."""
+    """Concurrent requests; one more gets 429."""
     requests_per_second: float | None = None
-    """Mean rate, with bursts of one second's worth; beyond it 429."""
+    """Mean rate, with bursts of one second's requests; beyond it 429."""
     retry_after_s: int = 1
-    """What a 429 tells the client to wait."""
+    """The `Retry-After` of a 429."""
     rate_limited_share: float = 0.0
-    """Requests refused with 429 for no reason."""
+    """Requests refused with 429 at random."""
     server_error_share: float = 0.0
-    """Requests refused with 500, 502 or 503, nothing done."""
+    """Requests refused with 500, 502 or 503 that have no effect."""
     lost_answer_share: float = 0.0
-    """Requests carried out whose connection then closes without a byte of answer."""
+    """Requests that take effect, but whose connection closes without a response."""
     cut_stream_share: float = 0.0
-    """Streams that stop midway: half end politely without `run_ended`, half break off."""
+    """Streams that stop midway: half end cleanly without `run_ended`, half are disconnected."""
     run_failed_share: float = 0.0
     """Runs that fail after HTTP 200, leaving no answer in the thread."""
 

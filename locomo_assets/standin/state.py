@@ -1,9 +1,7 @@
-"""What the stand-in keeps: assistants, threads, messages, memories and their operations.
+"""The stand-in's state in SQLite: assistants, threads, messages, memories and their operations.
 
-Here: rows in SQLite, shared by any number of server processes, and the rule that a memory is
-there only once its time has come. What calls look like on the wire is `assistants` and
-`messages`; finding memories for a question is `retrieval`. The judge's files and batches lie in
-the same file, and are `batch_state`.
+Any number of server processes may share it. A memory is visible only after its delay. The judge's
+files and batches are in the same database, through `batch_state`.
 """
 
 import json
@@ -33,7 +31,7 @@ from locomo_assets.standin.records import (
 
 BUSY_TIMEOUT_S = 30.0
 
-# Name of the statements that each version adds; a file of an earlier one gets what it lacks.
+# Each version's statements, in order; a file of an earlier version gets those it lacks.
 _SCHEMAS = ("schema.sql", "batches.sql")
 _SCHEMA_VERSION = len(_SCHEMAS)
 
@@ -43,10 +41,10 @@ class StandinStateError(LocomoError):
 
 
 class StandinState:
-    """The state in one SQLite file; safe beside other processes and between threads.
+    """The state in one SQLite file; safe to share between processes and threads.
 
-    Every method is one transaction. Opening and every method raise `StandinStateError` where the
-    file can't be used: no state, one of another version, damaged, locked, a full disk.
+    Every method is one transaction. Opening and every method raise `StandinStateError` if the
+    file can't be used: not a state, of another version, damaged, locked, or on a full disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,15 +57,15 @@ class StandinState:
             raise StandinStateError(
                 f"{path}: the stand-in's state can't be opened ({error}); give another path"
             ) from error
-        # One connection for all threads of a process: without it, two would share a transaction.
+        # All threads share one connection; without the lock they would share a transaction.
         self._lock = threading.RLock()
         self._path = path
         try:
-            # SQLite does not wait for its turn to change the journal mode, so we do.
-            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S), self._explained():
+            # SQLite does not wait for other processes when it changes the journal mode.
+            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S), self._translate_errors():
                 self._db.execute("PRAGMA journal_mode = WAL")
                 version = self._prepare()
-                # A power cut may lose the last messages, never the file; a kill loses none.
+                # A power cut may lose the last messages but not the file; a kill loses nothing.
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.execute("PRAGMA foreign_keys = ON")
         except OSError as error:
@@ -86,7 +84,7 @@ class StandinState:
             )
 
     def close(self) -> None:
-        """Let go of the file; the object is of no use afterwards."""
+        """Close the file; the state can't be used afterwards."""
         with self._lock:
             self._db.close()
 
@@ -104,14 +102,14 @@ class StandinState:
     # assistants
 
     def create_assistant(self, name: str, fields: Mapping[str, Any]) -> Assistant:
-        """A new assistant without memories."""
-        made = Assistant(_new_id(), name, fields, time.time())
+        """Create an assistant without memories."""
+        created = Assistant(_new_id(), name, fields, time.time())
         with self.writing() as db:
-            _insert_assistant(db, made)
-        return made
+            _insert_assistant(db, created)
+        return created
 
     def assistants(self, *, skip: int, limit: int, name: str | None) -> list[Assistant]:
-        """In the order they were made; `name` exact."""
+        """Assistants in the order of creation; `name` must match exactly."""
         where, arguments = ("", ()) if name is None else (" WHERE name = ?", (name,))
         rows = self.read(
             f"SELECT assistant_id, name, fields_json, created_at FROM assistants{where}"  # noqa: S608 - `where` is one of two constants
@@ -121,7 +119,7 @@ class StandinState:
         return [_assistant(row) for row in rows]
 
     def assistant(self, assistant_id: str) -> Assistant | None:
-        """None where there is no such assistant."""
+        """The assistant, or None."""
         rows = self.read(
             "SELECT assistant_id, name, fields_json, created_at FROM assistants"
             " WHERE assistant_id = ?",
@@ -132,7 +130,7 @@ class StandinState:
     def update_assistant(
         self, assistant_id: str, name: str | None, fields: Mapping[str, Any]
     ) -> Assistant | None:
-        """Change the given fields and leave the others; None where there is no such assistant."""
+        """Change the given fields and keep the others; None if there is no such assistant."""
         with self.writing():
             old = self.assistant(assistant_id)
             if old is None:
@@ -147,10 +145,10 @@ class StandinState:
         return new
 
     def delete_assistant(self, assistant_id: str) -> bool:
-        """Delete it with its threads, messages and memories; whether there was one."""
+        """Delete it with its threads, messages and memories; whether it existed."""
         with self.writing() as db:
-            done = db.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,))
-            return done.rowcount == 1
+            deleted = db.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,))
+            return deleted.rowcount == 1
 
     def clone_assistant(
         self,
@@ -160,42 +158,42 @@ class StandinState:
         fields: Mapping[str, Any],
         copy_memories: bool,
     ) -> tuple[Assistant, int] | None:
-        """A new assistant with the memories visible now, and their number; no threads.
+        """Clone an assistant, without threads; return it and how many memories were copied.
 
-        `fields` overrides the original's. None where there is no such assistant.
+        `fields` override the original's. None if there is no such assistant.
         """
         now = time.time()
         with self.writing() as db:
             old = self.assistant(assistant_id)
             if old is None:
                 return None
-            made = Assistant(
+            clone = Assistant(
                 _new_id(), name or f"{old.name} (copy)"[:255], {**old.fields, **fields}, now
             )
-            _insert_assistant(db, made)
+            _insert_assistant(db, clone)
             copied = self.memories(assistant_id, now=now) if copy_memories else []
             db.executemany(
-                _INSERT_MEMORY, [_memory_row(m, made.assistant_id, _new_id()) for m in copied]
+                _INSERT_MEMORY, [_memory_row(m, clone.assistant_id, _new_id()) for m in copied]
             )
-        return made, len(copied)
+        return clone, len(copied)
 
     # threads and messages
 
     def create_thread(self, assistant_id: str) -> Thread | None:
-        """None where there is no such assistant."""
-        made = Thread(_new_id(), assistant_id, time.time())
+        """Create a thread; None if there is no such assistant."""
+        created = Thread(_new_id(), assistant_id, time.time())
         try:
             with self.writing() as db:
                 db.execute(
                     "INSERT INTO threads (thread_id, assistant_id, created_at) VALUES (?, ?, ?)",
-                    (made.thread_id, assistant_id, made.created_at),
+                    (created.thread_id, assistant_id, created.created_at),
                 )
         except sqlite3.IntegrityError:
             return None
-        return made
+        return created
 
     def threads(self, assistant_id: str, *, skip: int, limit: int) -> list[Thread]:
-        """In the order they were made."""
+        """Threads in the order of creation."""
         rows = self.read(
             "SELECT thread_id, assistant_id, created_at FROM threads WHERE assistant_id = ?"
             " ORDER BY seq LIMIT ? OFFSET ?",
@@ -204,7 +202,7 @@ class StandinState:
         return [Thread(*row) for row in rows]
 
     def thread(self, thread_id: str) -> Thread | None:
-        """None where there is no such thread."""
+        """The thread, or None."""
         rows = self.read(
             "SELECT thread_id, assistant_id, created_at FROM threads WHERE thread_id = ?",
             (thread_id,),
@@ -212,13 +210,13 @@ class StandinState:
         return Thread(*rows[0]) if rows else None
 
     def delete_thread(self, thread_id: str) -> bool:
-        """Delete it with its messages; the assistant keeps the memories. Whether there was one."""
+        """Delete it with its messages, not the assistant's memories; whether it existed."""
         with self.writing() as db:
-            done = db.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
-            return done.rowcount == 1
+            deleted = db.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
+            return deleted.rowcount == 1
 
     def messages(self, thread_id: str) -> list[Message]:
-        """In the order they were saved."""
+        """The thread's messages in the order they were saved."""
         rows = self.read(
             "SELECT message_id, thread_id, role, content, status, metadata_json,"
             " memory_operation_id, created_at FROM messages WHERE thread_id = ? ORDER BY seq",
@@ -248,9 +246,9 @@ class StandinState:
         metadata: Mapping[str, Any],
         memory: NewMemory | None,
     ) -> Message | None:
-        """Save one message, and start its memory operation where it is to leave a memory.
+        """Save a message, and start a memory operation if it is to form a memory.
 
-        None where the thread is gone.
+        None if the thread was deleted.
         """
         now = time.time()
         operation_id = _new_id() if memory else None
@@ -283,7 +281,7 @@ class StandinState:
     # memories
 
     def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
-        """Those visible at `now` (epoch seconds), in the order they were said to the service."""
+        """Memories visible at `now` (epoch seconds), in the order their messages arrived."""
         rows = self.read(
             "SELECT memory_id, text, said_at, thread_id, message_id, visible_at FROM memories"
             " WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
@@ -295,9 +293,10 @@ class StandinState:
         ]
 
     def memory_stats(self, assistant_id: str, *, now: float) -> tuple[int, float | None]:
-        """How many are visible at `now`, and when the last of them became so.
+        """How many memories are visible at `now`, and when the last became visible.
 
-        Memories never change and only go with their assistant, so the number names the set.
+        Memories never change and are deleted only with their assistant, so an equal number means
+        an equal set.
         """
         rows = self.read(
             "SELECT count(*), max(visible_at) FROM memories"
@@ -307,7 +306,7 @@ class StandinState:
         return rows[0][0], rows[0][1]
 
     def operation(self, operation_id: str) -> Operation | None:
-        """None where there is no such operation."""
+        """The memory operation, or None."""
         rows = self.read(
             "SELECT memory_id, ends_at FROM operations WHERE operation_id = ?", (operation_id,)
         )
@@ -333,26 +332,26 @@ class StandinState:
 
     def read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
         """The rows of one SELECT."""
-        with self._lock, self._explained():
+        with self._lock, self._translate_errors():
             return self._db.execute(sql, arguments).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, undone where the block fails."""
-        with self._lock, self._explained():
-            # A transaction that begins by reading could not wait for another process's write.
+        """A transaction, rolled back if the block fails."""
+        with self._lock, self._translate_errors():
+            # A transaction that starts with a read can't wait for another process's write.
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                # A full disk, for one, has already undone it.
+                # SQLite may have rolled back already, for example on a full disk.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.IntegrityError:
@@ -379,10 +378,10 @@ def _assistant(row: Sequence[Any]) -> Assistant:
     return Assistant(row[0], row[1], json.loads(row[2]), row[3])
 
 
-def _insert_assistant(db: sqlite3.Connection, made: Assistant) -> None:
+def _insert_assistant(db: sqlite3.Connection, created: Assistant) -> None:
     db.execute(
         "INSERT INTO assistants (assistant_id, name, fields_json, created_at) VALUES (?, ?, ?, ?)",
-        (made.assistant_id, made.name, json.dumps(made.fields), made.created_at),
+        (created.assistant_id, created.name, json.dumps(created.fields), created.created_at),
     )
 
 

@@ -1,6 +1,6 @@
 """Checks of data sets, conversations and releases: what passes, what fails, and how severely."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -26,20 +26,21 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.rows import to_rows
 from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 from locomo_assets_tests.analysis.factories import accuracy_row
 from locomo_assets_tests.history.factories import ASKED_AT, commit, commit_answers, lineage
 
 SAMPLE = read_dataset(packaged_sample())
-WHOLE = {
-    "turns": 10,
-    "turns_ingested": 10,
-    "messages_on_server": 10,
-    "operations": 9,
-    "operations_completed": 6,
-    "operations_failed": 2,
-    "operations_timed_out": 1,
-    "memories": 6,
-}
+WHOLE = IngestionCounts(
+    turns=10,
+    turns_ingested=10,
+    messages_on_server=10,
+    operations=9,
+    operations_completed=6,
+    operations_failed=2,
+    operations_timed_out=1,
+    memories=6,
+)
 WORKLOAD = Workload(
     judge_system="openai", requests=100, tries=110, repeats=10, requests_failed=5, minutes=60.0
 )
@@ -111,30 +112,37 @@ def test_failed_and_timed_out_operations_have_ended_and_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "amiss",
-    [{"turns_ingested": 9}, {"messages_on_server": 9}, {"messages_on_server": 11},
-     {"operations_failed": 1}],
-)  # fmt: skip
-def test_anything_missing_is_an_error(amiss: dict[str, int]) -> None:
-    found = ingestion_complete({**WHOLE, **amiss})
+    "counts",
+    [
+        replace(WHOLE, turns_ingested=9),
+        replace(WHOLE, messages_on_server=9),
+        replace(WHOLE, messages_on_server=11),
+        replace(WHOLE, operations_failed=1),
+    ],
+)
+def test_anything_missing_is_an_error(counts: IngestionCounts) -> None:
+    found = ingestion_complete(counts)
     assert not found.passed
     assert found.severity is CheckSeverity.ERROR
 
 
-def test_an_ingestion_of_before_messages_were_counted() -> None:
-    earlier = {k: v for k, v in WHOLE.items() if k not in ("messages_on_server", "operations")}
+def test_an_ingestion_from_before_messages_were_counted() -> None:
+    stored = asdict(WHOLE)
+    del stored["messages_on_server"], stored["operations"]
+    earlier = IngestionCounts.from_json(stored)
     found = ingestion_complete(earlier)
     assert found.passed
     assert "not counted there" in found.actual
-    assert not ingestion_complete({**earlier, "turns_ingested": 9}).passed
+    assert not ingestion_complete(replace(earlier, turns_ingested=9)).passed
 
 
 def test_unanswered_is_a_warning_and_not_asked_is_an_error() -> None:
-    assert answers_complete({"questions": 5, "reused": 5}).passed
-    assert answers_complete({"questions": 5, "reused": 2, "answered": 3, "unanswered": 0}).passed
-    unanswered = answers_complete({"questions": 5, "reused": 2, "answered": 2, "unanswered": 1})
+    report = AnswersReport(questions=5, reused=2, answered=2)
+    assert answers_complete(AnswersReport(questions=5, reused=5)).passed
+    assert answers_complete(replace(report, answered=3)).passed
+    unanswered = answers_complete(replace(report, unanswered=1))
     assert (unanswered.passed, unanswered.severity) == (False, CheckSeverity.WARN)
-    missing = answers_complete({"questions": 5, "reused": 2, "answered": 2, "unanswered": 0})
+    missing = answers_complete(report)
     assert (missing.passed, missing.severity) == (False, CheckSeverity.ERROR)
     assert missing.actual == "4 answered, 0 unanswered, 1 not asked"
 

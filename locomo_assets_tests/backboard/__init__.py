@@ -1,1 +1,1 @@
-"""Tests of the wire client and of the LoCoMo protocol over it."""
+"""Tests of Backboard's client, and of ingesting and asking with it."""

@@ -1,10 +1,10 @@
-"""Clients as the tests want them: quick to try again, and keeping their records."""
+"""Clients for tests: quick to retry, and keeping their records."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.http.retry import RetrySettings
 
 KEY = "bb-test-key-4711"
@@ -24,5 +24,11 @@ class Records:
         return [record.error for record in self.all]
 
 
+def call_options(given: dict[str, Any]) -> CallOptions:
+    """Takes what is an option of each call out of `given`."""
+    names = [one.name for one in fields(CallOptions) if one.name in given]
+    return CallOptions(**{name: given.pop(name) for name in names})
+
+
 def quick_client(base_url: str, **more: Any) -> BackboardClient:
-    return BackboardClient(base_url, KEY, **{"retry": QUICK, **more})
+    return BackboardClient(base_url, KEY, call_options(more), **{"retry": QUICK, **more})

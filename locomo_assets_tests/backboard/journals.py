@@ -1,6 +1,6 @@
 """A journal of an ingestion that lives as long as its test."""
 
-from locomo_assets.backboard.journal import EndedOperation, IngestedTurn, IngestState
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn, IngestState
 
 
 class MemoryJournal:

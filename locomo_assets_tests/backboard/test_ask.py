@@ -1,4 +1,4 @@
-"""A failure is `unanswered` with its reason, never an answer; and nothing is asked needlessly."""
+"""A failure is `unanswered` with its reason, never an answer; nothing is asked needlessly."""
 
 import asyncio
 import json
@@ -11,17 +11,15 @@ import pytest
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import PublishedThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol, ingest
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import KeyRefusedError, NotFoundError, UnreachableError
 from locomo_assets.http.limits import Limits
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK, quick_client
-from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
-from locomo_assets_tests.backboard.journals import MemoryJournal
-from locomo_assets_tests.backboard.unreliable import (
+from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS
+from locomo_assets_tests.backboard.faulty_transport import (
     CUT,
     DONE_502,
     LOST,
@@ -29,50 +27,51 @@ from locomo_assets_tests.backboard.unreliable import (
     REVOKED,
     UNREACHED,
     VANISHED,
-    Rig,
-    rig,
+    FaultyService,
+    faulty_service,
 )
+from locomo_assets_tests.backboard.journals import MemoryJournal
 
 ISOLATED = AskProtocol(name="isolated")
 PUBLISHED = AskProtocol(name="published")
 QUESTIONS = CONVERSATION.questions
 
 
-async def told(it: Rig) -> str:
-    """The assistant that knows the conversation; the wire's counts begin anew after it."""
+async def ingested_assistant(service: FaultyService) -> str:
+    """An assistant that knows the conversation; the transport's counts begin after it."""
     protocol = IngestProtocol(memory_wait="conversation")
     result = await ingest(
-        it.client, CONVERSATION, protocol, assistant_name="a", journal=MemoryJournal()
+        service.client, CONVERSATION, protocol, assistant_name="a", journal=MemoryJournal()
     )
-    it.wire.forget()
+    service.transport.reset()
     return result.assistant_id
 
 
-async def asked(
-    it: Rig, assistant_id: str, protocol: AskProtocol, **more: object
+async def ask_questions(
+    service: FaultyService, assistant_id: str, protocol: AskProtocol, **more: object
 ) -> tuple[AnswerResult, ...]:
     kept: list[AnswerResult] = []
 
     async def keep(result: AnswerResult) -> None:
         kept.append(result)
 
-    results = await ask_all(it.client, assistant_id, QUESTIONS, protocol, keep, **more)  # type: ignore[arg-type]  # a test's own choice
+    results = await ask_all(service.client, assistant_id, QUESTIONS, protocol, keep, **more)  # type: ignore[arg-type]  # a test's own choice
     assert sorted(kept, key=lambda one: one.question_index) == list(results)
     assert [one.question_index for one in results] == [one.question_index for one in QUESTIONS]
     return results
 
 
-def threads_asked(record: list[list[str]]) -> list[list[str]]:
-    return [thread for thread in record if thread not in TEXTS]
+def threads_asked(texts: list[list[str]]) -> list[list[str]]:
+    return [thread for thread in texts if thread not in TEXTS]
 
 
 async def test_isolated_questions(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        before = await it.client.list_memories(assistant_id)
-        results = await asked(it, assistant_id, ISOLATED)
-        after = await it.client.list_memories(assistant_id)
-        messages = [thread for thread in await it.wire.messages() if len(thread) == 2]
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        before = await service.client.list_memories(assistant_id)
+        results = await ask_questions(service, assistant_id, ISOLATED)
+        after = await service.client.list_memories(assistant_id)
+        messages = [thread for thread in await service.transport.messages() if len(thread) == 2]
     assert before == after
     assert [one.outcome for one in results] == ["answered"] * 5
     assert results[0].answer is not None
@@ -97,19 +96,19 @@ async def test_isolated_questions(tmp_path: Path) -> None:
 
 async def test_isolated_questions_go_side_by_side_up_to_the_limit(tmp_path: Path) -> None:
     settings = StandinSettings(first_chunk_latency_ms=30)
-    async with rig(tmp_path, settings, limits=Limits(8, {SERVICE: 2})) as it:
-        assistant_id = await told(it)
-        results = await asked(it, assistant_id, ISOLATED)
+    async with faulty_service(tmp_path, settings, limits=Limits(8, {SERVICE: 2})) as service:
+        assistant_id = await ingested_assistant(service)
+        results = await ask_questions(service, assistant_id, ISOLATED)
     assert max(one.in_flight or 0 for one in results) == 2
-    posted = [record for record in it.records.all if record.endpoint == MESSAGES]
+    posted = [record for record in service.records.all if record.endpoint == MESSAGES]
     assert max(record.in_flight or 0 for record in posted) == 2
 
 
 async def test_published_questions(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        results = await asked(it, assistant_id, PUBLISHED)
-        (thread,) = [one for one in await it.wire.messages() if len(one) == 10]
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+        (thread,) = [one for one in await service.transport.messages() if len(one) == 10]
     assert [text for role, text, _ in thread if role == "user"] == [q.question for q in QUESTIONS]
     assert [text for role, text, _ in thread if role == "assistant"] == [r.answer for r in results]
     assert len({one.thread_id for one in results}) == 1
@@ -121,15 +120,15 @@ async def test_published_questions(tmp_path: Path) -> None:
 async def test_an_isolated_answer_that_is_lost_is_asked_for_in_a_fresh_thread(
     tmp_path: Path, fault: str
 ) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: fault if seen.is_message and seen.nth == 1 else None
-        results = await asked(it, assistant_id, ISOLATED)
-        record = threads_asked(await it.wire.record())
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 1 else None
+        results = await ask_questions(service, assistant_id, ISOLATED)
+        texts = threads_asked(await service.transport.texts())
     assert [one.outcome for one in results] == ["answered"] * 5
     assert sorted(one.asks for one in results) == [1, 1, 1, 1, 2]
-    assert all(len(thread) == 2 for thread in record)
-    assert len(record) == (5 if fault == VANISHED else 6)
+    assert all(len(thread) == 2 for thread in texts)
+    assert len(texts) == (5 if fault == VANISHED else 6)
     assert (
         len({one.answer for one in results if one.question.question == "What is Ann's dog called?"})
         == 1
@@ -142,10 +141,10 @@ async def test_an_isolated_answer_that_is_lost_is_asked_for_in_a_fresh_thread(
 async def test_an_isolated_question_that_always_fails_is_unanswered(
     tmp_path: Path, fault: str, reason: str, asks: int
 ) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: fault if seen.is_message else None
-        results = await asked(it, assistant_id, ISOLATED)
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message else None
+        results = await ask_questions(service, assistant_id, ISOLATED)
     for one in results:
         assert (one.outcome, one.answer, one.asks) == ("unanswered", None, asks)
         assert one.reason is not None
@@ -155,10 +154,10 @@ async def test_an_isolated_question_that_always_fails_is_unanswered(
 
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
 async def test_runs_that_fail_are_unanswered(tmp_path: Path, protocol: AskProtocol) -> None:
-    async with rig(tmp_path, StandinSettings(run_failed_share=1.0)) as it:
-        assistant_id = await told(it)
-        results = await asked(it, assistant_id, protocol)
-        posted = sum(seen.is_message for seen in it.wire.requests)
+    async with faulty_service(tmp_path, StandinSettings(run_failed_share=1.0)) as service:
+        assistant_id = await ingested_assistant(service)
+        results = await ask_questions(service, assistant_id, protocol)
+        posted = sum(seen.is_message for seen in service.transport.requests)
     assert [one.outcome for one in results] == ["unanswered"] * 5
     assert all("run_failed" in (one.reason or "") for one in results)
     assert posted == (5 if protocol is PUBLISHED else 5 * QUICK.asks)
@@ -195,43 +194,45 @@ async def test_what_every_question_would_meet_is_raised(
     async def keep(result: AnswerResult) -> None:
         kept.append(result)
 
-    async with rig(tmp_path, limits=Limits(1)) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: fault if seen.is_message and seen.nth >= 2 else None
+    async with faulty_service(tmp_path, limits=Limits(1)) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth >= 2 else None
         with pytest.raises(kind):
-            await ask_all(it.client, assistant_id, QUESTIONS, protocol, keep)
+            await ask_all(service.client, assistant_id, QUESTIONS, protocol, keep)
     assert [one.outcome for one in kept] == ["answered"] * 2
 
 
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
 async def test_an_assistant_that_is_gone_is_raised(tmp_path: Path, protocol: AskProtocol) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        await it.client.delete_assistant(assistant_id)
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        await service.client.delete_assistant(assistant_id)
         with pytest.raises(NotFoundError):
-            await asked(it, assistant_id, protocol)
+            await ask_questions(service, assistant_id, protocol)
 
 
 @pytest.mark.parametrize("fault", [CUT, LOST, DONE_502])
 async def test_a_published_answer_that_is_lost_is_read_back(tmp_path: Path, fault: str) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: fault if seen.is_message and seen.nth == 3 else None
-        results = await asked(it, assistant_id, PUBLISHED)
-        (record,) = threads_asked(await it.wire.record())
-    assert record[::2] == [question.question for question in QUESTIONS]
-    assert record[1::2] == [one.answer for one in results]
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 3 else None
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+        (texts,) = threads_asked(await service.transport.texts())
+    assert texts[::2] == [question.question for question in QUESTIONS]
+    assert texts[1::2] == [one.answer for one in results]
     assert [one.read_back for one in results] == [False, False, False, True, False]
     assert results[3].row()["retrieved"] is None
 
 
 async def test_a_published_question_that_never_came_is_put_again(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: VANISHED if seen.is_message and seen.nth in (3, 4) else None
-        results = await asked(it, assistant_id, PUBLISHED)
-        (record,) = threads_asked(await it.wire.record())
-    assert record[::2] == [question.question for question in QUESTIONS]
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: (
+            VANISHED if seen.is_message and seen.nth in (3, 4) else None
+        )
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+        (texts,) = threads_asked(await service.transport.texts())
+    assert texts[::2] == [question.question for question in QUESTIONS]
     assert [one.asks for one in results] == [1, 1, 1, 3, 1]
     assert not any(one.read_back for one in results)
 
@@ -239,12 +240,12 @@ async def test_a_published_question_that_never_came_is_put_again(tmp_path: Path)
 async def test_a_published_run_that_failed_after_a_lost_answer_is_unanswered(
     tmp_path: Path,
 ) -> None:
-    async with rig(tmp_path, StandinSettings(run_failed_share=1.0)) as it:
-        assistant_id = await told(it)
-        it.wire.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
-        results = await asked(it, assistant_id, PUBLISHED)
-        (record,) = threads_asked(await it.wire.record())
-    assert record == [question.question for question in QUESTIONS]
+    async with faulty_service(tmp_path, StandinSettings(run_failed_share=1.0)) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+        (texts,) = threads_asked(await service.transport.texts())
+    assert texts == [question.question for question in QUESTIONS]
     assert "holds the question and no answer" in (results[0].reason or "")
     assert [one.outcome for one in results] == ["unanswered"] * 5
 
@@ -257,23 +258,23 @@ async def test_a_published_phase_goes_on_in_its_thread(tmp_path: Path, saved: bo
     async def keep(result: AnswerResult) -> None:
         kept.append(result)
 
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
 
         async def stop(_: int) -> None:
-            if sum(seen.is_message for seen in it.wire.requests) == 4:
+            if sum(seen.is_message for seen in service.transport.requests) == 4:
                 raise asyncio.CancelledError
 
         if saved:
-            it.wire.after = stop
+            service.transport.after = stop
         else:
-            it.wire.before = stop
+            service.transport.before = stop
         with pytest.raises(asyncio.CancelledError):
-            await ask_all(it.client, assistant_id, QUESTIONS, PUBLISHED, keep)
-        it.wire.forget()
+            await ask_all(service.client, assistant_id, QUESTIONS, PUBLISHED, keep)
+        service.transport.reset()
         assert len(kept) == 3
         rest = await ask_all(
-            it.client,
+            service.client,
             assistant_id,
             QUESTIONS[3:],
             PUBLISHED,
@@ -281,9 +282,9 @@ async def test_a_published_phase_goes_on_in_its_thread(tmp_path: Path, saved: bo
             thread_id=kept[0].thread_id,
             asked_before=QUESTIONS[:3],
         )
-        (record,) = threads_asked(await it.wire.record())
-    assert record[::2] == [question.question for question in QUESTIONS]
-    assert record[1::2] == [one.answer for one in kept]
+        (texts,) = threads_asked(await service.transport.texts())
+    assert texts[::2] == [question.question for question in QUESTIONS]
+    assert texts[1::2] == [one.answer for one in kept]
     assert [one.read_back for one in rest] == [saved, False]
     assert [one.asks for one in rest] == [0 if saved else 1, 1]
 
@@ -295,43 +296,43 @@ async def test_nothing_is_asked_after_the_keeper_failed(
     async def full(_: AnswerResult) -> None:
         raise OSError("no space left")
 
-    async with rig(tmp_path, limits=Limits(1)) as it:
-        assistant_id = await told(it)
+    async with faulty_service(tmp_path, limits=Limits(1)) as service:
+        assistant_id = await ingested_assistant(service)
         with pytest.raises(OSError, match="no space left"):
-            await ask_all(it.client, assistant_id, QUESTIONS, protocol, full)
-        assert sum(seen.is_message for seen in it.wire.requests) == 1
+            await ask_all(service.client, assistant_id, QUESTIONS, protocol, full)
+        assert sum(seen.is_message for seen in service.transport.requests) == 1
 
 
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
 async def test_cancelling_stops_at_once(tmp_path: Path, protocol: AskProtocol) -> None:
-    async with rig(tmp_path, StandinSettings(first_chunk_latency_ms=5000)) as it:
-        assistant_id = await told(it)
-        task = asyncio.create_task(asked(it, assistant_id, protocol))
+    async with faulty_service(tmp_path, StandinSettings(first_chunk_latency_ms=5000)) as service:
+        assistant_id = await ingested_assistant(service)
+        task = asyncio.create_task(ask_questions(service, assistant_id, protocol))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 1.0)
-        assert it.client.limits.in_flight(SERVICE) == 0
+        assert service.client.limits.in_flight(SERVICE) == 0
 
 
 async def test_one_question_in_a_given_thread(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        assistant_id = await told(it)
-        (first,) = await ask_all(it.client, assistant_id, QUESTIONS[:1], PUBLISHED, ignored)
-        it.wire.forget()
-        it.wire.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
-        thread = PublishedThread(it.client, str(first.thread_id), PUBLISHED)
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        (first,) = await ask_all(service.client, assistant_id, QUESTIONS[:1], PUBLISHED, ignored)
+        service.transport.reset()
+        service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
+        thread = PublishedThread(service.client, str(first.thread_id), PUBLISHED)
         again = await thread.ask(QUESTIONS[0])
-        (record,) = threads_asked(await it.wire.record())
+        (texts,) = threads_asked(await service.transport.texts())
     assert (again.thread_id, again.read_back) == (first.thread_id, True)
-    assert record[::2] == [QUESTIONS[0].question] * 2
+    assert texts[::2] == [QUESTIONS[0].question] * 2
 
 
 async def test_no_questions_cost_nothing(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
+    async with faulty_service(tmp_path) as service:
         for protocol in (ISOLATED, PUBLISHED):
-            assert await ask_all(it.client, "a", (), protocol, nothing_kept) == ()
-        assert it.wire.requests == []
+            assert await ask_all(service.client, "a", (), protocol, nothing_kept) == ()
+        assert service.transport.requests == []
 
 
 async def ignored(_: AnswerResult) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import (
+from locomo_assets.backboard.ingest import (
     IngestionResult,
     IngestProgress,
     IngestProtocol,
-    IngestState,
+    ingest,
 )
+from locomo_assets.backboard.reconcile import IngestState
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import (
     AmbiguousError,
@@ -24,9 +24,8 @@ from locomo_assets.http.errors import (
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK
-from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS, session
-from locomo_assets_tests.backboard.journals import MemoryJournal
-from locomo_assets_tests.backboard.unreliable import (
+from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS, session
+from locomo_assets_tests.backboard.faulty_transport import (
     DONE_502,
     FAILED_500,
     FAULTS,
@@ -34,11 +33,12 @@ from locomo_assets_tests.backboard.unreliable import (
     LOST,
     REVOKED,
     VANISHED,
-    Rig,
+    FaultyService,
     Seen,
-    peacefully,
-    rig,
+    do_nothing,
+    faulty_service,
 )
+from locomo_assets_tests.backboard.journals import MemoryJournal
 
 BY_TURN = IngestProtocol()
 BY_CONVERSATION = IngestProtocol(memory_wait="conversation")
@@ -46,10 +46,12 @@ TURNS = sum(len(texts) for texts in TEXTS)
 
 
 async def ingested(
-    it: Rig, protocol: IngestProtocol = BY_CONVERSATION, journal: MemoryJournal | None = None
+    service: FaultyService,
+    protocol: IngestProtocol = BY_CONVERSATION,
+    journal: MemoryJournal | None = None,
 ) -> IngestionResult:
     return await ingest(
-        it.client,
+        service.client,
         CONVERSATION,
         protocol,
         assistant_name="LoCoMo Test Assistant 1",
@@ -70,17 +72,17 @@ def check_rows(result: IngestionResult) -> None:
 @pytest.mark.parametrize("protocol", [BY_TURN, BY_CONVERSATION])
 async def test_a_conversation_is_told(tmp_path: Path, protocol: IngestProtocol) -> None:
     journal, seen = MemoryJournal(), list[IngestProgress]()
-    async with rig(tmp_path) as it:
+    async with faulty_service(tmp_path) as service:
         result = await ingest(
-            it.client,
+            service.client,
             CONVERSATION,
             protocol,
             assistant_name="LoCoMo Test Assistant 1",
             journal=journal,
             progress=seen.append,
         )
-        messages = await it.wire.messages()
-        assistants = await it.client.list_assistants()
+        messages = await service.transport.messages()
+        assistants = await service.client.list_assistants()
     assert [[text for _, text, _ in thread] for thread in messages] == TEXTS
     assert [{str(meta) for _, _, meta in thread} for thread in messages] == [
         {str({"custom_timestamp": f"2023-05-0{day}T13:56:00Z"})} for day in (8, 9)
@@ -112,8 +114,8 @@ async def test_a_conversation_is_told(tmp_path: Path, protocol: IngestProtocol) 
 
 
 async def test_a_turn_waits_for_the_memory_of_the_one_before(tmp_path: Path) -> None:
-    async with rig(tmp_path, StandinSettings(memory_delay_ms=20)) as it:
-        result = await ingested(it, BY_TURN)
+    async with faulty_service(tmp_path, StandinSettings(memory_delay_ms=20)) as service:
+        result = await ingested(service, BY_TURN)
         sent = [turn.sent_at for turn in result.turns]
         ended = [operation.ended_at for operation in result.operations]
     assert all(
@@ -128,9 +130,9 @@ async def test_operations_that_fail_or_never_end_are_counted(tmp_path: Path, wai
     protocol = IngestProtocol(
         memory_wait="turn" if wait == "turn" else "conversation", memory_time_out_s=0.05
     )
-    async with rig(tmp_path, settings) as it:
-        result = await ingested(it, protocol)
-        assert await it.wire.record() == TEXTS
+    async with faulty_service(tmp_path, settings) as service:
+        result = await ingested(service, protocol)
+        assert await service.transport.texts() == TEXTS
     numbers = result.numbers()
     counts = [numbers[f"operations_{end}"] for end in ("completed", "failed", "timed_out")]
     assert sum(counts) == TURNS
@@ -142,21 +144,21 @@ async def test_operations_that_fail_or_never_end_are_counted(tmp_path: Path, wai
 @pytest.mark.parametrize("seed", range(8))
 async def test_every_turn_once_through_any_faults(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
-    async with rig(tmp_path, retry=replace(QUICK, attempts=12, asks=12)) as it:
-        it.wire.fault = lambda _: dice.choice(FAULTS) if dice.random() < 0.3 else None
-        result = await ingested(it, BY_TURN if seed % 2 else BY_CONVERSATION)
-        assert await it.wire.record() == TEXTS
+    async with faulty_service(tmp_path, retry=replace(QUICK, attempts=12, asks=12)) as service:
+        service.transport.fault = lambda _: dice.choice(FAULTS) if dice.random() < 0.3 else None
+        result = await ingested(service, BY_TURN if seed % 2 else BY_CONVERSATION)
+        assert await service.transport.texts() == TEXTS
     check_rows(result)
-    assert len(it.records.all) == len(it.wire.requests)
+    assert len(service.records.all) == len(service.transport.requests)
 
 
 @pytest.mark.parametrize("fault", [LOST, VANISHED, FAILED_500, DONE_502])
 async def test_a_lost_answer_is_looked_for_before_sending_again(tmp_path: Path, fault: str) -> None:
-    async with rig(tmp_path) as it:
-        it.wire.fault = lambda seen: fault if seen.is_message and seen.nth == 2 else None
-        result = await ingested(it)
-        assert await it.wire.record() == TEXTS
-    sent = sum(seen.is_message for seen in it.wire.requests)
+    async with faulty_service(tmp_path) as service:
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 2 else None
+        result = await ingested(service)
+        assert await service.transport.texts() == TEXTS
+    sent = sum(seen.is_message for seen in service.transport.requests)
     carried_out = fault in (LOST, DONE_502)
     assert sent == TURNS + (0 if carried_out else 1)
     assert result.turns_read_back == (1 if carried_out else 0)
@@ -167,40 +169,40 @@ async def test_a_lost_answer_is_looked_for_before_sending_again(tmp_path: Path, 
 async def test_a_lost_assistant_or_thread_is_looked_for_before_making_another(
     tmp_path: Path, fault: str
 ) -> None:
-    async with rig(tmp_path) as it:
+    async with faulty_service(tmp_path) as service:
 
         def first_of_each(seen: Seen) -> str | None:
             makes = seen.path.endswith(("/assistants", "/threads"))
             return fault if seen.method == "POST" and makes and seen.nth == 0 else None
 
-        it.wire.fault = first_of_each
-        result = await ingested(it)
-        assert len(await it.client.list_assistants()) == 1
-        assert len(await it.client.list_threads(result.assistant_id)) == len(TEXTS)
-        assert await it.wire.record() == TEXTS
+        service.transport.fault = first_of_each
+        result = await ingested(service)
+        assert len(await service.client.list_assistants()) == 1
+        assert len(await service.client.list_threads(result.assistant_id)) == len(TEXTS)
+        assert await service.transport.texts() == TEXTS
 
 
 async def test_a_turn_saved_late_and_twice_is_found_out(tmp_path: Path) -> None:
     retry = replace(QUICK, read_back_s=(0.001,))
-    async with rig(tmp_path, retry=retry) as it:
-        it.wire.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
+    async with faulty_service(tmp_path, retry=retry) as service:
+        service.transport.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
 
         async def wait_for_it(number: int) -> None:
-            if sum(seen.is_message for seen in it.wire.requests[: number + 1]) == 5:
-                await it.wire.late_ones()
+            if sum(seen.is_message for seen in service.transport.requests[: number + 1]) == 5:
+                await service.transport.late_requests()
 
-        it.wire.before = wait_for_it
+        service.transport.before = wait_for_it
         with pytest.raises(ThreadMismatchError, match="session 1") as caught:
-            await ingested(it)
+            await ingested(service)
     assert "delete the assistant" in str(caught.value)
 
 
 async def test_a_late_turn_is_waited_for(tmp_path: Path) -> None:
     retry = replace(QUICK, read_back_s=(0.02, 0.2))
-    async with rig(tmp_path, retry=retry) as it:
-        it.wire.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
-        result = await ingested(it)
-        assert await it.wire.record() == TEXTS
+    async with faulty_service(tmp_path, retry=retry) as service:
+        service.transport.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
+        result = await ingested(service)
+        assert await service.transport.texts() == TEXTS
     assert result.turns_read_back == 1
 
 
@@ -216,23 +218,23 @@ async def test_a_killed_ingestion_goes_on(
 ) -> None:
     """Killed at a request, before or after the server carried it out; the journal may lag."""
     journal = MemoryJournal()
-    async with rig(tmp_path) as it:
+    async with faulty_service(tmp_path) as service:
 
         async def kill(number: int) -> None:
             if number == at:
                 raise Killed
 
         if after:
-            it.wire.after = kill
+            service.transport.after = kill
         else:
-            it.wire.before = kill
+            service.transport.before = kill
         with pytest.raises(Killed):
-            await ingested(it, BY_TURN if at % 2 else BY_CONVERSATION, journal)
-        it.wire.before = it.wire.after = peacefully
+            await ingested(service, BY_TURN if at % 2 else BY_CONVERSATION, journal)
+        service.transport.before = service.transport.after = do_nothing
         kept = MemoryJournal(lagging(await journal.load(), behind))
-        result = await ingested(it, BY_CONVERSATION, kept)
-        assert await it.wire.record() == TEXTS
-        assert len(await it.client.list_assistants()) == 1
+        result = await ingested(service, BY_CONVERSATION, kept)
+        assert await service.transport.texts() == TEXTS
+        assert len(await service.client.list_assistants()) == 1
     check_rows(result)
     assert (await kept.load()).turns == result.turns
 
@@ -246,11 +248,11 @@ def lagging(state: IngestState, behind: int) -> IngestState:
 
 async def test_a_finished_ingestion_is_not_told_again(tmp_path: Path) -> None:
     journal = MemoryJournal()
-    async with rig(tmp_path) as it:
-        first = await ingested(it, BY_CONVERSATION, journal)
-        sent = sum(seen.is_message for seen in it.wire.requests)
-        second = await ingested(it, BY_CONVERSATION, journal)
-        assert sum(seen.is_message for seen in it.wire.requests) == sent
+    async with faulty_service(tmp_path) as service:
+        first = await ingested(service, BY_CONVERSATION, journal)
+        sent = sum(seen.is_message for seen in service.transport.requests)
+        second = await ingested(service, BY_CONVERSATION, journal)
+        assert sum(seen.is_message for seen in service.transport.requests) == sent
     assert second.turns == first.turns
     assert second.operations == first.operations
     assert {one.memory_id for one in second.memories} == {one.memory_id for one in first.memories}
@@ -261,33 +263,35 @@ async def test_a_session_without_turns_gets_no_thread(tmp_path: Path) -> None:
     empty = session(7)
     conversation = replace(CONVERSATION, sessions=(empty, first, empty, *rest))
     journal = MemoryJournal()
-    async with rig(tmp_path) as it:
+    async with faulty_service(tmp_path) as service:
         for _ in range(2):
             result = await ingest(
-                it.client, conversation, BY_CONVERSATION, assistant_name="a", journal=journal
+                service.client, conversation, BY_CONVERSATION, assistant_name="a", journal=journal
             )
-            assert await it.wire.record() == TEXTS
-        assert len(await it.client.list_threads(result.assistant_id)) == len(TEXTS)
+            assert await service.transport.texts() == TEXTS
+        assert len(await service.client.list_threads(result.assistant_id)) == len(TEXTS)
 
 
-async def stopped_after(it: Rig, turns: int) -> MemoryJournal:
+async def stopped_after(service: FaultyService, turns: int) -> MemoryJournal:
     """An ingestion that ended after so many turns, the server being gone."""
     journal = MemoryJournal()
-    it.wire.fault = lambda seen: "no connection" if seen.is_message and seen.nth >= turns else None
+    service.transport.fault = lambda seen: (
+        "no connection" if seen.is_message and seen.nth >= turns else None
+    )
     with pytest.raises(UnreachableError):
-        await ingested(it, BY_TURN, journal)
-    it.wire.fault = lambda _: None
+        await ingested(service, BY_TURN, journal)
+    service.transport.fault = lambda _: None
     assert len((await journal.load()).turns) == turns
     return journal
 
 
 async def test_operations_left_open_are_awaited_on_resuming(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        journal = await stopped_after(it, 5)
+    async with faulty_service(tmp_path) as service:
+        journal = await stopped_after(service, 5)
         state = await journal.load()
         opened = replace(state, operations=state.operations[:3])
         for protocol in (BY_TURN, BY_CONVERSATION):
-            result = await ingested(it, protocol, MemoryJournal(opened))
+            result = await ingested(service, protocol, MemoryJournal(opened))
             assert result.numbers()["operations_completed"] == TURNS
             assert [one.wait_ms is None for one in result.operations[:6]] == [
                 *[False] * 3,
@@ -298,66 +302,70 @@ async def test_operations_left_open_are_awaited_on_resuming(tmp_path: Path) -> N
 
 
 async def test_a_thread_with_a_foreign_message_is_refused(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        journal = await stopped_after(it, 2)
+    async with faulty_service(tmp_path) as service:
+        journal = await stopped_after(service, 2)
         turn = (await journal.load()).turns[-1]
         stamp = CONVERSATION.sessions[0].started_at
-        await it.client.add_message(turn.thread_id, "x", memory="off", custom_timestamp=stamp)
+        await service.client.add_message(turn.thread_id, "x", memory="off", custom_timestamp=stamp)
         with pytest.raises(ThreadMismatchError, match=r"another message where turn D1:3"):
-            await ingested(it, BY_TURN, journal)
+            await ingested(service, BY_TURN, journal)
 
 
 async def test_a_thread_with_fewer_turns_than_confirmed_is_refused(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        state = await (await stopped_after(it, 2)).load()
+    async with faulty_service(tmp_path) as service:
+        state = await (await stopped_after(service, 2)).load()
         third = replace(state.turns[-1], turn_index=2, dia_id="D1:3")
         journal = MemoryJournal(replace(state, turns=(*state.turns, third)))
         with pytest.raises(ThreadMismatchError, match="2 messages where 3 turns were confirmed"):
-            await ingested(it, BY_TURN, journal)
+            await ingested(service, BY_TURN, journal)
 
 
 async def test_an_assistant_with_a_foreign_thread_is_refused(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
-        journal = await stopped_after(it, 2)
+    async with faulty_service(tmp_path) as service:
+        journal = await stopped_after(service, 2)
         assistant_id = (await journal.load()).assistant_id
         assert assistant_id is not None
-        thread = await it.client.create_thread(assistant_id)
+        thread = await service.client.create_thread(assistant_id)
         stamp = CONVERSATION.sessions[0].started_at
-        await it.client.add_message(
+        await service.client.add_message(
             thread.thread_id, "Eve: hi", memory="off", custom_timestamp=stamp
         )
         with pytest.raises(ThreadMismatchError, match="belongs to no session"):
-            await ingested(it, BY_TURN, journal)
+            await ingested(service, BY_TURN, journal)
 
 
 @pytest.mark.parametrize("protocol", [BY_TURN, BY_CONVERSATION])
 async def test_a_key_refused_on_the_way_ends_it_with_its_own_error(
     tmp_path: Path, protocol: IngestProtocol
 ) -> None:
-    async with rig(tmp_path) as it:
-        it.wire.fault = lambda seen: REVOKED if seen.number > 8 else None
+    async with faulty_service(tmp_path) as service:
+        service.transport.fault = lambda seen: REVOKED if seen.number > 8 else None
         with pytest.raises(KeyRefusedError):
-            await ingested(it, protocol)
+            await ingested(service, protocol)
 
 
 async def test_a_turn_that_can_never_be_sent_ends_it(tmp_path: Path) -> None:
-    async with rig(tmp_path, retry=RetrySettings(asks=3, base_s=0.001, read_back_s=())) as it:
-        it.wire.fault = lambda seen: VANISHED if seen.is_message and seen.nth >= 2 else None
+    async with faulty_service(
+        tmp_path, retry=RetrySettings(asks=3, base_s=0.001, read_back_s=())
+    ) as service:
+        service.transport.fault = lambda seen: (
+            VANISHED if seen.is_message and seen.nth >= 2 else None
+        )
         with pytest.raises(AmbiguousError, match="run it again"):
-            await ingested(it)
-    assert sum(seen.is_message for seen in it.wire.requests) == 2 + 3
+            await ingested(service)
+    assert sum(seen.is_message for seen in service.transport.requests) == 2 + 3
 
 
 async def test_cancelling_stops_at_once(tmp_path: Path) -> None:
     journal = MemoryJournal()
-    async with rig(tmp_path, StandinSettings(memory_stuck_share=1.0)) as it:
-        task = asyncio.create_task(ingested(it, BY_TURN, journal))
+    async with faulty_service(tmp_path, StandinSettings(memory_stuck_share=1.0)) as service:
+        task = asyncio.create_task(ingested(service, BY_TURN, journal))
         await asyncio.sleep(0.2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 1.0)
         kept = len((await journal.load()).turns)
-        assert await it.wire.record() == [TEXTS[0][:kept]]
+        assert await service.transport.texts() == [TEXTS[0][:kept]]
 
 
 def test_protocols_are_told_apart() -> None:

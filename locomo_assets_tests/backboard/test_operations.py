@@ -1,4 +1,4 @@
-"""Polling: at once, eagerly, then seldom; a status that can't be had is no news."""
+"""Polling by the learnt schedule; a status that can't be had is no news."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from locomo_assets.backboard import operations
-from locomo_assets.backboard.journal import EndedOperation, IngestedTurn
-from locomo_assets.backboard.operations import OpenOperation, OperationWatch, Rhythm
+from locomo_assets.backboard.operations import OpenOperation, OperationWatch, PollSchedule
+from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn
 from locomo_assets.http.errors import KeyRefusedError
 from locomo_assets_tests.backboard.clients import quick_client
 
@@ -68,7 +68,7 @@ async def test_a_refused_key_is_raised() -> None:
         await waited(forever(httpx.Response(401)))
 
 
-async def test_at_the_side_each_gets_a_last_look() -> None:
+async def test_operations_left_to_the_sweep_are_polled_once_more() -> None:
     """The time-out is over before the sweep begins: what has ended meanwhile still counts."""
     ended: list[EndedOperation] = []
 
@@ -100,54 +100,54 @@ def test_pauses_are_those_of_the_published_measurement(monkeypatch: pytest.Monke
     assert pauses == [0.2, 0.2, 1.0, 1.0]
 
 
-def looks_at_one_that_takes(duration_s: float, rhythm: Rhythm) -> tuple[int, float]:
-    """How many looks it takes to see its end, and how many seconds too late it is seen."""
+def polls_until_seen(duration_s: float, schedule: PollSchedule) -> tuple[int, float]:
+    """How many polls it takes to see the end, and how many seconds too late it is seen."""
     before_s = 0.0
-    for count, seen_s in enumerate(accumulate(rhythm.pauses()), start=1):
+    for count, seen_s in enumerate(accumulate(schedule.pauses()), start=1):
         if seen_s >= duration_s:
-            rhythm.ended(seen_s, seen_s - before_s)
+            schedule.ended(seen_s, seen_s - before_s)
             return count, seen_s - duration_s
         before_s = seen_s
     raise AssertionError("pauses end")
 
 
 @pytest.mark.parametrize("duration_s", [0.02, 0.1, 0.7, 3.0])
-def test_the_rhythm_finds_how_long_operations_take(
+def test_the_schedule_learns_how_long_operations_take(
     duration_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
-    late = [looks_at_one_that_takes(duration_s, rhythm) for _ in range(100)][20:]
+    schedule = PollSchedule()
+    late = [polls_until_seen(duration_s, schedule) for _ in range(100)][20:]
     assert sum(seconds for _, seconds in late) / len(late) < 0.006
-    assert sum(looks for looks, _ in late) / len(late) < 2.0
+    assert sum(polls for polls, _ in late) / len(late) < 2.0
 
 
 def test_where_they_vary_it_is_late_by_a_part_of_their_deviation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
-    rhythm, random = Rhythm(), Random(7)
-    late = [looks_at_one_that_takes(random.uniform(0.5, 1.5), rhythm) for _ in range(1000)]
+    schedule, random = PollSchedule(), Random(7)
+    late = [polls_until_seen(random.uniform(0.5, 1.5), schedule) for _ in range(1000)]
     assert sum(seconds for _, seconds in late) / len(late) < 0.25
-    assert sum(looks for looks, _ in late) / len(late) < 2.7
+    assert sum(polls for polls, _ in late) / len(late) < 2.7
 
 
-def test_the_rhythm_follows_operations_that_become_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_follows_operations_that_become_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
-    # As many as the longest conversations have: no number may run over.
+    schedule = PollSchedule()
+    # As many as the longest conversations have: no number may overflow.
     for duration_s in [1.0] * 50 + [0.0] * 1500:
-        _, late_s = looks_at_one_that_takes(duration_s, rhythm)
+        _, late_s = polls_until_seen(duration_s, schedule)
     assert late_s < 0.01
 
 
-def test_one_that_takes_longer_than_expected_is_looked_at_ever_more_seldom(
+def test_one_that_takes_longer_than_expected_is_polled_ever_more_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
-    rhythm = Rhythm()
+    schedule = PollSchedule()
     for _ in range(50):
-        looks_at_one_that_takes(0.1, rhythm)
-    looks = list(accumulate(islice(rhythm.pauses(), 20)))
-    assert len([at for at in looks if at < 2.0]) <= 15
-    assert looks[-1] - looks[-2] == pytest.approx(1.0)
+        polls_until_seen(0.1, schedule)
+    polls = list(accumulate(islice(schedule.pauses(), 20)))
+    assert len([at for at in polls if at < 2.0]) <= 15
+    assert polls[-1] - polls[-2] == pytest.approx(1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from locomo_assets.backboard import transport as exchange
+from locomo_assets.backboard import transport as transport_module
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.transport import SERVICE, Timeouts
 from locomo_assets.http.errors import (
@@ -301,7 +301,7 @@ async def test_connections_are_kept() -> None:
 async def test_a_connection_that_was_idle_too_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exchange, "_KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(transport_module, "_KEEP_ALIVE_S", 0.05)
     async with raw_server(SAVED) as server, quick_client(server.base_url) as client:
         await save(client)
         await asyncio.sleep(0.1)

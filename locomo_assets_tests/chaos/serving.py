@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from locomo_assets.standin import judge, middleware, retrieval
-from locomo_assets.standin.retrieval import Found, Words
+from locomo_assets.standin.retrieval import SearchHit, Tokenizer
 from locomo_assets.standin.server import LOOPBACK, serve
 from locomo_assets.standin.settings import StandinSettings
 
@@ -32,7 +32,7 @@ FAULTY = StandinSettings(
 )
 
 
-# Whether the answer to the request at hand will be lost: the gate draws that first.
+# Whether the answer to the request at hand will be lost: the middleware draws that first.
 _lost: ContextVar[bool] = ContextVar("lost", default=False)
 
 
@@ -49,23 +49,23 @@ def _keep_journal(path: Path) -> None:
 
     give: Callable[..., tuple[bool, str]] = judge.verdict
 
-    def given(case: judge.Case, words: Words) -> tuple[bool, str]:
+    def given(case: judge.Case, tokenizer: Tokenizer) -> tuple[bool, str]:
         note("verdict", [case.question, case.gold_answer, case.generated_answer])
         if _lost.get():
             note("lost", "verdict")
-        return give(case, words)
+        return give(case, tokenizer)
 
     answer = retrieval.answer
 
-    def answered(question: str, found: Sequence[Found], words: Words) -> str:
+    def answered(question: str, found: Sequence[SearchHit], tokenizer: Tokenizer) -> str:
         if _lost.get():
             note("lost", "answer")
-        return answer(question, found, words)
+        return answer(question, found, tokenizer)
 
-    hit = middleware.Dice.hit
+    occurs = middleware.FaultInjector.occurs
 
-    def noted(self: middleware.Dice, kind: str, share: float) -> bool:
-        struck = hit(self, kind, share)
+    def noted(self: middleware.FaultInjector, kind: str, share: float) -> bool:
+        struck = occurs(self, kind, share)
         if kind == "lost_answer":
             _lost.set(struck)
         if struck:
@@ -74,7 +74,7 @@ def _keep_journal(path: Path) -> None:
 
     judge.verdict = given
     retrieval.answer = answered
-    middleware.Dice.hit = noted  # type: ignore[method-assign]  # a journal, in this process alone
+    middleware.FaultInjector.occurs = noted  # type: ignore[method-assign]  # a journal, in this process alone
 
 
 def main(state: Path, port_file: Path) -> None:

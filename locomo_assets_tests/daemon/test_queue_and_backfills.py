@@ -23,9 +23,8 @@ from locomo_assets.pipeline.launch import prepare_home
 from locomo_assets.pipeline.launcher import PROCESS_TAG
 from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.runs import runner
-from locomo_assets.runs.ahead import OnSaved
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.stages import AnswerQueue, StageReport
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.settings import DEFAULT_KEY
@@ -113,10 +112,10 @@ def _measured_before(monkeypatch: pytest.MonkeyPatch) -> None:
     job = build_defs(read_settings()).resolve_implicit_global_asset_job_def()
     whole = runner.STAGES["answers"]
 
-    async def fails(bench: RunContext, task: Task, *on_saved: OnSaved) -> StageReport:
+    async def fails(bench: RunContext, task: Task, *queue: AnswerQueue) -> StageReport:
         if task.conversation == "made-1":
             raise LocomoError("the service lost made-1")
-        return await whole(bench, task, *on_saved)
+        return await whole(bench, task, *queue)
 
     with dg.DagsterInstance.get() as instance:
 

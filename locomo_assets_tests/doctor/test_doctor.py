@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from locomo_assets.doctor.diagnosis import Diagnosis, DoctorError, Level, looked_at
-from locomo_assets.doctor.examination import examine
-from locomo_assets.doctor.places import look_at_backups, look_at_dataset, look_at_history, probe
-from locomo_assets.doctor.services import look_at_services
-from locomo_assets.history.backup.create import make_backup
+from locomo_assets.doctor import (
+    Diagnosis,
+    DoctorError,
+    Level,
+    check_backups,
+    check_dataset,
+    check_history,
+    check_services,
+    checked,
+    examine,
+    probe,
+)
+from locomo_assets.history.backup.create import create_backup
 from locomo_assets.history.storage import LocalStorage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.sample import packaged_sample
@@ -55,7 +63,7 @@ def by_subject(lines: list[Diagnosis]) -> dict[str, Diagnosis]:
 
 def looks(look: Callable[[Settings], Iterable[Diagnosis]]) -> dict[str, Diagnosis]:
     """What one look finds."""
-    return by_subject(looked_at("it", lambda: look(read_settings())))
+    return by_subject(checked("it", lambda: look(read_settings())))
 
 
 def test_all_is_well(
@@ -65,7 +73,7 @@ def test_all_is_well(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("LOCOMO_BACKUP", (tmp_path / "backups").as_uri())
     store = HistoryStore.open((home / "history").as_uri())
-    make_backup(store, open_storage((tmp_path / "backups").as_uri()), keep_days=60, run_id="b")
+    create_backup(store, open_storage((tmp_path / "backups").as_uri()), keep_days=60, run_id="b")
     with (
         tls_proxy(standin.backboard, certificate, ssl.TLSVersion.TLSv1_3) as backboard,
         tls_proxy(standin.openai, certificate, ssl.TLSVersion.TLSv1_3) as openai,
@@ -103,12 +111,12 @@ def test_an_old_proxy(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with tls_proxy(standin.openai, certificate, ssl.TLSVersion.TLSv1_2) as openai:
         served(monkeypatch, standin.backboard, openai)
-        found = looks(look_at_services)
+        found = looks(check_services)
         assert found["judge"].level is Level.FAIL
         assert "LOCOMO_MIN_TLS" in found["judge"].found
         assert found["memory service"].level is Level.OK
         monkeypatch.setenv("LOCOMO_MIN_TLS", "1.2")
-        found = looks(look_at_services)
+        found = looks(check_services)
     assert found["judge"].level is Level.OK
     assert (found["judge TLS"].level, found["judge TLS"].found[:7]) == (Level.WARN, "TLSv1.2")
     assert found["memory service TLS"].found == "none, on this machine"
@@ -119,7 +127,7 @@ def test_a_refused_key_and_a_server_that_is_down(
 ) -> None:
     served(monkeypatch, standin.backboard, "http://127.0.0.1:9/v1")
     monkeypatch.setenv("BACKBOARD_API_KEY", "another-key")
-    found = looks(look_at_services)
+    found = looks(check_services)
     assert "another-key" not in repr(found)
     assert found["memory service"].level is Level.FAIL
     assert "BACKBOARD_API_KEY" in found["memory service"].found
@@ -135,7 +143,7 @@ def test_the_clock_against_the_servers(
 ) -> None:
     with odd_backboard(ahead=timedelta(seconds=ahead_s)) as url:
         served(monkeypatch, url)
-        clock = looks(look_at_services)["clock"]
+        clock = looks(check_services)["clock"]
     assert clock.level is level
     assert ("behind" if ahead_s > 0 else "ahead") in clock.found
 
@@ -143,18 +151,18 @@ def test_the_clock_against_the_servers(
 def test_a_slow_service_is_degraded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with odd_backboard(takes_s=0.51) as url:
         served(monkeypatch, url)
-        found = looks(look_at_services)
+        found = looks(check_services)
     trip = found["memory service round trip"]
     assert (trip.level, "degraded" in trip.found) == (Level.WARN, True)
     assert found["memory service"].level is Level.OK
 
 
 def test_the_dataset(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "(the packaged sample)" in looks(look_at_dataset)["data set"].found
+    assert "(the packaged sample)" in looks(check_dataset)["data set"].found
     monkeypatch.setenv("LOCOMO_DATASET", packaged_sample())
-    assert "(no known file)" in looks(look_at_dataset)["data set"].found
+    assert "(no known file)" in looks(check_dataset)["data set"].found
     monkeypatch.setenv("LOCOMO_DATASET_SHA256", "0" * 64)
-    found = looks(look_at_dataset)["it"]
+    found = looks(check_dataset)["it"]
     assert (found.level, "its SHA-256 is" in found.found) == (Level.FAIL, True)
 
 
@@ -168,11 +176,11 @@ def test_settings_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_old_backup_and_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = (home / "backups").as_uri()
     monkeypatch.setenv("LOCOMO_BACKUP", place)
-    assert "none yet" in looks(look_at_backups)["backups"].found
+    assert "none yet" in looks(check_backups)["backups"].found
     store = HistoryStore.open((home / "history").as_uri())
     old = datetime.now(UTC) - timedelta(hours=30)
-    make_backup(store, open_storage(place), keep_days=60, run_id="b", now=old)
-    line = looks(look_at_backups)["backups"]
+    create_backup(store, open_storage(place), keep_days=60, run_id="b", now=old)
+    line = looks(check_backups)["backups"]
     assert (line.level, line.found[-12:]) == (Level.WARN, "30 hours old")
 
 
@@ -206,7 +214,7 @@ def test_a_bucket_does_it(s3_url: str) -> None:
 def test_a_history_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "file").write_text("")
     monkeypatch.setenv("LOCOMO_HISTORY", (home / "file" / "history").as_uri())
-    found = looks(look_at_history)["it"]
+    found = looks(check_history)["it"]
     assert (found.level, "can't be written" in found.found) == (Level.FAIL, True)
 
 

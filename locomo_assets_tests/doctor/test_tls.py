@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.http.errors import TlsVersion, UnreachableError
+from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.errors import UnreachableError
+from locomo_assets.http.tls import TlsVersion
 from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
@@ -38,13 +40,18 @@ def _trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ask_backboard(url: str, min_tls: TlsVersion) -> str:
-    async with BackboardClient(url, DEFAULT_KEY, retry=QUICK, min_tls=min_tls) as client:
+    options = CallOptions(min_tls=min_tls)
+    async with BackboardClient(url, DEFAULT_KEY, options, retry=QUICK) as client:
         return (await client.probe()).system
 
 
 async def ask_judge(url: str, min_tls: TlsVersion) -> str:
     async with LLMJudge.connect(
-        api_key=DEFAULT_KEY, base_url=url, prices=PriceTable.read(), max_retries=0, min_tls=min_tls
+        api_key=DEFAULT_KEY,
+        base_url=url,
+        prices=PriceTable.read(),
+        max_retries=0,
+        options=CallOptions(min_tls=min_tls),
     ) as judge:
         return judge.identity.system
 

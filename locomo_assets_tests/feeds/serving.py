@@ -1,4 +1,4 @@
-"""A release feed on loopback that serves what the test says, and can fail in every way."""
+"""A release feed on loopback that serves what a test sets, and can fail in every way."""
 
 import hashlib
 import json
@@ -21,9 +21,9 @@ def releases_json(*labels: str) -> bytes:
 
 @dataclass
 class ServedFeed:
-    """What is served now. `hangs`: the request is taken, and not answered till the end.
+    """What is served now. With `hangs`, requests are accepted but never answered.
 
-    `after` is called after each answer with the number of those given without a condition.
+    `after` is called after each answer with the number of unconditional requests.
     """
 
     url: str

@@ -1,21 +1,35 @@
-"""A small measured world for the history's tests: conversations, answers, verdicts, calls."""
+"""Factories for the history's tests: lineages, rows, committed attempts, a queried history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.provenance import (
     Lineage,
     Manifest,
     compacted_path,
     manifest_to_json,
 )
-from locomo_assets.history.store import HistoryStore, merged_file
+from locomo_assets.history.store import HistoryStore, merge_data_files
 
 DATASET = "d" * 64
 ASKED_AT = datetime(2025, 3, 4, 5, 6, 7, 89, UTC)
 CATEGORIES = (1, 2, 3, 4, 5)
+
+
+class QueriedHistory:
+    """A store and its database, refreshed before each query."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = HistoryStore.open(folder.as_uri())
+        self.path = folder / "history.duckdb"
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        refresh(self.store, self.path)
+        return query(self.path, sql)[1]
 
 
 def lineage(
@@ -41,10 +55,10 @@ def lineage(
 def commit(
     store: HistoryStore, who: Lineage, rows: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> Manifest:
-    """An attempt with one part per table."""
+    """Commit an attempt with one data file per table."""
     attempt = store.begin(who)
-    for table, its in rows.items():
-        attempt.append(table, its)
+    for table, table_rows in rows.items():
+        attempt.append(table, table_rows)
     return attempt.commit()
 
 
@@ -55,7 +69,7 @@ def commit_dataset(
     dataset_sha256: str = DATASET,
     run_id: str = "run-0",
 ) -> Manifest:
-    """The data set's own attempt, categories going round."""
+    """Commit a data set; the questions' categories cycle."""
     return commit(
         store,
         lineage("locomo_dataset", run_id=run_id, dataset_sha256=dataset_sha256),
@@ -95,7 +109,7 @@ def call(number: int, **columns: Any) -> dict[str, Any]:
 
 
 def answer(index: int, mark: str = "a", **columns: Any) -> dict[str, Any]:
-    """A row of `answers`; `mark` tells one round of asking from another."""
+    """A row of `answers`; `mark` distinguishes rounds of asking."""
     return {
         "answer_id": f"{mark}-{index}",
         "ingestion_id": "ingestion-1",
@@ -137,7 +151,7 @@ def judgement(index: int, verdict: str, mark: str = "a", **columns: Any) -> dict
 def commit_answers(
     store: HistoryStore, who: Lineage, questions: int = 10, mark: str = "a", **columns: Any
 ) -> Manifest:
-    """One answer per question, each with one call."""
+    """Commit one answer per question, each with one call."""
     return commit(
         store,
         who,
@@ -151,7 +165,7 @@ def commit_answers(
 def commit_verdicts(
     store: HistoryStore, who: Lineage, verdicts: Sequence[str], mark: str = "a", **columns: Any
 ) -> Manifest:
-    """One verdict per question, in order."""
+    """Commit one verdict per question, in order."""
     return commit(
         store,
         who,
@@ -160,12 +174,13 @@ def commit_verdicts(
 
 
 def compacted_by_an_earlier_version(store: HistoryStore, manifest: Manifest) -> Manifest:
-    """Merges an attempt's files as `history compact` did up to version 0.1: the first manifest and
-    its files stay, and a second one supersedes it.
+    """Merge an attempt's files as `history compact` did up to version 0.1.
+
+    The first manifest and its files stay, and a second manifest supersedes it.
     """
     folder = "tables/{}/release=r1/compacted"
     files = [
-        merged_file(
+        merge_data_files(
             store.storage,
             [one for one in manifest.data_files if one.table == table],
             f"{folder.format(table)}/{manifest.attempt_id}-compacted.parquet",

@@ -1,4 +1,4 @@
-"""Rows to Parquet and back: strict types, lineage filled in, changes noticed."""
+"""Rows to Parquet and back: strict types, lineage columns, damage detected."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
@@ -96,7 +96,7 @@ def test_a_row_names_its_conversation_only_where_the_attempt_has_none() -> None:
 
 
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_any_flipped_bit_is_noticed(at: int, bit: int) -> None:
+def test_any_flipped_bit_is_detected(at: int, bit: int) -> None:
     data = encode("answers", [answer(0)])
     at %= len(data)
     flipped = data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
@@ -104,9 +104,9 @@ def test_any_flipped_bit_is_noticed(at: int, bit: int) -> None:
         decode_data_file(data_file(data, 1), flipped)
 
 
-def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
+def test_a_data_file_without_a_manifest_is_still_checked() -> None:
     data = encode("answers", [answer(0)])
-    with pytest.raises(HistoryDamagedError, match="no Parquet file"):
+    with pytest.raises(HistoryDamagedError, match="not a Parquet file"):
         decode_data_file(DataFile("x.parquet", "answers", 1, None, None), data[:-10])
     with pytest.raises(HistoryDamagedError, match="1 rows, its manifest says 2"):
         decode_data_file(data_file(data, 2), data)
@@ -114,11 +114,11 @@ def test_a_part_no_marker_vouches_for_is_still_no_garbage() -> None:
     merged = encode_derived(decode_data_file(data_file(data, 1), data, as_written=True))
     assert footer_of("x.parquet", merged) == (lineage("answers"), 1, True)
     for foreign in (data[:-10], b"", encode_table(pa.table({"a": [1]}))):
-        with pytest.raises(HistoryDamagedError, match="no part of a history"):
+        with pytest.raises(HistoryDamagedError, match="not a data file of a history"):
             footer_of("x.parquet", foreign)
 
 
-def test_parts_of_an_older_schema_are_read_with_nulls() -> None:
+def test_data_files_of_an_older_schema_are_read_with_nulls() -> None:
     data = encode("answers", [answer(0)])
     older = encode_table(
         decode_data_file(data_file(data, 1), data, as_written=True).drop(["in_flight"])

@@ -1,4 +1,4 @@
-"""The database: incremental as from nothing, at its last good state when something is amiss."""
+"""The database: a refresh equals a rebuild, and damage leaves the last good state."""
 
 import os
 import threading
@@ -80,9 +80,9 @@ def test_an_empty_history_has_all_tables_and_views(store: HistoryStore, path: Pa
     )
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 2000])
+@pytest.mark.parametrize("batch", [1, 4, 2000])
 def test_refreshing_step_by_step_equals_rebuilding(
-    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     steps: list[Callable[[], object]] = [
         lambda: measure(store, "r1", "early"),
@@ -101,7 +101,7 @@ def test_refreshing_step_by_step_equals_rebuilding(
         step()
         assert not refresh(store, path).rebuilt or step is steps[0]
     other = path.with_name("rebuilt.duckdb")
-    monkeypatch.setattr(database, "_ATTEMPTS_AT_ONCE", at_once)
+    monkeypatch.setattr(database, "_ATTEMPTS_PER_TRANSACTION", batch)
     assert rebuild(store, other).rebuilt
     assert everything(path) == everything(other)
     assert query(path, "SELECT count(*), count(gold_answer) FROM current_judgements") == (
@@ -110,7 +110,7 @@ def test_refreshing_step_by_step_equals_rebuilding(
     )
 
 
-def test_a_refresh_without_news_leaves_the_file_alone(store: HistoryStore, path: Path) -> None:
+def test_a_refresh_without_new_attempts_keeps_the_file(store: HistoryStore, path: Path) -> None:
     measure(store, "r1", "a")
     assert refresh(store, path).attempts_added == 2
     before = path.stat()
@@ -202,13 +202,13 @@ def test_a_failed_build_leaves_the_database(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fails)
-        with pytest.raises(HistoryUnreachableError, match="the last good one stays"):
+        with pytest.raises(HistoryUnreachableError, match="the old one is kept"):
             refresh(store, path)
     assert query(path, COUNT)[1] == [(10,)]
     assert refresh(store, path).attempts == 2
 
 
-def test_refreshers_queue(store: HistoryStore, path: Path) -> None:
+def test_concurrent_refreshes_take_turns(store: HistoryStore, path: Path) -> None:
     failures: list[BaseException] = []
 
     def work(number: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from locomo_assets.history import lease
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
-from locomo_assets.history.lease import Lease, release, renew, take
+from locomo_assets.history.lease import Lease, acquire, release, renew
 from locomo_assets.history.storage import LocalStorage
 from locomo_assets_tests.history.factories import lineage
 
@@ -24,51 +24,51 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path)
 
 
-def test_second_is_told_who_has_it_and_until_when(storage: LocalStorage) -> None:
-    mine = take(storage, MINE)
+def test_the_second_run_learns_who_holds_it_and_until_when(storage: LocalStorage) -> None:
+    mine = acquire(storage, MINE)
     with pytest.raises(LeaseTakenError) as caught:
-        take(storage, OTHER)
-    for told in ("answers of conv-1, release r1", "run mine", f"{mine.expires_at:%H:%M:%S} UTC"):
-        assert told in str(caught.value)
+        acquire(storage, OTHER)
+    for text in ("answers of conv-1, release r1", "run mine", f"{mine.expires_at:%H:%M:%S} UTC"):
+        assert text in str(caught.value)
     assert "\n" not in str(caught.value)
-    take(storage, replace(OTHER, conversation="conv-2"))
-    take(storage, replace(OTHER, asset="judgements"))
-    take(storage, replace(OTHER, release="r2"))
+    acquire(storage, replace(OTHER, conversation="conv-2"))
+    acquire(storage, replace(OTHER, asset="judgements"))
+    acquire(storage, replace(OTHER, release="r2"))
 
 
-def test_released_lease_is_taken_and_leaves_one_object(storage: LocalStorage) -> None:
+def test_released_lease_can_be_acquired_and_leaves_one_object(storage: LocalStorage) -> None:
     for _ in range(3):
-        release(storage, take(storage, MINE))
-    take(storage, OTHER)
+        release(storage, acquire(storage, MINE))
+    acquire(storage, OTHER)
     assert len(storage.list("leases")) == 1
 
 
-def test_expired_lease_is_taken_over_and_its_holder_finds_out(storage: LocalStorage) -> None:
-    slow = take(storage, MINE, lasts_s=0.0)
-    other = take(storage, OTHER)
+def test_expired_lease_is_acquired_and_its_old_holder_finds_out(storage: LocalStorage) -> None:
+    slow = acquire(storage, MINE, ttl_s=0.0)
+    other = acquire(storage, OTHER)
     with pytest.raises(LeaseLostError, match="run other"):
         renew(storage, slow)
     release(storage, slow)
     with pytest.raises(LeaseTakenError, match="run other"):
-        take(storage, MINE)
+        acquire(storage, MINE)
     assert renew(storage, other).expires_at > other.expires_at
 
 
 def test_renewal_keeps_it_from_expiring(storage: LocalStorage) -> None:
-    renew(storage, take(storage, MINE, lasts_s=0.0))
+    renew(storage, acquire(storage, MINE, ttl_s=0.0))
     with pytest.raises(LeaseTakenError, match="run mine"):
-        take(storage, OTHER)
+        acquire(storage, OTHER)
 
 
 def test_one_of_many_gets_it(storage: LocalStorage) -> None:
-    take(storage, MINE, lasts_s=0.0)
+    acquire(storage, MINE, ttl_s=0.0)
     got: list[Lease] = []
     barrier = threading.Barrier(8)
 
     def run(number: int) -> None:
         barrier.wait()
         with suppress(LeaseTakenError):
-            got.append(take(storage, replace(OTHER, run_id=f"run-{number}")))
+            got.append(acquire(storage, replace(OTHER, run_id=f"run-{number}")))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -79,48 +79,48 @@ def test_one_of_many_gets_it(storage: LocalStorage) -> None:
     assert renew(storage, got[0]).holder == got[0].holder
 
 
-TAKING = """
+ACQUIRING = """
 import sys, time
 from pathlib import Path
-from locomo_assets.history.lease import take
+from locomo_assets.history.lease import acquire
 from locomo_assets.history.storage import LocalStorage
 from locomo_assets_tests.history.factories import lineage
-take(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
-print("taken", flush=True)
+acquire(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
+print("acquired", flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told apart through /proc only")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_killed_process_is_not_waited_for(storage: LocalStorage, tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", TAKING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ACQUIRING, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "taken\n"
+        assert process.stdout.readline() == "acquired\n"
         with pytest.raises(LeaseTakenError, match="run killed"):
-            take(storage, MINE)
+            acquire(storage, MINE)
         process.kill()
-        # Dead, and not yet buried: its number is still taken.
+        # Dead, and not yet reaped: its id is still in use.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        take(storage, MINE)
+        acquire(storage, MINE)
 
 
-def test_process_whose_start_is_not_known_is_gone_only_with_its_number() -> None:
-    here = lease.machine()
-    assert not lease.is_gone(here, str(os.getpid()))
+def test_process_whose_start_is_not_known_is_gone_only_with_its_id() -> None:
+    here = lease.this_machine()
+    assert not lease.process_is_gone(here, str(os.getpid()))
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    # Where the machine can't be named, nobody is ever taken for gone.
-    assert lease.is_gone(here, str(ended.pid)) == (here is not None)
+    # Where the machine can't be named, no process ever counts as gone.
+    assert lease.process_is_gone(here, str(ended.pid)) == (here is not None)
 
 
 def test_process_of_another_machine_is_waited_for(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(lease, "machine", lambda: "another boot")
-        elsewhere.setattr(lease, "process", lambda _: "4194305@1")
-        take(storage, MINE)
+        elsewhere.setattr(lease, "this_machine", lambda: "another boot")
+        elsewhere.setattr(lease, "process_identity", lambda _: "4194305@1")
+        acquire(storage, MINE)
     with pytest.raises(LeaseTakenError, match="run mine"):
-        take(storage, OTHER)
+        acquire(storage, OTHER)

@@ -1,4 +1,4 @@
-"""Care: faults are found, nothing is lost by tidying, and a killed run can be run again."""
+"""Maintenance: faults are found, nothing is lost, and a killed run can be run again."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +48,7 @@ def contents(path: Path) -> list[tuple[object, ...]]:
         )
 
 
-def test_a_whole_history_has_no_problems(store: HistoryStore) -> None:
+def test_an_intact_history_has_no_problems(store: HistoryStore) -> None:
     in_pieces(store)
     attempt = store.begin(lineage("answers"))
     attempt.append("answers", [answer(0)])
@@ -113,7 +113,7 @@ def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, p
     assert check(store).unfinished == ()
 
 
-def test_what_an_earlier_version_compacted_is_read_and_pruned_whole(
+def test_what_an_earlier_version_compacted_is_read_and_pruned_completely(
     store: HistoryStore, path: Path
 ) -> None:
     first = in_pieces(store)

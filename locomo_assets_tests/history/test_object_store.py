@@ -20,7 +20,7 @@ from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseTakenError,
 )
-from locomo_assets.history.lease import Lease, release, renew, take
+from locomo_assets.history.lease import Lease, acquire, release, renew
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import answer, commit_answers, lineage
@@ -53,7 +53,7 @@ def test_puts_gets_lists_and_deletes(url: str) -> None:
     assert storage.list("") == ["a/b/1"]
 
 
-def test_put_new_leaves_what_is_there(url: str) -> None:
+def test_put_new_keeps_an_existing_object(url: str) -> None:
     storage = open_storage(url)
     storage.put_new("x", b"first")
     storage.put_new("x", b"second")
@@ -62,7 +62,7 @@ def test_put_new_leaves_what_is_there(url: str) -> None:
 
 def test_one_of_many_gets_the_lease(url: str) -> None:
     mine = lineage("answers", run_id="mine")
-    release(open_storage(url), take(open_storage(url), mine))
+    release(open_storage(url), acquire(open_storage(url), mine))
     got: list[Lease] = []
     barrier = threading.Barrier(4)
 
@@ -70,7 +70,7 @@ def test_one_of_many_gets_the_lease(url: str) -> None:
         storage = open_storage(url)
         barrier.wait()
         with suppress(LeaseTakenError):
-            got.append(take(storage, replace(mine, run_id=f"run-{number}")))
+            got.append(acquire(storage, replace(mine, run_id=f"run-{number}")))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -119,7 +119,7 @@ def test_damage_in_the_bucket_leaves_the_database(s3_url: str, tmp_path: Path) -
 
 def test_two_machines_with_one_url(s3_url: str, tmp_path: Path) -> None:
     store = HistoryStore.open(s3_url)
-    command = [sys.executable, "-m", "locomo_assets_tests.history.writing", s3_url]
+    command = [sys.executable, "-m", "locomo_assets_tests.history.writer", s3_url]
     writers = [
         subprocess.Popen(
             [*command, name, "5"], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
@@ -139,7 +139,7 @@ def test_ten_writers_and_three_readers_on_s3(s3_url: str, tmp_path: Path) -> Non
     ten_writers_three_readers(s3_url, tmp_path / "history.duckdb")
 
 
-def test_a_bucket_that_is_not_there_is_named(url: str) -> None:
+def test_a_missing_bucket_is_named(url: str) -> None:
     absent = f"{url.partition('://')[0]}://no-such-bucket/history"
     with pytest.raises(HistoryUnreachableError, match=absent) as caught:
         HistoryStore.open(absent)
@@ -147,8 +147,8 @@ def test_a_bucket_that_is_not_there_is_named(url: str) -> None:
     assert len(str(caught.value)) < 400
 
 
-def test_an_upload_that_arrives_short_is_noticed(gs_url: str) -> None:
-    # The client parts its upload by this line, so what follows it is lost on the way.
+def test_a_truncated_upload_is_detected(gs_url: str) -> None:
+    # The client separates sections of its upload by this line, so what follows it is lost.
     with pytest.raises(HistoryUnreachableError, match="checksum"):
         open_storage(gs_url).put("x", b"before\r\n--==0==\r\nafter")
 
@@ -170,9 +170,9 @@ class Refusing(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.mark.parametrize(("status", "told"), [(403, "Forbidden"), (503, "503|Unavailable")])
-def test_refusals_are_told_in_one_line_without_the_key(
-    status: int, told: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("status", "message"), [(403, "Forbidden"), (503, "503|Unavailable")])
+def test_refusals_are_reported_in_one_line_without_the_key(
+    status: int, message: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = type("Handler", (Refusing,), {"status": status})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -180,7 +180,7 @@ def test_refusals_are_told_in_one_line_without_the_key(
         thread.start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         try:
-            with pytest.raises(HistoryUnreachableError, match=told) as caught:
+            with pytest.raises(HistoryUnreachableError, match=message) as caught:
                 HistoryStore.open("s3://bucket/history")
         finally:
             server.shutdown()

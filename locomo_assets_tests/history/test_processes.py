@@ -1,4 +1,4 @@
-"""Several processes at once, and processes killed at any moment: nothing acknowledged is lost."""
+"""Concurrent and killed processes: no acknowledged commit is lost."""
 
 import random
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
-from locomo_assets_tests.history.writing import PART_ROWS
+from locomo_assets_tests.history.writer import FILE_ROWS
 
 WRITERS = 10
 COMMITS = 3
@@ -20,13 +20,13 @@ READERS = 3
 
 @pytest.fixture
 def kills(pytestconfig: pytest.Config) -> int:
-    """How often a writer is killed: few in the suite, 100 with `make test-kills`."""
+    """How often a writer is killed: a few times in the suite, 100 with `make test-kills`."""
     return int(pytestconfig.getoption("kills"))
 
 
 def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "locomo_assets_tests.history.writing", url, writer, str(commits)],
+        [sys.executable, "-m", "locomo_assets_tests.history.writer", url, writer, str(commits)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -34,12 +34,12 @@ def start_writer(url: str, writer: str, commits: int) -> subprocess.Popen[str]:
 
 
 def torn_attempts(path: Path) -> list[tuple[object, ...]]:
-    """Attempts of which the database does not hold just the rows they were committed with."""
+    """Attempts of which the database does not hold exactly the committed rows."""
     return query(
         path,
         "SELECT attempt_id, row_count, count(answers.attempt_id) FROM attempts "
         "LEFT JOIN answers USING (attempt_id) GROUP BY attempt_id, row_count "
-        f"HAVING count(answers.attempt_id) <> {2 * PART_ROWS} OR row_count <> {3 * PART_ROWS}",
+        f"HAVING count(answers.attempt_id) <> {2 * FILE_ROWS} OR row_count <> {3 * FILE_ROWS}",
     )[1]
 
 
@@ -48,7 +48,7 @@ def test_ten_writers_while_readers_query_and_the_database_is_refreshed(tmp_path:
 
 
 def ten_writers_three_readers(url: str, path: Path) -> None:
-    """Commits from ten processes, queries and refreshes meanwhile: all whole, none lost."""
+    """Commits from ten processes beside queries and refreshes: all complete, none lost."""
     refresh(HistoryStore.open(url), path)
     done = threading.Event()
     failures: list[Exception] = []

@@ -1,4 +1,4 @@
-"""Names and manifests: labels safe in paths, ids in order of time, JSON there and back."""
+"""Names and manifests: labels safe in paths, ids in order of time, JSON round trips."""
 
 import json
 import threading
@@ -37,16 +37,16 @@ def test_labels_are_safe_and_distinct(one: str, other: str) -> None:
         assert safe != path_label(other)
 
 
-def test_label_of_nothing_is_not_a_label() -> None:
+def test_a_missing_label_differs_from_any_label() -> None:
     assert path_label(None) not in {path_label("@none"), path_label(""), path_label("None")}
     assert path_label("r/1 ä|x") == "r%2F1%20%C3%A4%7Cx"
 
 
-def test_long_labels_with_the_same_head_stay_apart() -> None:
+def test_long_labels_with_the_same_beginning_differ() -> None:
     assert path_label("x" * 500) != path_label("x" * 501)
 
 
-def test_ids_are_unique_and_in_order_even_when_the_clock_stands() -> None:
+def test_ids_are_unique_and_in_order_even_if_the_clock_stands_still() -> None:
     found: list[list[str]] = []
 
     def make() -> None:
@@ -61,7 +61,7 @@ def test_ids_are_unique_and_in_order_even_when_the_clock_stands() -> None:
     assert all(ids == sorted(ids) for ids in found)
 
 
-def test_marker_names_say_when_and_who() -> None:
+def test_manifest_names_hold_time_and_attempt() -> None:
     path = manifest_path(lineage("answers", "r/1"), AT, "20250304T050000000000Z-ab12")
     assert path.startswith("attempts/asset=answers/release=r%2F1/conversation=conv-1/")
     name = parse_manifest_name(path)
@@ -77,7 +77,7 @@ def test_marker_names_say_when_and_who() -> None:
     assert parse_manifest_name("attempts/README.md") is None
 
 
-def test_marker_there_and_back() -> None:
+def test_manifest_roundtrip() -> None:
     manifest = Manifest(
         attempt_id="i",
         lineage=Lineage(
@@ -100,7 +100,7 @@ def test_marker_there_and_back() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])
-def test_a_torn_marker_is_named(cut: int) -> None:
+def test_a_torn_manifest_is_named(cut: int) -> None:
     whole = manifest_to_json(
         Manifest(
             "i", lineage("answers"), AT, AT, (DataFile("x", "answers", 1, 1, "a"),), (), "m.json"
@@ -110,6 +110,6 @@ def test_a_torn_marker_is_named(cut: int) -> None:
         manifest_from_json("m.json", whole[:cut])
 
 
-def test_a_marker_that_lacks_something_is_named() -> None:
+def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(HistoryDamagedError, match="KeyError"):
         manifest_from_json("m.json", json.dumps({"attempt_id": "x"}).encode())

@@ -1,4 +1,4 @@
-"""The storage seam: whole objects, and the system's errors told in one line."""
+"""Storage: atomic objects, and the system's errors in one line."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ def test_puts_gets_lists_and_deletes(tmp_path: Path) -> None:
     assert storage.list("a") == ["a/b/1"]
 
 
-def test_put_new_leaves_what_is_there(tmp_path: Path) -> None:
+def test_put_new_keeps_an_existing_object(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.put_new("x", b"first")
     storage.put_new("x", b"second")
@@ -34,14 +34,14 @@ def test_put_new_leaves_what_is_there(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["x"]
 
 
-def test_a_url_with_blanks_and_signs_names_that_folder(tmp_path: Path) -> None:
+def test_a_url_with_blanks_and_signs_is_unquoted(tmp_path: Path) -> None:
     folder = tmp_path / "my history ä%20"
     open_storage(folder.as_uri()).put("x", b"1")
     assert (folder / "x").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("url", ["history", "/history", "file://host/history", "file:history"])
-def test_a_place_that_is_no_url_is_refused(url: str) -> None:
+def test_a_history_that_is_not_a_url_is_refused(url: str) -> None:
     with pytest.raises(HistoryUnreachableError, match="file:///folder"):
         open_storage(url)
 
@@ -88,7 +88,7 @@ def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk: Path) ->
     storage.put("another", b"2")
 
 
-def test_a_folder_that_cant_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cant_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     storage = open_storage((tmp_path / "file").as_uri())
     with pytest.raises(HistoryUnreachableError, match="can't be written"):

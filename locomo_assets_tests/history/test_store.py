@@ -1,4 +1,4 @@
-"""Attempts: invisible until committed, whole afterwards, never in each other's way."""
+"""Attempts: invisible until committed, complete afterwards, independent of each other."""
 
 import json
 import threading
@@ -41,7 +41,7 @@ def test_a_newer_history_is_refused(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_history_that_lost_its_format_is_not_made_anew(tmp_path: Path) -> None:
+def test_a_history_without_its_format_is_not_recreated(tmp_path: Path) -> None:
     commit_answers(HistoryStore.open(tmp_path.as_uri()), lineage("answers"))
     (tmp_path / "format.json").unlink()
     with pytest.raises(HistoryDamagedError, match=r"format\.json"):
@@ -66,7 +66,7 @@ def test_an_attempt_is_invisible_until_committed(store: HistoryStore) -> None:
         attempt.commit()
 
 
-def test_markers_vouch_for_the_bytes(store: HistoryStore, tmp_path: Path) -> None:
+def test_manifests_hold_the_size_of_data_files(store: HistoryStore, tmp_path: Path) -> None:
     manifest = commit_answers(store, lineage("answers"))
     for data_file in manifest.data_files:
         assert (tmp_path / data_file.path).stat().st_size == data_file.size_bytes
@@ -81,7 +81,7 @@ def test_odd_labels_keep_their_text(store: HistoryStore) -> None:
     assert (row["release"], row["conversation"], row["run_id"]) == (ODD, "c/../d", "run?*")
 
 
-def test_markers_are_filtered_and_oldest_first(store: HistoryStore) -> None:
+def test_manifests_are_filtered_and_oldest_first(store: HistoryStore) -> None:
     made = [
         commit_answers(store, lineage("answers", release, conversation))
         for release in ("r2", "r1")
@@ -129,14 +129,14 @@ def test_bad_rows_leave_nothing_behind(store: HistoryStore, tmp_path: Path) -> N
     assert not (tmp_path / "tables").exists()
 
 
-def test_extra_that_is_no_json_is_refused_and_can_be_put_right(store: HistoryStore) -> None:
+def test_extra_that_is_not_json_is_refused_and_can_be_fixed(store: HistoryStore) -> None:
     attempt = store.begin(lineage("answers"))
     with pytest.raises(HistoryRowError, match="not JSON"):
         attempt.commit(what=object())
     assert attempt.commit().rows == {}
 
 
-def test_unfinished_work_is_found_and_taken_over(store: HistoryStore) -> None:
+def test_an_unfinished_attempt_is_found_and_adopted(store: HistoryStore) -> None:
     killed = store.begin(lineage("answers", ODD, run_id="killed"))
     killed.append("answers", [answer(0)])
     killed.append("answers", [answer(1)])
@@ -208,7 +208,7 @@ def test_threads_append_to_one_attempt(store: HistoryStore) -> None:
     assert set(indexes) == set(range(20))
 
 
-def test_a_commit_is_newer_than_what_it_could_see_whatever_the_clock(
+def test_a_commit_is_newer_than_every_visible_one_whatever_the_clock(
     store: HistoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = commit_answers(store, lineage("answers"))

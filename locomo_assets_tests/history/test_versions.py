@@ -1,6 +1,6 @@
-"""Histories of every schema version there was, written by the program of their day.
+"""Histories of every schema version, each written by the program of its time.
 
-A folder `versions/v<n>` is never made anew: when `SCHEMA_VERSION` rises, a further one is added.
+Never rewrite a folder `versions/v<n>`; when `SCHEMA_VERSION` rises, add one.
 """
 
 import json
@@ -17,7 +17,7 @@ from locomo_assets.history.store import HistoryStore
 VERSIONS = Path(__file__).with_name("versions")
 
 
-def test_there_is_one_of_every_version() -> None:
+def test_there_is_a_history_of_every_version() -> None:
     found = {
         json.loads((folder / "format.json").read_text())["schema_version"]
         for folder in VERSIONS.iterdir()

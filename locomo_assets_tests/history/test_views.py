@@ -1,4 +1,4 @@
-"""What the views say: which rows are current, how they are counted, what they cost."""
+"""The views: which rows are current, how they are counted, what they cost."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.history.database import query, refresh
-from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     ASKED_AT,
     DATASET,
+    QueriedHistory,
     answer,
     call,
     commit,
@@ -24,34 +23,17 @@ from locomo_assets_tests.history.factories import (
 COLUMNS = Path(__file__).with_name("columns.txt")
 
 
-class World:
-    """A store and its database, refreshed at each question."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = HistoryStore.open(folder.as_uri())
-        self._path = folder / "history.duckdb"
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        refresh(self.store, self._path)
-        return query(self._path, sql)[1]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-def test_tables_and_views_column_by_column(world: World) -> None:
-    found = world.rows(
+def test_tables_and_views_column_by_column(history: QueriedHistory) -> None:
+    found = history.rows(
         "SELECT table_name || '.' || column_name || ' ' || data_type "
         "FROM information_schema.columns ORDER BY table_name, ordinal_position"
     )
     assert [line for (line,) in found] == COLUMNS.read_text().splitlines()
 
 
-def test_every_table_and_view_has_a_comment(world: World) -> None:
+def test_every_table_and_view_has_a_comment(history: QueriedHistory) -> None:
     assert (
-        world.rows(
+        history.rows(
             "SELECT table_name FROM duckdb_tables() WHERE comment IS NULL "
             "UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL"
         )
@@ -59,12 +41,14 @@ def test_every_table_and_view_has_a_comment(world: World) -> None:
     )
 
 
-def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(world: World) -> None:
-    late = world.store.begin(lineage("answers", run_id="late"))
-    commit_answers(world.store, lineage("answers", run_id="early"), questions=4, mark="e")
+def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(
+    history: QueriedHistory,
+) -> None:
+    late = history.store.begin(lineage("answers", run_id="late"))
+    commit_answers(history.store, lineage("answers", run_id="early"), questions=4, mark="e")
     late.append("answers", [answer(1, "l"), answer(2, "l", outcome="unanswered", answer=None)])
     late.commit()
-    assert world.rows(
+    assert history.rows(
         "SELECT question_index, answer_id, outcome, run_id FROM current_answers ORDER BY 1"
     ) == [
         (0, "e-0", "answered", "early"),
@@ -74,38 +58,42 @@ def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(world: W
     ]
 
 
-def test_within_an_attempt_the_first_complete_answer_counts(world: World) -> None:
+def test_within_an_attempt_the_first_complete_answer_counts(history: QueriedHistory) -> None:
     rows = [
         answer(0, "late", asked_at=ASKED_AT + timedelta(seconds=2)),
         answer(0, "early", asked_at=ASKED_AT + timedelta(seconds=1)),
         answer(0, "failed", asked_at=ASKED_AT, outcome="unanswered", answer=None),
     ]
-    commit(world.store, lineage("answers"), {"answers": rows})
-    assert world.rows("SELECT answer_id FROM current_answers") == [("early-0",)]
-    assert world.rows("SELECT count(*) FROM answers") == [(3,)]
+    commit(history.store, lineage("answers"), {"answers": rows})
+    assert history.rows("SELECT answer_id FROM current_answers") == [("early-0",)]
+    assert history.rows("SELECT count(*) FROM answers") == [(3,)]
 
 
-def test_keys_keep_data_sets_releases_systems_and_protocols_apart(world: World) -> None:
-    commit_answers(world.store, lineage("answers"), questions=1)
-    commit_answers(world.store, lineage("answers", dataset_sha256="e" * 64), questions=1)
-    commit_answers(world.store, lineage("answers", "r2"), questions=1)
-    commit_answers(world.store, lineage("answers"), questions=1, question_protocol="published")
-    assert world.rows("SELECT count(*) FROM current_answers") == [(4,)]
+def test_keys_keep_data_sets_releases_systems_and_protocols_apart(history: QueriedHistory) -> None:
+    commit_answers(history.store, lineage("answers"), questions=1)
+    commit_answers(history.store, lineage("answers", dataset_sha256="e" * 64), questions=1)
+    commit_answers(history.store, lineage("answers", "r2"), questions=1)
+    commit_answers(history.store, lineage("answers"), questions=1, question_protocol="published")
+    assert history.rows("SELECT count(*) FROM current_answers") == [(4,)]
 
 
-def test_verdicts_count_only_for_the_current_answer_and_the_newest_per_judge(world: World) -> None:
-    commit_dataset(world.store, questions=2)
-    commit_answers(world.store, lineage("answers"), questions=2, mark="old")
-    commit_verdicts(world.store, lineage("judgements"), ["correct", "correct"], mark="old")
-    commit(world.store, lineage("answers"), {"answers": [answer(1, "new", latency_ms=7.0)]})
-    assert world.rows("SELECT question_index, verdict FROM current_judgements") == [(0, "correct")]
-    commit_verdicts(world.store, lineage("judgements"), ["wrong", "wrong"], mark="new")
+def test_verdicts_count_only_for_the_current_answer_and_the_newest_per_judge(
+    history: QueriedHistory,
+) -> None:
+    commit_dataset(history.store, questions=2)
+    commit_answers(history.store, lineage("answers"), questions=2, mark="old")
+    commit_verdicts(history.store, lineage("judgements"), ["correct", "correct"], mark="old")
+    commit(history.store, lineage("answers"), {"answers": [answer(1, "new", latency_ms=7.0)]})
+    assert history.rows("SELECT question_index, verdict FROM current_judgements") == [
+        (0, "correct")
+    ]
+    commit_verdicts(history.store, lineage("judgements"), ["wrong", "wrong"], mark="new")
     commit_verdicts(
-        world.store, lineage("judgements"), ["unscored"], mark="old", judge="other", reason="busy"
+        history.store, lineage("judgements"), ["unscored"], mark="old", judge="other", reason="busy"
     )
-    commit_verdicts(world.store, lineage("judgements"), ["wrong"], mark="old")
+    commit_verdicts(history.store, lineage("judgements"), ["wrong"], mark="old")
     told = ("Question 0?", "gold 0", "answer old 0", 100.0, 1.0, "old-0")
-    assert world.rows(
+    assert history.rows(
         "SELECT question_index, judge, verdict, reason, question, gold_answer, answer, "
         "latency_ms, judge_latency_ms, answer_id FROM current_judgements ORDER BY 1, 2"
     ) == [
@@ -115,7 +103,7 @@ def test_verdicts_count_only_for_the_current_answer_and_the_newest_per_judge(wor
     ]
 
 
-def test_outcomes_add_up_and_adversarial_questions_stay_apart(world: World) -> None:
+def test_outcomes_add_up_and_adversarial_questions_stay_apart(history: QueriedHistory) -> None:
     failed: dict[str, Any] = {
         "outcome": "unanswered",
         "answer": None,
@@ -123,16 +111,16 @@ def test_outcomes_add_up_and_adversarial_questions_stay_apart(world: World) -> N
         "cost_usd": None,
     }
     rows = [answer(i, **(failed if i in (5, 6) else {})) for i in range(20)]
-    commit(world.store, lineage("answers"), {"answers": rows})
+    commit(history.store, lineage("answers"), {"answers": rows})
     verdicts = ["correct"] * 5 + ["unanswered"] * 2 + ["wrong"] * 3 + ["unscored"] + ["correct"] * 6
-    commit_verdicts(world.store, lineage("judgements"), verdicts)
+    commit_verdicts(history.store, lineage("judgements"), verdicts)
     columns = "questions, answered, scored, correct, wrong, unscored, unanswered, not_judged"
     # 0–19 without 4, 9, 14, 19, which are of category 5; 17 and 18 have no verdict
-    assert world.rows(
+    assert history.rows(
         f"SELECT {columns}, accuracy, accuracy_if_rest_wrong, accuracy_if_rest_right, "
         "answers_of_unknown_cost FROM accuracy_by_release"
     ) == [(16, 14, 11, 9, 2, 1, 2, 2, 9 / 11, 9 / 16, 14 / 16, 2)]
-    assert world.rows(
+    assert history.rows(
         f"SELECT category, official_name, counts_in_score, {columns} FROM accuracy_by_category "
         "ORDER BY category"
     ) == [
@@ -142,31 +130,31 @@ def test_outcomes_add_up_and_adversarial_questions_stay_apart(world: World) -> N
         (4, "single-hop", True, 4, 4, 3, 2, 1, 0, 0, 1),
         (5, "adversarial", False, 4, 4, 3, 2, 1, 0, 0, 1),
     ]
-    assert world.rows("SELECT questions, scored FROM accuracy_by_conversation") == [(16, 11)]
-    assert world.rows("SELECT error_share FROM accuracy_by_release") == [(5 / 16,)]
-    assert world.rows(
+    assert history.rows("SELECT questions, scored FROM accuracy_by_conversation") == [(16, 11)]
+    assert history.rows("SELECT error_share FROM accuracy_by_release") == [(5 / 16,)]
+    assert history.rows(
         "SELECT category, error_share FROM accuracy_by_category ORDER BY category"
     ) == [(1, 0.5), (2, 0.25), (3, 0.25), (4, 0.25), (5, 0.25)]
-    assert world.rows(
+    assert history.rows(
         "SELECT sum(questions), sum(scored) FROM accuracy_by_category_and_conversation "
         "WHERE counts_in_score"
     ) == [(16, 11)]
 
 
-def test_before_any_verdict_questions_are_counted_and_not_judged(world: World) -> None:
-    commit_answers(world.store, lineage("answers"))
-    assert world.rows(
+def test_before_any_verdict_questions_are_counted_and_not_judged(history: QueriedHistory) -> None:
+    commit_answers(history.store, lineage("answers"))
+    assert history.rows(
         "SELECT judge, questions, answered, scored, not_judged, accuracy, accuracy_low "
         "FROM accuracy_by_release"
     ) == [(None, 8, 8, 0, 8, None, None)]
 
 
-def test_each_judge_is_counted_over_all_questions(world: World) -> None:
-    commit_answers(world.store, lineage("answers"))
-    commit_answers(world.store, lineage("answers", conversation="conv-2"))
-    commit_verdicts(world.store, lineage("judgements"), ["correct"] * 10)
-    commit_verdicts(world.store, lineage("judgements"), ["wrong"], judge="other")
-    assert world.rows(
+def test_each_judge_is_counted_over_all_questions(history: QueriedHistory) -> None:
+    commit_answers(history.store, lineage("answers"))
+    commit_answers(history.store, lineage("answers", conversation="conv-2"))
+    commit_verdicts(history.store, lineage("judgements"), ["correct"] * 10)
+    commit_verdicts(history.store, lineage("judgements"), ["wrong"], judge="other")
+    assert history.rows(
         "SELECT judge, questions, scored, not_judged FROM accuracy_by_release ORDER BY judge"
     ) == [("lexical", 16, 8, 8), ("other", 16, 1, 15)]
 
@@ -174,8 +162,8 @@ def test_each_judge_is_counted_over_all_questions(world: World) -> None:
 @pytest.mark.parametrize(
     ("successes", "trials"), [(0, 1), (1, 1), (0, 1540), (1540, 1540), (7, 11), (1386, 1540)]
 )
-def test_wilson_is_statsmodels(world: World, successes: int, trials: int) -> None:
-    ((low, high),) = world.rows(
+def test_wilson_is_statsmodels(history: QueriedHistory, successes: int, trials: int) -> None:
+    ((low, high),) = history.rows(
         f"SELECT wilson_low({successes}, {trials}), wilson_high({successes}, {trials})"
     )
     assert (low, high) == pytest.approx(
@@ -183,28 +171,28 @@ def test_wilson_is_statsmodels(world: World, successes: int, trials: int) -> Non
     )
 
 
-def test_wilson_of_nothing_is_unknown(world: World) -> None:
-    assert world.rows("SELECT wilson_low(0, 0), wilson_high(0, 0)") == [(None, None)]
+def test_wilson_of_nothing_is_unknown(history: QueriedHistory) -> None:
+    assert history.rows("SELECT wilson_low(0, 0), wilson_high(0, 0)") == [(None, None)]
 
 
-def test_unknown_costs_are_counted_not_summed_as_nothing(world: World) -> None:
+def test_unknown_costs_are_counted_not_summed_as_nothing(history: QueriedHistory) -> None:
     commit(
-        world.store,
+        history.store,
         lineage("answers"),
         {"answers": [answer(0, cost_usd=0.5), answer(1, cost_usd=None)]},
     )
-    commit(world.store, lineage("answers", "r2"), {"answers": [answer(0, cost_usd=None)]})
-    assert world.rows(
+    commit(history.store, lineage("answers", "r2"), {"answers": [answer(0, cost_usd=None)]})
+    assert history.rows(
         "SELECT release, answer_cost_usd, answers_of_unknown_cost FROM accuracy_by_release "
         "ORDER BY 1"
     ) == [("r1", 0.5, 1), ("r2", None, 1)]
 
 
-def test_costs_of_runs_and_months(world: World) -> None:
+def test_costs_of_runs_and_months(history: QueriedHistory) -> None:
     june = datetime(2025, 6, 30, 23, 59, tzinfo=UTC)
     priced = {"input_tokens": 10, "output_tokens": 1, "cost_usd": 0.25}
     commit(
-        world.store,
+        history.store,
         lineage("answers", run_id="run-1"),
         {
             "calls": [
@@ -216,16 +204,16 @@ def test_costs_of_runs_and_months(world: World) -> None:
         },
     )
     commit(
-        world.store,
+        history.store,
         lineage("judgements", run_id="run-1"),
         {"calls": [call(4, service="judge", started_at=june, **priced)]},
     )
-    commit_verdicts(world.store, lineage("judgements", run_id="run-2"), ["correct"])
-    assert world.rows(
+    commit_verdicts(history.store, lineage("judgements", run_id="run-2"), ["correct"])
+    assert history.rows(
         "SELECT run_id, attempts, calls, input_tokens, backboard_cost_usd, judge_cost_usd, "
         "cost_usd, calls_of_unknown_cost FROM cost_by_run ORDER BY run_id"
     ) == [("run-1", 2, 5, 35, 0.5, 0.25, 0.75, 1), ("run-2", 1, 0, None, None, None, None, 0)]
-    assert world.rows(
+    assert history.rows(
         "SELECT month::VARCHAR, service, calls, cost_usd FROM cost_by_month ORDER BY 1, 2"
     ) == [
         ("2025-06-01", "backboard", 3, 0.25),
@@ -234,7 +222,7 @@ def test_costs_of_runs_and_months(world: World) -> None:
     ]
 
 
-def test_errors_by_endpoint(world: World) -> None:
+def test_errors_by_endpoint(history: QueriedHistory) -> None:
     calls = [
         call(0),
         call(1, status=429, error="rate_limited"),
@@ -243,8 +231,8 @@ def test_errors_by_endpoint(world: World) -> None:
         call(4, status=503),
         call(5, status=404, endpoint="GET /assistants/{id}"),
     ]
-    commit(world.store, lineage("answers"), {"calls": calls})
-    assert world.rows(
+    commit(history.store, lineage("answers"), {"calls": calls})
+    assert history.rows(
         "SELECT endpoint, error, errors, calls, error_rate FROM errors_by_endpoint ORDER BY 1, 2"
     ) == [
         ("GET /assistants/{id}", "HTTP 404", 1, 1, 1.0),
@@ -254,14 +242,14 @@ def test_errors_by_endpoint(world: World) -> None:
     ]
 
 
-def measure(world: World, release: str, verdicts: list[str]) -> None:
-    commit_answers(world.store, lineage("answers", release), len(verdicts), mark=release)
-    commit_verdicts(world.store, lineage("judgements", release), verdicts, mark=release)
+def measure(history: QueriedHistory, release: str, verdicts: list[str]) -> None:
+    commit_answers(history.store, lineage("answers", release), len(verdicts), mark=release)
+    commit_verdicts(history.store, lineage("judgements", release), verdicts, mark=release)
 
 
-def register(world: World, release: str, published_at: datetime) -> None:
+def register(history: QueriedHistory, release: str, published_at: datetime) -> None:
     commit(
-        world.store,
+        history.store,
         lineage("releases", release),
         {
             "releases": [
@@ -271,20 +259,20 @@ def register(world: World, release: str, published_at: datetime) -> None:
     )
 
 
-def test_the_trend_follows_publication_and_flips_follow_the_trend(world: World) -> None:
-    measure(world, "b", ["correct", "wrong", "unscored", "correct"])
-    measure(world, "a", ["wrong", "wrong", "correct", "correct"])
-    measure(world, "c", ["correct", "correct", "correct", "wrong"])
+def test_the_trend_follows_publication_and_flips_follow_the_trend(history: QueriedHistory) -> None:
+    measure(history, "b", ["correct", "wrong", "unscored", "correct"])
+    measure(history, "a", ["wrong", "wrong", "correct", "correct"])
+    measure(history, "c", ["correct", "correct", "correct", "wrong"])
     for release, year in (("a", 2021), ("b", 2022), ("c", 2023)):
-        register(world, release, datetime(year, 1, 1, tzinfo=UTC))
-    assert world.rows(
+        register(history, release, datetime(year, 1, 1, tzinfo=UTC))
+    assert history.rows(
         "SELECT release, previous_release, accuracy, accuracy_change FROM accuracy_trend "
         "WHERE category IS NULL ORDER BY position"
     ) == [("a", None, 0.5, None), ("b", "a", 2 / 3, 2 / 3 - 0.5), ("c", "b", 0.75, 0.75 - 2 / 3)]
-    assert world.rows(
+    assert history.rows(
         "SELECT release_a, release_b, question_index, flip FROM flips ORDER BY ALL"
     ) == [("a", "b", 0, "gained"), ("b", "c", 1, "gained"), ("b", "c", 3, "lost")]
-    assert world.rows(
+    assert history.rows(
         "SELECT question_index, flip, verdict_a, verdict_b, answer_a, answer_b "
         "FROM flips('a', 'c') ORDER BY ALL"
     ) == [
@@ -294,23 +282,23 @@ def test_the_trend_follows_publication_and_flips_follow_the_trend(world: World) 
     ]
 
 
-def test_latency_is_of_answered_questions(world: World) -> None:
+def test_latency_is_of_answered_questions(history: QueriedHistory) -> None:
     rows = [answer(i, latency_ms=float(i), in_flight=2) for i in range(101)]
     rows.append(answer(101, outcome="unanswered", latency_ms=9999.0))
-    commit(world.store, lineage("answers"), {"answers": rows})
-    assert world.rows(
+    commit(history.store, lineage("answers"), {"answers": rows})
+    assert history.rows(
         "SELECT answered, latency_p50_ms, latency_p95_ms, latency_max_ms, first_chunk_p50_ms, "
         "in_flight_p50 FROM latency_by_release"
     ) == [(101, 50.0, 95.0, 100.0, 10.0, 2.0)]
-    assert world.rows("SELECT latency_p50_ms FROM accuracy_by_category WHERE category = 1") == [
+    assert history.rows("SELECT latency_p50_ms FROM accuracy_by_category WHERE category = 1") == [
         (50.0,)
     ]
 
 
-def test_lineage_leads_from_a_verdict_to_the_turns_and_the_file(world: World) -> None:
-    commit_dataset(world.store, questions=2)
+def test_lineage_leads_from_a_verdict_to_the_turns_and_the_file(history: QueriedHistory) -> None:
+    commit_dataset(history.store, questions=2)
     commit(
-        world.store,
+        history.store,
         lineage("ingested_memories", run_id="run-i"),
         {
             "ingestions": [{"ingestion_id": "ingestion-1", "assistant_id": "assistant"}],
@@ -322,7 +310,7 @@ def test_lineage_leads_from_a_verdict_to_the_turns_and_the_file(world: World) ->
     )
     memories = [("m1", 0.9), ("m2", 0.5)]
     commit(
-        world.store,
+        history.store,
         lineage("answers", run_id="run-a"),
         {
             "answers": [answer(0), answer(1)],
@@ -338,9 +326,9 @@ def test_lineage_leads_from_a_verdict_to_the_turns_and_the_file(world: World) ->
             ],
         },
     )
-    commit_verdicts(world.store, lineage("judgements", run_id="run-j"), ["correct", "wrong"])
+    commit_verdicts(history.store, lineage("judgements", run_id="run-j"), ["correct", "wrong"])
     origin = ("assistant", "run-j", "run-a", "run-i", DATASET, "sample.json", "run-0")
-    assert world.rows(
+    assert history.rows(
         "SELECT question_index, verdict, memory_rank, memory_id, memory_dia_ids, "
         "evidence_dia_ids, assistant_id, judgement_run_id, answer_run_id, ingestion_run_id, "
         "dataset_sha256, dataset_source, dataset_run_id FROM lineage ORDER BY 1, 3"
@@ -351,8 +339,8 @@ def test_lineage_leads_from_a_verdict_to_the_turns_and_the_file(world: World) ->
     ]
 
 
-def test_category_names(world: World) -> None:
-    assert world.rows("FROM categories") == [
+def test_category_names(history: QueriedHistory) -> None:
+    assert history.rows("FROM categories") == [
         (1, "multi-hop", "single-hop", True),
         (2, "temporal", "temporal", True),
         (3, "open-domain", "multi-hop", True),

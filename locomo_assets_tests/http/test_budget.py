@@ -21,7 +21,7 @@ def budget(limit: float, spent: float = 0.0) -> Budget:
 
 
 async def call(it: Budget, tokens: int | None) -> None:
-    async with it.place(ANSWER) as told:
+    async with it.reserve(ANSWER) as told:
         await asyncio.sleep(0)
         told(tokens, 0 if tokens is not None else None)
 
@@ -65,7 +65,7 @@ async def test_a_lost_answer_counts_as_the_dearest_a_refused_call_as_nothing(
 ) -> None:
     it = budget(100)
     with pytest.raises(type(error)):
-        async with it.place(ANSWER):
+        async with it.reserve(ANSWER):
             raise error
     assert it.spent_usd == cost
 

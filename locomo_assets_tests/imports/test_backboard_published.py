@@ -46,7 +46,7 @@ def test_answers_and_verdicts_are_those_of_the_files() -> None:
         assert verdict.judge["judge"] == "gpt-4.1/judge-prompt-reference@7c7cbfda"
 
 
-def test_what_was_not_evaluated_is_no_verdict() -> None:
+def test_an_answer_that_was_not_evaluated_is_unscored() -> None:
     responses = responses_of("sample-1", lambda q: None if q.question_index == 0 else True)
     responses[1] |= {"ai_response": " ", "evaluation": {**responses[1]["evaluation"]}}
     responses[1]["evaluation"] |= {"is_correct": None, "error": "no answer came"}
@@ -59,7 +59,7 @@ def test_what_was_not_evaluated_is_no_verdict() -> None:
     assert third.verdicts[0].verdict is Verdict.CORRECT
 
 
-Spoil = Callable[[list[dict[str, Any]]], object]
+Change = Callable[[list[dict[str, Any]]], object]
 
 
 def _swap(responses: list[dict[str, Any]]) -> None:
@@ -67,7 +67,7 @@ def _swap(responses: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("change", "message"),
     [
         (_swap, r"^one.json: responses\[0\] \(question 0\): category is 2, not 4"),
         (lambda r: r[0].update(question="Why?"), "question is 'Why\\?', not 'What kind of boat"),
@@ -81,18 +81,18 @@ def _swap(responses: list[dict[str, Any]]) -> None:
         (lambda r: r[0].pop("ai_response"), r"responses\[0\]\.ai_response: Field required"),
     ],
 )
-def test_a_mismatch_is_refused_with_its_place(spoil: Spoil, said: str) -> None:
+def test_a_mismatch_is_refused_with_its_place(change: Change, message: str) -> None:
     responses = responses_of("sample-1")
-    spoil(responses)
+    change(responses)
     files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
-    with pytest.raises(ImportRefusedError, match=said) as caught:
+    with pytest.raises(ImportRefusedError, match=message) as caught:
         parse_published(files, SAMPLE)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("one.json: ")
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"total": 1}, "one.json: total is 1, but its responses make"),
         ({"evaluated_count": 1}, "evaluated_count is 1"),
@@ -102,13 +102,13 @@ def test_a_mismatch_is_refused_with_its_place(spoil: Spoil, said: str) -> None:
         ({"by_type": 3}, "by_type: Input should be"),
     ],
 )
-def test_sums_that_do_not_fit_are_refused(change: dict[str, Any], said: str) -> None:
+def test_wrong_counts_are_refused(change: dict[str, Any], message: str) -> None:
     file = summed("sample-1", responses_of("sample-1")) | change
-    with pytest.raises(ImportRefusedError, match=said):
+    with pytest.raises(ImportRefusedError, match=message):
         parse_published([("one.json", encoded(file)), published()[1]], SAMPLE)
 
 
-def test_a_section_that_counts_otherwise_is_refused() -> None:
+def test_a_section_with_wrong_counts_is_refused() -> None:
     file = summed("sample-1", responses_of("sample-1"))
     file["by_type"]["open_domain"]["correct_count"] -= 1
     with pytest.raises(ImportRefusedError, match=r"by_type\.open_domain: correct_count is"):
@@ -118,7 +118,7 @@ def test_a_section_that_counts_otherwise_is_refused() -> None:
         **file["by_type"]["open_domain"]["responses"][0],
         "ai_response": "another",
     }
-    with pytest.raises(ImportRefusedError, match="open_domain: its responses are not those"):
+    with pytest.raises(ImportRefusedError, match="open_domain: its responses differ"):
         parse_published([("one.json", encoded(file))], SAMPLE)
 
 
@@ -126,23 +126,23 @@ def test_each_conversation_has_one_file() -> None:
     one, two = published()
     with pytest.raises(ImportRefusedError, match="conversation sample-2: no file holds it"):
         parse_published([one], SAMPLE)
-    with pytest.raises(ImportRefusedError, match=r"again\.json: .* stands in locomo_con"):
+    with pytest.raises(ImportRefusedError, match=r"again\.json: .* is in locomo_con"):
         parse_published([one, ("again.json", one[1]), two], SAMPLE)
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"\xff{}", "byte 0 is not UTF-8"),
-        (b"{", r"is not JSON \(.* at sign 1\)"),
+        (b"{", r"is not JSON \(.* at character 1\)"),
         (b'{\n"a": }', r"is not JSON \(Expecting value at line 2, column 6\)"),
         (b"[]", "valid dictionary"),
-        (b'{"total": 1, "total": 1}', "total: the field stands there more than once"),
+        (b'{"total": 1, "total": 1}', "total: the field is there more than once"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_such_file_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=f"^a.json: .*{said}"):
+def test_a_file_of_another_format_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ImportRefusedError, match=f"^a.json: .*{message}"):
         parse_published([("a.json", data)], SAMPLE)
 
 

@@ -50,7 +50,7 @@ def test_no_answer_is_unanswered(empty: str | None) -> None:
     (answer,) = parsed(line(answer=empty, verdict=..., reason="HTTP 500"))
     assert (answer.answer, answer.reason) == (None, "HTTP 500")
     assert answer.verdicts[0].verdict is Verdict.UNANSWERED
-    with pytest.raises(ImportRefusedError, match="there is no answer but a verdict"):
+    with pytest.raises(ImportRefusedError, match="there is a verdict but no answer"):
         parsed(line(answer=empty))
 
 
@@ -90,7 +90,7 @@ def test_more_than_half_of_the_votes_decide(
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"conversation": "sample-9"}, "conversation 'sample-9' is not in the data set"),
         ({"question_index": -1}, "question_index -1 is not in sample-1, which has 30 questions"),
@@ -100,8 +100,8 @@ def test_more_than_half_of_the_votes_decide(
         ({"question": "Why?"}, "question is 'Why\\?', not 'What kind"),
         ({"category": 1}, "category is 1, not 4"),
         ({"verdict": "CORRECT"}, "verdict: Input should be 'correct', 'wrong' or 'unscored'"),
-        ({"verdict": ...}, "has either `verdict` or `verdicts`"),
-        ({"verdicts": ["wrong"]}, "has either `verdict` or `verdicts`"),
+        ({"verdict": ...}, "needs either `verdict` or `verdicts`"),
+        ({"verdicts": ["wrong"]}, "needs either `verdict` or `verdicts`"),
         ({"verdict": ..., "verdicts": []}, "verdicts: List should have at least 1"),
         ({"answer": ...}, "answer: Field required"),
         ({"judge": ""}, "judge: String should have at least 1"),
@@ -113,36 +113,40 @@ def test_more_than_half_of_the_votes_decide(
         ({"output_tokens": 2**63}, "output_tokens: .*less than"),
         ({"retrieved": [1]}, r"retrieved\[0\]: .*valid string"),
         ({"answer": "\ud800"}, "a text holds half a character"),
-        ({"reason": "so"}, "`reason` says why there is no answer or no verdict"),
+        ({"reason": "so"}, "`reason` is for a missing answer or verdict"),
     ],
 )
-def test_a_line_amiss_is_refused_with_its_number(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=f"^a.jsonl, line 2: .*{said}") as caught:
+def test_a_bad_line_is_refused_with_its_number(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ImportRefusedError, match=f"^a.jsonl, line 2: .*{message}") as caught:
         parsed(line(question_index=1), line(**fields))
     assert "\n" not in str(caught.value)
 
 
 def test_lines_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ImportRefusedError, match="line 2: question 0 of sample-1 has a verdict by"):
+    with pytest.raises(
+        ImportRefusedError, match="line 2: question 0 of sample-1 already has a verdict by"
+    ):
         parsed(line(), line(verdict="wrong"))
-    with pytest.raises(ImportRefusedError, match=r"line 2: .*on line 1 already and says other thi"):
+    with pytest.raises(
+        ImportRefusedError, match=r"line 2: .*on line 1 already with different fiel"
+    ):
         parsed(line(), line(judge="strict", answer="A raft."))
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "a.jsonl: holds no line"),
         (b"\n \n", "a.jsonl: holds no line"),
         (b"\n{", "a.jsonl, line 2: is not JSON"),
         (b"[1]\n", "a.jsonl, line 1: .*dictionary"),
-        (b'{"judge": 1, "judge": 1}', "line 1: judge: the field stands there more than once"),
+        (b'{"judge": 1, "judge": 1}', "line 1: judge: the field is there more than once"),
         (b"9" * 5000, "line 1: Exceeds the limit"),
         (b"{}\xff", "a.jsonl: byte 2 is not UTF-8"),
     ],
 )
-def test_what_is_no_such_file_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=said):
+def test_a_file_of_another_format_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ImportRefusedError, match=message):
         parse_jsonl("a.jsonl", data, SAMPLE, system="memo", question_protocol="unknown")
 
 

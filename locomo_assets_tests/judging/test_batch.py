@@ -1,6 +1,7 @@
-"""The judge asked by batches, with the real client over a real socket at the stand-in."""
+"""The judge asked in batches at the stand-in, over a real socket; and the lines of its files."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -11,14 +12,27 @@ from typing import Any
 import pytest
 
 from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.judging import batch as batch_module
-from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.judge import BATCHED, BatchState, Case, JudgeError, JudgeIdentity
+from locomo_assets.judging.batch import (
+    BatchJudge,
+    RequestResult,
+    custom_id,
+    read_results,
+    request_lines,
+)
+from locomo_assets.judging.judge import (
+    BATCHED,
+    BatchState,
+    Case,
+    JudgeError,
+    JudgeIdentity,
+    unscored,
+)
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin import judge as standin_judge
-from locomo_assets.standin.middleware import Dice
+from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.judging.scripted import KEY, failing, scripted_server
@@ -40,8 +54,7 @@ async def at_standin(
             api_key=DEFAULT_KEY,
             base_url=urls.openai,
             prices=PriceTable.read(),
-            record=calls.append,
-            budget=budget,
+            options=CallOptions(record=calls.append, budget=budget or Budget()),
         ) as judge:
             yield judge.batches(votes), calls, judge.identity
 
@@ -81,7 +94,7 @@ async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     prices = PriceTable.read()
     budget.price(BATCHED_VERDICT, lambda i, o: prices.cost_usd("gpt-4.1", i, o, batch=True), 0.01)
     async with at_standin(tmp_path, budget=budget) as (judge, calls, _):
-        async with judge.place(len(CASES)) as told:
+        async with judge.reserve(len(CASES)) as told:
             state = await judge.state(await judge.send("t1", CASES, {}))
             collected = await judge.results(state, CASES)
             told(collected.input_tokens, collected.output_tokens)
@@ -93,9 +106,9 @@ async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert budget.spent_usd == pytest.approx(whole / 2)
         budget.max_cost_usd = budget.spent_usd + 99 * max(costs)
         with pytest.raises(BudgetReachedError, match="the next 100 batched verdicts may cost"):
-            async with judge.place(100):
+            async with judge.reserve(100):
                 pass
-        async with judge.place(100, sent=True):
+        async with judge.reserve(100, sent=True):
             pass
 
 
@@ -113,8 +126,8 @@ async def test_a_lost_answer_makes_no_second_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose = iter([False, False, True])  # the model, the file, the batch
-    hit = lambda _dice, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
-    monkeypatch.setattr(Dice, "hit", hit)
+    occurs = lambda _faults, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
+    monkeypatch.setattr(FaultInjector, "occurs", occurs)
     async with at_standin(tmp_path) as (judge, calls, _):
         batch_id = await judge.send("t1", CASES, {})
         assert await judge.find("t1", BEGAN) == batch_id
@@ -125,7 +138,7 @@ async def test_a_lost_answer_makes_no_second_batch(
 async def test_what_was_never_created_is_not_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0, 0.01))
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0, 0.01))
     async with at_standin(tmp_path) as (judge, calls, _):
         await judge.send("t1", CASES, {})
         assert await judge.find("t2", BEGAN) is None
@@ -178,3 +191,77 @@ async def test_a_server_without_batches_is_named() -> None:
                 server.fixed = answer
                 with pytest.raises(JudgeError, match=line):
                     await asyncio.wait_for(judge.batches().send("t1", CASES, {}), 10)
+
+
+MISSING = RequestResult(unscored("batch b1 gives no result for it"))
+
+
+def body(content: str = '{"reasoning": "Same.", "label": "CORRECT"}', tokens: int = 100) -> Any:
+    return {
+        "choices": [{"message": {"content": content}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": tokens, "completion_tokens": 20},
+    }
+
+
+def line(name: str, status: int = 200, content: Any = None, error: Any = None) -> bytes:
+    response = {"status_code": status, "request_id": "r1", "body": content or body()}
+    return json.dumps(
+        {"custom_id": name, "response": None if error else response, "error": error}
+    ).encode()
+
+
+def result_of(*lines: bytes) -> RequestResult:
+    return read_results([b"\n".join(lines)], ["a"], MISSING).results["a"]
+
+
+def test_a_result_is_tied_by_its_name_whatever_the_order() -> None:
+    wrong = body('{"label": "WRONG"}')
+    files = [line("b", content=wrong) + b"\n", line("a") + b"\n\n"]
+    read = read_results(files, ["a", "b"], MISSING)
+    assert {name: str(one.reply.verdict) for name, one in read.results.items()} == {
+        "a": "correct",
+        "b": "wrong",
+    }
+    one = read.results["a"]
+    assert (one.status, one.error, one.request_id) == (200, None, "r1")
+    assert (one.input_tokens, one.output_tokens) == (100, 20)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "tokens"),
+    [
+        ([], "gives no result for it", None),
+        ([line("x")], "gives no result for it", None),
+        ([b"{", b"[1]", b'{"custom_id": 1}'], "3 of its lines can't be read", None),
+        ([line("a", 500, {"error": {"message": "boom"}})], "HTTP 500: boom", 0),
+        ([line("a", 400, ["?"])], "HTTP 400: no reason given", 0),
+        ([line("a", error={"code": "batch_expired", "message": "late"})], "batch_expired: late", 0),
+        ([line("a", error={"code": None})], "was not carried out", 0),
+        ([line("a", content=["?"])], "not a chat completion", None),
+        ([line("a", content=body("hm"))], "not JSON", 100),
+        ([line("a"), line("a")], "gives 2 results for it", 200),
+    ],
+)
+def test_what_is_no_verdict_says_why(lines: list[bytes], reason: str, tokens: int | None) -> None:
+    result = result_of(*lines)
+    assert result.reply.verdict == "unscored"
+    assert reason in (result.reply.reason or "")
+    assert result.input_tokens == tokens
+
+
+def test_lines_that_are_not_ours_are_counted() -> None:
+    read = read_results([b"\n".join([b"\xff", line("x"), line("a")])], ["a"], MISSING)
+    assert (read.unreadable, read.unknown) == (1, 1)
+    assert read.results["a"].reply.verdict == "correct"
+
+
+def test_a_request_line_is_whole_whatever_is_in_it() -> None:
+    name = custom_id("f" * 64, 3)
+    assert len(name) <= 64
+    (written,) = request_lines({name: {"model": "m", "text": "one\ntwo é"}}).splitlines()
+    assert json.loads(written) == {
+        "custom_id": name,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "m", "text": "one\ntwo é"},
+    }

@@ -19,6 +19,7 @@ from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.backboard.clients import call_options
 from locomo_assets_tests.judging.scripted import (
     KEY,
     Answer,
@@ -41,7 +42,8 @@ def server() -> Iterator[ScriptedServer]:
 @asynccontextmanager
 async def connected(base_url: str, **how: Any) -> AsyncIterator[LLMJudge]:
     given: dict[str, Any] = {"api_key": KEY, "max_retries": 2, "prices": PriceTable.read()}
-    async with LLMJudge.connect(base_url=base_url, **(given | how)) as judge:
+    options = call_options(how)
+    async with LLMJudge.connect(base_url=base_url, options=options, **(given | how)) as judge:
         yield judge
 
 
@@ -167,7 +169,7 @@ async def test_a_429_narrows_the_judge_once_an_episode(server: ScriptedServer) -
     async with connected(server.base_url, limits=limits) as judge:
         judgement = await judge.judge(*CASE)
     assert judgement.verdict is Verdict.CORRECT
-    changes = [(change.width, change.why) for change in limits.history]
+    changes = [(change.limit, change.why) for change in limits.history]
     assert [change for change in changes if change[1] == "429"] == [(3, "429")]
 
 

@@ -1,11 +1,17 @@
-"""A small valid file as plain data, for tests to spoil."""
+"""Factories for the data set's tests: a small valid file, and an audit, for tests to modify."""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from locomo_assets.locomo.model import Dataset
+
+CORRECTED = "something else altogether"
 
 
 def small_file() -> list[dict[str, Any]]:
-    """One conversation with two sessions and two questions, fresh each time."""
+    """One conversation with two sessions and two questions; a new object each time."""
     return [
         {
             "sample_id": "talk-1",
@@ -47,3 +53,32 @@ def small_file() -> list[dict[str, Any]]:
 
 def encoded(content: Any) -> bytes:
     return json.dumps(content).encode()
+
+
+def audit_entry(dataset: Dataset, index: int, question_index: int, **other: Any) -> dict[str, Any]:
+    """A fault `HALLUCINATION` that matches the data set, with the correct answer `CORRECTED`."""
+    question = dataset.conversations[index].questions[question_index]
+    return {
+        "question_id": f"locomo_{index}_qa{question_index}",
+        "question": question.question,
+        "golden_answer": question.gold_answer,
+        "category": question.category,
+        "error_type": "HALLUCINATION",
+        "cited_evidence": list(question.evidence_as_written),
+        "correct_evidence": list(question.evidence),
+        "correct_answer": CORRECTED,
+        "reasoning": "Nobody said so.",
+        **other,
+    }
+
+
+def write_audit(
+    path: Path,
+    dataset: Dataset,
+    faults: Mapping[tuple[int, int], Mapping[str, Any]],
+) -> str:
+    """Write a file of `audit_entry`s, by conversation and question; returns its path."""
+    path.write_text(
+        json.dumps([audit_entry(dataset, *place, **other) for place, other in faults.items()])
+    )
+    return str(path)

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.locomo.audit import faults_in, read_audit
+from locomo_assets.locomo.audit import match_faults, read_audit
 from locomo_assets.locomo.model import AuditError
 from locomo_assets.locomo.parsing import parse_dataset, read_dataset
 from locomo_assets_tests.conftest import SHARED_DATA
-from locomo_assets_tests.locomo.audits import entry, write_audit
-from locomo_assets_tests.locomo.factories import encoded, small_file
+from locomo_assets_tests.locomo.factories import audit_entry, encoded, small_file, write_audit
 
 DATASET = parse_dataset(encoded(small_file()), "small.json")
 
@@ -22,7 +21,7 @@ def test_faults_are_found_in_the_data_set(tmp_path: Path) -> None:
     path = write_audit(tmp_path / "audit.json", DATASET, {(0, 0): {}})
     audit = read_audit(path)
     assert audit.sha256 == hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    (fault,) = faults_in(audit, DATASET)
+    (fault,) = match_faults(audit, DATASET)
     assert (fault.conversation, fault.question_index, fault.category) == ("talk-1", 0, 4)
     assert fault.corrupts_score
     assert fault.correct_answer == "something else altogether"
@@ -31,7 +30,7 @@ def test_faults_are_found_in_the_data_set(tmp_path: Path) -> None:
 def test_a_wrong_citation_leaves_the_gold_answer(tmp_path: Path) -> None:
     remark = {"error_type": "WRONG_CITATION", "correct_answer": "A kite (cited wrongly)"}
     path = write_audit(tmp_path / "audit.json", DATASET, {(0, 0): remark})
-    (fault,) = faults_in(read_audit(path), DATASET)
+    (fault,) = match_faults(read_audit(path), DATASET)
     assert (fault.corrupts_score, fault.correct_answer) == (False, None)
 
 
@@ -45,27 +44,27 @@ def test_a_wrong_citation_leaves_the_gold_answer(tmp_path: Path) -> None:
         ({"golden_answer": "A boat"}, "its gold answer is 'A boat', not 'A kite'"),
         ({"category": 1}, "its category is 1, not 4"),
         ({"cited_evidence": ["D1:2"]}, r"its evidence is \['D1:2'\], not \['D1:1'\]"),
-        ({"correct_evidence": ["D9:1"]}, "its correct evidence 'D9:1' is no turn of talk-1"),
+        ({"correct_evidence": ["D9:1"]}, "its correct evidence 'D9:1' is not a turn of talk-1"),
         ({"question_id": "locomo_1_qa0"}, "the file has 1 conversations"),
         ({"question_id": "locomo_0_qa2"}, "talk-1 has 2 questions"),
-        ({"question_id": "locomo_0_qa"}, "is no id like locomo_0_qa1"),
+        ({"question_id": "locomo_0_qa"}, "is not an id like locomo_0_qa1"),
     ],
 )
-def test_whatever_the_data_set_does_not_bear_out_is_refused(
+def test_a_claim_that_does_not_match_the_data_set_is_refused(
     tmp_path: Path, other: dict[str, Any], why: str
 ) -> None:
     path = write_audit(tmp_path / "audit.json", DATASET, {(0, 0): other})
     with pytest.raises(AuditError, match=why) as caught:
-        faults_in(read_audit(path), DATASET)
+        match_faults(read_audit(path), DATASET)
     assert str(caught.value).startswith(f"audit {path} does not fit data set small.json: 'locomo_")
     assert "\n" not in str(caught.value)
 
 
-def test_a_fault_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_fault_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "audit.json"
-    path.write_text(json.dumps([entry(DATASET, 0, 0)] * 2))
+    path.write_text(json.dumps([audit_entry(DATASET, 0, 0)] * 2))
     with pytest.raises(AuditError, match="is there twice"):
-        faults_in(read_audit(str(path)), DATASET)
+        match_faults(read_audit(str(path)), DATASET)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +74,11 @@ def test_a_fault_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         ("{}", "valid array"),
         ("[]", "names no fault"),
         ('[{"question_id": "locomo_0_qa0"}]', "fault 0, question: Field required"),
-        (json.dumps([entry(DATASET, 0, 0, error_type="ODD")]), "fault 0, error_type: Input"),
-        (json.dumps([entry(DATASET, 0, 0, golden_answer=7)]), "fault 0, golden_answer: Input"),
+        (json.dumps([audit_entry(DATASET, 0, 0, error_type="ODD")]), "fault 0, error_type: Input"),
+        (
+            json.dumps([audit_entry(DATASET, 0, 0, golden_answer=7)]),
+            "fault 0, golden_answer: Input",
+        ),
     ],
 )
 def test_another_format_is_refused(tmp_path: Path, content: str, why: str) -> None:
@@ -88,7 +90,7 @@ def test_another_format_is_refused(tmp_path: Path, content: str, why: str) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_it_is_read_as_a_data_set_is(tmp_path: Path) -> None:
+def test_it_is_read_like_a_data_set(tmp_path: Path) -> None:
     path = write_audit(tmp_path / "audit.json", DATASET, {(0, 0): {}})
     with pytest.raises(AuditError, match=r"^audit .*: its SHA-256 is .*, not the expected"):
         read_audit(path, "0" * 64)
@@ -103,7 +105,7 @@ def test_the_real_audit_fits_the_real_data_set(real_dataset: Path) -> None:
     path = SHARED_DATA / "locomo-audit-errors.json"
     if not path.exists():
         pytest.skip("the audit is not beside the project")
-    faults = faults_in(read_audit(str(path)), read_dataset(str(real_dataset)))
+    faults = match_faults(read_audit(str(path)), read_dataset(str(real_dataset)))
     assert len(faults) == 156
     corrupting = [fault for fault in faults if fault.corrupts_score]
     assert Counter(fault.category for fault in corrupting) == {1: 28, 2: 26, 3: 9, 4: 36}

@@ -1,9 +1,12 @@
-"""The file format: what is read, and which one line each fault ends with."""
+"""Parsing the file format, its one-line errors, and reading from paths and loopback URLs."""
 
 import copy
+import hashlib
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locomo_assets.locomo.model import DatasetError
-from locomo_assets.locomo.parsing import parse_dataset, parse_session_date
+from locomo_assets.locomo.parsing import parse_dataset, parse_session_date, read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets_tests.locomo.factories import encoded, small_file
 
@@ -35,7 +38,7 @@ def test_reads_sessions_turns_and_questions() -> None:
     assert (adversarial.gold_answer, adversarial.adversarial_answer) == (None, "A kite")
 
 
-def test_sessions_stand_in_numeric_order_and_dates_without_session_are_ignored() -> None:
+def test_sessions_are_in_numeric_order_and_dates_without_session_are_ignored() -> None:
     content = small_file()
     talk = content[0]["conversation"]
     talk["session_10_date_time"] = "9:00 am on 2 July, 2023"
@@ -158,7 +161,7 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "text"), FAULTS, ids=[text for _, text in FAULTS])
-def test_each_fault_ends_with_one_line_naming_its_place(
+def test_each_fault_is_reported_in_one_line_with_its_place(
     spoil: Callable[[Any], None], text: str
 ) -> None:
     content = small_file()
@@ -179,7 +182,7 @@ def test_a_conversation_without_session_is_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe\xff", b"[" * 100_000, b'"text"', b"[]"])
-def test_what_is_no_data_set_is_refused(data: bytes) -> None:
+def test_a_file_that_is_not_a_data_set_is_refused(data: bytes) -> None:
     with pytest.raises(DatasetError, match=r"^data set x: is not .*give a file like"):
         parse_dataset(data, "x")
 
@@ -192,7 +195,7 @@ _JSON = st.recursive(
 
 
 @given(st.data())
-def test_a_spoiled_file_is_read_or_refused_with_one_line(data: st.DataObject) -> None:
+def test_a_modified_file_is_read_or_refused_with_one_line(data: st.DataObject) -> None:
     content: Any = small_file()
     node = content
     while True:
@@ -212,7 +215,7 @@ def test_a_spoiled_file_is_read_or_refused_with_one_line(data: st.DataObject) ->
     assert "\n" not in line
 
 
-def test_the_packaged_sample_has_what_it_should_show() -> None:
+def test_the_packaged_sample_covers_the_format() -> None:
     dataset = parse_dataset(Path(packaged_sample()).read_bytes(), "sample")
     assert [c.conversation for c in dataset.conversations] == ["sample-1", "sample-2"]
     for conversation in dataset.conversations:
@@ -234,7 +237,7 @@ def test_the_packaged_sample_has_what_it_should_show() -> None:
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL_FILE.exists(), reason="../shared/data is not on this machine")
-def test_the_real_file_is_read_whole() -> None:
+def test_the_real_file_can_be_read() -> None:
     data = REAL_FILE.read_bytes()
     dataset = parse_dataset(data, "locomo10.json")
     turns = [turn for c in dataset.conversations for turn in c.turns]
@@ -254,3 +257,106 @@ def test_the_real_file_is_read_whole() -> None:
     ]
     assert sum(q.category < 5 and not q.evidence_as_written for q in questions) == 4
     assert sum(q.gold_answer is None for q in questions) == 444
+
+
+DATA = encoded(small_file())
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", "/data.json")
+            self.end_headers()
+            return
+        if self.path.startswith("/cut"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(DATA)))
+            self.end_headers()
+            self.wfile.write(DATA[:50])
+            return
+        self.send_response(200 if self.path.startswith("/data.json") else 404)
+        self.send_header("Content-Length", str(len(DATA)))
+        self.end_headers()
+        self.wfile.write(DATA)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_reads_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "small.json"
+    path.write_bytes(DATA)
+    dataset = read_dataset(str(path), SHA256.upper())
+    assert (dataset.sha256, dataset.source) == (SHA256, str(path))
+    assert dataset.size_bytes == len(DATA)
+
+
+def test_reads_the_packaged_sample() -> None:
+    assert len(read_dataset(packaged_sample()).conversations) == 2
+
+
+@pytest.mark.parametrize("path", ["/data.json", "/moved"])
+def test_reads_a_url_with_a_pinned_hash(base_url: str, path: str) -> None:
+    assert read_dataset(base_url + path, SHA256).sha256 == SHA256
+
+
+def test_credentials_in_a_url_are_not_stored(base_url: str) -> None:
+    url = base_url.replace("http://", "http://me:secret@") + "/data.json?token=secret#part"
+    dataset = read_dataset(url, SHA256)
+    assert dataset.source == base_url + "/data.json"
+    with pytest.raises(DatasetError) as caught:
+        read_dataset(url, "0" * 64)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_url_without_a_hash_is_refused(base_url: str) -> None:
+    with pytest.raises(DatasetError, match="needs a pinned SHA-256"):
+        read_dataset(base_url + "/data.json")
+
+
+@pytest.mark.parametrize("source", ["http://example.org/x.json", "ftp://127.0.0.1/x", "file:///x"])
+def test_only_https_is_read_from_remote_hosts(source: str) -> None:
+    with pytest.raises(DatasetError, match="only https URLs and paths"):
+        read_dataset(source, SHA256)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("/nothing", "answered 404"), ("/cut", "could not be fetched")]
+)
+def test_a_failed_download_names_its_cause(base_url: str, path: str, text: str) -> None:
+    with pytest.raises(DatasetError, match=text):
+        read_dataset(base_url + path, SHA256)
+
+
+def test_a_server_that_is_down_is_named() -> None:
+    with pytest.raises(DatasetError, match="could not be fetched"):
+        read_dataset("http://127.0.0.1:9/data.json", SHA256)
+
+
+def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "small.json"
+    path.write_bytes(DATA + b" ")
+    with pytest.raises(DatasetError, match="not the expected"):
+        read_dataset(str(path), SHA256)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="there is no such file"):
+        read_dataset(str(tmp_path / "none.json"))
+    with pytest.raises(DatasetError, match=r"cannot be read \(Is a directory\)"):
+        read_dataset(str(tmp_path))
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_dataset("\0")

@@ -74,7 +74,7 @@ def test_every_own_column_is_filled_for_the_sample() -> None:
 
 def test_missing_rows_are_noticed() -> None:
     rows = to_rows(parse_dataset(encoded(small_file()), "x"))
-    with pytest.raises(DatasetError, match="stands 0 times"):
+    with pytest.raises(DatasetError, match="data set 0 times"):
         from_rows(rows, "talk-2")
     rows["turns"].pop()
     with pytest.raises(DatasetError, match="should have 3 turns but the history holds 2"):

@@ -1,4 +1,4 @@
-"""The daily sample: fixed, spread as the questions are, without category 5."""
+"""The sample: fixed, stratified, without category 5."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,7 +15,7 @@ def questions(path: str) -> dict[str, tuple[Question, ...]]:
     return {one.conversation: tuple(one.questions) for one in read_dataset(path).conversations}
 
 
-def test_the_same_each_day_and_by_name_alone() -> None:
+def test_the_choice_does_not_depend_on_order() -> None:
     there = questions(packaged_sample())
     chosen = stratified_sample(there, 10)
     again = stratified_sample(dict(reversed(there.items())), 10)
@@ -25,14 +25,14 @@ def test_the_same_each_day_and_by_name_alone() -> None:
     assert stratified_sample(there, 11).sample_id != chosen.sample_id
 
 
-def test_more_than_there_are_is_all_but_the_adversarial() -> None:
+def test_a_size_beyond_the_data_set_gives_all_but_adversarial_questions() -> None:
     there = questions(packaged_sample())
     chosen = stratified_sample(there, 10_000)
     for name, its in there.items():
         assert chosen.questions[name] == {q.question_index for q in its if q.category != 5}
 
 
-def test_nothing_of_nothing() -> None:
+def test_an_empty_data_set_gives_an_empty_sample() -> None:
     assert stratified_sample({}, 5).questions == {}
 
 
@@ -52,5 +52,5 @@ def test_the_real_data_set_in_proportion(real_dataset: Path) -> None:
     for name, count in per_conversation.items():
         share = 100 * sum(q.category != 5 for q in there[name]) / 1540
         assert abs(count - share) <= 2
-    # fixed: another choice would be another series
+    # Fixed: another choice would start another series.
     assert chosen.sample_id == "100-785cc6d3"

@@ -1,10 +1,11 @@
-"""Token F1 and exact match, against values worked out by hand from the paper's rules."""
+"""Token F1 and exact match against values computed by hand from the paper's rules; abstention."""
 
 import pytest
 
-from locomo_assets.locomo.text_scores import exact_match, token_f1
+from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
 
 SINGLE_HOP, MULTI_HOP, OPEN_DOMAIN, ADVERSARIAL = 4, 1, 3, 5
+QUESTION, TRAP = "What is Nadia allergic to?", "Walnuts"
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,46 @@ def test_adversarial_f1_is_the_papers_two_phrases() -> None:
 def test_without_a_gold_answer_nothing_is_scored() -> None:
     assert token_f1(SINGLE_HOP, None, "Bath") is None
     assert exact_match(SINGLE_HOP, None, "Bath") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("I don't know: nothing I remember speaks of that.", "abstained"),
+        ("The conversation does not mention any allergy of Nadia’s.", "abstained"),
+        ("There is no information available.", "abstained"),
+        ("Nadia isn't allergic to anything; Owen is allergic to walnuts.", "abstained"),
+        ("It was Owen, not Nadia, who is allergic to walnuts.", "abstained"),
+        ("It is not mentioned, but Owen is allergic to walnuts.", "abstained"),
+        ("Nadia is allergic to walnuts.", "trapped"),
+        ("Walnuts", "trapped"),
+        ("Owen: nothing with walnuts please. I am still allergic to them.", "trapped"),
+        ("It is not mentioned, but it is probably walnuts.", "trapped"),
+        ("I'm not sure. Perhaps a walnut?", "trapped"),
+        ("Nadia is allergic to pollen.", "other"),
+        ("", "other"),
+    ],
+)
+def test_abstention(answer: str, outcome: str) -> None:
+    assert abstention(ADVERSARIAL, QUESTION, TRAP, answer) == outcome
+
+
+def test_a_trap_of_several_words_is_given_by_most_of_them() -> None:
+    question, trap = "When did Nadia ride the bike race?", "23 April 2023"
+    assert abstention(ADVERSARIAL, question, trap, "On April 23, 2023") == "trapped"
+    assert abstention(ADVERSARIAL, question, trap, "In May 2023") == "other"
+
+
+def test_words_of_the_question_do_not_count_as_the_trap() -> None:
+    question, trap = "What breed is Owen's dog?", "Owen's dog is a greyhound"
+    assert abstention(ADVERSARIAL, question, trap, "Owen's dog is a spaniel") == "other"
+    assert abstention(ADVERSARIAL, question, trap, "A greyhound") == "trapped"
+    assert abstention(ADVERSARIAL, question, "Owen's dog", "Owen's dog") == "trapped"
+
+
+def test_without_a_trap_no_answer_is_trapped() -> None:
+    assert abstention(ADVERSARIAL, QUESTION, None, "Walnuts") == "other"
+
+
+def test_abstention_is_only_for_adversarial_questions() -> None:
+    assert abstention(SINGLE_HOP, QUESTION, TRAP, "Walnuts") is None

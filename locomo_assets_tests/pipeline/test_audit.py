@@ -11,7 +11,7 @@ from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.locomo.audits import write_audit
+from locomo_assets_tests.locomo.factories import write_audit
 
 SAMPLE = read_dataset(packaged_sample())
 

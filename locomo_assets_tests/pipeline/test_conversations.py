@@ -35,4 +35,4 @@ def test_one_run_at_a_time_queues_in_a_pool_and_several_share_the_limits(
     monkeypatch.setenv("LOCOMO_RUNS_AT_ONCE", "5")
     monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "9")
     limits = Services(read_settings()).limits()
-    assert (limits.width(SERVICE), limits.width(COMPLETIONS)) == (3, 1)
+    assert (limits.limit(SERVICE), limits.limit(COMPLETIONS)) == (3, 1)

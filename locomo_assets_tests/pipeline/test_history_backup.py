@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from locomo_assets.history.backup.restore import verify
-from locomo_assets.history.backup.snapshot import open_backups
+from locomo_assets.history.backup.snapshot import open_backup_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.pipeline.assets.history import history_backup
 from locomo_assets.services import Services
@@ -28,7 +28,7 @@ def test_makes_a_backup_and_tells_of_it(home: Path, monkeypatch: pytest.MonkeyPa
     (event,) = result.asset_materializations_for_node("history_backup")
     told = {name: value.value for name, value in event.metadata.items()}
     assert (told["attempts"], told["files"], told["new_files"]) == (1, 4, 4)
-    assert verify(open_backups((home / "backups").as_uri())).name == told["backup"]
+    assert verify(open_backup_storage((home / "backups").as_uri())).name == told["backup"]
 
 
 def test_no_place_is_set(home: Path) -> None:

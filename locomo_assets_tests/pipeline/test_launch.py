@@ -10,10 +10,9 @@ from locomo_assets.history import database
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
 from locomo_assets.runs import runner
-from locomo_assets.runs.ahead import OnSaved
 from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.releases import BadLabelError
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.stages import AnswerQueue, StageReport
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 
@@ -114,10 +113,10 @@ def test_requests_to_the_standin_cost_nothing(services: Services) -> None:
 def test_one_conversation_fails_alone(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = runner.STAGES["answers"]
 
-    async def fails(run: RunContext, task: Task, on_saved: OnSaved) -> StageReport:
+    async def fails(run: RunContext, task: Task, queue: AnswerQueue) -> StageReport:
         if task.conversation == "sample-1":
             raise LocomoError("the service lost sample-1")
-        return await whole(run, task, on_saved)
+        return await whole(run, task, queue)
 
     monkeypatch.setitem(runner.STAGES, "answers", fails)
     with pytest.raises(LaunchError, match="1 of 2 conversations failed: sample-1 at answers"):

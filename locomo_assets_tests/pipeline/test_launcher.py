@@ -73,7 +73,7 @@ def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
 
 def test_run_of_a_killed_process_has_failed(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, lease.machine(), lease.process(process.pid))
+        run_id = _started(instance, lease.this_machine(), lease.process_identity(process.pid))
         assert _monitored(instance, run_id) == dg.DagsterRunStatus.STARTED
         process.kill()
         process.wait()
@@ -97,14 +97,14 @@ def test_run_of_a_process_that_can_not_be_looked_at_is_left_alone(
         return whole(path, *how)
 
     with _process() as process:
-        run_id = _started(instance, lease.machine(), lease.process(process.pid))
+        run_id = _started(instance, lease.this_machine(), lease.process_identity(process.pid))
         monkeypatch.setattr(Path, "read_text", exhausted)
         health = instance.run_launcher.check_run_worker_health(_run(instance, run_id))
     assert health.status == WorkerStatus.RUNNING
 
 
 def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) -> None:
-    boot = str(lease.machine()).partition(" ")[0]
+    boot = str(lease.this_machine()).partition(" ")[0]
     elsewhere = _started(instance, f"{boot} pid:[1]", "1@1")
     unknown = _started(instance, None, None)
     for run_id in (elsewhere, unknown):
@@ -114,7 +114,7 @@ def test_run_that_can_not_be_seen_is_left_alone(instance: dg.DagsterInstance) ->
 
 def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, lease.machine(), lease.process(process.pid))
+        run_id = _started(instance, lease.this_machine(), lease.process_identity(process.pid))
         assert instance.run_launcher.terminate(run_id)
         assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELING
         assert process.wait(10) == -signal.SIGTERM
@@ -122,7 +122,7 @@ def test_cancel_reaches_the_process(instance: dg.DagsterInstance) -> None:
 
 def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
     with _process() as process:
-        run_id = _started(instance, lease.machine(), lease.process(process.pid))
+        run_id = _started(instance, lease.this_machine(), lease.process_identity(process.pid))
         process.kill()
     assert instance.run_launcher.terminate(run_id)
     assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELED

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.reporting.charts import png, svg, trend
+from locomo_assets.reporting.report_data import Reference
 from locomo_assets_tests.analysis.factories import accuracy_row
 
 
@@ -45,19 +46,32 @@ def lines(figure: Figure) -> dict[str, list[tuple[str, float]]]:
     }
 
 
+def legend(figure: Figure) -> list[str]:
+    return sorted(text.get_text() for one in figure.legends for text in one.get_texts())
+
+
 def test_what_is_not_valid_is_drawn_beside_the_line() -> None:
-    drawn = lines(trend([R0, INVALID, R2], name_series=True))
-    (series,) = (points for label, points in drawn.items() if label.startswith("backboard"))
-    assert series == [("r0", 75.0), ("r2", 84.0)]
+    other = row("r0", 50.0, judge="strict")
+    drawn = lines(trend([R0, other, INVALID, R2]))
+    assert drawn["backboard · isolated · gpt-4.1/generous · dddddddd"] == [
+        ("r0", 75.0),
+        ("r2", 84.0),
+    ]
     assert drawn["not valid: too many errors"] == [("r1", 99.0)]
 
 
-def test_releases_stay_in_order_over_several_series() -> None:
-    other = row("r1", 50.0, judge="strict")
-    figure = trend([R0, other, R2], name_series=True)
+def test_several_series_are_named_and_releases_keep_their_order() -> None:
+    rows = [row("r0", 50.0, judge="strict"), INVALID, R2, row("r3", 50.0, judge="strict")]
+    figure = trend(rows, [Reference("no-memory", 12.0)])
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2"]
-    assert len(lines(figure)) == 2
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2", "r3"]
+    assert legend(figure) == [
+        "backboard · isolated · gpt-4.1/generous · dddddddd",
+        "backboard · isolated · strict · dddddddd",
+        "no-memory: 12.0 %",
+        "not valid: too many errors",
+    ]
+    assert legend(trend([R0, R2])) == []
 
 
 @pytest.mark.parametrize("rows", [[], [accuracy_row(accuracy_percent=None)], [R0, R2]])

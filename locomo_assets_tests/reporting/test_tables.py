@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from locomo_assets.analysis.gold_faults import read_gold_faults
-from locomo_assets.http.limits import WidthChange
+from locomo_assets.http.limits import LimitChange
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
     GOLD_FAULT_HEADINGS,
@@ -58,7 +58,7 @@ def test_gold_faults_stand_under_their_headings(tmp_path: Path) -> None:
 
 
 def test_changes_of_limits_are_rows_and_those_left_out_are_counted() -> None:
-    changes = [WidthChange(AT, "POST /x", n, "grew") for n in range(1, MAX_LIMIT_CHANGES + 4)]
+    changes = [LimitChange(AT, "POST /x", n, "grew") for n in range(1, MAX_LIMIT_CHANGES + 4)]
     table = limits_markdown(changes)
     assert f"| 10:00:00.000000 | POST /x | {MAX_LIMIT_CHANGES + 3} | grew |" in table
     assert table.count("POST /x") == MAX_LIMIT_CHANGES

@@ -8,10 +8,10 @@ import pytest
 
 from locomo_assets.backboard.answers import AskProtocol, ProtocolName
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.journal import IngestProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.limits import Limits
-from locomo_assets.http.retry import RetrySettings
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.runs.context import Counts, RunContext, note_call
@@ -27,7 +27,7 @@ async def at_bench(
     store: HistoryStore, urls: BaseUrls, run_id: str, protocol: ProtocolName = "isolated"
 ) -> AsyncIterator[RunContext]:
     async with BackboardClient(
-        urls.backboard, DEFAULT_KEY, limits=Limits(WIDTH), record=note_call, retry=RetrySettings()
+        urls.backboard, DEFAULT_KEY, CallOptions(limits=Limits(WIDTH), record=note_call)
     ) as client:
         yield RunContext(
             store=store,

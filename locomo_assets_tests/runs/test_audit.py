@@ -18,7 +18,7 @@ from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets_tests.locomo.audits import CORRECTED, write_audit
+from locomo_assets_tests.locomo.factories import CORRECTED, write_audit
 from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET
 
@@ -107,7 +107,7 @@ async def _asked(run: RunContext, audit_sha256: str | None, task: Task = ORDER) 
     run.judge = judge = _PaidJudge()
     run.audit_sha256 = audit_sha256
     report = await judge_answers(run, task)
-    assert report.numbers["verdicts"] == 6
+    assert report.verdicts == 6
     return [gold for _, gold in judge.asked]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.judge import BatchState, VotingJudge
@@ -24,7 +25,7 @@ from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.runner import Failed, summarize_failures
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.stages import JudgementsReport
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.runs.contexts import at_bench
@@ -80,7 +81,7 @@ class World:
                     api_key=DEFAULT_KEY,
                     base_url=urls.openai,
                     prices=run.prices,
-                    record=note_call,
+                    options=CallOptions(record=note_call),
                 ) as judge,
             ):
                 run.base_url = "the stand-in's"
@@ -88,7 +89,7 @@ class World:
                 run.batching = Batching(judge.batches(votes), mode == "batch", wait_s)
                 yield run
 
-    async def judged(self, mode: str = "batch", task: Task = ORDER, **how: Any) -> StageReport:
+    async def judged(self, mode: str = "batch", task: Task = ORDER, **how: Any) -> JudgementsReport:
         async with self.run(mode, **how) as run:
             return await judge_answers(run, task)
 
@@ -142,7 +143,7 @@ def contents(world: World, release: str = "r1") -> int:
 async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(world: World) -> None:
     asked = contents(world)
     report = await world.judged(wait_s=30.0)
-    assert report.numbers["unscored"] == 0
+    assert report.unscored == 0
     assert world.batches() == [asked]
     rows = world.rows()
     assert len(rows) == QUESTIONS
@@ -159,7 +160,7 @@ async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(world: World
     r2 = Task("r2", ORDER.conversation)
     report = await world.judged("direct", r2)
     # The stand-in answers both releases alike.
-    assert report.numbers["requests"] == 0
+    assert report.requests == 0
     assert await world.judged("direct") == await world.judged("batch")
     await world.judged("direct", FORCED)
     judges = {(row["judge"], row["judge_parameters_json"]) for row in world.rows()}
@@ -204,9 +205,9 @@ async def test_fewer_questions_lose_nothing_of_a_pending_batch(world: World) -> 
     await world.pending()
     world.a_day_passes()
     report = await world.judged(task=Task("r1", ORDER.conversation, questions=3))
-    assert report.numbers["verdicts"] == len(world.rows()) == QUESTIONS
+    assert report.verdicts == len(world.rows()) == QUESTIONS
     report = await world.judged()
-    assert (report.attempt_id, report.numbers["reused"]) == (None, QUESTIONS)
+    assert (report.attempt_id, report.reused) == (None, QUESTIONS)
     assert world.batches() == [contents(world)]
 
 
@@ -236,7 +237,7 @@ async def test_killed_between_created_and_stored_it_is_found_by_its_name(
 async def test_killed_before_it_was_created_it_is_sent_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "_LOOKS_AFTER_S", (0.0,))
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0,))
 
     async def killed(*_: Any) -> str:
         raise _Killed
@@ -262,7 +263,7 @@ async def test_killed_between_results_and_commit_nothing_is_collected_twice(
         with pytest.raises(_Killed):
             await world.judged(wait_s=30.0)
     report = await world.judged()
-    assert report.numbers["requests"] == 0
+    assert report.requests == 0
     (manifest,) = world.store.manifests(asset="judgements")
     calls = world.store.read("calls", [manifest]).to_pylist()
     assert sum(call["endpoint"] == "BATCH /chat/completions" for call in calls) == contents(world)
@@ -281,7 +282,7 @@ async def test_what_failed_is_unscored_and_asked_again_alone(
     whole = contents(world)
     done = int(kept * whole)
     assert world.judged_at_server() == done
-    assert report.numbers["unscored"]
+    assert report.unscored
     unscored = [row for row in world.rows() if row["verdict"] == "unscored"]
     assert all(row["reason"] for row in unscored)
     await world.judged(wait_s=30.0)

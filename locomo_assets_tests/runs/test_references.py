@@ -45,8 +45,8 @@ async def measured(run: RunContext) -> int:
     for stage in (ingest_conversation, answer_questions):
         await stage(run, ORDER)
     report = await judge_answers(run, ORDER)
-    assert report.numbers["verdicts"] == len(ASKED)
-    return int(str(report.numbers["correct"]))
+    assert report.verdicts == len(ASKED)
+    return report.correct
 
 
 async def test_no_memory_is_below_and_full_context_near_the_measured(
@@ -68,7 +68,7 @@ async def test_nothing_is_ingested_and_only_the_questions_are_sent(
     in_full = with_conversation(SAMPLE)
     async with at_bench(store, urls, "run-1", protocol) as run:
         skipped = await ingest_conversation(run, ORDER)
-        assert (skipped.numbers["turns"], skipped.attempt_id) == (0, None)
+        assert (skipped.row_count, skipped.attempt_id) == (0, None)
         assert protocol in str(skipped.skipped)
         await measured(run)
         (told,) = Record(tmp_path / "served.sqlite").told(SAMPLE.conversation)
@@ -96,13 +96,13 @@ async def test_a_stopped_one_goes_on_with_its_assistant_and_is_not_asked_again(
         await cancelled_when(work, run, questions=6)
     async with at_bench(store, urls, "run-1", "full-context") as run:
         report = await answer_questions(run, ORDER)
-        assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
-        assert report.numbers["answered"] == len(ASKED)
+        assert report.answers_of_killed_runs >= 6
+        assert report.answered == len(ASKED)
         assert len(record.told(SAMPLE.conversation)) == 1
         asked = record.count("user")
         assert asked <= len(ASKED) + WIDTH
         again = await answer_questions(run, ORDER)
-        assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
+        assert (again.attempt_id, again.requests) == (None, 0)
         assert record.count("user") == asked
 
 
@@ -115,7 +115,7 @@ async def test_releases_and_protocols_have_answers_of_their_own(
         async with at_bench(store, urls, "run-1", protocol) as run:
             for task in (Task("r1", SAMPLE.conversation, questions=2), other):
                 report = await answer_questions(run, task)
-                assert report.numbers["answered"] == 2
+                assert report.answered == 2
     assert [len(told) for told in Record(tmp_path / "served.sqlite").told(SAMPLE.conversation)] == [
         2, 2, 2, 2,
     ]  # fmt: skip

@@ -104,7 +104,7 @@ async def test_a_release_that_stays_is_as_labelled(world: World, feed: ServedFee
     async with at_bench(world.store, world.urls, "run-1") as run:
         watching(run, feed)
         report = await ingest_conversation(run, ORDER)
-        assert report.numbers["release_check"] == "as_labelled"
+        assert report.counts.release_check == "as_labelled"
         await answer_questions(run, ORDER)
     assert world.rows("SELECT release_check, refusals FROM release_status") == [("as_labelled", 0)]
     assert world.verdicts() == [("ingested_memories", "as_labelled"), ("answers", "as_labelled")]
@@ -122,7 +122,7 @@ async def test_one_that_changes_meanwhile_is_marked_and_nothing_more_is_spent(
     async with at_bench(world.store, world.urls, "run-1") as run:
         watching(run, feed)
         report = await ingest_conversation(run, ORDER)
-        assert report.numbers["release_check"] == "release_changed"
+        assert report.counts.release_check == "release_changed"
         told = world.record.count()
         with pytest.raises(OtherReleaseError):
             await answer_questions(run, ORDER)
@@ -140,7 +140,7 @@ async def test_answers_are_marked_too_and_old_ones_can_be_judged(
         await ingest_conversation(run, ORDER)
         feed.after = lambda _: setattr(feed, "body", releases_json("v1", "v2"))
         report = await answer_questions(run, ORDER)
-        assert report.numbers["release_check"] == "release_changed"
+        assert report.release_check == "release_changed"
         asked = len(feed.requests)
         # nothing is spent at the service: what is stored is used, and judged
         assert (await ingest_conversation(run, ORDER)).attempt_id is None

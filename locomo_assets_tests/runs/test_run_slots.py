@@ -15,9 +15,9 @@ from locomo_assets_tests.conftest import REPOSITORY
 HOLDER = """
 import sys, time
 from pathlib import Path
-from locomo_assets.history.lease import take_in
+from locomo_assets.history.lease import acquire_at
 from locomo_assets.history.storage import LocalStorage
-take_in(LocalStorage(Path(sys.argv[1])), "leases/service=host%3A443/seat=1", "dead", "host:443")
+acquire_at(LocalStorage(Path(sys.argv[1])), "leases/service=host%3A443/seat=1", "dead", "host:443")
 print("seated", flush=True)
 time.sleep(600)
 """
@@ -38,7 +38,7 @@ async def test_no_more_at_a_service_than_it_has_seats(storage: LocalStorage, num
     async def run(name: str) -> None:
         nonlocal here
         async with hold_run_slots(
-            storage, ["host:443"], name, slots=number, waiting=told.append, lasts_s=30.0
+            storage, ["host:443"], name, slots=number, waiting=told.append, ttl_s=30.0
         ):
             here += 1
             at_once.append(here)

@@ -14,7 +14,7 @@ from locomo_assets.history.errors import (
     LeaseLostError,
     LeaseTakenError,
 )
-from locomo_assets.history.lease import leased, take, wait_for_expiry
+from locomo_assets.history.lease import acquire, leased, wait_for_expiry
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
@@ -66,7 +66,7 @@ async def test_two_runs_at_once_ingest_once(
         report = await first
         assert report.attempt_id is not None
         again = await ingest_conversation(two, ORDER)
-        assert (again.attempt_id, again.numbers["requests"]) == (None, 0)
+        assert (again.attempt_id, again.requests) == (None, 0)
     assert_told_once(record, SAMPLE)
 
 
@@ -97,7 +97,7 @@ async def test_stopped_ingestion_goes_on_with_the_same_assistant(
     assert len(store.unfinished("ingested_memories", "r1", ORDER.conversation)) == 2
     async with at_bench(store, urls, "three") as run:
         report = await ingest_conversation(run, ORDER)
-    assert int(str(report.numbers["turns_of_killed_runs"])) >= 20
+    assert report.turns_of_killed_runs >= 20
     assert_told_once(record, SAMPLE)
     (manifest,) = store.manifests(asset="ingested_memories")
     assert len(manifest.continued) == 2
@@ -145,7 +145,7 @@ async def test_ingestion_whose_assistant_was_deleted_begins_anew(
         (assistant,) = await run.client.list_assistants()
         await run.client.delete_assistant(assistant.assistant_id)
         report = await ingest_conversation(run, ORDER)
-    assert report.numbers["turns_of_killed_runs"] == 0
+    assert report.turns_of_killed_runs == 0
     assert_told_once(record, SAMPLE)
 
 
@@ -158,8 +158,8 @@ async def test_stopped_asking_repeats_at_most_what_was_in_flight(
         await cancelled_when(work, run, questions=6)
     async with at_bench(store, urls, "two") as run:
         report = await answer_questions(run, ORDER)
-    assert report.numbers["answered"] == QUESTIONS
-    assert int(str(report.numbers["answers_of_killed_runs"])) >= 6
+    assert report.answered == QUESTIONS
+    assert report.answers_of_killed_runs >= 6
     assert record.count("user") - len(SAMPLE.turns) <= QUESTIONS + WIDTH
     (manifest,) = store.manifests(asset="answers")
     rows = store.read("answers", [manifest]).to_pylist()
@@ -181,7 +181,7 @@ async def test_stopped_published_asking_goes_on_in_its_thread(
             for own in await list_own(run.client)
             if own.name.endswith(" clone") and own.release == "r1"
         ]
-    assert report.numbers["answered"] == QUESTIONS
+    assert report.answered == QUESTIONS
     assert len(clones) == 1
     (manifest,) = store.manifests(asset="answers")
     rows = store.read("answers", [manifest]).to_pylist()
@@ -210,7 +210,7 @@ async def test_stopped_judging_keeps_its_verdicts(store: HistoryStore, urls: Bas
         await cancelled_when(work, run, verdicts=10)
     async with at_bench(store, urls, "two") as run:
         report = await judge_answers(run, ORDER)
-    assert report.numbers["verdicts_of_killed_runs"] == 10
+    assert report.verdicts_of_killed_runs == 10
     rows = store.read("judgements", store.manifests(asset="judgements")).to_pylist()
     assert len({row["question_index"] for row in rows}) == len(rows) == QUESTIONS
 
@@ -225,19 +225,19 @@ async def test_forced_run_does_not_go_on_with_an_ordinary_one(
     forced = Task(release="r1", conversation=SAMPLE.conversation, force=True)
     async with at_bench(store, urls, "two") as run:
         report = await answer_questions(run, forced)
-    assert report.numbers["answers_of_killed_runs"] == 0
+    assert report.answers_of_killed_runs == 0
 
 
 async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
     mine, other = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
 
     async def work() -> None:
-        async with leased(store.storage, mine, lasts_s=0.2):
+        async with leased(store.storage, mine, ttl_s=0.2):
             (path,) = store.storage.list("leases")
             held = store.storage.get(path)
             # As if this process had slept past its time.
             store.storage.put(path, held.replace(b'"released": false', b'"released": true'))
-            take(store.storage, other)
+            acquire(store.storage, other)
             await asyncio.sleep(30)
 
     with pytest.raises(LeaseLostError, match="run other"):
@@ -247,22 +247,22 @@ async def test_lost_lease_stops_the_work(store: HistoryStore) -> None:
 async def test_retry_waits_for_the_lease_of_the_run_that_crashed(store: HistoryStore) -> None:
     crashed, retry = lineage("answers", run_id="crashed"), lineage("answers", run_id="retry")
     # The crash was in another pod, whose processes can't be seen from here.
-    lease = take(store.storage, crashed, lasts_s=0.3)
+    lease = acquire(store.storage, crashed, ttl_s=0.3)
     elsewhere = store.storage.get(lease.path).replace(str(lease.holder.machine).encode(), b"pod")
     store.storage.put(lease.path, elsewhere)
     with pytest.raises(LeaseTakenError):
-        take(store.storage, retry)
+        acquire(store.storage, retry)
     await wait_for_expiry(store.storage, [retry], {"crashed"})
-    take(store.storage, retry)
+    acquire(store.storage, retry)
 
 
 async def test_retry_does_not_wait_for_another_run_or_for_ever(store: HistoryStore) -> None:
-    take(store.storage, lineage("answers", run_id="other"))
+    acquire(store.storage, lineage("answers", run_id="other"))
     async with asyncio.timeout(30):
         await wait_for_expiry(store.storage, [lineage("answers")], {"crashed"})
-    await wait_for_expiry(store.storage, [lineage("answers")], {"other"}, lasts_s=0.1)
+    await wait_for_expiry(store.storage, [lineage("answers")], {"other"}, ttl_s=0.1)
     with pytest.raises(LeaseTakenError, match="run other"):
-        take(store.storage, lineage("answers", run_id="retry"))
+        acquire(store.storage, lineage("answers", run_id="retry"))
 
 
 class _PaidJudge(LexicalJudge):
@@ -291,7 +291,7 @@ async def _verdicts_paid(store: HistoryStore, urls: BaseUrls, task: Task, judge:
         await answer_questions(run, Task(task.release, task.conversation))
         judge.asked = 0
         report = await judge_answers(run, task)
-    assert report.numbers["verdicts"] == QUESTIONS
+    assert report.verdicts == QUESTIONS
     return judge.asked
 
 

@@ -10,11 +10,10 @@ from locomo_assets.history.database import query, refresh
 from locomo_assets.history.lease import leased
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs import runner
-from locomo_assets.runs.ahead import OnSaved
 from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.runner import STAGES, measure
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.stages import AnswerQueue, StageReport
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.runs.contexts import at_bench
@@ -59,10 +58,10 @@ def world(tmp_path: Path) -> World:
 def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
     stage = STAGES[asset]
 
-    async def failing(run: RunContext, task: Task, *on_saved: OnSaved) -> StageReport:
+    async def failing(run: RunContext, task: Task, *queue: AnswerQueue) -> StageReport:
         if task.conversation == conversation:
             raise OSError("no room left on the device")
-        return await stage(run, task, *on_saved)
+        return await stage(run, task, *queue)
 
     monkeypatch.setitem(runner.STAGES, asset, failing)
 

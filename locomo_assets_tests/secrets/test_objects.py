@@ -12,7 +12,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.http.calls import CallRecord
+from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.http.errors import BackboardError
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.judging.llm import LLMJudge
@@ -81,7 +81,7 @@ async def test_tracebacks_of_failed_calls(say: Say, caplog: pytest.LogCaptureFix
     async with (
         raw_server(say) as served,
         BackboardClient(
-            served.base_url, BACKBOARD_KEY, retry=ONCE, record=records.append
+            served.base_url, BACKBOARD_KEY, CallOptions(record=records.append), retry=ONCE
         ) as client,
     ):
         with pytest.raises(BackboardError) as caught:

@@ -1,4 +1,4 @@
-"""One stand-in without faults on a real socket for all tests of a module."""
+"""A stand-in without faults on a real socket, one per test module."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets_tests.standin.requests import Talk, talking_to
+from locomo_assets_tests.standin.client import StandinClient, connect
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,6 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseUrls]:
 
 
 @pytest.fixture(scope="module")
-def talk(urls: BaseUrls) -> Iterator[Talk]:
-    with talking_to(urls) as client:
+def client(urls: BaseUrls) -> Iterator[StandinClient]:
+    with connect(urls) as client:
         yield client

@@ -19,8 +19,8 @@ HOUR_MS = 3_600_000.0
 
 
 @asynccontextmanager
-async def serving(folder: Path, **knobs: Any) -> AsyncIterator[AsyncOpenAI]:
-    with running_standin(StandinSettings(**knobs), folder / "state.sqlite") as urls:
+async def serving(folder: Path, **settings: Any) -> AsyncIterator[AsyncOpenAI]:
+    with running_standin(StandinSettings(**settings), folder / "state.sqlite") as urls:
         async with AsyncOpenAI(api_key=DEFAULT_KEY, base_url=urls.openai, max_retries=0) as client:
             yield client
 
@@ -62,7 +62,7 @@ def pass_time(folder: Path, share: float) -> None:
         )
 
 
-async def test_a_batch_is_judged_once_and_told_by_its_files(tmp_path: Path) -> None:
+async def test_a_batch_is_judged_once_and_reported_in_its_files(tmp_path: Path) -> None:
     async with serving(tmp_path) as client:
         lines = [
             line("right", prompt("On 7 May 2023")),
@@ -125,7 +125,7 @@ async def test_its_states_follow_each_other_and_a_cancel_keeps_what_is_done(
 
 
 @pytest.mark.parametrize(
-    ("knobs", "status", "done", "code"),
+    ("settings", "status", "done", "code"),
     [
         ({"batch_failed_share": 1.0}, "failed", 0, "token_limit_exceeded"),
         ({"batch_expired_share": 1.0}, "expired", 5, "batch_expired"),
@@ -133,9 +133,9 @@ async def test_its_states_follow_each_other_and_a_cancel_keeps_what_is_done(
     ],
 )
 async def test_faults(
-    tmp_path: Path, knobs: dict[str, float], status: str, done: int, code: str | None
+    tmp_path: Path, settings: dict[str, float], status: str, done: int, code: str | None
 ) -> None:
-    async with serving(tmp_path, **knobs) as client:
+    async with serving(tmp_path, **settings) as client:
         over = await client.batches.retrieve((await sent(client, ten())).id)
         assert over.status == status
         assert len(await told(client, over.output_file_id)) == done
@@ -158,7 +158,7 @@ async def test_faults(
         ([line("a", "x", url="/v1/embeddings")], "invalid_request"),
     ],
 )
-async def test_a_file_amiss_fails_the_whole_batch(
+async def test_an_invalid_file_fails_the_whole_batch(
     tmp_path: Path, lines: list[str], code: str
 ) -> None:
     async with serving(tmp_path, batch_delay_ms=HOUR_MS) as client:

@@ -61,7 +61,7 @@ def test_phrases(said: str, meant: str) -> None:
         "in the long run",
     ],
 )
-def test_what_is_no_time_is_none(said: str) -> None:
+def test_text_without_a_time_gives_none(said: str) -> None:
     assert dates.resolve(said, THURSDAY) is None
 
 

@@ -12,12 +12,12 @@ from openai import InternalServerError as OpenAIServerError
 from openai import RateLimitError as OpenAIRateLimitError
 
 from locomo_assets.standin.judge import Case, read_case, verdict
-from locomo_assets.standin.retrieval import Words
+from locomo_assets.standin.retrieval import Tokenizer
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.conftest import SHARED_DATA
 
-WORDS = Words()
+WORDS = Tokenizer()
 PROMPT = """Judge an answer. For example:
 Question: Where did I go?
 Gold answer: Hawaii
@@ -99,7 +99,7 @@ async def test_models(openai: AsyncOpenAI) -> None:
     assert (await openai.models.retrieve("org/model:free")).id == "org/model:free"
 
 
-async def test_what_is_no_judge_prompt_is_refused(openai: AsyncOpenAI) -> None:
+async def test_a_prompt_that_is_not_for_a_judge_is_refused(openai: AsyncOpenAI) -> None:
     for text in ("Hello!", "Question: a\nGold answer: b", "Generated answer: c\nQuestion: a"):
         with pytest.raises(BadRequestError, match="the stand-in judges only"):
             await judge(openai, text)

@@ -7,38 +7,48 @@ from typing import Any
 
 import pytest
 
-from locomo_assets_tests.standin.requests import Talk, events, question_form, standin, turn_form
+from locomo_assets_tests.standin.client import (
+    StandinClient,
+    events,
+    question_form,
+    standin_client,
+    turn_form,
+)
 
 QUESTION = "When did Caroline go to the support group?"
 
 
 @pytest.fixture
-def assistant_id(talk: Talk) -> str:
-    return talk.assistant()
+def assistant_id(client: StandinClient) -> str:
+    return client.assistant()
 
 
 @pytest.fixture
-def told(talk: Talk, assistant_id: str) -> str:
+def remembering(client: StandinClient, assistant_id: str) -> str:
     """An assistant that was told two things."""
-    thread_id = talk.thread(assistant_id)
-    talk.turn(thread_id, "Caroline: I went to the support group yesterday.")
-    talk.turn(thread_id, "Melanie: The kids love dinosaurs.")
+    thread_id = client.thread(assistant_id)
+    client.turn(thread_id, "Caroline: I went to the support group yesterday.")
+    client.turn(thread_id, "Melanie: The kids love dinosaurs.")
     return assistant_id
 
 
-def remembered(talk: Talk, assistant_id: str) -> list[str]:
-    return [one["content"] for one in talk.get(f"/assistants/{assistant_id}/memories")["memories"]]
+def remembered(client: StandinClient, assistant_id: str) -> list[str]:
+    return [
+        one["content"] for one in client.get(f"/assistants/{assistant_id}/memories")["memories"]
+    ]
 
 
-def test_a_turn_is_saved_once_dated_and_remembered(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
-    saved = talk.turn(thread_id, "Caroline: Hey Mel! Ça va? 🎉")
+def test_a_turn_is_saved_once_dated_and_remembered(
+    client: StandinClient, assistant_id: str
+) -> None:
+    thread_id = client.thread(assistant_id)
+    saved = client.turn(thread_id, "Caroline: Hey Mel! Ça va? 🎉")
     assert saved["thread_id"] == thread_id
     assert (saved["role"], saved["status"]) == ("user", "COMPLETED")
     assert saved["content"] == "Caroline: Hey Mel! Ça va? 🎉"
     assert saved["retrieved_memories"] == []
 
-    (message,) = talk.get(f"/threads/{thread_id}")["messages"]
+    (message,) = client.get(f"/threads/{thread_id}")["messages"]
     assert message["message_id"] == saved["message_id"]
     assert message["content"] == saved["content"]
     assert message["metadata_"] == {"custom_timestamp": "2023-05-08T13:56:00Z"}
@@ -46,20 +56,20 @@ def test_a_turn_is_saved_once_dated_and_remembered(talk: Talk, assistant_id: str
     assert 0 <= age.total_seconds() < 60
 
     operation_id = saved["memory_operation_id"]
-    operation = talk.get(f"/assistants/memories/operations/{operation_id}")
+    operation = client.get(f"/assistants/memories/operations/{operation_id}")
     assert operation["status"] == "COMPLETED"
-    (memory,) = talk.get(f"/assistants/{assistant_id}/memories")["memories"]
+    (memory,) = client.get(f"/assistants/{assistant_id}/memories")["memories"]
     assert operation["memory_ids"] == [memory["id"]]
     assert memory["content"] == "[8 May 2023] Caroline: Hey Mel! Ça va? 🎉"
     assert memory["metadata"]["timestamp"] == "2023-05-08T13:56:00+00:00"
 
 
-def test_turns_stay_in_order(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_turns_stay_in_order(client: StandinClient, assistant_id: str) -> None:
+    thread_id = client.thread(assistant_id)
     said = [f"Ada: number {number}" for number in range(30)]
     for content in said:
-        talk.turn(thread_id, content)
-    assert talk.contents(thread_id) == said
+        client.turn(thread_id, content)
+    assert client.contents(thread_id) == said
 
 
 @pytest.mark.parametrize(
@@ -67,33 +77,37 @@ def test_turns_stay_in_order(talk: Talk, assistant_id: str) -> None:
     [("auto", True), ("Auto", True), ("On", True), ("ON", True), ("off", False), ("Off", False),
      ("readonly", False), ("Readonly", False)],
 )  # fmt: skip
-def test_memory_modes_of_turns(talk: Talk, assistant_id: str, mode: str, remembers: bool) -> None:
-    saved = talk.turn(talk.thread(assistant_id), "Ada: I keep bees.", memory=mode)
+def test_memory_modes_of_turns(
+    client: StandinClient, assistant_id: str, mode: str, remembers: bool
+) -> None:
+    saved = client.turn(client.thread(assistant_id), "Ada: I keep bees.", memory=mode)
     assert (saved["memory_operation_id"] is not None) is remembers
-    assert len(remembered(talk, assistant_id)) == remembers
+    assert len(remembered(client, assistant_id)) == remembers
 
 
-def test_a_turn_without_a_date_is_dated_by_the_server(talk: Talk, assistant_id: str) -> None:
-    talk.turn(talk.thread(assistant_id), "Ada: I keep bees.", metadata="")
-    (memory,) = talk.get(f"/assistants/{assistant_id}/memories")["memories"]
+def test_a_turn_without_a_date_is_dated_by_the_server(
+    client: StandinClient, assistant_id: str
+) -> None:
+    client.turn(client.thread(assistant_id), "Ada: I keep bees.", metadata="")
+    (memory,) = client.get(f"/assistants/{assistant_id}/memories")["memories"]
     age = datetime.now(UTC) - datetime.fromisoformat(memory["metadata"]["timestamp"])
     assert 0 <= age.total_seconds() < 60
 
 
-def test_a_streamed_turn_ends_with_message_saved(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_a_streamed_turn_ends_with_message_saved(client: StandinClient, assistant_id: str) -> None:
+    thread_id = client.thread(assistant_id)
     form = turn_form("Ada: I keep bees.") | {"stream": "true"}
-    response = talk.http.post(f"/threads/{thread_id}/messages", data=form)
+    response = client.http.post(f"/threads/{thread_id}/messages", data=form)
     assert response.headers["content-type"].startswith("text/event-stream")
     (event,) = events(response.content)
     assert event["type"] == "message_saved"
     assert event["memory_operation_id"]
-    assert talk.contents(thread_id) == ["Ada: I keep bees."]
+    assert client.contents(thread_id) == ["Ada: I keep bees."]
 
 
-def test_a_streamed_question(talk: Talk, told: str) -> None:
-    thread_id = talk.thread(told)
-    retrieved, *pieces, ended = talk.ask(thread_id, QUESTION)
+def test_a_streamed_question(client: StandinClient, remembering: str) -> None:
+    thread_id = client.thread(remembering)
+    retrieved, *pieces, ended = client.ask(thread_id, QUESTION)
     assert retrieved["type"] == "memory_retrieved"
     assert {piece["type"] for piece in pieces} == {"content_streaming"}
     answer = "".join(piece["content"] for piece in pieces)
@@ -102,26 +116,28 @@ def test_a_streamed_question(talk: Talk, told: str) -> None:
 
     assert (ended["type"], ended["status"]) == ("run_ended", "COMPLETED")
     assert ended["retrieved_memories"] == retrieved["memories"]
-    best = ended["retrieved_memories"][0]
-    assert set(best) == {"id", "memory", "score"}
-    assert best["memory"] == "[8 May 2023] Caroline: I went to the support group yesterday."
+    top_hits = ended["retrieved_memories"][0]
+    assert set(top_hits) == {"id", "memory", "score"}
+    assert top_hits["memory"] == "[8 May 2023] Caroline: I went to the support group yesterday."
     assert (ended["model_provider"], ended["model_name"]) == ("standin", "standin-extractive-1")
     assert ended["input_tokens"] > 0
     assert ended["output_tokens"] > 0
     assert ended["total_tokens"] == ended["input_tokens"] + ended["output_tokens"]
     assert ended["memory_operation_id"] is None  # Readonly
 
-    asked, replied = talk.get(f"/threads/{thread_id}")["messages"]
+    asked, replied = client.get(f"/threads/{thread_id}")["messages"]
     assert (asked["role"], asked["content"]) == ("user", QUESTION)
     assert (replied["role"], replied["content"]) == ("assistant", answer)
     assert replied["message_id"] == ended["message_id"]
 
 
-def test_the_same_question_gets_the_same_answer_not_streamed(talk: Talk, told: str) -> None:
-    streamed = talk.ask(talk.thread(told), QUESTION)
-    thread_id = talk.thread(told)
+def test_the_same_question_gets_the_same_answer_not_streamed(
+    client: StandinClient, remembering: str
+) -> None:
+    streamed = client.ask(client.thread(remembering), QUESTION)
+    thread_id = client.thread(remembering)
     form = question_form(QUESTION) | {"stream": "false"}
-    flat = talk.http.post(f"/threads/{thread_id}/messages", data=form).json()
+    flat = client.http.post(f"/threads/{thread_id}/messages", data=form).json()
     assert flat["content"] == "".join(event.get("content", "") for event in streamed)
     assert flat["retrieved_memories"] == streamed[-1]["retrieved_memories"]
     assert (flat["status"], flat["role"]) == ("COMPLETED", "assistant")
@@ -129,11 +145,11 @@ def test_the_same_question_gets_the_same_answer_not_streamed(talk: Talk, told: s
     assert flat["thread_id"] == thread_id
 
 
-def test_at_most_ten_memories_are_retrieved(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_at_most_ten_memories_are_retrieved(client: StandinClient, assistant_id: str) -> None:
+    thread_id = client.thread(assistant_id)
     for number in range(12):
-        talk.turn(thread_id, f"Ada: bee number {number}")
-    assert len(talk.ask(talk.thread(assistant_id), "bee?")[-1]["retrieved_memories"]) == 10
+        client.turn(thread_id, f"Ada: bee number {number}")
+    assert len(client.ask(client.thread(assistant_id), "bee?")[-1]["retrieved_memories"]) == 10
 
 
 @pytest.mark.parametrize(
@@ -141,12 +157,14 @@ def test_at_most_ten_memories_are_retrieved(talk: Talk, assistant_id: str) -> No
     [("off", 0, 0), ("Readonly", 1, 0), ("Auto", 1, 1), ("On", 1, 1)],
 )
 def test_memory_modes_of_questions(
-    talk: Talk, told: str, mode: str, reads: int, writes: int
+    client: StandinClient, remembering: str, mode: str, reads: int, writes: int
 ) -> None:
-    before = remembered(talk, told)
-    ended = talk.ask(talk.thread(told), "When did Caroline find support?", memory=mode)[-1]
+    before = remembered(client, remembering)
+    ended = client.ask(client.thread(remembering), "When did Caroline find support?", memory=mode)[
+        -1
+    ]
     assert len(ended["retrieved_memories"]) == reads
-    after = remembered(talk, told)
+    after = remembered(client, remembering)
     assert after[: len(before)] == before
     assert len(after) == len(before) + writes
     assert (ended["memory_operation_id"] is not None) is bool(writes)
@@ -154,8 +172,10 @@ def test_memory_modes_of_questions(
 
 
 @pytest.mark.parametrize("as_form", [True, False])
-def test_the_newer_form_takes_a_thread(talk: Talk, assistant_id: str, as_form: bool) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_the_newer_form_takes_a_thread(
+    client: StandinClient, assistant_id: str, as_form: bool
+) -> None:
+    thread_id = client.thread(assistant_id)
     form: dict[str, Any] = turn_form("Ada: I keep bees.") | {"thread_id": thread_id}
     body = form | {
         "stream": False,
@@ -163,36 +183,36 @@ def test_the_newer_form_takes_a_thread(talk: Talk, assistant_id: str, as_form: b
         "metadata": {"custom_timestamp": "2023-05-08T13:56:00Z"},
     }
     sent = {"data": form} if as_form else {"json": body}
-    answer = talk.http.post("/threads/messages", **sent).raise_for_status().json()  # type: ignore[arg-type]  # one of the two
+    answer = client.http.post("/threads/messages", **sent).raise_for_status().json()  # type: ignore[arg-type]  # one of the two
     assert set(answer) == {"messages", "context_usage"}
     (saved,) = answer["messages"]
     assert saved["content"] == "Ada: I keep bees."
     assert saved["memory_operation_id"]
-    assert remembered(talk, assistant_id) == ["[8 May 2023] Ada: I keep bees."]
+    assert remembered(client, assistant_id) == ["[8 May 2023] Ada: I keep bees."]
 
 
-def test_the_newer_form_makes_a_thread_and_answers(talk: Talk, told: str) -> None:
-    asked, replied = talk.post(
-        "/threads/messages", assistant_id=told, content=QUESTION, memory="Readonly"
+def test_the_newer_form_makes_a_thread_and_answers(client: StandinClient, remembering: str) -> None:
+    asked, replied = client.post(
+        "/threads/messages", assistant_id=remembering, content=QUESTION, memory="Readonly"
     )["messages"]
     assert (asked["role"], replied["role"]) == ("user", "assistant")
     assert replied["content"].startswith("7 May 2023")
-    assert talk.contents(replied["thread_id"]) == [QUESTION, replied["content"]]
+    assert client.contents(replied["thread_id"]) == [QUESTION, replied["content"]]
 
 
-def test_the_newer_form_streams(talk: Talk, told: str) -> None:
-    body = {"assistant_id": told, "content": QUESTION, "memory": "Readonly", "stream": True}
-    got = events(talk.http.post("/threads/messages", json=body).content)
+def test_the_newer_form_streams(client: StandinClient, remembering: str) -> None:
+    body = {"assistant_id": remembering, "content": QUESTION, "memory": "Readonly", "stream": True}
+    got = events(client.http.post("/threads/messages", json=body).content)
     assert got[-1]["type"] == "run_ended"
-    assert talk.contents(got[-1]["thread_id"])[0] == QUESTION
+    assert client.contents(got[-1]["thread_id"])[0] == QUESTION
 
 
-def test_a_multipart_form_is_a_form(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_a_multipart_form_is_a_form(client: StandinClient, assistant_id: str) -> None:
+    thread_id = client.thread(assistant_id)
     parts = {name: (None, value) for name, value in turn_form("Ada: I keep bees.").items()}
-    response = talk.http.post(f"/threads/{thread_id}/messages", files=parts)
+    response = client.http.post(f"/threads/{thread_id}/messages", files=parts)
     assert response.raise_for_status().json()["memory_operation_id"]
-    assert talk.contents(thread_id) == ["Ada: I keep bees."]
+    assert client.contents(thread_id) == ["Ada: I keep bees."]
 
 
 @pytest.mark.parametrize(
@@ -209,42 +229,42 @@ def test_a_multipart_form_is_a_form(talk: Talk, assistant_id: str) -> None:
     ],
 )
 def test_bad_messages_save_nothing(
-    talk: Talk, assistant_id: str, wrong: dict[str, str], named: str
+    client: StandinClient, assistant_id: str, wrong: dict[str, str], named: str
 ) -> None:
-    thread_id = talk.thread(assistant_id)
+    thread_id = client.thread(assistant_id)
     form = turn_form("Ada: x") | wrong
-    response = talk.http.post(f"/threads/{thread_id}/messages", data=form)
+    response = client.http.post(f"/threads/{thread_id}/messages", data=form)
     assert response.status_code == 422
     assert named in response.json()["detail"]
-    assert talk.contents(thread_id) == []
+    assert client.contents(thread_id) == []
 
 
-def test_the_newer_form_needs_to_know_where(talk: Talk, assistant_id: str) -> None:
-    thread_id = talk.thread(assistant_id)
+def test_the_newer_form_needs_to_know_where(client: StandinClient, assistant_id: str) -> None:
+    thread_id = client.thread(assistant_id)
     for body, status in (
         ({}, 422),
-        ({"thread_id": thread_id, "assistant_id": talk.assistant()}, 422),
+        ({"thread_id": thread_id, "assistant_id": client.assistant()}, 422),
         ({"thread_id": "nowhere"}, 404),
         ({"assistant_id": "nobody"}, 404),
     ):
-        response = talk.http.post("/threads/messages", json={"content": "x", **body})
+        response = client.http.post("/threads/messages", json={"content": "x", **body})
         assert response.status_code == status, body
         assert set(response.json()) == {"detail"}
-    assert talk.contents(thread_id) == []
+    assert client.contents(thread_id) == []
 
 
 def test_a_failed_run_streams_run_failed_and_leaves_no_answer(tmp_path: Path) -> None:
-    with standin(tmp_path, run_failed_share=1.0) as talk:
-        thread_id = talk.thread(talk.assistant())
-        kinds = [event["type"] for event in talk.ask(thread_id, QUESTION)]
+    with standin_client(tmp_path, run_failed_share=1.0) as client:
+        thread_id = client.thread(client.assistant())
+        kinds = [event["type"] for event in client.ask(thread_id, QUESTION)]
         assert kinds == ["memory_retrieved", "run_failed"]
         form = question_form(QUESTION) | {"stream": "false"}
-        flat = talk.http.post(f"/threads/{thread_id}/messages", data=form).json()
+        flat = client.http.post(f"/threads/{thread_id}/messages", data=form).json()
         assert (flat["status"], flat["content"]) == ("FAILED", "")
-        assert talk.contents(thread_id) == [QUESTION, QUESTION]
+        assert client.contents(thread_id) == [QUESTION, QUESTION]
 
 
 def test_turns_never_fail_as_runs_do(tmp_path: Path) -> None:
-    with standin(tmp_path, run_failed_share=1.0, cut_stream_share=1.0) as talk:
-        thread_id = talk.thread(talk.assistant())
-        assert talk.turn(thread_id, "Ada: x")["status"] == "COMPLETED"
+    with standin_client(tmp_path, run_failed_share=1.0, cut_stream_share=1.0) as client:
+        thread_id = client.thread(client.assistant())
+        assert client.turn(thread_id, "Ada: x")["status"] == "COMPLETED"

@@ -1,4 +1,4 @@
-"""The knobs refuse what can't be, in one line that names the knob."""
+"""Invalid settings are refused, in one line that names the setting."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from locomo_assets.standin.settings import StandinSettings, StandinSettingsError
 
 
 @pytest.mark.parametrize(
-    ("knobs", "named"),
+    ("settings", "named"),
     [
         ({"keys": ()}, "keys"),
         ({"keys": ("",)}, "keys"),
@@ -23,9 +23,9 @@ from locomo_assets.standin.settings import StandinSettings, StandinSettingsError
         ({"requests_per_second": 0.0}, "requests_per_second"),
     ],
 )
-def test_what_cannot_be_is_refused(knobs: dict[str, Any], named: str) -> None:
+def test_what_cannot_be_is_refused(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(StandinSettingsError) as raised:
-        StandinSettings(**knobs)
+        StandinSettings(**settings)
     assert named in str(raised.value)
     assert "\n" not in str(raised.value)
 

@@ -124,11 +124,11 @@ def test_saving_to_what_is_gone_saves_nothing(state: StandinState) -> None:
 def test_threads_of_one_process_share_it(state: StandinState) -> None:
     thread = thread_of(state)
 
-    def talk(name: str) -> None:
+    def client(name: str) -> None:
         for number in range(50):
             say(state, thread, f"{name}{number}")
 
-    talkers = [threading.Thread(target=talk, args=(name,)) for name in "ABCD"]
+    talkers = [threading.Thread(target=client, args=(name,)) for name in "ABCD"]
     for talker in talkers:
         talker.start()
     for talker in talkers:

@@ -1,9 +1,7 @@
-"""Making a backup, and removing those that are too old.
+"""Creating a backup, and deleting those that are too old.
 
-Here: copying what a place does not hold yet, the manifest, retention. Which files is `cut`.
-
-One backup at a time is made in a place, under a lease: pruning removes objects that no manifest
-names, and those of a backup under way have no manifest yet.
+A lease lets only one backup at a time run in a storage: pruning deletes objects that no manifest
+names, and a backup in progress has no manifest yet.
 """
 
 import hashlib
@@ -22,15 +20,15 @@ from locomo_assets.history.backup.snapshot import (
     BackupManifest,
     BackupRefusedError,
     BackupVersionError,
-    Cut,
     File,
+    Snapshot,
     backup_manifest_path,
     backup_names,
-    made_at,
+    backup_time,
     object_path,
     read_backup_manifest,
     storage_errors,
-    take_cut,
+    take_snapshot,
     write_backup_manifest,
 )
 from locomo_assets.history.errors import (
@@ -38,7 +36,7 @@ from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseTakenError,
 )
-from locomo_assets.history.provenance import Lineage, attempt_of
+from locomo_assets.history.provenance import Lineage, attempt_id_of
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.storage import Storage, get_present
 from locomo_assets.history.store import HistoryStore
@@ -46,19 +44,19 @@ from locomo_assets.history.store import HistoryStore
 T = TypeVar("T")
 
 ALWAYS_KEPT = 2
-"""The one just made and the one before it, whatever their age."""
+"""The newest backups are kept, whatever their age."""
 
-AT_ONCE = 100
-"""Files read together. Parts of real runs are below 1 MB each."""
+FILES_PER_BATCH = 100
+"""Files read together. Data files of real runs are below 1 MB each."""
 
-_WRITERS = 16
-_CUTS = 3
-_LEASE_LASTS_S = 600.0
+_THREADS = 16
+_SNAPSHOT_TRIES = 3
+_LEASE_TTL_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """What was made, and what was removed. `notes` are lines on what was left undone."""
+    """What was created and what was deleted. `notes` say in a line each what was not done."""
 
     name: str
     backup_manifest: BackupManifest
@@ -70,7 +68,7 @@ class BackupReport:
     duration_s: float
 
 
-def make_backup(
+def create_backup(
     store: HistoryStore,
     storage: Storage,
     *,
@@ -78,21 +76,21 @@ def make_backup(
     run_id: str,
     now: datetime | None = None,
 ) -> BackupReport:
-    """Back the history up, then remove the backups older than `keep_days`.
+    """Back up the history, then delete the backups older than `keep_days`.
 
-    Safe beside writers, and it may be killed and run again; until it is done there is no new
-    backup and all older ones stay. `HistoryDamagedError` if something new in the history is
-    damaged; `BackupRefusedError` for a place with backups of another history or within it;
-    `LeaseTakenError` if another backup is being made there; `HistoryUnreachableError`.
+    Safe beside writers, and safe to kill and run again: a backup exists only once it is complete.
+    `HistoryDamagedError` if a new file of the history is damaged; `BackupRefusedError` if the
+    storage holds backups of another history or overlaps this one; `LeaseTakenError` if another
+    backup is running there; `HistoryUnreachableError`.
     """
     started = time.monotonic()
     now = now or datetime.now(UTC)
-    _refuse_within(store.storage.url, storage.url)
-    with _alone(storage, run_id) as still_alone:
+    _refuse_overlap(store.storage.url, storage.url)
+    with _exclusive(storage, run_id) as renew_lease:
         _refuse_another_history(store, storage)
-        copier = _Copier(store.storage, storage, still_alone)
-        backup_manifest = _copied(store, copier, now)
-        still_alone()
+        copier = _Copier(store.storage, storage, renew_lease)
+        backup_manifest = _copy_snapshot(store, copier, now)
+        renew_lease()
         with storage_errors("backup", "LOCOMO_BACKUP"):
             name = write_backup_manifest(storage, backup_manifest)
             removed, notes = _prune(storage, now - timedelta(days=keep_days))
@@ -108,18 +106,18 @@ def make_backup(
     )
 
 
-def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupManifest:
-    """Copy a cut; take another one if files of it vanish (pruned, or compacted a day ago)."""
-    for left in reversed(range(_CUTS)):
+def _copy_snapshot(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupManifest:
+    """Copy a snapshot; take another if files of it vanish, because they were pruned."""
+    for left in reversed(range(_SNAPSHOT_TRIES)):
         try:
-            cut = take_cut(store, copier.save)
-            files = copier.copy(cut)
+            snapshot = take_snapshot(store, copier.save)
+            files = copier.copy(snapshot)
             break
         except HistoryDamagedError:
             if not left:
                 raise
     rows: dict[str, int] = {}
-    for manifest in cut.manifests:
+    for manifest in snapshot.manifests:
         for table, count in manifest.rows.items():
             rows[table] = rows.get(table, 0) + count
     return BackupManifest(
@@ -127,54 +125,54 @@ def _copied(store: HistoryStore, copier: "_Copier", now: datetime) -> BackupMani
         program=__version__,
         schema_version=SCHEMA_VERSION,
         history_id=store.history_id,
-        attempts=len(cut.manifests),
-        unfinished=tuple(sorted({attempt_of(file.path) for file in cut.unfinished})),
+        attempts=len(snapshot.manifests),
+        unfinished=tuple(sorted({attempt_id_of(file.path) for file in snapshot.unfinished})),
         rows=dict(sorted(rows.items())),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
 
 
 class _Copier:
-    """Files into objects; those the place holds already are not read where a hash is known."""
+    """Copies files into objects; a file whose hash is known and already stored is not read."""
 
-    def __init__(self, source: Storage, target: Storage, still_alone: Callable[[], None]) -> None:
+    def __init__(self, source: Storage, target: Storage, renew_lease: Callable[[], None]) -> None:
         self._source = source
         self._target = target
-        self._still_alone = still_alone
+        self._still_alone = renew_lease
         with storage_errors("backup", "LOCOMO_BACKUP"):
             self._held = {path.rpartition("/")[2] for path in target.list("objects")}
         self.new_files = self.new_bytes = 0
 
     def save(self, paths: Sequence[str]) -> list[File]:
-        """Those files that are still there; each of them is in the place when this returns."""
+        """Store the files that still exist, and return them."""
         files = []
-        for batch in in_batches(paths, AT_ONCE):
+        for batch in in_batches(paths, FILES_PER_BATCH):
             self._still_alone()
             files += self._put(get_present(self._source, batch), {})
         return files
 
-    def copy(self, cut: Cut) -> list[File]:
-        """All files of a cut; each is in the place when this returns."""
-        vouched = {data_file.path: data_file.sha256 for data_file in cut.data_files}
+    def copy(self, snapshot: Snapshot) -> list[File]:
+        """Store all files of a snapshot, and return them."""
+        expected = {data_file.path: data_file.sha256 for data_file in snapshot.data_files}
         files = [
             File(data_file.path, data_file.size_bytes, data_file.sha256)
-            for data_file in cut.data_files
+            for data_file in snapshot.data_files
             if data_file.sha256 in self._held and data_file.size_bytes is not None
         ]
         known = {file.path for file in files}
-        to_read = [path for path in vouched if path not in known]
-        to_read += [*(manifest.path for manifest in cut.manifests), *cut.others]
-        for paths in in_batches(to_read, AT_ONCE):
+        to_read = [path for path in expected if path not in known]
+        to_read += [*(manifest.path for manifest in snapshot.manifests), *snapshot.others]
+        for paths in in_batches(to_read, FILES_PER_BATCH):
             self._still_alone()
-            files += self._put(self._source.get_many(paths), vouched)
-        return [*files, *cut.unfinished]
+            files += self._put(self._source.get_many(paths), expected)
+        return [*files, *snapshot.unfinished]
 
-    def _put(self, data: Mapping[str, bytes], vouched: Mapping[str, str | None]) -> list[File]:
+    def _put(self, data: Mapping[str, bytes], expected: Mapping[str, str | None]) -> list[File]:
         files = [File(p, len(d), hashlib.sha256(d).hexdigest()) for p, d in data.items()]
         for file in files:
-            if vouched.get(file.path, file.sha256) != file.sha256:
+            if expected.get(file.path, file.sha256) != file.sha256:
                 raise HistoryDamagedError(
-                    f"{file.path} was changed after it was committed, so no backup is made; see "
+                    f"{file.path} was changed after it was committed, so no backup was made; see "
                     "`locomo-assets history check`, and restore it from the last backup"
                 )
         new = {file.sha256: file for file in files if file.sha256 not in self._held}
@@ -191,22 +189,22 @@ class _Copier:
 
 
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in their order, `size` at a time."""
+    """The items in order, `size` at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def in_threads(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """`work` for each, several at once; the first failure is raised."""
-    with ThreadPoolExecutor(_WRITERS) as pool:
+    """Call `work` with each item, concurrently; raise the first failure."""
+    with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(work, items):
             pass
 
 
 def _prune(storage: Storage, limit: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove backups made before `limit`, then objects that none of the others names."""
+    """Delete backups made before `limit`, then objects that no other backup names."""
     names = backup_names(storage)
     try:
-        old = [name for name in names[:-ALWAYS_KEPT] if made_at(name) < limit]
+        old = [name for name in names[:-ALWAYS_KEPT] if backup_time(name) < limit]
         needed = {
             object_path(file.sha256)
             for name in names
@@ -214,24 +212,24 @@ def _prune(storage: Storage, limit: datetime) -> tuple[tuple[str, ...], tuple[st
             for file in read_backup_manifest(storage, name).files
         }
     except (BackupDamagedError, BackupVersionError) as exc:
-        # what it needs is not known, so nothing may go
+        # The objects this backup needs are unknown, so nothing may be deleted.
         return (), (f"nothing was removed: {exc}",)
     storage.delete([backup_manifest_path(name) for name in old])
     storage.delete([path for path in storage.list("objects") if path not in needed])
     return tuple(old), ()
 
 
-def _refuse_within(history: str, backups: str) -> None:
+def _refuse_overlap(history: str, backups: str) -> None:
     one, other = f"{history.rstrip('/')}/", f"{backups.rstrip('/')}/"
     if one.startswith(other) or other.startswith(one):
         raise BackupRefusedError(
-            f"backup {backups}: lies in the history's own place ({history}), or that in it; set "
-            "LOCOMO_BACKUP elsewhere, best to another disk or account"
+            f"backup {backups}: overlaps the history's own folder ({history}); set LOCOMO_BACKUP "
+            "elsewhere, best to another disk or account"
         )
 
 
 def _refuse_another_history(store: HistoryStore, storage: Storage) -> None:
-    """An emptied or wrong history must not push the good backups out."""
+    """An emptied or wrong history must not replace the good backups."""
     for name in reversed(backup_names(storage)):
         with suppress(BackupDamagedError, BackupVersionError):
             found = read_backup_manifest(storage, name).history_id
@@ -245,8 +243,8 @@ def _refuse_another_history(store: HistoryStore, storage: Storage) -> None:
 
 
 @contextmanager
-def _alone(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
-    """The only backup being made in a place; call what is given at least every ten minutes."""
+def _exclusive(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
+    """Hold the storage's backup lease; call the yielded function at least every ten minutes."""
     lineage = Lineage(
         asset="history_backup",
         run_id=run_id,
@@ -258,18 +256,18 @@ def _alone(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
     )
     with storage_errors("backup", "LOCOMO_BACKUP"):
         try:
-            held = lease.take(storage, lineage, lasts_s=_LEASE_LASTS_S)
+            held = lease.acquire(storage, lineage, ttl_s=_LEASE_TTL_S)
         except LeaseTakenError as exc:
             who = str(exc).partition(": ")[2]
             raise LeaseTakenError(f"backup {storage.url}: {who}") from None
 
-    def still_alone() -> None:
+    def renew_lease() -> None:
         with storage_errors("backup", "LOCOMO_BACKUP"):
-            lease.renew(storage, held, lasts_s=_LEASE_LASTS_S)
+            lease.renew(storage, held, ttl_s=_LEASE_TTL_S)
 
     try:
-        yield still_alone
+        yield renew_lease
     finally:
-        # who can't be told waits until it is over
+        # If the release can't be written, the lease expires by itself.
         with suppress(HistoryUnreachableError):
             lease.release(storage, held)

@@ -1,7 +1,6 @@
-"""Reading a backup back: is it whole, and putting it where there is nothing.
+"""Verifying a backup, and restoring it into an empty place.
 
-Here: `verify` and `restore`. Both read every byte; a backup that is not whole is refused before
-anything is written.
+Both read every byte. A damaged backup is refused before anything is written.
 """
 
 import hashlib
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from locomo_assets.history.backup.create import AT_ONCE, in_batches, in_threads
+from locomo_assets.history.backup.create import FILES_PER_BATCH, in_batches, in_threads
 from locomo_assets.history.backup.snapshot import (
     BackupDamagedError,
     BackupManifest,
     BackupRefusedError,
     File,
-    chosen_name,
+    find_backup,
     object_path,
     read_backup_manifest,
     storage_errors,
@@ -27,54 +26,54 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, manifest_from_json
 from locomo_assets.history.storage import Storage
 
-_FAULTS_TOLD = 3
+_FAULTS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class ReadReport:
-    """A backup that is whole: every file was read, hashed and counted."""
+class VerifyReport:
+    """An intact backup: every file was read, hashed and counted."""
 
     name: str
     backup_manifest: BackupManifest
     duration_s: float
 
 
-def verify(storage: Storage, name: str | None = None) -> ReadReport:
-    """Read a backup, the newest or the one whose name begins so, and compare everything.
+def verify(storage: Storage, name: str | None = None) -> VerifyReport:
+    """Read and check the newest backup, or the one whose name begins with `name`.
 
     Compares each object's size and hash with the backup's manifest, the files that each attempt's
-    manifest names with those in the backup, and the rows counted with what both say.
+    manifest names with those in the backup, and the counted rows with both.
     `BackupDamagedError` names the first faults; `BackupVersionError`; `HistoryUnreachableError`.
     """
     started = time.monotonic()
-    chosen = chosen_name(storage, name)
+    chosen = find_backup(storage, name)
     backup_manifest = read_backup_manifest(storage, chosen)
     faults: list[str] = []
     rows: dict[str, int] = {}
     manifests: list[Manifest] = []
-    for files in in_batches(backup_manifest.files, AT_ONCE):
+    for files in in_batches(backup_manifest.files, FILES_PER_BATCH):
         for file, data in _contents(storage, files):
             try:
-                _look(file, data, rows, manifests)
+                _check_file(file, data, rows, manifests)
             except HistoryDamagedError as exc:
                 faults.append(str(exc))
     if not faults:
-        faults += _amiss(backup_manifest, rows, manifests)
+        faults += _find_mismatches(backup_manifest, rows, manifests)
     if faults:
-        more = f" and {len(faults) - _FAULTS_TOLD} more" if len(faults) > _FAULTS_TOLD else ""
+        more = f" and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
         raise BackupDamagedError(
-            f"backup {chosen} at {storage.url} is damaged: {'; '.join(faults[:_FAULTS_TOLD])}{more}"
-            "; take another one (--backup), or, while the history itself is whole, delete those "
-            "objects and make a new backup"
+            f"backup {chosen} at {storage.url} is damaged: "
+            f"{'; '.join(faults[:_FAULTS_SHOWN])}{more}; use another one (--backup), or, while the "
+            "history itself is intact, delete those objects and create a new backup"
         )
-    return ReadReport(chosen, backup_manifest, time.monotonic() - started)
+    return VerifyReport(chosen, backup_manifest, time.monotonic() - started)
 
 
-def restore(storage: Storage, target: Storage, name: str | None = None) -> ReadReport:
-    """Put a backup's files where there is nothing, after `verify`.
+def restore(storage: Storage, target: Storage, name: str | None = None) -> VerifyReport:
+    """Write a backup's files into an empty place, after `verify`.
 
-    Parts come first, manifests then, and last what makes the place a history. `BackupRefusedError`
-    where the place holds anything; else as `verify`.
+    Writes data files first, then manifests, and last the files that make it a history.
+    `BackupRefusedError` if the target is not empty; otherwise errors as in `verify`.
     """
     started = time.monotonic()
     if there := target.list(""):
@@ -84,9 +83,9 @@ def restore(storage: Storage, target: Storage, name: str | None = None) -> ReadR
         )
     report = verify(storage, name)
     for files in _in_order(report.backup_manifest):
-        for batch in in_batches(files, AT_ONCE):
+        for batch in in_batches(files, FILES_PER_BATCH):
             _put(target, dict(_contents(storage, batch)))
-    return ReadReport(report.name, report.backup_manifest, time.monotonic() - started)
+    return VerifyReport(report.name, report.backup_manifest, time.monotonic() - started)
 
 
 def _in_order(backup_manifest: BackupManifest) -> tuple[list[File], ...]:
@@ -113,25 +112,27 @@ def _put(target: Storage, contents: Mapping[File, bytes | None]) -> None:
 
 
 def _contents(storage: Storage, files: Sequence[File]) -> Iterator[tuple[File, bytes | None]]:
-    """Each file with its object's bytes, None where there is no object."""
+    """Each file with its object's bytes, None if the object is missing."""
     paths = list(dict.fromkeys(object_path(file.sha256) for file in files))
     with storage_errors("backup", "LOCOMO_BACKUP"):
         try:
             found: Mapping[str, bytes | None] = storage.get_many(paths)
         except HistoryDamagedError:
-            found = {path: _or_none(storage, path) for path in paths}
+            found = {path: _get_or_none(storage, path) for path in paths}
     return ((file, found[object_path(file.sha256)]) for file in files)
 
 
-def _or_none(storage: Storage, path: str) -> bytes | None:
+def _get_or_none(storage: Storage, path: str) -> bytes | None:
     try:
         return storage.get(path)
     except HistoryDamagedError:
         return None
 
 
-def _look(file: File, data: bytes | None, rows: dict[str, int], manifests: list[Manifest]) -> None:
-    """Count a file's rows, or read its manifest; `HistoryDamagedError` says what is amiss."""
+def _check_file(
+    file: File, data: bytes | None, rows: dict[str, int], manifests: list[Manifest]
+) -> None:
+    """Count a data file's rows, or read a manifest; `HistoryDamagedError` names the fault."""
     what = f"{object_path(file.sha256)} ({file.path})"
     if data is None:
         raise HistoryDamagedError(f"{what} is missing")
@@ -143,16 +144,16 @@ def _look(file: File, data: bytes | None, rows: dict[str, int], manifests: list[
         try:
             rows[file.path] = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
         except (pa.ArrowException, OSError) as exc:
-            raise HistoryDamagedError(f"{what} is no Parquet file") from exc
+            raise HistoryDamagedError(f"{what} is not a Parquet file") from exc
 
 
-def _amiss(
+def _find_mismatches(
     backup_manifest: BackupManifest, rows: Mapping[str, int], manifests: Sequence[Manifest]
 ) -> list[str]:
-    """Where manifest, manifests and data files do not say the same."""
+    """Where the backup's manifest, the attempts' manifests and the data files disagree."""
     hashes = {file.path: file.sha256 for file in backup_manifest.files}
     faults = [
-        f"{data_file.path} is not the part that {manifest.path} names"
+        f"{data_file.path} is not the data file that {manifest.path} names"
         for manifest in manifests
         for data_file in manifest.data_files
         if (hashes.get(data_file.path), rows.get(data_file.path))
@@ -165,5 +166,5 @@ def _amiss(
     if (len(manifests), by_table) != (backup_manifest.attempts, backup_manifest.rows):
         faults.append("its attempts or rows are not as many as its manifest says")
     if "format.json" not in hashes:
-        faults.append("format.json is not in it")
+        faults.append("it lacks format.json")
     return faults

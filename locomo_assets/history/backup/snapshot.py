@@ -1,4 +1,4 @@
-"""What a backup is: its manifest, the files of one moment of a history, and its errors.
+"""A backup's manifest, the consistent snapshot of a history it holds, and the errors. ::
 
 BackupError
 ├── BackupRefusedError    a place that must not be written: not empty, or of another history
@@ -23,7 +23,7 @@ from locomo_assets.history.provenance import (
     DataFile,
     Manifest,
     ManifestName,
-    attempt_of,
+    attempt_id_of,
     committed_ids,
 )
 from locomo_assets.history.schema import SCHEMA_VERSION
@@ -32,48 +32,30 @@ from locomo_assets.history.store import HistoryStore
 
 
 class BackupError(LocomoError):
-    """Something about a backup."""
+    """The base of the backups' errors."""
 
 
 class BackupRefusedError(BackupError):
-    """The place holds something else, which stays as it is."""
+    """The place is not empty or holds something else, and is left as it is."""
 
     exit_code = 2
 
 
 class BackupDamagedError(BackupError):
-    """What a manifest promises is not what lies there."""
+    """A manifest or an object is missing, torn or changed."""
 
 
 class BackupVersionError(BackupError):
     """The backup was made by a newer version."""
 
 
-@contextmanager
-def storage_errors(what: str, setting: str) -> Iterator[None]:
-    """Tell the storage's errors, which speak of the history, as those of another place."""
-    try:
-        yield
-    except HistoryUnreachableError as exc:
-        text = str(exc).replace("history ", f"{what} ", 1).replace("LOCOMO_HISTORY", setting)
-        raise HistoryUnreachableError(text) from exc
-
-
-def open_backups(url: str | None) -> Storage:
-    """The place of backups; `BackupRefusedError` where none is set."""
-    if url is None:
-        raise BackupRefusedError(
-            "no place for backups is set; set LOCOMO_BACKUP to a URL, like file:///folder or "
-            "s3://bucket/folder"
-        )
-    with storage_errors("backup", "LOCOMO_BACKUP"):
-        return open_storage(url)
-
-
 FORMAT_VERSION = 1
+
 _FOLDER = "manifests"
 _SUFFIX = ".json.gz"
 _TIME = "%Y%m%dT%H%M%S%fZ"
+_LISTINGS = 5
+_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", DATABASE_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +69,10 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupManifest:
-    """One backup. `rows` are those of the committed attempts, by table.
+    """One backup. `attempts` counts the committed attempts, `rows` their rows by table.
 
-    `attempts` counts these; `unfinished` names the attempts without a manifest whose saved parts
-    are kept, because they were paid for.
+    `unfinished` names the attempts without a manifest; their data files are kept, because they
+    were paid for.
     """
 
     made_at: datetime
@@ -104,17 +86,53 @@ class BackupManifest:
 
     @property
     def size_bytes(self) -> int:
-        """Of all its files."""
+        """The size of all its files."""
         return sum(file.size_bytes for file in self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of a history at one moment. `others` are paths; `unfinished` are saved already."""
+
+    manifests: Sequence[Manifest]
+    unfinished: Sequence[File]
+    others: Sequence[str]
+
+    @property
+    def data_files(self) -> list[DataFile]:
+        """The data files that the manifests name, each once."""
+        files = {file.path: file for manifest in self.manifests for file in manifest.data_files}
+        return list(files.values())
+
+
+def open_backup_storage(url: str | None) -> Storage:
+    """The storage of the backups; `BackupRefusedError` if none is set."""
+    if url is None:
+        raise BackupRefusedError(
+            "no place for backups is set; set LOCOMO_BACKUP to a URL, like file:///folder or "
+            "s3://bucket/folder"
+        )
+    with storage_errors("backup", "LOCOMO_BACKUP"):
+        return open_storage(url)
+
+
+@contextmanager
+def storage_errors(what: str, setting: str) -> Iterator[None]:
+    """Reword the storage's errors, which name the history, for another place and setting."""
+    try:
+        yield
+    except HistoryUnreachableError as exc:
+        text = str(exc).replace("history ", f"{what} ", 1).replace("LOCOMO_HISTORY", setting)
+        raise HistoryUnreachableError(text) from exc
+
+
 def object_path(sha256: str) -> str:
-    """Where a file of this content lies."""
+    """The path of a file with this content."""
     return f"objects/{sha256[:2]}/{sha256}"
 
 
 def backup_names(storage: Storage) -> list[str]:
-    """All backups of a place, oldest first. `HistoryUnreachableError`."""
+    """All backups in a storage, oldest first. `HistoryUnreachableError`."""
     with storage_errors("backup", "LOCOMO_BACKUP"):
         paths = storage.list(_FOLDER)
     return [
@@ -125,22 +143,22 @@ def backup_names(storage: Storage) -> list[str]:
 
 
 def backup_manifest_path(name: str) -> str:
-    """The inverse of what `backup_names` does."""
+    """The path of a backup's manifest."""
     return f"{_FOLDER}/{name}{_SUFFIX}"
 
 
-def made_at(name: str) -> datetime:
-    """When a backup was made, by its name; `BackupDamagedError` for a foreign one."""
+def backup_time(name: str) -> datetime:
+    """When a backup was made, by its name; `BackupDamagedError` if it is not a backup's name."""
     try:
         return datetime.strptime(name.partition("-")[0], _TIME).replace(tzinfo=UTC)
     except ValueError:
         raise BackupDamagedError(
-            f"backup {name}: not a backup's name; take that file away from {_FOLDER}/"
+            f"backup {name}: not a backup's name; remove that file from {_FOLDER}/"
         ) from None
 
 
 def write_backup_manifest(storage: Storage, backup_manifest: BackupManifest) -> str:
-    """Publish a backup, durably; its name."""
+    """Publish a backup's manifest, durably, and return the backup's name."""
     value = {"format_version": FORMAT_VERSION, **asdict(backup_manifest)}
     value["made_at"] = backup_manifest.made_at.isoformat()
     data = gzip.compress(json.dumps(value, ensure_ascii=False).encode(), mtime=0)
@@ -149,18 +167,18 @@ def write_backup_manifest(storage: Storage, backup_manifest: BackupManifest) -> 
     return name
 
 
-def chosen_name(storage: Storage, wanted: str | None) -> str:
-    """The newest backup, or the one whose name begins with `wanted`; `BackupError` if none is."""
+def find_backup(storage: Storage, wanted: str | None) -> str:
+    """The newest backup, or the only one whose name begins with `wanted`; else `BackupError`."""
     names = backup_names(storage)
     if not names:
         raise BackupError(
-            f"backup {storage.url}: holds no backup; make one with `locomo-assets backup`, or set "
-            "LOCOMO_BACKUP to where they are"
+            f"backup {storage.url}: holds no backup; create one with `locomo-assets backup`, or "
+            "set LOCOMO_BACKUP to where they are"
         )
     found = names if wanted is None else [name for name in names if name.startswith(wanted)]
     if not found or (wanted is not None and len(found) > 1):
         raise BackupError(
-            f"backup {storage.url}: {len(found)} backups are called {wanted}…; it has "
+            f"backup {storage.url}: {len(found)} backups are called {wanted}…; choose one of "
             + ", ".join(names)
         )
     return found[-1]
@@ -215,61 +233,42 @@ def _backup_manifest(value: Mapping[str, Any]) -> BackupManifest:
     )
 
 
-_ROUNDS = 5
-_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", DATABASE_NAME)
+def take_snapshot(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]]) -> Snapshot:
+    """List a consistent state of the history, while others may write.
 
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The files of one moment: manifests, the parts they vouch for, others by path.
-
-    `unfinished` are saved already.
-    """
-
-    manifests: Sequence[Manifest]
-    unfinished: Sequence[File]
-    others: Sequence[str]
-
-    @property
-    def data_files(self) -> list[DataFile]:
-        """Those that a manifest vouches for, each once."""
-        return list(
-            {
-                data_file.path: data_file for m in self.manifests for data_file in m.data_files
-            }.values()
-        )
-
-
-def take_cut(store: HistoryStore, save: Callable[[Sequence[str]], Sequence[File]]) -> Cut:
-    """A moment that is over by the time this returns.
-
-    `save` is given the paths of unfinished parts, copies those that are still there, and returns
-    them. `HistoryDamagedError` for a manifest that is torn, or gone by now: then take another.
+    `save` gets the paths of unfinished data files, copies those that still exist, and returns
+    them. `HistoryDamagedError` for a manifest that is torn or has vanished; then try again.
     """
     seen = {manifest.path: manifest for manifest in store.manifests()}
-    unfinished = _saved(_unfinished(store, committed_ids(seen.values())), save)
+    unfinished = _save_unfinished(_unfinished(store, committed_ids(seen.values())), save)
     names = _manifest_names(store)
     new = store.read_manifests([name for name in names if name.path not in seen])
     seen |= {manifest.path: manifest for manifest in new}
     manifests = [seen[name.path] for name in names]
-    done = committed_ids(manifests)
-    return Cut(
+    committed = committed_ids(manifests)
+    return Snapshot(
         manifests=manifests,
-        unfinished=[file for file in unfinished if attempt_of(file.path) not in done],
+        unfinished=[file for file in unfinished if attempt_id_of(file.path) not in committed],
         others=[path for path in store.storage.list("") if not path.startswith(_NOT_KEPT)],
     )
 
 
-def _saved(paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]) -> list[File]:
-    """The parts of attempts of which none was gone: the others are committed, or given up."""
+def _save_unfinished(
+    paths: Sequence[str], save: Callable[[Sequence[str]], Sequence[File]]
+) -> list[File]:
+    """Save data files; leave out attempts that lost one meanwhile, by a commit or by pruning."""
     files = save(paths)
-    gone = {attempt_of(path) for path in {*paths} - {file.path for file in files}}
-    return [file for file in files if attempt_of(file.path) not in gone]
+    gone = {attempt_id_of(path) for path in {*paths} - {file.path for file in files}}
+    return [file for file in files if attempt_id_of(file.path) not in gone]
 
 
 def _manifest_names(store: HistoryStore) -> list[ManifestName]:
+    """A listing that misses no attempt older than its newest one.
+
+    A listing may show a late commit and miss an earlier one, so list until nothing newer appears.
+    """
     first = store.manifest_names()
-    for _ in range(_ROUNDS):
+    for _ in range(_LISTINGS):
         second = store.manifest_names()
         newest = max((name.committed_at for name in first), default="")
         if not any(name.committed_at > newest for name in second):
@@ -278,15 +277,20 @@ def _manifest_names(store: HistoryStore) -> list[ManifestName]:
     return [name for name in second if name.committed_at <= newest]
 
 
-def _unfinished(store: HistoryStore, done: Collection[str]) -> list[str]:
-    """Parts of attempts that are not done: those saved no later than the last one seen at first."""
+def _unfinished(store: HistoryStore, committed: Collection[str]) -> list[str]:
+    """Data files of unfinished attempts, up to the last one in a first listing.
+
+    A listing may miss an earlier file of the same attempt; the second one shows it.
+    """
     last: dict[str, int] = {}
     for path in _data_files(store):
-        if (attempt := attempt_of(path)) not in done:
+        if (attempt := attempt_id_of(path)) not in committed:
             last[attempt] = max(_number(path), last.get(attempt, 0))
     if not last:
         return []
-    return [path for path in _data_files(store) if _number(path) <= last.get(attempt_of(path), -1)]
+    return [
+        path for path in _data_files(store) if _number(path) <= last.get(attempt_id_of(path), -1)
+    ]
 
 
 def _data_files(store: HistoryStore) -> list[str]:

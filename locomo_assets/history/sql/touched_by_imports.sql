@@ -1,4 +1,4 @@
--- An import is one attempt over many conversations, which its rows alone name.
+-- An import is one attempt over many conversations; only its rows name them.
 INSERT INTO touched_partitions
 SELECT DISTINCT answers.release, answers.conversation
 FROM answers

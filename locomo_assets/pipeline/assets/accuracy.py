@@ -161,7 +161,7 @@ def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResul
     _fresh_database(services)
     path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, None, max_error_percent=limit)
-    trend = charts.trend(rows[::-1], name_series=True)
+    trend = charts.trend(rows[::-1])
     newest = charts.newest_series_charts(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={

@@ -179,13 +179,11 @@ def _key(task: Task) -> str:
 
 
 def _metadata(task: Task, report: StageReport) -> dict[str, Any]:
-    numbers = {name: value for name, value in report.numbers.items() if value is not None}
-    rows = {"ingested_memories": "turns", "answers": "questions", "judgements": "verdicts"}
     where = {"release": task.release, "conversation": task.conversation}
     return {
-        **numbers,
+        **report.metadata(),
         "attempt": report.attempt_id or "reused: everything was stored already",
-        "dagster/partition_row_count": numbers[rows[report.asset]],
+        "dagster/partition_row_count": report.row_count,
         "rows": rows_sql(TABLE_OF[report.asset], where),
     }
 
@@ -213,7 +211,7 @@ def _log_checks(
     """After the materializations, so that each check is of the newest one."""
     for task, report in reports:
         if report.skipped is None:
-            checks.log_stage(context, report.asset, _key(task), report.numbers)
+            checks.log_stage(context, report.asset, _key(task), report)
 
 
 def _log_skipped(
@@ -222,7 +220,7 @@ def _log_skipped(
     """Observations of what there was no need to make, and why; the assets' names."""
     skipped = [(task, report) for task, report in reports if report.skipped is not None]
     for task, report in skipped:
-        metadata = {**report.numbers, "skipped": report.skipped}
+        metadata = {**report.metadata(), "skipped": report.skipped}
         context.log_event(
             dg.AssetObservation(report.asset, partition=_key(task), metadata=metadata)
         )

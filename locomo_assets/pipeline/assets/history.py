@@ -49,14 +49,14 @@ def history_backup(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult[None]:
     """Makes one backup."""
-    from locomo_assets.history.backup.create import make_backup
-    from locomo_assets.history.backup.snapshot import open_backups
+    from locomo_assets.history.backup.create import create_backup
+    from locomo_assets.history.backup.snapshot import open_backup_storage
 
     chosen = services.settings
     try:
-        report = make_backup(
+        report = create_backup(
             services.store(),
-            open_backups(chosen.backup),
+            open_backup_storage(chosen.backup),
             keep_days=chosen.backup_keep_days,
             run_id=context.run.run_id,
         )

@@ -16,7 +16,7 @@ from locomo_assets.services import Services
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from locomo_assets.feeds.detect import Decision
+    from locomo_assets.feeds.detect import Detection
     from locomo_assets.feeds.feed import FeedRelease
 
 NAME = "backboard_release_sensor"
@@ -52,7 +52,7 @@ def look(
     context: dg.SensorEvaluationContext, services: Services
 ) -> dg.SensorResult | dg.SkipReason:
     """One tick. LocomoError where feed or history can't be used: then nothing is done."""
-    from locomo_assets.feeds.detect import Cursor, decide
+    from locomo_assets.feeds.detect import Cursor, detect_releases
 
     feed = services.feed()
     if feed is None:
@@ -60,46 +60,49 @@ def look(
             "no release feed is configured; set LOCOMO_RELEASE_FEED (changelog, openapi, sdk, json "
             "or file) and LOCOMO_RELEASE_FEED_URL where the code location runs"
         )
-    cursor = Cursor.read(context.cursor, feed)
-    decision = decide(feed, cursor, feed.read(cursor.reading() if cursor else None))
-    if decision.measure and not context.instance.get_dynamic_partitions(CONVERSATION):
+    cursor = Cursor.parse(context.cursor, feed)
+    detection = detect_releases(feed, cursor, feed.read(cursor.last_response() if cursor else None))
+    if detection.measure and not context.instance.get_dynamic_partitions(CONVERSATION):
         return dg.SkipReason(
-            f"{decision.told}; but no conversations are registered: materialize locomo_dataset, "
-            "and the next tick runs it"
+            f"{detection.summary}; but no conversations are registered: materialize "
+            "locomo_dataset, and the next tick runs it"
         )
-    registered, taken = _register(decision, feed.kind, services)
+    registered, taken = _register(detection, feed.kind, services)
     requests = (
         release_run_requests(
             context.instance,
-            decision.measure.label,
+            detection.measure.label,
             partitions_per_run=services.settings.partitions_per_run,
-            tags=_tags(decision.measure, feed.kind),
+            tags=_tags(detection.measure, feed.kind),
         )
-        if decision.measure in registered
+        if detection.measure in registered
         else []
     )
     known = context.instance.get_dynamic_partitions(RELEASE)
     new = [release.label for release in registered if release.label not in known]
-    told = [decision.told, *(f"{label}: not used, as imported results bear it" for label in taken)]
+    told = [
+        detection.summary,
+        *(f"{label}: not used, as imported results bear it" for label in taken),
+    ]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason("; ".join(told)),
-        cursor=decision.cursor.model_dump_json() if decision.cursor else None,
+        cursor=detection.cursor.model_dump_json() if detection.cursor else None,
         dynamic_partitions_requests=[releases.build_add_request(new)] if new else [],
-        asset_events=[_observation(release, decision, feed.kind) for release in registered],
+        asset_events=[_observation(release, detection, feed.kind) for release in registered],
     )
 
 
 def _register(
-    decision: "Decision", source: str, services: Services
+    detection: "Detection", source: str, services: Services
 ) -> "tuple[list[FeedRelease], list[str]]":
     """Says in the history what was found: which releases, and labels that are taken there."""
-    found = [release for release in (decision.register, decision.measure) if release]
+    found = [release for release in (detection.register, detection.measure) if release]
     registered: list[FeedRelease] = []
     taken = []
-    store = services.store() if found or decision.missed else None
-    for release in (*decision.missed, *found):
-        missed = release in decision.missed
+    store = services.store() if found or detection.missed else None
+    for release in (*detection.missed, *found):
+        missed = release in detection.missed
         try:
             if store:
                 register_found(store, release, source=source, run_id=NAME, missed=missed)
@@ -109,12 +112,14 @@ def _register(
     return registered, taken
 
 
-def _observation(release: "FeedRelease", decision: "Decision", source: str) -> dg.AssetObservation:
+def _observation(
+    release: "FeedRelease", detection: "Detection", source: str
+) -> dg.AssetObservation:
     """What the UI says of the release, at its metrics."""
-    if release in decision.missed:
-        newest = decision.cursor.newest if decision.cursor else "another"
+    if release in detection.missed:
+        newest = detection.cursor.newest if detection.cursor else "another"
         state = f"missed: the service was at {newest} when it was seen, so it was never measured"
-    elif release == decision.measure:
+    elif release == detection.measure:
         state = "seen, and its runs requested"
     else:
         state = "registered at the first look, and not run"

@@ -1,4 +1,4 @@
-"""A damaged backup is refused, by name, before anything is written."""
+"""A damaged backup is refused, with the fault named, before anything is written."""
 
 import gzip
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history.backup.create import make_backup
+from locomo_assets.history.backup.create import create_backup
 from locomo_assets.history.backup.restore import restore, verify
 from locomo_assets.history.backup.snapshot import (
     FORMAT_VERSION,
@@ -19,7 +19,7 @@ from locomo_assets.history.backup.snapshot import (
     BackupRefusedError,
     BackupVersionError,
     backup_names,
-    open_backups,
+    open_backup_storage,
 )
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.storage import open_storage
@@ -42,8 +42,8 @@ def backups(store: HistoryStore, tmp_path: Path) -> Path:
 
 
 def back_up(store: HistoryStore, folder: Path) -> str:
-    place = open_backups(folder.as_uri())
-    return make_backup(store, place, keep_days=60, run_id="b", now=datetime.now(UTC)).name
+    storage = open_backup_storage(folder.as_uri())
+    return create_backup(store, storage, keep_days=60, run_id="b", now=datetime.now(UTC)).name
 
 
 def data_file(store: HistoryStore, backups: Path) -> Path:
@@ -51,14 +51,14 @@ def data_file(store: HistoryStore, backups: Path) -> Path:
     return backups / "objects" / sha256[:2] / sha256
 
 
-def refused(backups: Path, kind: type[BackupError], told: str) -> None:
-    place = open_backups(backups.as_uri())
+def refused(backups: Path, kind: type[BackupError], message: str) -> None:
+    storage = open_backup_storage(backups.as_uri())
     target = backups.parent / "new"
-    with pytest.raises(kind, match=told) as caught:
-        verify(place)
+    with pytest.raises(kind, match=message) as caught:
+        verify(storage)
     assert "\n" not in str(caught.value)
-    with pytest.raises(kind, match=told):
-        restore(place, open_storage(target.as_uri()))
+    with pytest.raises(kind, match=message):
+        restore(storage, open_storage(target.as_uri()))
     assert not target.exists()
 
 
@@ -67,13 +67,13 @@ def test_a_flipped_byte(store: HistoryStore, backups: Path) -> None:
     data = victim.read_bytes()
     victim.write_bytes(data[:50] + bytes([data[50] ^ 4]) + data[51:])
     refused(backups, BackupDamagedError, f"{victim.name} .* was changed")
-    # the way out that the error names
+    # What the error suggests.
     victim.unlink()
     back_up(store, backups)
-    verify(open_backups(backups.as_uri()))
+    verify(open_backup_storage(backups.as_uri()))
 
 
-def test_a_missing_part(store: HistoryStore, backups: Path) -> None:
+def test_a_missing_data_file(store: HistoryStore, backups: Path) -> None:
     data_file(store, backups).unlink()
     refused(backups, BackupDamagedError, "is missing")
 
@@ -86,7 +86,7 @@ def test_a_manifest_that_was_cut_off(backups: Path, cut: int) -> None:
 
 
 def changed(backups: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """The manifest with other contents, and with the name that vouches for these."""
+    """Change the manifest, and rename it to match."""
     (path,) = (backups / "manifests").iterdir()
     value = json.loads(gzip.decompress(path.read_bytes()))
     change(value)
@@ -104,19 +104,19 @@ def test_a_newer_version(backups: Path, newer: dict[str, int]) -> None:
     refused(backups, BackupVersionError, "upgrade locomo-assets")
 
 
-def test_a_manifest_that_says_too_little(backups: Path) -> None:
+def test_an_incomplete_manifest(backups: Path) -> None:
     changed(backups, lambda value: value.pop("files"))
     refused(backups, BackupDamagedError, "can't be read")
 
 
-def test_a_manifest_without_a_part(backups: Path) -> None:
+def test_a_manifest_without_a_data_file(backups: Path) -> None:
     changed(
         backups,
         lambda value: value.update(
             files=[f for f in value["files"] if not f["path"].startswith("tables/calls")]
         ),
     )
-    refused(backups, BackupDamagedError, r"tables/calls.* is not the part")
+    refused(backups, BackupDamagedError, r"tables/calls.* is not the data file")
 
 
 def test_a_manifest_without_an_attempt(backups: Path) -> None:
@@ -138,22 +138,22 @@ def test_a_path_that_leads_outside(backups: Path, path: str) -> None:
 def test_the_good_one_before_can_be_chosen(
     store: HistoryStore, backups: Path, tmp_path: Path
 ) -> None:
-    place = open_backups(backups.as_uri())
-    (good,) = backup_names(place)
+    storage = open_backup_storage(backups.as_uri())
+    (good,) = backup_names(storage)
     bad = back_up(store, backups)
     (backups / "manifests" / f"{bad}.json.gz").write_bytes(b"")
     target = open_storage((tmp_path / "new").as_uri())
-    assert restore(place, target, good[:20]).name == good
+    assert restore(storage, target, good[:20]).name == good
     with pytest.raises(BackupError, match=f"0 backups are called 1999.*{good}"):
-        verify(place, "1999")
+        verify(storage, "1999")
 
 
-def test_only_an_empty_place_is_restored_into(backups: Path, tmp_path: Path) -> None:
+def test_restore_needs_an_empty_place(backups: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     with pytest.raises(BackupRefusedError, match=r"not empty \(1 files, the first mine.txt\)"):
-        restore(open_backups(backups.as_uri()), open_storage(full.as_uri()))
+        restore(open_backup_storage(backups.as_uri()), open_storage(full.as_uri()))
     assert [path.name for path in full.rglob("*")] == ["mine.txt"]
 
 

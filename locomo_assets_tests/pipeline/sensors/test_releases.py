@@ -143,7 +143,7 @@ def test_of_several_between_two_ticks_the_newest_is_run(world: World, feed: Serv
     ("status", "body", "told"),
     [
         (500, b"", "answered 500"),
-        (200, b"<html>garbage", "no JSON"),
+        (200, b"<html>garbage", "not JSON"),
         (200, b"", "is empty"),
         (200, b"[]", "no release"),
     ],

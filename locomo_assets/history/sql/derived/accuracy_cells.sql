@@ -1,8 +1,8 @@
--- Every count and rate, per release and system, question protocol and judge: over all scored
--- categories, and by category, by conversation, and by both. Category 5 has cells of its own.
--- Before any verdict the judge is null. `not_judged` are answers this judge has not seen yet.
--- `error_share` is what has no verdict (unscored, unanswered, not judged) of all questions asked;
--- how much of it a number bears is the reader's to say, so it is not decided here.
+-- Every count and rate, per release, system, question protocol and judge: over all scored
+-- categories, by category, by conversation, and by both. Category 5 has cells of its own.
+-- Before any verdict the judge is null. `not_judged` counts answers this judge has not seen yet.
+-- `error_share` is the share of questions without a verdict (unscored, unanswered, not judged);
+-- the reader decides how much of it is acceptable.
 WITH touched AS (
     SELECT DISTINCT release FROM touched_partitions
 ),

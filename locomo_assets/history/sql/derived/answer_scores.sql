@@ -1,8 +1,8 @@
--- What each current answer is worth beside the judge: text scores, what became of an adversarial
--- question, and which evidence turns the retrieved memories were made of. Null is what is not
--- known or does not apply: texts of the unanswered; retrieval where memory was off, where what was
--- retrieved was lost or where none of it can be traced to turns, and for questions without evidence.
--- A memory that cannot be traced counts as one that holds no evidence.
+-- Scores of each current answer beside the verdict: text scores, abstention on adversarial
+-- questions, and which evidence turns the retrieved memories came from. Null means unknown or not
+-- applicable: text scores without an answer; retrieval where memory was off, where the retrieved
+-- memories were lost or none can be traced to turns, and for questions without evidence. A memory
+-- that cannot be traced counts as holding no evidence.
 WITH answers_touched AS (
     SELECT * FROM current_answers SEMI JOIN touched_partitions USING (release, conversation)
 ),

@@ -1,5 +1,5 @@
--- The requests of each attempt, counted by month, endpoint and result. A call with tokens and no
--- price is of unknown cost; one without tokens costs nothing per call.
+-- The requests of each attempt, counted by month, endpoint and result. A call with tokens but no
+-- price has an unknown cost; one without tokens is free.
 SELECT
     attempt_id,
     date_trunc('month', started_at AT TIME ZONE 'UTC')::DATE AS month,

@@ -1,6 +1,6 @@
--- The newest committed attempt that holds the question for its key: data set, release,
--- conversation, question, system, question protocol. Within one attempt the first
--- complete answer; the others are superseded. Samples are apart (`sample_results`).
+-- The answer of the newest committed attempt, for each data set, release, conversation, question,
+-- system and question protocol. Within an attempt the first complete answer counts. Samples are
+-- in `sample_results`.
 WITH newest AS (
     SELECT
         arg_max(answers.rowid, (committed_at, attempt_id, outcome = 'answered', -epoch_us(asked_at), answer_id)) AS answer_row,

@@ -1,5 +1,5 @@
--- For each current answer and each judge the newest committed verdict on just that answer. Within
--- one attempt the first that is scored; the others are superseded.
+-- For each current answer and judge, the newest committed verdict on exactly that answer. Within
+-- an attempt the first scored verdict counts.
 WITH newest AS (
     SELECT
         arg_max(judgements.rowid, (committed_at, attempt_id, verdict <> 'unscored', -epoch_us(judged_at), judgement_id))

@@ -1,4 +1,4 @@
--- One row per question of each data set file: the newest attempt's.
+-- One row per question of each data set file, from the newest attempt.
 SELECT
     dataset_sha256,
     conversation,

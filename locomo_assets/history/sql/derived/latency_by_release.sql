@@ -1,4 +1,4 @@
--- How long answers took, measured at the client without waiting for its own limits.
+-- How long answers took, measured at the client, without the time waiting for its own rate limits.
 SELECT
     release,
     system,

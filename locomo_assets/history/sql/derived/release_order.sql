@@ -1,4 +1,4 @@
--- One row more or less moves the positions of others, so all are worked out anew each time.
+-- Adding or removing a release moves the positions of others, so all are recomputed each time.
 WITH published AS (
     SELECT
         release,
@@ -22,7 +22,7 @@ measured AS (
 )
 SELECT
     row_number() OVER (
-        -- Imported ones were measured elsewhere, nobody knows when: never between two of ours.
+        -- Imported releases were measured elsewhere at an unknown time: never between two of ours.
         ORDER BY
             source IS NOT DISTINCT FROM 'imported' DESC,
             coalesce(published_at, first_measured_at) NULLS LAST,

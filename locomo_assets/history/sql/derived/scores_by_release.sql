@@ -1,4 +1,4 @@
--- Means over categories 1–4, kept because percentiles of every answer take longer than people wait.
+-- Means over categories 1–4. A table, because percentiles over all answers are slow to compute.
 SELECT
     release,
     system,

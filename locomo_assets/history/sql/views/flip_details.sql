@@ -1,6 +1,6 @@
--- The questions that changed between two releases, with all there is to see on either side. Wider
--- than `flips`: the systems may differ, and the data sets where question and gold answer are equal;
--- `evidence` is as release_a's data set has it. A memory's dia_ids are the turns it came from.
+-- The questions whose verdict changed between two releases, with everything known on both sides.
+-- Unlike in `flips`, the systems may differ, and so may the data sets if question and gold answer
+-- are equal. `evidence` is from release_a's data set. A memory's dia_ids are the turns it came from.
 CREATE MACRO flip_details(release_a, release_b) AS TABLE
 WITH changed AS (
     SELECT

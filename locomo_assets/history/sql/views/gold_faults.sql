@@ -35,8 +35,8 @@ SELECT
 FROM gold_faults
 JOIN newest USING (attempt_id);
 
--- A category that is null stands for all scored ones. The ceiling is what a system scores that is
--- right wherever the gold answer is: a verdict on the audit's own correction is no loss to it.
+-- A null category means all scored ones. The ceiling is the score of a system that is right
+-- wherever the gold answer is; a verdict on the audit's correction does not lower it.
 CREATE VIEW accuracy_and_gold_faults AS
 WITH verdicts_on_faults AS (
     SELECT

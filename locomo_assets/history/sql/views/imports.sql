@@ -36,8 +36,8 @@ JOIN imported_files AS f
         AND coalesce(f.conversation, a.conversation) = a.conversation
 JOIN categories ON categories.category = j.category;
 
--- A category that is null stands for all scored ones. Nobody measures under the name of an
--- imported release, so that its cells are of what was imported alone.
+-- A null category means all scored ones. Nothing is measured under the name of an imported
+-- release, so its cells hold imported results only.
 CREATE VIEW published_results AS
 WITH series AS (
     SELECT

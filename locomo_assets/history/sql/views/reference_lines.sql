@@ -18,7 +18,7 @@ series AS (
     JOIN release_order USING (release)
     WHERE judge IS NOT NULL
 ),
--- A release's own reference, else that of the nearest release before it, else after it.
+-- A release's own reference, else that of the nearest release before it, else of the nearest after.
 chosen AS (
     SELECT
         s.dataset_sha256,

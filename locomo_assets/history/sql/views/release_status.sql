@@ -1,24 +1,24 @@
--- What the release feed said before and after each stage's paid work, and what follows of it: the
--- worst of what one attempt met. An attempt of the asset `release_checks` is work that was refused.
+-- What the release feed said before and after each stage's paid work; the verdict is the worst of
+-- an attempt's checks. An attempt of the asset `release_checks` is work that was refused.
 CREATE VIEW release_verdicts AS
 WITH ranked AS (
     SELECT
         *,
         list_position(
             ['as_labelled', 'exempt', 'unknown', 'release_changed', 'other_release'], verdict
-        ) AS badness
+        ) AS severity
     FROM release_checks
 )
 SELECT
     release,
     conversation,
     stage,
-    arg_max(verdict, badness) AS verdict,
+    arg_max(verdict, severity) AS verdict,
     bool_or(verdict = 'other_release') AS refused,
     any_value(feed) AS feed,
     arg_min(feed_release, checked_at) FILTER (moment = 'before') AS release_before,
     arg_max(feed_release, checked_at) FILTER (moment = 'after') AS release_after,
-    arg_max(reason, (badness, checked_at)) AS reason,
+    arg_max(reason, (severity, checked_at)) AS reason,
     max(checked_at) AS checked_at,
     ranked.attempt_id,
     any_value(run_id) AS run_id,
@@ -27,9 +27,9 @@ FROM ranked
 JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
 GROUP BY release, conversation, stage, ranked.attempt_id;
 
--- Each release there is: where its name comes from, how far it came, and whether it was what was
--- measured. `release_check` is the worst over the newest attempts of its conversations' stages;
--- null where nothing was checked yet.
+-- Every release: where its name comes from, how far it was measured, and whether the service was
+-- at that release meanwhile. `release_check` is the worst over the newest attempts of its
+-- conversations' stages; null where nothing was checked yet.
 CREATE VIEW release_status AS
 WITH registered AS (
     SELECT

@@ -1,7 +1,7 @@
--- Each time a question was asked of a release under equal conditions (models, memory mode, ingest
--- protocol, as the current answer has them), with the newest verdict of each judge on it. Repeat 1
--- is the current answer, 2 the one before, … Answers with one ingestion_id share their memory, so
--- that their difference is noise of answering alone.
+-- Each time a question was asked of a release under the conditions of the current answer (models,
+-- memory mode, ingest protocol), with the newest verdict of each judge. Repeat 1 is the current
+-- answer, 2 the one before, and so on. Answers with one ingestion_id share their memory, so their
+-- difference is noise of answering only.
 CREATE VIEW repeats AS
 WITH ingest_protocols AS (
     SELECT ingestion_id, any_value(ingest_protocol) AS ingest_protocol
@@ -22,7 +22,7 @@ asked AS (
     JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
     LEFT JOIN ingest_protocols USING (ingestion_id)
     WHERE kind IS DISTINCT FROM 'sample'
-    -- within one attempt the answer that `current_answers` would take
+    -- Within an attempt, the answer that `current_answers` would choose.
     QUALIFY row_number() OVER (
         PARTITION BY
             release, conversation, dataset_sha256, question_index, system, question_protocol,
@@ -48,7 +48,7 @@ numbered AS (
             ORDER BY committed_at DESC, attempt_id DESC
         ) AS repeat
     FROM alike
-    -- An import that supersedes another corrects it: nothing was measured a second time.
+    -- An import that supersedes another corrects it; it is not a second measurement.
     QUALIFY repeat = 1 OR asset <> 'imported_results'
 ),
 verdicts AS (

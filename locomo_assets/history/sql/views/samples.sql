@@ -1,5 +1,5 @@
--- Samples: a few questions, the same each day, of a memory that a full run ingested. They are in
--- none of the other accuracy views, as their share of hard questions and of conversations is theirs.
+-- Samples: a few questions, the same each day, asked of a memory that a full run ingested. No other
+-- accuracy view includes them, because their mix of categories and conversations differs.
 CREATE VIEW sample_results AS
 WITH asked AS (
     SELECT

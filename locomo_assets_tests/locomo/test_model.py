@@ -1,12 +1,24 @@
-"""Evidence ids as the file writes them."""
+"""Category names, and evidence ids as the file writes them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.locomo.model import resolve_evidence
+from locomo_assets.locomo.model import (
+    OFFICIAL_NAMES,
+    SCORED_CATEGORIES,
+    VENDOR_NAMES,
+    resolve_evidence,
+)
 
 TURNS = {"D1:1", "D4:4", "D4:6", "D8:6", "D9:1", "D9:17", "D11:26", "D30:5"}
+
+
+def test_the_vendors_print_three_categories_under_other_names() -> None:
+    differing = {c for c, name in OFFICIAL_NAMES.items() if name != VENDOR_NAMES[c]}
+    assert differing == {1, 3, 4}
+    assert set(OFFICIAL_NAMES.values()) == set(VENDOR_NAMES.values())
+    assert 5 not in SCORED_CATEGORIES
 
 
 @pytest.mark.parametrize(

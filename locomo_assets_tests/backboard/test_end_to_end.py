@@ -1,18 +1,18 @@
-"""The room as a whole, over real sockets, against a server that throttles, fails and cuts."""
+"""Ingesting and asking over real sockets, at a server that throttles, fails and cuts streams."""
 
 from pathlib import Path
 
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import ask_all
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.ingest import ingest
-from locomo_assets.backboard.journal import IngestProtocol
-from locomo_assets.backboard.reconcile import said
+from locomo_assets.backboard.ingest import IngestProtocol, ingest
+from locomo_assets.backboard.reconcile import sent_messages
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import Records
-from locomo_assets_tests.backboard.conversations import CONVERSATION, TEXTS
+from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS
 from locomo_assets_tests.backboard.journals import MemoryJournal
 
 FAULTS = StandinSettings(
@@ -29,7 +29,7 @@ FAULTS = StandinSettings(
 RETRY = RetrySettings(attempts=12, asks=12, base_s=0.005, longest_s=0.05, read_back_s=(0.02,))
 
 
-async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
+async def test_ingesting_and_asking_at_a_failing_server(tmp_path: Path) -> None:
     records, kept = Records(), list[AnswerResult]()
 
     async def keep(result: AnswerResult) -> None:
@@ -37,7 +37,7 @@ async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
 
     with running_standin(FAULTS, tmp_path / "standin.sqlite") as urls:
         async with BackboardClient(
-            urls.backboard, DEFAULT_KEY, retry=RETRY, record=records
+            urls.backboard, DEFAULT_KEY, CallOptions(record=records), retry=RETRY
         ) as client:
             assert (await client.probe()).system == "standin"
             told = await ingest(
@@ -49,7 +49,7 @@ async def test_told_and_asked_over_a_bad_line(tmp_path: Path) -> None:
             )
             threads = dict.fromkeys(turn.thread_id for turn in told.turns)
             record = [
-                [message.content for message in said(await client.get_thread(thread_id))]
+                [message.content for message in sent_messages(await client.get_thread(thread_id))]
                 for thread_id in threads
             ]
             for protocol in (AskProtocol(name="isolated"), AskProtocol(name="published")):

@@ -1,23 +1,27 @@
-"""Each feed kind on input as it is served, and on broken input."""
+"""Feeds: conditional requests and failures over real sockets; each kind parsed, also broken."""
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locomo_assets.feeds import feed as feed_module
 from locomo_assets.feeds.feed import (
     PARSERS,
     FeedError,
     FeedRelease,
+    ReleaseFeed,
     parse_changelog,
     parse_json,
     parse_openapi,
     parse_sdk,
 )
 from locomo_assets.runs.releases import check_label
+from locomo_assets_tests.feeds.serving import releases_json, served_feed
 
 URL = "https://example.org/changelog"
 
@@ -37,6 +41,94 @@ PLAIN = b"""<div><span>2026-10-01</span><p>One</p></div>
 <p>Last updated: November 24, 2026</p>"""
 
 
+def test_an_unchanged_feed_is_not_sent_again() -> None:
+    with served_feed(releases_json("v1")) as served:
+        feed = ReleaseFeed("json", served.url)
+        first = feed.read()
+        again = feed.read(first)
+        served.body = releases_json("v1", "v2")
+        changed = feed.read(again)
+    assert first.releases is not None
+    assert [release.label for release in first.releases] == ["v1"]
+    assert again.releases is None
+    assert (again.etag, again.last_modified) == (first.etag, first.last_modified)
+    assert changed.releases is not None
+    assert changed.releases[-1].label == "v2"
+    assert served.requests[1]["if-none-match"] == first.etag
+    assert served.requests[1]["if-modified-since"] == first.last_modified
+
+
+def test_a_server_without_validators_is_read_each_time() -> None:
+    with served_feed(releases_json("v1")) as served:
+        served.conditional = False
+        feed = ReleaseFeed("json", served.url)
+        assert feed.read(feed.read()).releases is not None
+    assert served.unconditional() == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (500, b"oops", "answered 500"),
+        (404, b"", "answered 404"),
+        (304, b"", "answered 304"),
+        (200, b" \n", "is empty"),
+        (200, b"<html>", "not JSON"),
+        (200, b"[]", "no release"),
+    ],
+)
+def test_a_failed_read_says_why(status: int, body: bytes, message: str) -> None:
+    with served_feed(body) as served:
+        served.status = status
+        with pytest.raises(FeedError, match=message) as caught:
+            ReleaseFeed("json", f"{served.url}?token=planted-secret").read()
+    assert str(caught.value).startswith(f"release feed json {served.url}: ")
+    assert "planted-secret" not in str(caught.value)
+
+
+def test_secrets_in_the_url_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with served_feed(releases_json("v1")) as served, caplog.at_level("DEBUG"):
+        address = served.url.replace("//", "//user:planted@")
+        feed = ReleaseFeed("json", f"{address}?token=planted-secret")
+        feed.read()
+    assert "/releases" in caplog.text
+    assert "planted" not in f"{caplog.text} {feed!r} {feed.name}"
+
+
+def test_a_timeout_is_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_READ_TIMEOUT_S", 0.2)
+    with served_feed() as served:
+        served.hangs = True
+        with pytest.raises(FeedError, match="no answer within"):
+            ReleaseFeed("json", served.url).read()
+
+
+def test_a_feed_that_is_too_large_is_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_MAX_BYTES", 100)
+    with served_feed(b"x" * 1000) as served, pytest.raises(FeedError, match="larger than"):
+        ReleaseFeed("json", served.url).read()
+
+
+def test_a_refused_connection_is_a_failed_read() -> None:
+    with served_feed() as served:
+        url = served.url
+    with pytest.raises(FeedError, match="could not be fetched") as caught:
+        ReleaseFeed("json", url).read()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("as_url", [False, True])
+def test_a_file_by_path_or_url(as_url: bool, tmp_path: Path) -> None:
+    path = tmp_path / "releases of ours.json"
+    feed = ReleaseFeed("file", path.as_uri() if as_url else str(path))
+    with pytest.raises(FeedError, match="No such file"):
+        feed.read()
+    path.write_bytes(releases_json("v1"))
+    found = feed.read().releases
+    assert found is not None
+    assert found[0].label == "v1"
+
+
 def labels(releases: list[FeedRelease]) -> list[str]:
     return [release.label for release in releases]
 
@@ -49,7 +141,7 @@ def test_changelog_of_articles() -> None:
     ]
 
 
-def test_changelog_of_headings_tells_two_entries_of_a_day_apart() -> None:
+def test_changelog_of_headings_distinguishes_two_entries_of_a_day() -> None:
     found = parse_changelog(HEADINGS, URL)
     assert labels(found) == ["2026-10-03", "2026-10-03.2", "2026-11-20"]
     assert found[-1].url == f"{URL}#v3"

@@ -1,6 +1,6 @@
-"""A wire between a client and the stand-in on which chosen requests go wrong.
+"""A transport between a client and the stand-in that makes chosen requests fail.
 
-The stand-in draws its own faults by dice; here a test says which request fails and how.
+The stand-in draws its own faults at random; here a test says which request fails and how.
 """
 
 import asyncio
@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.standin.server import standin_transport
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.backboard.clients import QUICK, Records
+from locomo_assets_tests.backboard.clients import QUICK, Records, call_options
 
 LOST = "carried out, answer lost"
 VANISHED = "lost on the way, not carried out"
@@ -31,7 +32,7 @@ FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, DONE_502, REFUSED_429)
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as the wire saw it: `number` from 0, `nth` of its own endpoint from 0."""
+    """A request as the transport saw it: `number` from 0, `nth` of its own endpoint from 0."""
 
     number: int
     nth: int
@@ -43,17 +44,17 @@ class Seen:
         return self.method == "POST" and self.path.endswith("/messages")
 
 
-def nothing(_: Seen) -> str | None:
+def no_fault(_: Seen) -> str | None:
     """No fault."""
     return None
 
 
-async def peacefully(_: int) -> None:
+async def do_nothing(_: int) -> None:
     """Nothing happens."""
 
 
-class UnreliableWire(httpx.AsyncBaseTransport):
-    """`fault` says what becomes of a request.
+class FaultyTransport(httpx.AsyncBaseTransport):
+    """`fault` says how a request fails.
 
     `before` and `after` get its number before it is carried out and before it is answered; they
     may wait, or end it all.
@@ -61,9 +62,9 @@ class UnreliableWire(httpx.AsyncBaseTransport):
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
-        self.fault: Callable[[Seen], str | None] = nothing
-        self.before: Callable[[int], Awaitable[None]] = peacefully
-        self.after: Callable[[int], Awaitable[None]] = peacefully
+        self.fault: Callable[[Seen], str | None] = no_fault
+        self.before: Callable[[int], Awaitable[None]] = do_nothing
+        self.after: Callable[[int], Awaitable[None]] = do_nothing
         self.requests: list[Seen] = []
         self._late: set[asyncio.Task[httpx.Response]] = set()
         self._count: Counter[str] = Counter()
@@ -99,20 +100,20 @@ class UnreliableWire(httpx.AsyncBaseTransport):
             return httpx.Response(200, content=body[: len(body) // 2])
         return response
 
-    def forget(self) -> None:
-        """Count anew, without faults."""
-        self.fault, self.before, self.after = nothing, peacefully, peacefully
+    def reset(self) -> None:
+        """Count from 0 again, without faults."""
+        self.fault, self.before, self.after = no_fault, do_nothing, do_nothing
         self.requests.clear()
         self._count.clear()
 
-    async def late_ones(self) -> None:
+    async def late_requests(self) -> None:
         await asyncio.gather(*self._late)
 
     async def _later(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0.05)
         return await self.inner.handle_async_request(request)
 
-    async def record(self) -> list[list[str]]:
+    async def texts(self) -> list[list[str]]:
         """What the server holds, past all faults: its threads with messages, oldest first."""
         return [[text for _, text, _ in thread] for thread in await self.messages()]
 
@@ -135,31 +136,32 @@ class UnreliableWire(httpx.AsyncBaseTransport):
         return threads
 
     async def aclose(self) -> None:
-        await self.late_ones()
+        await self.late_requests()
 
 
 @dataclass
-class Rig:
-    """A client, the wire it uses, and its records."""
+class FaultyService:
+    """A client, the transport it uses, and its records."""
 
     client: BackboardClient
-    wire: UnreliableWire
+    transport: FaultyTransport
     records: Records
 
 
 @asynccontextmanager
-async def rig(
-    folder: Path, settings: StandinSettings | None = None, **more: object
-) -> AsyncIterator[Rig]:
-    """A client on an unreliable wire to a stand-in of its own."""
+async def faulty_service(
+    folder: Path, settings: StandinSettings | None = None, **more: Any
+) -> AsyncIterator[FaultyService]:
+    """A client with a faulty transport to a stand-in of its own."""
     records = Records()
     async with standin_transport(folder / "standin.sqlite", settings) as inner:
-        wire = UnreliableWire(inner)
-        options: dict[str, object] = {"retry": QUICK, "record": records, **more}
+        transport = FaultyTransport(inner)
+        given = {"retry": QUICK, "record": records, **more}
         async with BackboardClient(
             "http://standin.invalid/api",
             DEFAULT_KEY,
-            transport=wire,
-            **options,  # type: ignore[arg-type]  # a test may replace any of the options
+            call_options(given),
+            transport=transport,
+            **given,
         ) as client:
-            yield Rig(client, wire, records)
+            yield FaultyService(client, transport, records)

@@ -1,6 +1,11 @@
-"""Makes docs/first-look.png: the asset graph of `make dev`, after a run of the sample."""
+"""Makes the README's pictures: the asset graph of `make dev`, and the report's page.
+
+Both show three releases of the packaged sample, measured in a throw-away home.
+"""
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,17 +16,23 @@ from locomo_assets_tests.browser.serving import GRAPH, REPOSITORY, chromium_page
 
 
 def main() -> None:
-    """Measures three releases of the sample in a throw-away home, and looks at the graph."""
+    """Writes docs/first-look.png and docs/report.png."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         os.environ["LOCOMO_HOME"] = folder
         os.environ["DAGSTER_HOME"] = str(prepare_home(home))
         for release in ("r1", "r2", "r3"):
             launch(Launch(release=release), Services(read_settings()))
+        page_path = home / "report.html"
+        command = Path(sys.executable).with_name("locomo-assets")
+        subprocess.run([command, "report", "--release", "r3", "--html", page_path], check=True)
         with dagster_ui(home) as url, chromium_page(1500, 820) as page:
             page.goto(f"{url}{GRAPH}")
             page.wait_for_timeout(4000)
             page.screenshot(path=REPOSITORY / "docs" / "first-look.png")
+            page.set_viewport_size({"width": 1100, "height": 900})
+            page.goto(page_path.as_uri())
+            page.screenshot(path=REPOSITORY / "docs" / "report.png")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
-"""Between JSON (or a form) and the stand-in's values.
+"""Reading requests' fields, and building the JSON objects of responses.
 
-Here: reading a request's fields with the errors a client gets for bad ones, and the objects that
-answers are made of. What a call does with them is `assistants`, `messages` and `memories`. The
-shapes are those of Backboard's public documentation and its Python SDK 1.5.19.
+Their structure follows Backboard's public documentation and its Python SDK 1.5.19.
 """
 
 import json
@@ -18,18 +16,18 @@ from locomo_assets.standin.records import Assistant, Memory, Message, Thread
 Fields = Mapping[str, Any]
 
 
-def bad(detail: str) -> HTTPException:
-    """A request that can't be understood: 422."""
+def invalid(detail: str) -> HTTPException:
+    """The error 422 for an invalid request."""
     return HTTPException(422, detail)
 
 
-def missing(what: str) -> HTTPException:
-    """Something that is not there: 404."""
+def not_found(what: str) -> HTTPException:
+    """The error 404 for something that does not exist."""
     return HTTPException(404, f"{what} not found")
 
 
 async def read_fields(request: Request) -> dict[str, Any]:
-    """A JSON object's or a form's fields; a body that is empty has none."""
+    """The fields of a JSON object or a form; an empty body has none."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         async with request.form() as form:
@@ -40,30 +38,30 @@ async def read_fields(request: Request) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        raise bad("The body is not JSON") from None
+        raise invalid("The body is not JSON") from None
     if not isinstance(fields, dict):
-        raise bad("The body is not a JSON object")
+        raise invalid("The body is not a JSON object")
     return fields
 
 
 def text(fields: Fields, name: str, *, largest: int | None = None) -> str | None:
-    """A text, or None where it is not given."""
+    """A text field, or None if it is not given."""
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise bad(f"{name} must be a text")
+        raise invalid(f"{name} must be a text")
     if largest is not None and not 1 <= len(value) <= largest:
-        raise bad(f"{name} must have 1 to {largest} characters")
+        raise invalid(f"{name} must have 1 to {largest} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise bad(f"{name} holds half a character (a lone surrogate)") from None
+        raise invalid(f"{name} holds half a character (a lone surrogate)") from None
     return value
 
 
 def flag(fields: Fields, name: str, default: bool) -> bool:
-    """True or false, also as a form's text."""
+    """A boolean field, also as text from a form."""
     value = fields.get(name)
     if value is None:
         return default
@@ -71,38 +69,38 @@ def flag(fields: Fields, name: str, default: bool) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise bad(f"{name} must be true or false")
+    raise invalid(f"{name} must be true or false")
 
 
-def whole(fields: Fields, name: str, default: int, smallest: int, largest: int) -> int:
-    """A whole number within limits, also as a query's text."""
+def integer(fields: Fields, name: str, default: int, smallest: int, largest: int) -> int:
+    """An integer field within limits, also as text from a query."""
     value = fields.get(name, default)
     try:
         number = int(value) if not isinstance(value, bool | float) else None
     except (TypeError, ValueError):
         number = None
     if number is None or not smallest <= number <= largest:
-        raise bad(f"{name} must be a whole number from {smallest} to {largest}")
+        raise invalid(f"{name} must be a whole number from {smallest} to {largest}")
     return number
 
 
 def metadata(fields: Fields) -> dict[str, Any]:
-    """The metadata: an object, or an object's JSON text; empty where it is not given."""
+    """The metadata: an object, or its JSON text; empty if it is not given."""
     value = fields.get("metadata")
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.strip() else None
         except (ValueError, RecursionError):
-            raise bad("metadata is not JSON") from None
+            raise invalid("metadata is not JSON") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise bad("metadata must be a JSON object")
+        raise invalid("metadata must be a JSON object")
     return value
 
 
 def custom_time(given: Fields) -> datetime | None:
-    """`custom_timestamp` of the metadata as UTC; without a zone it is taken for UTC."""
+    """The metadata's `custom_timestamp` in UTC; without a zone it counts as UTC."""
     value = given.get("custom_timestamp")
     if value is None:
         return None
@@ -110,7 +108,7 @@ def custom_time(given: Fields) -> datetime | None:
         read = datetime.fromisoformat(value)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise bad("custom_timestamp must be a time in ISO 8601") from None
+        raise invalid("custom_timestamp must be a time in ISO 8601") from None
 
 
 def iso(epoch_s: float) -> str:
@@ -119,7 +117,7 @@ def iso(epoch_s: float) -> str:
 
 
 def tokens(*texts: str) -> int:
-    """A rough count of tokens: four characters each, as there is no model to count for."""
+    """A rough count of tokens, four characters each, as there is no real model."""
     return sum((len(one) + 3) // 4 for one in texts)
 
 

@@ -1,7 +1,4 @@
-"""Talking to a stand-in in tests: small shorthands over `httpx`.
-
-Here: requests only; the assertions are the tests'.
-"""
+"""A client of a stand-in for tests, and the forms of the published benchmark's requests."""
 
 import json
 from collections.abc import Iterator
@@ -17,8 +14,8 @@ from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 MAY = "2023-05-08T13:56:00Z"
 
 
-class Talk:
-    """A client of the memory service; every method gives the answer's JSON and wants a 200."""
+class StandinClient:
+    """A client of the memory service; methods return the response's JSON or raise for a status."""
 
     def __init__(self, http: httpx.Client) -> None:
         self.http = http
@@ -42,7 +39,7 @@ class Talk:
         return self.http.post(f"/threads/{thread_id}/messages", data=form).raise_for_status().json()
 
     def ask(self, thread_id: str, content: str, **fields: str) -> list[dict[str, Any]]:
-        """A streamed question's events; what a cut stream gave before it broke."""
+        """The events of a streamed question, up to where the stream was cut."""
         form = question_form(content) | fields
         got = b""
         path = f"/threads/{thread_id}/messages"
@@ -71,7 +68,7 @@ def question_form(content: str) -> dict[str, str]:
 
 
 def events(stream: bytes) -> list[dict[str, Any]]:
-    """The events of a whole stream: each is one `data:` line and an empty one."""
+    """The events of a stream; each is one `data:` line and an empty line."""
     *blocks, rest = stream.decode().split("\n\n")
     assert rest == ""
     assert all(block.startswith("data: ") and "\n" not in block for block in blocks)
@@ -79,16 +76,16 @@ def events(stream: bytes) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def talking_to(urls: BaseUrls) -> Iterator[Talk]:
+def connect(urls: BaseUrls) -> Iterator[StandinClient]:
     headers = {"X-API-Key": DEFAULT_KEY}
-    # Nothing is encrypted here; reading the machine's certificates would take longer than a test.
+    # Nothing is encrypted here, and loading the machine's certificates is slow.
     with httpx.Client(base_url=urls.backboard, headers=headers, verify=False) as http:
-        yield Talk(http)
+        yield StandinClient(http)
 
 
 @contextmanager
-def standin(folder: Path, **knobs: Any) -> Iterator[Talk]:
-    """A client of a new stand-in with these knobs on a real socket."""
-    settings = StandinSettings(**knobs)
-    with running_standin(settings, folder / "state.sqlite") as urls, talking_to(urls) as talk:
-        yield talk
+def standin_client(folder: Path, **settings: Any) -> Iterator[StandinClient]:
+    """A client of a new stand-in with these settings on a real socket."""
+    state = folder / "state.sqlite"
+    with running_standin(StandinSettings(**settings), state) as urls, connect(urls) as client:
+        yield client

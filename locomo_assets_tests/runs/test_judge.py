@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from locomo_assets.errors import LocomoError
+from locomo_assets.history.lease import leased
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.http.concurrency import first_failure
 from locomo_assets.judging.judge import JudgeError, Judgement, Verdict
 from locomo_assets.judging.lexical import LexicalJudge
-from locomo_assets.runs import ahead, checkpoint
+from locomo_assets.runs import checkpoint, runner
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
-from locomo_assets.runs.stages import StageReport
+from locomo_assets.runs.runner import STAGES, measure
+from locomo_assets.runs.stages import AnswerQueue, JudgementsReport
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.runs.contexts import at_bench, come_to
@@ -61,16 +66,22 @@ class CountingJudge(LexicalJudge):
         return await super().judge(question, gold_answer, answer, category)
 
 
-async def answered_and_judged(run: RunContext) -> StageReport:
-    async with ahead.judging_ahead(run, ORDER) as on_saved:
-        await answer_questions(run, ORDER, on_saved)
-    return await judge_answers(run, ORDER)
+async def answered_and_judged(run: RunContext) -> JudgementsReport:
+    queue = AnswerQueue()
+    with first_failure():
+        async with asyncio.TaskGroup() as group:
+            judging = group.create_task(judge_answers(run, ORDER, queue))
+            await answer_questions(run, ORDER, queue)
+            queue.close()
+    return judging.result()
 
 
 def assert_each_judged_once(store: HistoryStore) -> None:
     (manifest,) = store.manifests(asset="judgements")
     rows = store.read("judgements", [manifest]).to_pylist()
     assert len({row["answer_id"] for row in rows}) == len(rows) == QUESTIONS
+    answers = store.read("answers", store.manifests(asset="answers")).to_pylist()
+    assert {row["answer_id"] for row in rows} <= {row["answer_id"] for row in answers}
 
 
 async def test_verdicts_begin_while_questions_are_asked(
@@ -80,9 +91,9 @@ async def test_verdicts_begin_while_questions_are_asked(
         await ingest_conversation(run, ORDER)
         run.judge = judge = CountingJudge()
         report = await answered_and_judged(run)
-    assert int(str(report.numbers["verdicts_ahead"])) >= QUESTIONS / 2
-    assert report.numbers["verdicts_of_killed_runs"] == 0
-    assert report.numbers["verdicts"] == QUESTIONS
+    assert report.verdicts_ahead >= QUESTIONS / 2
+    assert report.verdicts_of_killed_runs == 0
+    assert report.verdicts == QUESTIONS
     assert len(judge.asked) in ASKED
     assert_each_judged_once(store)
 
@@ -104,7 +115,7 @@ async def test_verdicts_of_a_run_that_was_stopped_are_gone_on_with(
     async with at_bench(store, urls, "two") as run:
         run.judge = judge
         report = await answered_and_judged(run)
-    assert int(str(report.numbers["verdicts_of_killed_runs"])) == before
+    assert report.verdicts_of_killed_runs == before
     assert len(judge.asked) in ASKED
     assert_each_judged_once(store)
 
@@ -129,5 +140,69 @@ async def test_what_a_judge_gives_no_verdict_on_is_asked_once_a_run(
         await ingest_conversation(run, ORDER)
         run.judge = judge = CountingJudge(unscored=True)
         report = await answered_and_judged(run)
-    assert report.numbers["unscored"] == QUESTIONS
+    assert report.unscored == QUESTIONS
     assert len(judge.asked) in ASKED
+
+
+async def test_a_judge_that_was_away_for_a_while_judges_the_rest_in_the_same_attempt(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    class Away(CountingJudge):
+        async def judge(
+            self, question: str, gold_answer: str, answer: str, category: int
+        ) -> Judgement:
+            if len(self.asked) == 3:
+                self.asked.append("")
+                raise JudgeError("the judge cannot be reached")
+            return await super().judge(question, gold_answer, answer, category)
+
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        run.judge = Away()
+        report = await answered_and_judged(run)
+    assert (report.verdicts, report.verdicts_ahead, report.unscored) == (QUESTIONS, 3, 0)
+    assert_each_judged_once(store)
+
+
+async def test_verdicts_on_answers_that_fail_stay_saved_for_the_next_run(
+    store: HistoryStore, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = CountingJudge()
+
+    async def failing(run: RunContext, task: Task, queue: AnswerQueue) -> None:
+        work = asyncio.create_task(answer_questions(run, task, queue))
+        await come_to(run, verdicts=5)
+        work.cancel()
+        await asyncio.wait([work])
+        raise LocomoError("the service is away")
+
+    async with at_bench(store, urls, "one") as run:
+        await ingest_conversation(run, ORDER)
+        # With answers of before, there would be something to commit beside those that fail.
+        await answer_questions(run, replace(ORDER, questions=3))
+        run.judge = judge
+        with monkeypatch.context() as patch:
+            patch.setitem(runner.STAGES, "answers", failing)
+            (failed,) = await measure(run, [ORDER], list(STAGES), lambda *_: None)
+    assert failed.asset == "answers"
+    assert store.manifests(asset="judgements") == []
+    before = len(judge.asked)
+    async with at_bench(store, urls, "two") as run:
+        run.judge = judge
+        report = await answered_and_judged(run)
+    assert report.verdicts_of_killed_runs == before
+    assert len(judge.asked) in ASKED
+    assert_each_judged_once(store)
+
+
+async def test_verdicts_wait_for_another_run_that_ends_before_the_answers_do(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    async with at_bench(store, urls, "one") as run, at_bench(store, urls, "other") as other:
+        await ingest_conversation(run, ORDER)
+        async with leased(store.storage, other.lineage("judgements", ORDER, DATASET.sha256)):
+            work = asyncio.create_task(answered_and_judged(run))
+            await come_to(run, questions=QUESTIONS // 2)
+        report = await work
+    assert (report.verdicts, report.verdicts_ahead) == (QUESTIONS, 0)
+    assert_each_judged_once(store)

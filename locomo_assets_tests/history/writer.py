@@ -1,7 +1,6 @@
-"""A process that commits attempts to a history until told to stop, and says so after each.
+"""A process that commits attempts to a history and prints the id of each.
 
-`python -m locomo_assets_tests.history.writing URL WRITER COMMITS`; each commit's attempt has two
-parts and is acknowledged by its id on a line of its own.
+Usage: `python -m locomo_assets_tests.history.writer URL WRITER COMMITS`.
 """
 
 import sys
@@ -9,7 +8,7 @@ import sys
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import answer, call, lineage
 
-PART_ROWS = 5
+FILE_ROWS = 5
 
 
 def main(url: str, writer: str, commits: int) -> None:
@@ -17,9 +16,9 @@ def main(url: str, writer: str, commits: int) -> None:
     for number in range(commits):
         attempt = store.begin(lineage("answers", f"r{number % 3}", "conv-1", f"run-{writer}"))
         mark = f"{writer}-{number}"
-        attempt.append("answers", [answer(i, mark) for i in range(PART_ROWS)])
-        attempt.append("answers", [answer(i, mark) for i in range(PART_ROWS, 2 * PART_ROWS)])
-        attempt.append("calls", [call(i) for i in range(PART_ROWS)])
+        attempt.append("answers", [answer(i, mark) for i in range(FILE_ROWS)])
+        attempt.append("answers", [answer(i, mark) for i in range(FILE_ROWS, 2 * FILE_ROWS)])
+        attempt.append("calls", [call(i) for i in range(FILE_ROWS)])
         print(attempt.commit().attempt_id, flush=True)
 
 

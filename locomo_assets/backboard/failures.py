@@ -1,0 +1,150 @@
+"""What is sent in one call, and which error its failure is.
+
+Pure functions: from what happened to an error of `http.errors`, with the way out in its text.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from locomo_assets.http.errors import (
+    AmbiguousError,
+    BackboardError,
+    ConnectionBrokenError,
+    KeyRefusedError,
+    NotFoundError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerFailedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from locomo_assets.http.retry import parse_retry_after
+from locomo_assets.http.tls import explain_old_tls
+
+LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
+"""What httpx raises if no whole answer came."""
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NEVER_SENDABLE = (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to be sent. `repeatable` says that sending it twice does no harm."""
+
+    method: str
+    template: str
+    path: str
+    repeatable: bool
+    params: dict[str, Any] | None = None
+    json: Any = None
+    form: dict[str, str] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.method} {self.template}"
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether a model answers: only then are tokens paid for."""
+        return (self.form or {}).get("send_to_llm") == "true"
+
+
+def lost(call: Call, base_url: str, error: Exception) -> BackboardError:
+    """For an exception of httpx: not sendable, not sent, or sent and the answer lost."""
+    where = f"{call.endpoint} at {base_url}"
+    if isinstance(error, _NEVER_SENDABLE):
+        return RequestRefusedError(
+            f"{where} cannot be sent ({_cause(error)}): check the base URL", endpoint=call.endpoint
+        )
+    if isinstance(error, _NOT_SENT):
+        return UnreachableError(
+            f"{base_url} can't be reached ({_cause(error)}): check that it is up, that the base "
+            "URL is right and that the network lets it through",
+            endpoint=call.endpoint,
+        )
+    return _answer_lost(call, base_url, _cause(error))
+
+
+def overdue(call: Call, base_url: str, limit_s: float) -> BackboardError:
+    """For a call that was given up after `limit_s` seconds."""
+    return _answer_lost(call, base_url, f"not finished after {limit_s:g} s")
+
+
+def unreadable(call: Call, base_url: str) -> BackboardError:
+    """For a success whose body is not JSON."""
+    kind = UnexpectedAnswerError if call.repeatable else AmbiguousError
+    return kind(
+        f"{call.endpoint} at {base_url} answered with something that is not JSON: check that the "
+        "base URL is Backboard's API",
+        endpoint=call.endpoint,
+    )
+
+
+def refused(
+    call: Call, base_url: str, response: httpx.Response, clean: Callable[[str], str]
+) -> BackboardError:
+    """For a status that is no success. The response's body must have been read.
+
+    `clean` takes keys out of what the server says.
+    """
+    status = response.status_code
+    kind: type[BackboardError]
+    if status in (401, 402, 403):
+        kind, way = KeyRefusedError, "check BACKBOARD_API_KEY and what its account may do"
+    elif status == 404:
+        kind, way = NotFoundError, "it may have been deleted, or the base URL is wrong"
+    elif status == 429:
+        kind, way = RateLimitedError, "lower the concurrency or run it again later"
+    elif status == 408 or status >= 500:
+        kind = ServerFailedError if call.repeatable or status == 408 else AmbiguousError
+        way = "run it again later to go on from what was saved"
+    elif response.has_redirect_location:
+        kind, way = RequestRefusedError, "it redirects; set the base URL to where it leads"
+    else:
+        kind, way = RequestRefusedError, "the request does not suit this version of the service"
+    return kind(
+        f"{call.endpoint} at {base_url} answered {status}{_detail(response, clean)}: {way}",
+        endpoint=call.endpoint,
+        status=status,
+        retry_after_s=parse_retry_after(response.headers.get("retry-after")),
+    )
+
+
+def _answer_lost(call: Call, base_url: str, cause: str) -> BackboardError:
+    kind = ConnectionBrokenError if call.repeatable else AmbiguousError
+    return kind(
+        f"{call.endpoint} at {base_url}: the answer was lost ({cause}): run it again to go on "
+        "from what was saved",
+        endpoint=call.endpoint,
+    )
+
+
+def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
+    """What the server says is wrong, in a few words, without what we sent (`input` of a 422)."""
+    try:
+        raw = response.json()
+    except (ValueError, RecursionError):
+        return ""
+    detail = raw.get("detail") or raw.get("message") if isinstance(raw, dict) else None
+    if isinstance(detail, list):
+        parts = [item for item in detail if isinstance(item, dict)]
+        detail = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in parts)
+    if not isinstance(detail, str) or not detail:
+        return ""
+    return f" ({clean(' '.join(detail.split()))[:200]})"
+
+
+def _cause(error: Exception) -> str:
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f"its certificate was not accepted: {inner.verify_message}"
+        inner = inner.__cause__ or inner.__context__
+    if old := explain_old_tls(error):
+        return old
+    return ": ".join(part for part in (type(error).__name__, str(error)) if part)

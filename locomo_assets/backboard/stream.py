@@ -1,0 +1,197 @@
+"""A streamed run: from bytes to events, and from events to the answer.
+
+The framing is the WHATWG's event stream format (html.spec.whatwg.org, "Server-sent events"), with
+two deviations towards safety: bytes that are not UTF-8 are an error instead of U+FFFD, because
+they would alter an answer; and an event has a largest size.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from locomo_assets.backboard.models import Memory, count, memories, storable, text
+from locomo_assets.http.errors import (
+    RunFailedError,
+    StreamIncompleteError,
+    StreamMalformedError,
+)
+
+LARGEST_EVENT_CHARS = 8_000_000
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_FAILED = ("run_failed", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that ended well. Tokens and ids are None if the service does not give them."""
+
+    text: str
+    message_id: str | None
+    memory_operation_id: str | None
+    retrieved: tuple[Memory, ...]
+    input_tokens: int | None
+    output_tokens: int | None
+    model_provider: str | None
+    model_name: str | None
+
+
+class RunReader:
+    """Takes events in order, and gives the `result`. `clean` takes keys out of a text."""
+
+    def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
+        self._endpoint = endpoint
+        self._clean = clean
+        self._pieces: list[str] = []
+        self._memories: tuple[Memory, ...] = ()
+        self._ended: Mapping[str, Any] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of the answer's text has come."""
+        return bool(self._pieces)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `run_ended` has come; events after it are ignored."""
+        return self._ended is not None
+
+    def take(self, event: "SseEvent") -> None:
+        """Take one event.
+
+        Raises `RunFailedError` if it says so, `StreamMalformedError` if it is not JSON.
+        """
+        if self.ended or event.data.strip() in ("", "[DONE]"):
+            return
+        try:
+            fields = json.loads(event.data)
+        except (ValueError, RecursionError) as error:
+            raise StreamMalformedError(
+                f"{self._endpoint}: the stream holds an event that is not JSON",
+                endpoint=self._endpoint,
+            ) from error
+        if not isinstance(fields, dict):
+            return
+        kind = text(fields, "type") or event.event
+        if kind == "content_streaming":
+            # Kept raw, because a character may come as two halves in two events.
+            piece = fields.get("content")
+            if isinstance(piece, str) and piece:
+                self._pieces.append(piece)
+        elif kind == "memory_retrieved":
+            self._memories = memories(fields.get("memories"))
+        elif kind == "run_ended":
+            self._end(fields)
+        elif kind in _FAILED:
+            raise self._failure(fields, kind)
+
+    def result(self) -> Run:
+        """The answer; raises `StreamIncompleteError` if the run has not ended."""
+        if self._ended is None:
+            raise StreamIncompleteError(
+                f"{self._endpoint}: the stream ended without `run_ended`", endpoint=self._endpoint
+            )
+        ended = self._ended
+        return Run(
+            text=storable("".join(self._pieces)) or text(ended, "content") or "",
+            message_id=text(ended, "message_id"),
+            memory_operation_id=text(ended, "memory_operation_id"),
+            retrieved=memories(ended.get("retrieved_memories")) or self._memories,
+            input_tokens=count(ended, "input_tokens"),
+            output_tokens=count(ended, "output_tokens"),
+            model_provider=text(ended, "model_provider"),
+            model_name=text(ended, "model_name"),
+        )
+
+    def _end(self, fields: Mapping[str, Any]) -> None:
+        status = text(fields, "status")
+        if status is not None and status.upper() != "COMPLETED":
+            raise self._failure(fields, f"run_ended with status {self._clean(status)[:40]}")
+        self._ended = fields
+
+    def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
+        said = [text(fields, name) for name in ("message", "error", "detail")]
+        line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
+        line = self._clean(" ".join(line.split()))
+        return RunFailedError(line[:300], endpoint=self._endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class SseEvent:
+    """One event: its type (`message` if none was given) and its data."""
+
+    event: str
+    data: str
+
+
+class SseDecoder:
+    """Takes chunks of bytes, however they are cut, and gives the events that each completes.
+
+    An event without an empty line at its end is never given: a cut stream must not pass for a
+    whole one.
+    """
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._begun = False
+        self._after_cr = False
+        self._line: list[str] = []
+        self._event = ""
+        self._data: list[str] = []
+        self._chars = 0
+
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """The events that end in this chunk.
+
+        Raises `StreamMalformedError` on bytes that are not UTF-8 and on an event without end.
+        """
+        try:
+            text = self._utf8.decode(chunk)
+        except UnicodeDecodeError as error:
+            raise StreamMalformedError("the stream holds bytes that are not UTF-8") from error
+        if not text:
+            return []
+        if not self._begun:
+            self._begun = True
+            text = text.removeprefix("\ufeff")
+        if self._after_cr:
+            text = text.removeprefix("\n")
+        # A chunk may end between CR and LF; the line has ended either way.
+        self._after_cr = text.endswith("\r")
+        self._chars += len(text)
+        *whole, rest = _LINE_END.split(text)
+        events: list[SseEvent] = []
+        for end_of_line in whole:
+            line = "".join((*self._line, end_of_line)) if self._line else end_of_line
+            self._line.clear()
+            event = self._take(line)
+            if event is not None:
+                events.append(event)
+        if rest:
+            self._line.append(rest)
+        if self._chars > LARGEST_EVENT_CHARS:
+            raise StreamMalformedError(
+                f"an event is longer than {LARGEST_EVENT_CHARS:,} characters"
+            )
+        return events
+
+    def _take(self, line: str) -> SseEvent | None:
+        if not line:
+            return self._dispatch()
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            self._data.append(value)
+        elif field == "event":
+            self._event = value
+        return None
+
+    def _dispatch(self) -> SseEvent | None:
+        event = SseEvent(self._event or "message", "\n".join(self._data)) if self._data else None
+        self._event = ""
+        self._data.clear()
+        self._chars = 0
+        return event
