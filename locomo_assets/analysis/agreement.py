@@ -85,7 +85,7 @@ def canary_numbers(database_path: Path, release: str, system: str, judge: str) -
     }
 
 
-_AGREEMENT = Path(__file__).with_name("judges.sql")
+_AGREEMENT = Path(__file__).with_name("judge_agreement.sql")
 
 
 def judge_agreement(database_path: Path, a: str, b: str, release: str | None = None) -> Agreement:

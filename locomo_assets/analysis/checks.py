@@ -1,10 +1,11 @@
-"""What must hold of a data set, a conversation, a release and a comparison: pure checks.
+"""Checks of a data set, a conversation's stages and a release; each returns a `Finding`.
 
-Each returns a `Finding`. Dagster's asset checks and the command line show them.
+Most take numbers alone; Dagster's asset checks show the findings.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.series import AnalysisError
-from locomo_assets.analysis.workload import Effort
+from locomo_assets.analysis.workload import Workload
 from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
@@ -23,19 +24,28 @@ from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 Number = float | int | str | bool
 
 
+class CheckSeverity(StrEnum):
+    """What a failed check means."""
+
+    ERROR = "error"
+    """The results can't be used."""
+
+    WARN = "warn"
+    """The results need a closer look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was expected and what was found, in words, with the numbers behind it.
+    """What a check expected and found, in words, with the numbers behind it.
 
-    `grave` says what a failure means: the results can't be used, or (False) look at them with
-    care. Of a finding that passed it says nothing.
+    `severity` matters only where the check did not pass.
     """
 
     passed: bool
     expected: str
     actual: str
     numbers: Mapping[str, Number] = field(default_factory=dict)
-    grave: bool = True
+    severity: CheckSeverity = CheckSeverity.ERROR
 
 
 LOCOMO10 = "79fa87e90f04081343b8c8debecb80a9a6842b76a7aa537dc9fdf651ea698ff4"
@@ -48,7 +58,7 @@ _LINEAGE_COLUMNS = frozenset(name for name, _ in LINEAGE)
 
 
 def counts_by_category(dataset: Dataset) -> Finding:
-    """Questions by category are those of the known file; of another file they are only told."""
+    """A known file has its known number of questions in each category; any other file passes."""
     questions = [q.category for one in dataset.conversations for q in one.questions]
     counts = {category: questions.count(category) for category in OFFICIAL_NAMES}
     known = KNOWN_COUNTS.get(dataset.sha256)
@@ -69,26 +79,30 @@ def _in_words(counts: Mapping[int, int]) -> str:
 
 
 def schema(dataset: Dataset) -> Finding:
-    """Rows have the columns and types of the history, and each conversation can be measured."""
+    """Rows have the columns and types of the history; each conversation has turns, questions and
+    evidence within it.
+    """
     problems = []
     rows = to_rows(dataset)
-    for table, its in rows.items():
-        own = [f for f in TABLES[table] if f.name not in _LINEAGE_COLUMNS]
-        wanted = {f.name for f in own} | {"conversation"}
-        found = set().union(*its)
-        if its and found != wanted:
-            problems.append(f"{table} has the columns {', '.join(sorted(found ^ wanted))} amiss")
+    for table, table_rows in rows.items():
+        fields = [f for f in TABLES[table] if f.name not in _LINEAGE_COLUMNS]
+        expected = {f.name for f in fields} | {"conversation"}
+        found = set().union(*table_rows)
+        if table_rows and found != expected:
+            problems.append(
+                f"{table}: unexpected or missing columns {', '.join(sorted(found ^ expected))}"
+            )
             continue
         try:
-            pa.Table.from_pylist(its, schema=pa.schema(own))
+            pa.Table.from_pylist(table_rows, schema=pa.schema(fields))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             problems.append(f"{table}: {' '.join(str(error).split())[:200]}")
     for one in dataset.conversations:
-        said = {turn.dia_id for turn in one.turns}
+        turns = {turn.dia_id for turn in one.turns}
         if not one.turns or not one.questions:
             problems.append(f"{one.conversation} has no turns or no questions")
-        if any(not said.issuperset(question.evidence) for question in one.questions):
-            problems.append(f"{one.conversation} has evidence that is no turn of it")
+        if any(not turns.issuperset(question.evidence) for question in one.questions):
+            problems.append(f"{one.conversation} has evidence that is not one of its turns")
     unresolved = sum(
         bool(q.evidence_unresolved) for one in dataset.conversations for q in one.questions
     )
@@ -99,17 +113,17 @@ def schema(dataset: Dataset) -> Finding:
         actual="; ".join(problems[:5]) or "as expected",
         numbers={
             "problems": len(problems),
-            **{f"rows_{table}": len(its) for table, its in rows.items()},
+            **{f"rows_{table}": len(table_rows) for table, table_rows in rows.items()},
             "questions_with_unreadable_evidence": unresolved,
         },
     )
 
 
 def ingestion_complete(counts: IngestionCounts) -> Finding:
-    """The service counts as many messages as there are turns; every memory operation has ended.
+    """The service has as many messages as there are turns, and every memory operation has ended.
 
-    An operation that failed or that was not waited for any longer has ended too: how many did is
-    said. An ingestion of before the service's messages were counted goes by our own count.
+    A failed or timed out operation has ended too. An ingestion from before the service's messages
+    were counted is checked by our own count.
     """
     turns, ingested, on_server = counts.turns, counts.turns_ingested, counts.messages_on_server
     ended = {
@@ -118,32 +132,32 @@ def ingestion_complete(counts: IngestionCounts) -> Finding:
         "timed_out": counts.operations_timed_out,
     }
     operations = sum(ended.values()) if counts.operations is None else counts.operations
-    is_open = operations - sum(ended.values())
+    still_open = operations - sum(ended.values())
     counted = "not counted there" if on_server is None else f"{on_server} messages there"
     in_words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
-    told: dict[str, Number] = {
+    details: dict[str, Number] = {
         "turns": turns,
         "turns_ingested": ingested,
         "operations": operations,
         **{f"operations_{name}": count for name, count in ended.items()},
-        "operations_open": is_open,
+        "operations_open": still_open,
         "memories": counts.memories,
     }
     if on_server is not None:
-        told["messages_on_server"] = on_server
+        details["messages_on_server"] = on_server
     return Finding(
-        passed=ingested == turns and on_server in (None, turns) and is_open == 0,
+        passed=ingested == turns and on_server in (None, turns) and still_open == 0,
         expected=f"{turns} turns at the service, {operations} memory operations ended",
-        actual=f"{ingested} turns sent, {counted}; operations: {in_words}, {is_open} open",
-        numbers=told,
+        actual=f"{ingested} turns sent, {counted}; operations: {in_words}, {still_open} open",
+        numbers=details,
     )
 
 
 def answers_complete(report: AnswersReport) -> Finding:
-    """Every question asked for is answered; one that has no row at all is grave.
+    """Every question has an answer. A question without a row is an error.
 
-    What the service left unanswered is counted as an error of the release, and asked again by the
-    next run.
+    A question the service left unanswered is a warning: it counts against the release's error
+    budget, and the next run asks it again.
     """
     questions, reused, unanswered = report.questions, report.reused, report.unanswered
     answered = report.answered + reused
@@ -159,38 +173,38 @@ def answers_complete(report: AnswersReport) -> Finding:
             "not_asked": missing,
             "reused": reused,
         },
-        grave=missing != 0,
+        severity=CheckSeverity.ERROR if missing else CheckSeverity.WARN,
     )
 
 
 def not_reached(expected: str, error: Exception) -> Finding:
-    """For a stage that ended with an error."""
+    """The finding of a stage that ended with an exception."""
     return Finding(passed=False, expected=expected, actual=" ".join(str(error).split()))
 
 
-_SQL = Path(__file__).with_name("labelling.sql")
+_SQL = Path(__file__).with_name("release_check.sql")
 
 
 def release_is_what_was_measured(database_path: Path, release: str) -> Finding:
-    """Fails where a conversation's release changed while it was measured, as its results are then
-    of two releases. What nobody could check passes, and is said.
+    """Fails where the release changed while a conversation was measured: its results then mix two
+    releases. An unknown release passes.
     """
     expected = "the feed's newest release is this one before and after each conversation's work"
     with database.open_read_only(database_path) as connection:
         row = connection.execute(_SQL.read_text(), {"release": release}).fetchone()
     verdict, changed, refusals, reason = row or (None, 0, 0, None)
-    told = {
+    texts = {
         "as_labelled": "it is",
         "release_changed": f"it changed during {changed} conversations: {reason}",
-        "exempt": f"not held to it: {reason}",
+        "exempt": f"exempt: {reason}",
         "unknown": f"unknown: {reason}",
-        None: "nobody checked",
+        None: "not checked",
     }
-    refused = f"; {refusals} times work was refused under another release" if refusals else ""
+    refused = f"; work was refused {refusals} times: another release was out" if refusals else ""
     return Finding(
         passed=verdict != "release_changed",
         expected=expected,
-        actual=f"{told[verdict]}{refused}",
+        actual=f"{texts[verdict]}{refused}",
         numbers={
             "release_check": verdict or "none",
             "conversations_changed": changed,
@@ -200,12 +214,12 @@ def release_is_what_was_measured(database_path: Path, release: str) -> Finding:
 
 
 MAX_API_ERROR_PERCENT = 5.0
-UNHELD_SYSTEMS = ("standin", "lexical")
-"""Measured or judging systems whose accuracy says nothing of the service."""
+OFFLINE_SYSTEMS = ("standin", "lexical")
+"""Measured or judging systems whose accuracy says nothing about the service; no limit applies."""
 
 
 def error_budget(row: Accuracy, max_error_percent: float) -> Finding:
-    """Few enough questions without a verdict; else the release's numbers are not valid."""
+    """Few enough questions are without a verdict; above that the release's numbers are invalid."""
     return Finding(
         passed=row.valid,
         expected=f"at most {max_error_percent:g} % of the questions without a verdict",
@@ -223,29 +237,29 @@ def error_budget(row: Accuracy, max_error_percent: float) -> Finding:
     )
 
 
-def api_errors(effort: Effort) -> Finding:
-    """Few enough requests that failed for good; what went well when repeated is told apart."""
-    percent = 100.0 * effort.requests_failed / max(effort.requests, 1)
+def api_errors(workload: Workload) -> Finding:
+    """Few enough requests failed for good. A request that succeeded when repeated is no failure."""
+    percent = 100.0 * workload.requests_failed / max(workload.requests, 1)
     return Finding(
         passed=percent <= MAX_API_ERROR_PERCENT,
         expected=f"at most {MAX_API_ERROR_PERCENT:g} % of the requests failed for good",
-        actual=f"{percent:.2f} %: {effort.requests_failed} of {effort.requests} failed for good; "
-        f"{effort.repeats} of {effort.tries} tries were repeats after a failed one",
+        actual=f"{percent:.2f} %: {workload.requests_failed} of {workload.requests} failed for "
+        f"good; {workload.repeats} of {workload.tries} tries were repeats after a failed one",
         numbers={
             "api_error_percent": round(percent, 2),
             "max_api_error_percent": MAX_API_ERROR_PERCENT,
-            "requests": effort.requests,
-            "requests_failed": effort.requests_failed,
-            "tries": effort.tries,
-            "repeats": effort.repeats,
+            "requests": workload.requests,
+            "requests_failed": workload.requests_failed,
+            "tries": workload.tries,
+            "repeats": workload.repeats,
         },
-        grave=False,
+        severity=CheckSeverity.WARN,
     )
 
 
 def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: float) -> Finding:
-    """High enough, where a real service was measured and a model judged; else only told."""
-    held = row.system not in UNHELD_SYSTEMS and judge_system not in UNHELD_SYSTEMS
+    """High enough, where a real service was measured and a model judged; else it passes."""
+    limited = row.system not in OFFLINE_SYSTEMS and judge_system not in OFFLINE_SYSTEMS
     if row.accuracy_percent is None:
         actual = "nothing is scored"
     else:
@@ -254,31 +268,31 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
     if not row.valid:
         actual += ", not valid: too many questions without a verdict"
     expected = f"at least {min_accuracy_percent:g} %"
-    if not held:
-        expected = f"nothing: measured is {row.system}, judged by {row.judge}; else {expected}"
+    if not limited:
+        expected = f"no limit ({row.system} measured, {row.judge} judged; else {expected})"
     enough = row.valid and (row.accuracy_percent or 0.0) >= min_accuracy_percent
     return Finding(
-        passed=enough or not held,
+        passed=enough or not limited,
         expected=expected,
         actual=actual,
         numbers={
-            "held_to_it": held,
+            "held_to_it": limited,
             "valid": row.valid,
             "min_accuracy_percent": min_accuracy_percent,
             "scored": row.scored,
         },
-        grave=False,
+        severity=CheckSeverity.WARN,
     )
 
 
-def run_time(effort: Effort, max_run_minutes: float) -> Finding:
-    """Quick enough; pauses between runs do not count."""
+def run_time(workload: Workload, max_run_minutes: float) -> Finding:
+    """Fast enough; pauses between runs do not count."""
     return Finding(
-        passed=effort.minutes <= max_run_minutes,
+        passed=workload.minutes <= max_run_minutes,
         expected=f"at most {max_run_minutes:g} minutes at work",
-        actual=f"{effort.minutes:.1f} minutes",
-        numbers={"minutes": round(effort.minutes, 2), "max_run_minutes": max_run_minutes},
-        grave=False,
+        actual=f"{workload.minutes:.1f} minutes",
+        numbers={"minutes": round(workload.minutes, 2), "max_run_minutes": max_run_minutes},
+        severity=CheckSeverity.WARN,
     )
 
 
@@ -288,8 +302,9 @@ MAX_WRONG_ACCEPTED_PERCENT = 20.0
 
 
 def judge_canaries(numbers: Mapping[str, float]) -> Finding:
-    """On `reporting.canaries.canary_numbers`. Vague answers are told, and decide nothing: what a
-    generous prompt is to let pass, a strict one is to refuse.
+    """The judge accepts most right and few wrong canaries; `numbers` are `canary_numbers`'.
+
+    Vague canaries do not decide: a generous prompt is meant to accept them, a strict one is not.
     """
     right = numbers.get("canaries_right_accepted_percent")
     wrong = numbers.get("canaries_wrong_accepted_percent")
@@ -298,7 +313,7 @@ def judge_canaries(numbers: Mapping[str, float]) -> Finding:
         f"{MAX_WRONG_ACCEPTED_PERCENT:g} % of the wrong ones"
     )
     if right is None or wrong is None:
-        return Finding(True, expected, "no canaries were judged with this release", grave=False)
+        return Finding(True, expected, "no canaries were judged with this release")
     vague = numbers.get("canaries_vague_accepted_percent")
     return Finding(
         right >= MIN_RIGHT_ACCEPTED_PERCENT and wrong <= MAX_WRONG_ACCEPTED_PERCENT,
@@ -306,15 +321,15 @@ def judge_canaries(numbers: Mapping[str, float]) -> Finding:
         f"{right:g} % of the right, {wrong:g} % of the wrong"
         + ("" if vague is None else f", {vague:g} % of the vague ones"),
         dict(numbers),
-        grave=False,
+        severity=CheckSeverity.WARN,
     )
 
 
 def not_below_previous(database_path: Path, row: Accuracy, previous: str | None) -> Finding:
-    """The release's series against the same of the release before it."""
+    """The release is not significantly worse than the release before it, in the same series."""
     expected = "not worse than the release before it"
     if previous is None:
-        return Finding(True, expected, "the first release of its series", grave=False)
+        return Finding(True, expected, "the first release of its series")
     try:
         comparison = compare(
             database_path,
@@ -324,24 +339,14 @@ def not_below_previous(database_path: Path, row: Accuracy, previous: str | None)
             question_protocol=row.question_protocol,
         )
     except AnalysisError as error:
-        return Finding(True, expected, f"not compared: {error}", grave=False)
-    decision = not_significantly_below(comparison)
-    return Finding(decision.passed, decision.expected, decision.actual, grave=False)
+        return Finding(True, expected, f"not compared: {error}")
+    return not_significantly_below(comparison)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Passed or not, with what was expected and what was found, as sentences."""
+def not_significantly_below(comparison: Comparison) -> Finding:
+    """Passes unless B is worse than A overall.
 
-    passed: bool
-    expected: str
-    actual: str
-
-
-def not_significantly_below(comparison: Comparison) -> Decision:
-    """Passes unless B, the release in question, is called worse than A, overall.
-
-    "Cannot tell" passes: a check that fails on what can't be told would fail on every small run.
+    "Cannot tell" passes: otherwise the check would fail on every small run.
     """
     a, b, overall = comparison.a.release, comparison.b.release, comparison.overall
     paired = overall.paired
@@ -349,9 +354,10 @@ def not_significantly_below(comparison: Comparison) -> Decision:
         "not scored" if one is None else f"{one * 100:.2f} %"
         for one in (paired.accuracy_a, paired.accuracy_b)
     ]
-    return Decision(
+    return Finding(
         passed=overall.verdict.word != Conclusion.WORSE,
         expected=f"{b} not worse than {a} ({accuracies[0]})",
         actual=f"{b} ({accuracies[1]}), {paired.questions} questions: {overall.verdict.word}; "
         f"{overall.verdict.because}",
+        severity=CheckSeverity.WARN,
     )

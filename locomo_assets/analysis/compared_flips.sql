@@ -1,4 +1,4 @@
--- The flips of two series; the columns are the fields of `flips.Flip`.
+-- The flips of two series; the columns are the fields of `comparison.Flip`.
 SELECT
     conversation,
     question_index,

@@ -1,21 +1,20 @@
-"""What is scored beside the judge, as people read it: rows from the database, laid out.
+"""Scores that need no judge: text overlap, evidence recall, abstention, and the references.
 
-Here: reading `scores_by_…`, `retrieval_by_category`, `abstention_by_release` and `reference_lines`.
-What the numbers mean is the views'.
+Read from `scores_by_…`, `retrieval_by_category`, `abstention_by_release` and `reference_lines`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One series, for a release (`category` None) or one category of it.
+    """One series, over a release (`category` None) or in one category of it.
 
-    A number is None where there is nothing to score: retrieval without memory, category 5's
-    exact match.
+    A number is None where there is nothing to score, such as retrieval without memory.
     """
 
     release: str
@@ -36,12 +35,15 @@ class Scores:
     latency_p50_ms: float | None
 
     @property
-    def series(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, str, str, str]:
+        """The release and the series, without a judge: these scores need none."""
         return self.release, self.system, self.question_protocol, self.dataset_sha256
 
+    def is_of(self, row: Accuracy) -> bool:
+        """Whether both are of the same series and release, whoever judged it."""
+        return self.key == (row.release, row.system, row.question_protocol, row.dataset_sha256)
 
-HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "recall@10 %", "MRR",
-            "traceable %", "words", "p50 ms")  # fmt: skip
+
 _SQL = Path(__file__).with_name("scores.sql")
 _REFERENCES = Path(__file__).with_name("reference_lines.sql")
 _ABSTENTION = """
@@ -56,30 +58,14 @@ WHERE
 
 
 def read_scores(database_path: Path, release: str | None) -> list[Scores]:
-    """Of one release or of all: a series' categories, and its whole after them."""
+    """The rows of one release or of all. Each series has its categories first, its whole last."""
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), {"release": release}).fetchall()
     return [Scores(*row) for row in rows]
 
 
-def cells(row: Scores) -> tuple[str, ...]:
-    """A row as text, in the order of `HEADINGS`."""
-    return (
-        row.shown,
-        _fixed(row.f1_percent, 1),
-        _fixed(row.exact_match_percent, 1),
-        _fixed(row.recall_at_1_percent, 1),
-        _fixed(row.recall_at_5_percent, 1),
-        _fixed(row.recall_at_10_percent, 1),
-        _fixed(row.mrr, 3),
-        _fixed(row.traceable_percent, 1),
-        _fixed(row.answer_words_p50, 0),
-        _fixed(row.latency_p50_ms, 0),
-    )
-
-
 def abstention_line(database_path: Path, whole: Scores) -> str | None:
-    """What became of category 5, in words; None where it was not asked."""
+    """How category 5 was answered, in words; None where it was not asked."""
     counts = _abstention(database_path, whole)
     if counts is None:
         return None
@@ -90,33 +76,30 @@ def abstention_line(database_path: Path, whole: Scores) -> str | None:
     )
 
 
-def reference_text(database_path: Path, release: str | None) -> list[str]:
-    """For each series with references: what the memory adds, in words."""
+def reference_lines(database_path: Path, release: str | None) -> list[str]:
+    """What the memory adds to each series that has references, in words."""
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
     lines = []
     for name, system, judge, protocol, *numbers in rows:
-        floor, ceiling = numbers[:4], numbers[4:]
-        said = []
+        *floor, floor_points = numbers[:4]
+        *ceiling, ceiling_points = numbers[4:]
+        parts = []
         if floor[0] is not None:
-            said.append(f"memory adds {floor[3]:+.1f} points to {_of('no-memory', *floor[:3])}")
+            reference = _reference("no-memory", *floor)
+            parts.append(f"memory adds {floor_points:+.1f} points to {reference}")
         if ceiling[0] is not None:
-            said.append(f"{ceiling[3]:+.1f} points lead to {_of('full-context', *ceiling[:3])}")
+            reference = _reference("full-context", *ceiling)
+            parts.append(f"{ceiling_points:+.1f} points lead to {reference}")
         head = f"release {name} · system {system} · judge {judge} · questions {protocol}"
-        lines.append(f"{head}: {'; '.join(said)}")
+        lines.append(f"{head}: {'; '.join(parts)}")
     return lines
 
 
-def metadata_numbers(database_path: Path, series: tuple[str, str, str, str]) -> dict[str, float]:
-    """The scores of a whole series by name, those that exist, for `accuracy_metrics`."""
-    whole = next(
-        (
-            r
-            for r in read_scores(database_path, series[0])
-            if r.category is None and r.series == series
-        ),
-        None,
-    )
+def score_numbers(database_path: Path, row: Accuracy) -> dict[str, float]:
+    """The scores of a whole series by name, those that exist, for asset metadata."""
+    rows = read_scores(database_path, row.release)
+    whole = next((one for one in rows if one.category is None and one.is_of(row)), None)
     if whole is None:
         return {}
     numbers: dict[str, float | None] = {
@@ -138,13 +121,9 @@ def metadata_numbers(database_path: Path, series: tuple[str, str, str, str]) -> 
 
 def _abstention(database_path: Path, whole: Scores) -> tuple[int, int, int, int] | None:
     with database.open_read_only(database_path) as connection:
-        found = connection.execute(_ABSTENTION, list(whole.series)).fetchone()
+        found = connection.execute(_ABSTENTION, list(whole.key)).fetchone()
     return None if found is None else (found[0], found[1], found[2], found[3])
 
 
-def _of(reference: str, accuracy: float, questions: int, release: str) -> str:
+def _reference(reference: str, accuracy: float, questions: int, release: str) -> str:
     return f"{reference} ({100 * accuracy:.1f} % of {questions} questions, release {release})"
-
-
-def _fixed(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

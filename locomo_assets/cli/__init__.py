@@ -1,6 +1,6 @@
-"""The command line: thin over the same functions that the assets call.
+"""The command line, a thin layer over the functions that the assets call.
 
-Here: the application and how errors end. One module per noun holds the commands.
+The application and the handling of errors belong here; each module holds the commands of one noun.
 """
 
 import logging
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Runs the command line; an error a person can put right ends as one line and its exit code."""
+    """Runs the command line. An expected error ends as one line and an exit code."""
     from locomo_assets.cli import (
         alerts,
         backup,
@@ -31,8 +31,8 @@ def main() -> None:
         history,
         imports,
         judges,
-        maintenance,
         remote,
+        report,
         run,
         settings,
         standin,
@@ -40,7 +40,8 @@ def main() -> None:
     from locomo_assets.settings import shows_traceback
 
     as_json = _configure_logs()
-    modules = (run, history, compare, judges, imports, maintenance, alerts, exporter)
+    # `--help` lists the commands in this order.
+    modules = (run, report, compare, judges, imports, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:
@@ -49,21 +50,21 @@ def main() -> None:
         if shows_traceback():
             raise
         known = error if isinstance(error, LocomoError) else LocomoError
-        _tell(f"{known.prefix}: {error}", as_json)
+        _print_error(f"{known.prefix}: {error}", as_json)
         sys.exit(known.exit_code)
     except Exception as error:
         if shows_traceback():
             raise
         text = " ".join(str(error).split())[:300]
-        _tell(
-            f"error: {type(error).__name__}: {text} (not foreseen; LOCOMO_TRACEBACK=1 shows where)",
+        _print_error(
+            f"error: {type(error).__name__}: {text} (unexpected; LOCOMO_TRACEBACK=1 shows where)",
             as_json,
         )
         sys.exit(70)
 
 
 def _configure_logs() -> bool:
-    """Whether this process logs as JSON. Settings that can't be used are the commands' to tell."""
+    """Sets up logging; whether it is JSON. Invalid settings are left for the command to report."""
     from locomo_assets.settings import SettingsError, read_settings
 
     try:
@@ -76,12 +77,12 @@ def _configure_logs() -> bool:
 
         configure(settings.log_format, settings.log_level or "INFO")
     else:
-        # A person sees the progress and the last line; each repeated request would be too much.
+        # A person sees progress and the last line; a line for each retry would drown them.
         logging.getLogger("locomo_assets").setLevel(logging.ERROR)
     return as_json
 
 
-def _tell(line: str, as_json: bool) -> None:
+def _print_error(line: str, as_json: bool) -> None:
     if as_json:
         logging.getLogger(__name__).error(line)
     else:

@@ -1,7 +1,4 @@
-"""`backup`, `verify`, `restore`: the history in another place. Free of cost.
-
-Here: options and the closing line. What a backup is stands in `backups.backup_manifest`.
-"""
+"""`backup`, `verify`, `restore`: copies of the history in another place."""
 
 import uuid
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
 
 Which = Annotated[
     str | None,
-    typer.Option("--backup", help="The one whose name begins so; default: the newest."),
+    typer.Option("--backup", help="A backup, by the start of its name; default: the newest."),
 ]
 
 
@@ -26,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
-def _held(backup_manifest: "BackupManifest") -> str:
+def _contents(backup_manifest: "BackupManifest") -> str:
     return (
         f"{backup_manifest.attempts} attempts and {len(backup_manifest.unfinished)} unfinished, "
         f"{sum(backup_manifest.rows.values())} rows, {len(backup_manifest.files)} files, "
@@ -37,38 +34,39 @@ def _held(backup_manifest: "BackupManifest") -> str:
 def backup() -> None:
     """Copy what is new in the history to LOCOMO_BACKUP, then remove old backups. Costs nothing.
 
-    Runs may be writing. Backups older than LOCOMO_BACKUP_KEEP_DAYS go, the newest two never.
+    Runs may be writing. Backups older than LOCOMO_BACKUP_KEEP_DAYS are removed, except the newest
+    two.
     """
     from locomo_assets.history.backup.create import create_backup
     from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.store import HistoryStore
 
     settings = read_settings()
-    place = open_backup_storage(settings.backup)
+    backups = open_backup_storage(settings.backup)
     report = create_backup(
         HistoryStore.open(settings.history_url),
-        place,
+        backups,
         keep_days=settings.backup_keep_days,
         run_id=f"backup-{uuid.uuid4()}",
     )
     for note in report.notes:
         print(f"note: {note}")
     print(
-        f"backup {report.name} at {place.url}: {_held(report.backup_manifest)}; "
+        f"backup {report.name} at {backups.url}: {_contents(report.backup_manifest)}; "
         f"{report.new_files} files ({report.new_bytes} bytes) were new; "
         f"{len(report.removed)} old backups removed, {report.kept} there; {report.duration_s:.1f} s"
     )
 
 
 def verify(backup: Which = None) -> None:
-    """Read a backup back and compare every hash and count. Costs nothing; exit code 1 on damage."""
-    from locomo_assets.history.backup.restore import verify as look
+    """Read a backup and compare every hash and count. Costs nothing; exit code 1 on damage."""
+    from locomo_assets.history.backup.restore import verify as verify_backup
     from locomo_assets.history.backup.snapshot import open_backup_storage
 
-    place = open_backup_storage(read_settings().backup)
-    report = look(place, backup)
+    backups = open_backup_storage(read_settings().backup)
+    report = verify_backup(backups, backup)
     print(
-        f"backup {report.name} at {place.url} is whole: {_held(report.backup_manifest)}; "
+        f"backup {report.name} at {backups.url} is whole: {_contents(report.backup_manifest)}; "
         f"{report.duration_s:.1f} s"
     )
 
@@ -79,16 +77,16 @@ def restore(
     ] = None,
     backup: Which = None,
 ) -> None:
-    """Put a backup where there is nothing, once all of it was found whole. Costs nothing."""
-    from locomo_assets.history.backup.restore import restore as put_back
+    """Verify a backup, then copy it to an empty place. Costs nothing."""
+    from locomo_assets.history.backup.restore import restore as restore_backup
     from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.storage import open_storage
 
     settings = read_settings()
-    place = open_backup_storage(settings.backup)
+    backups = open_backup_storage(settings.backup)
     target = open_storage(to or settings.history_url)
-    report = put_back(place, target, backup)
+    report = restore_backup(backups, target, backup)
     print(
-        f"backup {report.name} restored to {target.url}: {_held(report.backup_manifest)}; "
+        f"backup {report.name} restored to {target.url}: {_contents(report.backup_manifest)}; "
         f"{report.duration_s:.1f} s; now LOCOMO_HISTORY={target.url} locomo-assets history rebuild"
     )

@@ -1,7 +1,4 @@
-"""`compare`: two releases on the same questions, the verdict first. Free of cost.
-
-Here: layout for a terminal 100 columns wide, and JSON. The comparison is `reporting.comparison`'s.
-"""
+"""`compare`: two releases on the same questions, as text 100 columns wide or as JSON."""
 
 import json
 from dataclasses import asdict
@@ -27,8 +24,8 @@ from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.settings import read_settings
 
 _WIDTH = 100
-_TEXT = 400
-_MEMORIES = 3
+_MAX_TEXT = 400
+_MAX_MEMORIES = 3
 
 
 class Format(StrEnum):
@@ -44,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare_releases(
-    a: Annotated[str, typer.Argument(help="The release compared with, the earlier one.")],
+    a: Annotated[str, typer.Argument(help="The release to compare with, the earlier one.")],
     b: Annotated[str, typer.Argument(help="The release in question.")],
     judge: Annotated[
         str | None, typer.Option(help="By this judge's verdicts; default: the newest of both.")
@@ -136,7 +133,7 @@ def _numbers(found: Comparison) -> Table:
     _row(
         grid,
         "changed",
-        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {_equal(paired.mcnemar_p)} "
+        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {_p_text(paired.mcnemar_p)} "
         "(takes questions as independent)",
     )
     if paired.minimal_detectable_difference is not None:
@@ -146,12 +143,14 @@ def _numbers(found: Comparison) -> Table:
             f"{paired.minimal_detectable_difference * 100:.2f} points: a true difference of that "
             "size is called in 80 of 100 such comparisons",
         )
-    floor = "not known"
+    text = "not known"
     if noise.floor is not None:
-        floor = f"{noise.floor * 100:.2f} points, {'' if noise.exceeded else 'not '}exceeded"
+        text = f"{noise.floor * 100:.2f} points, {'' if noise.exceeded else 'not '}exceeded"
     sides = ((found.a.release, noise.a), (found.b.release, noise.b))
     _row(
-        grid, "noise floor", f"{floor} ({'; '.join(f'{name}: {_noise(it)}' for name, it in sides)})"
+        grid,
+        "noise floor",
+        f"{text} ({'; '.join(f'{name}: {_noise(one)}' for name, one in sides)})",
     )
     return grid
 
@@ -168,7 +167,7 @@ def _difference(found: Comparison) -> str:
     if paired.standard_error is None:
         return f"{text}, without an interval: {paired.why_none}"
     return (
-        f"{text}, 95 % interval {_interval(paired.interval)}, {_equal(paired.clustered_p)}; "
+        f"{text}, 95 % interval {_interval(paired.interval)}, {_p_text(paired.clustered_p)}; "
         f"standard error {paired.standard_error * 100:.2f}, clustered by conversation "
         f"({CORRECTION})"
     )
@@ -227,10 +226,10 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     ):
         _row(grid, release, _short(answer or "–"))
         _row(grid, "  judge", _short(reasoning or "–"))
-        for memory in memories[:_MEMORIES]:
+        for memory in memories[:_MAX_MEMORIES]:
             _row(grid, f"  memory {memory.rank}", _memory(memory))
-        if len(memories) > _MEMORIES:
-            _row(grid, "", f"and {len(memories) - _MEMORIES} more")
+        if len(memories) > _MAX_MEMORIES:
+            _row(grid, "", f"and {len(memories) - _MAX_MEMORIES} more")
     return grid
 
 
@@ -241,7 +240,7 @@ def _memory(memory: RetrievedMemory) -> str:
 
 
 def _short(text: str) -> str:
-    return shorten(text, _TEXT, placeholder=" …")
+    return shorten(text, _MAX_TEXT, placeholder=" …")
 
 
 def _percent(value: float | None) -> str:
@@ -256,6 +255,6 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
-def _equal(value: float | None) -> str:
+def _p_text(value: float | None) -> str:
     text = _p(value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"

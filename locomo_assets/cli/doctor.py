@@ -1,7 +1,4 @@
-"""`doctor`: what a deployer wants to know before the first paid run. Free of cost.
-
-Layout and exit code; what is checked is in `locomo_assets.doctor`.
-"""
+"""`doctor`: checks of an installation before its first paid run; the checks are in `doctor`."""
 
 import json
 from dataclasses import asdict
@@ -26,10 +23,10 @@ def register(app: typer.Typer) -> None:
 def doctor(
     format: Annotated[Format, typer.Option(help="json: a list of objects.")] = Format.text,
 ) -> None:
-    """Would a first paid run find all that it needs? A line each; asks only what costs nothing.
+    """Check that a first paid run would find all it needs, a line each. Costs nothing.
 
-    The exit code is 1 where a line says fail, and 0 where lines say warn at worst: so a service
-    that is merely slow keeps no pod from starting.
+    The exit code is 1 where a line says fail. A warning does not change it, so a slow service
+    does not keep a pod from starting.
     """
     from locomo_assets.doctor import DoctorError, Level, examine
 
@@ -39,8 +36,8 @@ def doctor(
     else:
         width = max(len(line.subject) for line in lines)
         for line in lines:
-            way_out = f"; {line.way_out}" if line.way_out else ""
-            print(f"{line.level:<4}  {line.subject:<{width}}  {line.found}{way_out}")
+            hint = f"; {line.way_out}" if line.way_out else ""
+            print(f"{line.level:<4}  {line.subject:<{width}}  {line.found}{hint}")
     failed = [line.subject for line in lines if line.level is Level.FAIL]
     if failed:
         raise DoctorError(f"{len(failed)} of {len(lines)} fail: {', '.join(failed)}")

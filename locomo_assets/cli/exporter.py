@@ -1,4 +1,4 @@
-"""`exporter`: the history as metrics for Prometheus. Costs nothing."""
+"""`exporter`: serves the history as metrics for Prometheus."""
 
 import signal
 import threading
@@ -20,10 +20,10 @@ def exporter(
 ) -> None:
     """Serve the history's newest releases as Prometheus metrics, until stopped. Costs nothing.
 
-    It only reads. Of a history elsewhere (s3://…) it keeps a database of its own up to date, once a
-    minute.
+    It only reads. For a history elsewhere (s3://…) it keeps a database of its own, refreshed once
+    a minute.
     """
-    from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT, UNHELD_SYSTEMS
+    from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT, OFFLINE_SYSTEMS
     from locomo_assets.history.store import HistoryStore
     from locomo_assets.reporting.exporter.metrics import Limits
     from locomo_assets.reporting.exporter.server import (
@@ -39,17 +39,17 @@ def exporter(
         max_api_error_percent=MAX_API_ERROR_PERCENT,
         max_run_minutes=settings.max_run_minutes,
         max_error_percent=settings.max_error_percent,
-        unheld_systems=UNHELD_SYSTEMS,
+        offline_systems=OFFLINE_SYSTEMS,
     )
     path, refresh = settings.database_path, None
     if not settings.history_url.startswith("file://"):
         refresh = refreshing(HistoryStore.open(settings.history_url), path)
         refresh()
     collector = HistoryCollector(path, limits)
-    collector.look()
+    collector.update()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with serving(collector, host, port) as taken:
-        print(f"http://{host}:{taken}/metrics", flush=True)
+    with serving(collector, host, port) as bound_port:
+        print(f"http://{host}:{bound_port}/metrics", flush=True)
         watch(collector, refresh, stop)

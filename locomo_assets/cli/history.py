@@ -1,121 +1,106 @@
-"""`sql`, `report`, `releases`: looking at what is stored. Free of cost, all of them."""
+"""`history …`: the maintenance of the history: refresh, check, prune, register."""
 
-import csv
-import json
-import sys
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from locomo_assets.analysis.accuracy import HEADINGS, by_release, cells, invalid_line
 from locomo_assets.history import database
-from locomo_assets.history.errors import HistoryError
-from locomo_assets.reporting.tables import (
-    accuracy_table,
-    console,
-    gold_faults_table,
-    print_table,
-    scores_table,
-)
-from locomo_assets.settings import Settings, read_settings
+from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.settings import read_settings
 
+history = typer.Typer(no_args_is_help=True, help="Refresh, check and prune the history.")
 
-class Format(StrEnum):
-    """How rows are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done; do nothing.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    app.command()(sql)
-    app.command()(report)
-    app.command()(releases)
+    app.add_typer(history, name="history")
 
 
-def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT over the history.")],
-    format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
-) -> None:
-    """Query the history, read-only. Costs nothing."""
-    columns, rows = database.query(read_settings().database_path, query)
-    if format is Format.table:
-        print_table(console(), columns, rows)
-    elif format is Format.csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    else:
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps(records, default=str, ensure_ascii=False, indent=1))
+def _store() -> HistoryStore:
+    return HistoryStore.open(read_settings().history_url)
 
 
-def report(
-    release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a page with charts, comparison and flips here.")
-    ] = None,
-) -> None:
-    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing.
+def _print_refresh(report: database.RefreshReport) -> None:
+    print(
+        f"{report.path}: {report.attempts} attempts ({report.attempts_added} new, "
+        f"{report.attempts_removed} gone), {report.rows_added} rows added, "
+        f"{'rebuilt' if report.rebuilt else 'brought up to date'} in "
+        f"{report.duration_s:.2f} s"
+    )
 
-    With --html: one self-contained page on the release (or the newest), compared with the one
-    before it.
+
+@history.command()
+def refresh() -> None:
+    """Bring history.duckdb up to the committed attempts. Costs nothing."""
+    _print_refresh(database.publish(_store(), read_settings().database_path))
+
+
+@history.command()
+def rebuild() -> None:
+    """Build history.duckdb anew; the result is the same. Costs nothing."""
+    _print_refresh(database.publish(_store(), read_settings().database_path, from_scratch=True))
+
+
+@history.command()
+def check() -> None:
+    """Read every manifest and data file; compare counts and hashes. Exit code 1 on damage."""
+    from locomo_assets.history.maintenance import check as check_history
+
+    report = check_history(_store())
+    for problem in report.problems:
+        print(f"damaged: {problem}")
+    for attempt in report.unfinished:
+        print(f"unfinished: {attempt} (in progress, or left by a run that ended early)")
+    print(
+        f"{report.attempts} attempts, {report.data_files} files, {report.rows} rows, "
+        f"{report.size_bytes} bytes; {len(report.problems)} damaged, "
+        f"{len(report.unfinished)} unfinished, {report.superseded_files} superseded"
+    )
+    if report.problems:
+        raise HistoryDamagedError(
+            f"history {read_settings().history_url}: {len(report.problems)} faults, listed above; "
+            "restore those files from a backup"
+        )
+
+
+@history.command("register")
+def register_partitions() -> None:
+    """Make the history's conversations and releases partitions of a new Dagster instance.
+
+    The instance is that of DAGSTER_HOME, else the local one. Nothing is launched; costs nothing.
     """
-    settings = read_settings()
-    path = settings.database_path
-    audit_sha256 = _keep_audit(settings)
-    if html is not None:
-        from locomo_assets.reporting.html import write_page
+    from locomo_assets.pipeline.launch import register_history
 
-        written = write_page(
-            path,
-            html,
-            release,
-            max_error_percent=settings.max_error_percent,
-            audit_sha256=audit_sha256,
-        )
-        print(f"{html}: release {written.whole.release}")
-        return
-    _, known = database.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
-    if release is not None and (release,) not in {tuple(row) for row in known}:
-        raise HistoryError(
-            f"release {release}: not in the history; `locomo-assets releases` lists those that are"
-        )
-    limit = settings.max_error_percent
-    out = console()
-    series = accuracy_table(out, path, release, max_error_percent=limit)
-    gold_faults_table(out, path, series, audit_sha256)
-    scores_table(out, path, release)
-    for row in series:
-        if not row.valid:
-            out.print(f"\n{invalid_line(row, limit)}", soft_wrap=True, highlight=False)
+    conversations, releases = register_history(_store(), read_settings().home)
+    print(f"{len(conversations)} conversations and {len(releases)} releases are partitions now")
 
 
-def _keep_audit(settings: Settings) -> str | None:
-    """Has the settings' audit in the history; its SHA-256, or None where none is set."""
-    if settings.audit is None:
-        return None
-    from locomo_assets.history.store import HistoryStore
-    from locomo_assets.runs.datasets import keep_audit
-
-    store = HistoryStore.open(settings.history_url)
-    sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
-    database.refresh(store, settings.database_path)
-    return sha256
+@history.command()
+def compact(
+    older_than_days: Annotated[int, typer.Option(min=0, help="Without effect.")] = 7,
+    dry_run: DryRun = False,
+) -> None:
+    """Do nothing: each attempt is committed with one file a table, so nothing is left to merge."""
+    print("nothing to compact: each attempt is committed with one file a table")
 
 
-def releases() -> None:
-    """The releases that were measured or imported. Costs nothing."""
-    settings = read_settings()
-    rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
-    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
-    places = [HEADINGS.index(name) for name in shown]
-    texts = [
-        (*(cells(row)[place] for place in places), "imported" if row.imported else "")
-        for row in sorted(rows, key=lambda row: row.release)
-    ]
-    print_table(console(), (*shown, ""), texts)
+@history.command()
+def prune(
+    keep_days: Annotated[int, typer.Option(min=1, help="Remove only what is older than that.")],
+    dry_run: DryRun = False,
+) -> None:
+    """Remove old attempts that no current result needs. What was paid for them is lost."""
+    from locomo_assets.history.maintenance import prune as prune_history
+
+    report = prune_history(
+        _store(), read_settings().database_path, keep_days=keep_days, dry_run=dry_run
+    )
+    for attempt in (*report.attempts, *report.unfinished):
+        print(f"{'would remove' if dry_run else 'removed'} {attempt}")
+    print(
+        f"{len(report.attempts)} attempts, {len(report.unfinished)} unfinished, "
+        f"{report.data_files} files {'would go' if dry_run else 'went'}"
+    )

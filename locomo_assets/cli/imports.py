@@ -1,7 +1,4 @@
-"""`import …`: results that others measured, as releases of their own. Free of cost.
-
-Here: options, reading the files, the closing table. What a file must be is `imports`.
-"""
+"""`import …`: results that others measured, as releases of their own."""
 
 import uuid
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.reporting.tables import accuracy_table, console, gold_faults_table
+from locomo_assets.reporting.terminal import console, print_accuracy, print_gold_faults
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -109,9 +106,9 @@ def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", re
         audit_sha256 = keep_audit(store, settings.audit, settings.audit_sha256, dataset)
     manifest = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
-    held = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
-    print(f"release {release}: {held} " + ("imported" if manifest else "are there already"))
+    counts = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
+    print(f"release {release}: {counts} " + ("imported" if manifest else "are there already"))
     database.publish(store, settings.database_path)
     out, limit = console(), settings.max_error_percent
-    series = accuracy_table(out, settings.database_path, release, max_error_percent=limit)
-    gold_faults_table(out, settings.database_path, series, audit_sha256)
+    wholes = print_accuracy(out, settings.database_path, release, max_error_percent=limit)
+    print_gold_faults(out, settings.database_path, wholes, audit_sha256)

@@ -1,13 +1,10 @@
-"""`judge-agreement`: two judges on the same answers. Free of cost.
-
-Here: layout. Reading and counting are `reporting.judges` and `statistics.agreement`.
-"""
+"""`judge-agreement`: two judges on the same answers."""
 
 from typing import Annotated
 
 import typer
 
-from locomo_assets.reporting.tables import console, print_table
+from locomo_assets.reporting.terminal import console, print_table
 from locomo_assets.settings import read_settings
 
 
@@ -22,9 +19,9 @@ def judge_agreement(
     release: Annotated[str | None, typer.Option(help="Only answers of this release.")] = None,
 ) -> None:
     """How far two judges agree on the same answers, beyond chance. Costs nothing."""
-    from locomo_assets.analysis.agreement import judge_agreement as read
+    from locomo_assets.analysis.agreement import judge_agreement as read_agreement
 
-    found = read(read_settings().database_path, a, b, release)
+    found = read_agreement(read_settings().database_path, a, b, release)
     out = console()
     print_table(
         out,
@@ -44,4 +41,4 @@ def judge_agreement(
 
 
 def _fixed(value: float | None) -> str:
-    return "– (one kind of verdict alone)" if value is None else f"{value:.3f}"
+    return "– (only one kind of verdict)" if value is None else f"{value:.3f}"

@@ -1,7 +1,4 @@
-"""`remote …`: what runs left behind at the memory service, shown and removed. Free of cost.
-
-Here: options, the table, the question. Which assistants are ours is `backboard.remote`.
-"""
+"""`remote …`: the assistants that runs left at the memory service, listed and deleted."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.reporting.tables import console, print_table
+from locomo_assets.reporting.terminal import console, print_table
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
@@ -23,11 +20,11 @@ remote = typer.Typer(
 )
 
 OlderThan = Annotated[
-    int | None, typer.Option(min=0, metavar="DAYS", help="Only those made so many days ago.")
+    int | None, typer.Option(min=0, metavar="DAYS", help="Only those older than that.")
 ]
 Release = Annotated[
     str | None,
-    typer.Option(help="Only those of this release (clones carry no release: never among them)."),
+    typer.Option(help="Only those of this release; clones carry no release and are not included."),
 ]
 
 
@@ -43,28 +40,28 @@ def _services() -> "Services":
 
 
 async def _found(
-    place: "Services", older_than: int | None, release: str | None
+    services: "Services", older_than: int | None, release: str | None
 ) -> tuple[list["OwnAssistant"], str]:
     from locomo_assets.backboard.remote import chosen, list_own
 
-    async with place.client() as (client, base_url):
+    async with services.client() as (client, base_url):
         own = await list_own(client)
     age = None if older_than is None else timedelta(days=older_than)
     return chosen(own, datetime.now(UTC), older_than=age, release=release), base_url
 
 
-async def _deleted(place: "Services", assistants: Sequence["OwnAssistant"]) -> int:
+async def _deleted(services: "Services", assistants: Sequence["OwnAssistant"]) -> int:
     from locomo_assets.backboard.remote import delete_own
 
-    gone: list[str] = []
+    deleted: list[str] = []
 
-    def told(one: "OwnAssistant") -> None:
-        gone.append(one.assistant_id)
+    def report(one: "OwnAssistant") -> None:
+        deleted.append(one.assistant_id)
         print(f"deleted {one.name} ({one.assistant_id})", flush=True)
 
-    async with place.client() as (client, _):
-        await delete_own(client, assistants, told)
-    return len(gone)
+    async with services.client() as (client, _):
+        await delete_own(client, assistants, report)
+    return len(deleted)
 
 
 def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
@@ -86,7 +83,7 @@ def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
 
 @remote.command("list")
 def list_assistants(older_than: OlderThan = None, release: Release = None) -> None:
-    """The assistants that runs made and left there. Costs nothing."""
+    """List the assistants that runs left at the service. Costs nothing."""
     _show(*asyncio.run(_found(_services(), older_than, release)))
 
 
@@ -96,19 +93,19 @@ def delete_assistants(
     release: Release = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete them, for good, with their memories and threads; asks first. Costs nothing.
+    """Delete them for good, with their memories and threads; asks first. Costs nothing.
 
     Without --older-than and --release: those older than LOCOMO_KEEP_ASSISTANTS_DAYS. Assistants
-    that runs did not make are never touched. What was measured stays in the history, but a
-    release whose assistant is gone can only be asked more after a new ingestion (run --force).
+    that runs did not make are never deleted. Results stay in the history. More questions on a
+    release whose assistant is deleted need a new ingestion (run --force).
     """
-    place = _services()
+    services = _services()
     if older_than is None and release is None:
-        older_than = place.settings.keep_assistants_days
-    found, base_url = asyncio.run(_found(place, older_than, release))
+        older_than = services.settings.keep_assistants_days
+    found, base_url = asyncio.run(_found(services, older_than, release))
     _show(found, base_url)
     if not found:
         return
     if not yes:
         typer.confirm(f"Delete these {len(found)} assistants for good?", abort=True)
-    print(f"{asyncio.run(_deleted(place, found))} deleted")
+    print(f"{asyncio.run(_deleted(services, found))} deleted")

@@ -1,7 +1,6 @@
-"""`run`: the whole graph for one release, with progress.
+"""`run`: measures one release, with progress and a closing table.
 
-Here: options, progress on the terminal, the closing table. The order of Dagster runs is
-`pipeline.launch`.
+The launch of the Dagster runs belongs to `pipeline.launch`.
 """
 
 import logging
@@ -14,17 +13,17 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_line
-from locomo_assets.reporting.tables import (
-    accuracy_table,
+from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_message
+from locomo_assets.reporting.terminal import (
     console,
-    forecast_table,
-    gold_faults_table,
+    print_accuracy,
+    print_forecast,
+    print_gold_faults,
 )
 from locomo_assets.runs.context import Counts
 from locomo_assets.settings import read_settings
 
-LOGGED_EVERY_S = 10.0
+LOG_EVERY_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,8 @@ def run(
     adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
     force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call.")
+        bool,
+        typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call."),
     ] = False,
 ) -> None:
     """Measure a release: ingest, ask, judge, report.
@@ -75,36 +75,36 @@ def run(
     if dry_run:
         from locomo_assets.pipeline.launch import forecast_launch
 
-        forecast_table(console(), forecast_launch(wanted, services))
+        print_forecast(console(), forecast_launch(wanted, services))
         return
     as_json = services.settings.log_format == "json"
-    with _Lines() if as_json else _Terminal() as terminal:
-        services.progress.listeners.append(terminal)
+    with _LogProgress() if as_json else _TerminalProgress() as progress:
+        services.progress.listeners.append(progress)
         launch(wanted, services)
     out = console()
     limit = services.settings.max_error_percent
     path = services.settings.database_path
-    series = accuracy_table(out, path, wanted.release, max_error_percent=limit)
-    gold_faults_table(out, path, series, services.keep_audit())
+    wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
+    print_gold_faults(out, path, wholes, services.keep_audit())
     home = services.settings.home
     out.print(f"\nHistory   {services.settings.database_path}", soft_wrap=True)
     out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
-    if series and not series[0].valid:
-        raise InvalidNumbersError(invalid_line(series[0], limit))
+    if wholes and not wholes[0].valid:
+        raise InvalidNumbersError(invalid_message(wholes[0], limit))
 
 
-class _Lines:
-    """Progress in the log, now and then, where nobody looks at a terminal."""
+class _LogProgress:
+    """Logs the progress periodically, for runs without a terminal."""
 
-    def __enter__(self) -> "_Lines":
+    def __enter__(self) -> "_LogProgress":
         self._last = time.monotonic()
         return self
 
     def __call__(self, counts: Counts) -> None:
-        if time.monotonic() - self._last >= LOGGED_EVERY_S:
+        if time.monotonic() - self._last >= LOG_EVERY_S:
             self._last = time.monotonic()
             _log.info("progress", extra=asdict(counts))
 
@@ -112,10 +112,10 @@ class _Lines:
         pass
 
 
-class _Terminal:
-    """A progress display on the real stderr (Dagster redirects a step's own)."""
+class _TerminalProgress:
+    """Progress bars on the real stderr: Dagster redirects that of a step."""
 
-    def __enter__(self) -> "_Terminal":
+    def __enter__(self) -> "_TerminalProgress":
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -1,4 +1,4 @@
-"""`standin`: the offline Backboard and judge as a server of its own. Costs nothing."""
+"""`standin`: the offline Backboard and judge as a server of its own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,7 @@ def standin(
     batch_request_failed_share: Annotated[float, typer.Option(help="Of a batch's requests.")] = 0.0,
     max_in_flight: Annotated[int | None, typer.Option(help="More at once: 429.")] = None,
     requests_per_second: Annotated[float | None, typer.Option(help="More: 429.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the dice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random faults.")] = 0,
 ) -> None:
     """Serve the stand-in: the same wire protocol, no key of yours, no cost."""
     from locomo_assets.standin.server import serve

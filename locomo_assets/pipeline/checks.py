@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from locomo_assets.analysis.checks import (
+    CheckSeverity,
     Finding,
     answers_complete,
     ingestion_complete,
@@ -206,7 +207,9 @@ _STAGES = {
 
 
 def _severity(finding: Finding) -> dg.AssetCheckSeverity:
-    return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+    if finding.severity is CheckSeverity.ERROR:
+        return dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckSeverity.WARN
 
 
 def _description(finding: Finding) -> str:

@@ -1,43 +1,63 @@
-"""Charts drawn with matplotlib: inline SVG in the page's colours, or PNG for the UI."""
+"""Charts drawn with matplotlib: inline SVG in the page's colours, or PNG for Dagster's UI.
+
+What they show is chosen in `report_data`.
+"""
 
 import base64
 import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.analysis.series import UnknownReleaseError
+from locomo_assets.reporting.report_data import Reference, read_report_data
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from locomo_assets.reporting.report_data import Reference
-
-# Stands for the page's own colours in the SVG: text, and fine lines.
+# Placeholders, which `svg` replaces with the page's own colours for text and fine lines.
 _TEXT, _LINE = "#010203", "#040506"
-# Okabe and Ito's: told apart by the colour-blind, on white and on black.
+# Okabe and Ito's palette: the colour-blind can tell these apart, on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
 _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
-def trend(rows: Sequence[Accuracy], references: Sequence["Reference"] = ()) -> "Figure":
-    """Accuracy over releases with its 95 % interval (Wilson), and the reference lines.
+def newest_series_charts(database_path: Path, *, max_error_percent: float) -> dict[str, str]:
+    """Categories, latency and cost of the newest release's series, by name, as Markdown.
 
-    `rows` stand oldest first. Each series is a line of its own, named where there are several.
+    Empty where the history has no verdicts.
     """
+    try:
+        data = read_report_data(database_path, max_error_percent=max_error_percent)
+    except UnknownReleaseError:
+        return {}
+    return {
+        "categories": png(categories(data.category_trends), "by category"),
+        "latency": png(latency(data.trend), "latency"),
+        "cost": png(cost(data.trend), "cost"),
+    }
+
+
+def trend(rows: Sequence[Accuracy], references: Sequence[Reference] = ()) -> "Figure":
+    """Accuracy over releases (oldest first) with its Wilson interval, and the references.
+
+    Each series is a line of its own, named where there are several.
+    """
+    shown = _scored(rows)
     series: dict[tuple[str, ...], list[Accuracy]] = {}
-    for row in rows:
-        key = (row.system, row.question_protocol, row.judge, row.dataset_sha256[:8])
-        series.setdefault(key, []).append(row)
+    for row in shown:
+        series.setdefault(row.series, []).append(row)
 
     def draw(axes: "Axes") -> None:
-        # Gives each release its place on the axis, whichever series it belongs to.
-        axes.plot([row.release for row in _scored(rows)], [math.nan] * len(_scored(rows)))
-        for number, (key, points) in enumerate(series.items()):
-            name = " · ".join(key) if len(series) > 1 else None
-            _line(axes, points, _COLOURS[number % len(_COLOURS)], name)
+        # Puts the releases on the axis in their order, whichever series they belong to.
+        axes.plot([row.release for row in shown], [math.nan] * len(shown))
+        for number, ((*names, dataset), points) in enumerate(series.items()):
+            label = " · ".join((*names, dataset[:8])) if len(series) > 1 else None
+            _line(axes, points, _COLOURS[number % len(_COLOURS)], label)
         for number, one in enumerate(references, len(series) - 1):
             axes.axhline(
                 one.accuracy_percent,
@@ -63,12 +83,12 @@ def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
 
 
 def latency(rows: Sequence[Accuracy]) -> "Figure":
-    """How long an answer takes over releases: the median and the 95th percentile."""
+    """Latency of answers over releases: the median and the 95th percentile."""
 
     def draw(axes: "Axes") -> None:
         names = [row.release for row in rows]
         if all(row.latency_p50_ms is None for row in rows):
-            _nothing(axes, "no latency is known")
+            _empty(axes, "no latency is known")
             return
         for colour, label, values in (
             (_COLOURS[0], "median", [row.latency_p50_ms for row in rows]),
@@ -84,12 +104,12 @@ def latency(rows: Sequence[Accuracy]) -> "Figure":
 
 
 def cost(rows: Sequence[Accuracy]) -> "Figure":
-    """What answers and verdicts cost, over releases; none where a price is unknown."""
+    """Cost of answers and verdicts over releases; none where a price is unknown."""
 
     def draw(axes: "Axes") -> None:
         known = [(row.release, row.cost_usd) for row in rows if row.cost_usd is not None]
         if not known:
-            _nothing(axes, "no cost is known")
+            _empty(axes, "no cost is known")
             return
         axes.bar([n for n, _ in known], [v for _, v in known], color=_COLOURS[2], width=0.5)
         axes.set(ylabel="USD")
@@ -98,8 +118,8 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
     return _figure(draw)
 
 
-def _nothing(axes: "Axes", said: str) -> None:
-    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
+def _empty(axes: "Axes", text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
 
 
@@ -108,7 +128,7 @@ def svg(figure: "Figure", title: str) -> str:
     import matplotlib as mpl
 
     text = io.StringIO()
-    # Text as text, which can be read, searched and coloured.
+    # Text stays text: it can be selected, searched and coloured.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "locomo"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawn = text.getvalue()
@@ -157,8 +177,8 @@ def _figure(draw: Callable[["Axes"], None]) -> "Figure":
         ticks = len(axes.get_xticks())
         axes.tick_params(axis="x", rotation=0 if ticks < 4 else 30, labelsize=8)
         handles, labels = axes.get_legend_handles_labels()
-        if named := dict(zip(labels, handles, strict=True)):  # what is on several lines, once
-            # A long legend takes no height from the lines.
+        if named := dict(zip(labels, handles, strict=True)):  # each label once
+            # A long legend makes the figure taller; the lines keep their height.
             figure.set_figheight(3.2 + 0.18 * max(0, len(named) - 4))
             figure.legend(
                 list(named.values()),
@@ -180,15 +200,15 @@ def _line(
     bars: bool = True,
 ) -> None:
     known = _scored(rows)
-    # A gap in the line, and a grey cross, where the number is not valid.
+    # Where the accuracy is not valid, the line has a gap and a grey cross stands there.
     middle = [row.accuracy_percent or 0.0 if row.valid else math.nan for row in known]
     names = [row.release for row in known]
-    doubtful = [row for row in known if not row.valid]
+    invalid = [row for row in known if not row.valid]
     axes.plot(names, [math.nan] * len(names))
-    if doubtful:
+    if invalid:
         axes.plot(
-            [row.release for row in doubtful],
-            [row.accuracy_percent or 0.0 for row in doubtful],
+            [row.release for row in invalid],
+            [row.accuracy_percent or 0.0 for row in invalid],
             "x",
             color="grey",
             label="not valid: too many errors",

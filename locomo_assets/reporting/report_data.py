@@ -1,10 +1,7 @@
-"""What the page says: a release's numbers, its trend, and its comparison with the one before.
+"""The data of the HTML page: a release's numbers, its trend, its comparison with the one before.
 
-Here: reading and choosing. Numbers come from the room's other modules, the charts are `charts`',
-the layout is `page.html.j2`'s.
-
-The page follows one series (system, question protocol, judge, data set): the newest verdicts' of
-the release. Imported releases of other systems or judges are reference lines, never points.
+The page follows one series (system, question protocol, judge, data set), by default the release's
+newest. Imported releases of other systems or judges are reference lines, never points.
 """
 
 from collections.abc import Sequence
@@ -13,26 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from locomo_assets import __version__
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_line
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
 from locomo_assets.analysis.scores import (
     Scores,
     abstention_line,
     read_scores,
-    reference_text,
+    reference_lines,
 )
-from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
+from locomo_assets.analysis.series import (
+    REFERENCE_PROTOCOLS,
+    NotComparableError,
+    UnknownReleaseError,
+)
 from locomo_assets.history import database
 
-REFERENCE_PROTOCOLS = ("no-memory", "full-context")
 _ORDER = Path(__file__).with_name("release_order.sql")
 _PUBLISHED = Path(__file__).with_name("published.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A line that the trend is read against: its name says whose it is, and who judged."""
+    """A reference line of the trend; its name says whose result it is and who judged it."""
 
     name: str
     accuracy_percent: float
@@ -40,7 +40,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A category of what others published, or the whole of it, with both names and its judge."""
+    """A published result of others: one category under both its names, or the whole."""
 
     release: str
     system: str
@@ -57,44 +57,45 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ReportData:
     """Everything on the page.
 
-    `trend` and `category_trends` are the series' releases, oldest first. `comparison` is with
-    `previous`; where it can't be made, `not_compared` says why.
+    `whole` is the release overall, `other_series` what else was measured of it. `trend` and
+    `category_trends` are the series' releases, oldest first. `comparison` is with the release
+    `previous`; where there is none, `not_compared` says why.
     """
 
     made_at: datetime
     version: str
     whole: Accuracy
     categories: tuple[Accuracy, ...]
-    others: tuple[Accuracy, ...]
+    other_series: tuple[Accuracy, ...]
     trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
     published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
     scores: tuple[Scores, ...]
-    said: tuple[str, ...]
+    score_notes: tuple[str, ...]
     previous: str | None
     comparison: Comparison | None
     not_compared: str | None
 
 
-def read_content(
+def read_report_data(
     database_path: Path,
     release: str | None = None,
     *,
     max_error_percent: float,
     audit_sha256: str | None = None,
-) -> Content:
-    """The page of a release, or of the newest one measured.
+) -> ReportData:
+    """The data of a release, or of the newest one measured.
 
-    What is not valid by `max_error_percent` is compared with nothing. Gold faults are those of
-    one audit, or of the newest in the history.
+    A release that is not valid by `max_error_percent` is not compared. Gold faults are those of
+    the given audit, or of the newest in the history.
 
     Raises:
-        UnknownReleaseError: the release has no verdicts, or none has.
+        UnknownReleaseError: the release has no verdicts, or no release has.
     """
     everything = by_release(database_path, None, max_error_percent=max_error_percent)
     order, imported = _order(database_path)
@@ -108,35 +109,30 @@ def read_content(
     whole = of_release[0] if release is not None else max(
         measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
     )  # fmt: skip
-    trend = _in_order([row for row in everything if _series(row) == _series(whole)], order)
-    parts = [
+    trend = _in_order([row for row in everything if row.series == whole.series], order)
+    categories = [
         row
         for row in by_category(database_path, None, max_error_percent=max_error_percent)
-        if _series(row) == _series(whole)
+        if row.series == whole.series
     ]
     previous = _previous(whole, trend, order)
     comparison, not_compared = _compared(database_path, whole, previous)
     if not whole.valid:
-        comparison, not_compared = None, invalid_line(whole, max_error_percent)
-    scores = [
-        row
-        for row in read_scores(database_path, whole.release)
-        if row.series
-        == (whole.release, whole.system, whole.question_protocol, whole.dataset_sha256)
-    ]
-    declined = [abstention_line(database_path, row) for row in scores if row.category is None]
-    return Content(
+        comparison, not_compared = None, invalid_message(whole, max_error_percent)
+    scores = [row for row in read_scores(database_path, whole.release) if row.is_of(whole)]
+    abstention = [abstention_line(database_path, row) for row in scores if row.category is None]
+    return ReportData(
         made_at=datetime.now(UTC),
         version=__version__,
         whole=whole,
-        categories=tuple(row for row in parts if row.release == whole.release),
-        others=tuple(
+        categories=tuple(row for row in categories if row.release == whole.release),
+        other_series=tuple(
             row for row in everything if row.release == whole.release and row is not whole
         ),
         trend=trend,
         category_trends={
-            name: _in_order([row for row in parts if row.category == name], order)
-            for name in sorted({row.category for row in parts})
+            name: _in_order([row for row in categories if row.category == name], order)
+            for name in sorted({row.category for row in categories})
         },
         references=_references(everything, whole, imported),
         published=_published(database_path, whole.dataset_sha256),
@@ -146,8 +142,9 @@ def read_content(
             if row.is_of(whole)
         ),
         scores=tuple(scores),
-        said=tuple(
-            [line for line in declined if line] + reference_text(database_path, whole.release)
+        score_notes=(
+            *(line for line in abstention if line),
+            *reference_lines(database_path, whole.release),
         ),
         previous=previous,
         comparison=comparison,
@@ -159,7 +156,7 @@ def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: f
     """The newest valid release of the row's series before its own; None for the first."""
     order, _ = _order(database_path)
     rows = by_release(database_path, None, max_error_percent=max_error_percent)
-    same = [one for one in rows if _series(one) == _series(row)]
+    same = [one for one in rows if one.series == row.series]
     return _previous(row, _in_order(same, order), order)
 
 
@@ -170,7 +167,7 @@ def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) 
 
 
 def _order(database_path: Path) -> tuple[dict[str, int], set[str]]:
-    """Each release's position, and which were imported."""
+    """Each release's position in time, and which releases were imported."""
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_ORDER.read_text()).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
@@ -180,10 +177,6 @@ def _published(database_path: Path, dataset_sha256: str) -> tuple[Published, ...
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
     return tuple(Published(*row) for row in rows)
-
-
-def _series(row: Accuracy) -> tuple[str, ...]:
-    return row.system, row.question_protocol, row.judge, row.dataset_sha256
 
 
 def _is_reference(row: Accuracy) -> bool:
@@ -198,7 +191,7 @@ def _compared(
     database_path: Path, whole: Accuracy, previous: str | None
 ) -> tuple[Comparison | None, str | None]:
     if previous is None:
-        return None, "it is the first release of its series: there is nothing to compare it with"
+        return None, "it is the first release of its series"
     try:
         found = compare(
             database_path,
@@ -215,7 +208,7 @@ def _compared(
 def _references(
     everything: Sequence[Accuracy], whole: Accuracy, imported: set[str]
 ) -> tuple[Reference, ...]:
-    """Floors and ceilings on the release's data set, and what others published."""
+    """The release's floor and ceiling, and imported results on the same data set."""
     found = []
     for row in everything:
         if row.accuracy_percent is None or not row.valid:
@@ -225,7 +218,7 @@ def _references(
         same = (row.release, row.system, row.judge) == (whole.release, whole.system, whole.judge)
         if _is_reference(row) and same and not _is_reference(whole):
             found.append(Reference(row.question_protocol, row.accuracy_percent))
-        elif row.release in imported and _series(row) != _series(whole):
+        elif row.release in imported and row.series != whole.series:
             name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
             found.append(Reference(name, row.accuracy_percent))
     return tuple(found)

@@ -1,131 +1,165 @@
-"""Tables on a terminal. Here: layout only."""
+"""Rows of `analysis` as text: headings and cells, and Markdown tables for Dagster."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-from rich.table import Table
+from locomo_assets.analysis.accuracy import Accuracy, Sample
+from locomo_assets.analysis.gold_faults import GoldFaults
+from locomo_assets.analysis.scores import Scores
+from locomo_assets.http.limits import LimitChange
 
-from locomo_assets.analysis import gold_faults, scores
-from locomo_assets.analysis.accuracy import (
-    HEADINGS,
-    Accuracy,
-    by_category,
-    by_release,
-    cells,
+MAX_LIMIT_CHANGES = 100
+MAX_SAMPLES = 60
+
+ACCURACY_HEADINGS = (
+    "release",
+    "category",
+    "vendor's name",
+    "questions",
+    "correct",
+    "scored",
+    "accuracy %",
+    "95 % interval",
+    "clustered SE",
+    "unscored",
+    "unanswered",
+    "not judged",
+    "errors %",
+    "p50 ms",
+    "p95 ms",
+    "cost USD",
+    "system",
+    "judge",
+    "protocol",
 )
-from locomo_assets.runs.forecast import Item
+SCORE_HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "recall@10 %", "MRR",
+                  "traceable %", "words", "p50 ms")  # fmt: skip
+GOLD_FAULT_HEADINGS = ("category", "vendor's name", "as published %", "without faults %",
+                       "95 % interval", "ceiling %", "faulty", "correct without",
+                       "scored without")  # fmt: skip
+_SAMPLE_HEADINGS = ("sample", "accuracy %", "95 % interval", "change", "correct", "scored",
+                    "questions", "errors %", "USD", "memory of", "system", "judge", "protocol",
+                    "sample id")  # fmt: skip
 
 
-def console() -> Console:
-    """Standard output: as wide as the terminal; where there is none, wide enough not to wrap."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200)
+def accuracy_cells(row: Accuracy) -> tuple[str, ...]:
+    """A row in the order of `ACCURACY_HEADINGS`."""
+    return (
+        row.release,
+        row.category,
+        row.vendor_category,
+        str(row.questions),
+        str(row.correct),
+        str(row.scored),
+        accuracy_text(row),
+        f"{fixed(row.low_percent)} – {fixed(row.high_percent)}",
+        fixed(row.clustered_se_percent, 2),
+        str(row.unscored),
+        str(row.unanswered),
+        str(row.not_judged),
+        fixed(row.error_percent, 2),
+        fixed(row.latency_p50_ms, 0),
+        fixed(row.latency_p95_ms, 0),
+        fixed(row.cost_usd, 4),
+        row.system,
+        row.judge,
+        row.question_protocol,
+    )
 
 
-def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows under headings; NULL is shown as such."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*("NULL" if cell is None else str(cell) for cell in row))
-    out.print(table, markup=False)
+def accuracy_text(row: Accuracy) -> str:
+    """The accuracy, marked where it is not valid."""
+    return _marked(row.accuracy_percent, valid=row.valid)
 
 
-_SHOWN = ("category", "vendor's name", "questions", "correct", "scored", "accuracy %",
-          "95 % interval", "clustered SE", "unscored", "unanswered", "not judged", "errors %",
-          "p50 ms", "p95 ms",
-          "cost USD")  # fmt: skip
+def accuracy_markdown(rows: Sequence[Accuracy]) -> str:
+    """The rows as a Markdown table."""
+    return _markdown(ACCURACY_HEADINGS, map(accuracy_cells, rows))
 
 
-def accuracy_table(
-    out: Console, database_path: Path, release: str | None, *, max_error_percent: float
-) -> list[Accuracy]:
-    """Accuracy by category and overall, a table a series; returns the series, newest first."""
-    parts = by_category(database_path, release, max_error_percent=max_error_percent)
-    series_of_release = by_release(database_path, release, max_error_percent=max_error_percent)
-    places = [HEADINGS.index(name) for name in _SHOWN]
-    for whole in series_of_release:
-        series = (whole.release, whole.system, whole.judge, whole.question_protocol)
-        imported = " (imported)" if whole.imported else ""
-        out.print(
-            f"\nrelease {whole.release}{imported} · system {whole.system} · "
-            f"judge {whole.judge} · questions {whole.question_protocol} · "
-            f"data set {whole.dataset_sha256[:12]}",
-            markup=False,
-            highlight=False,
-        )
-        rows = [
-            part
-            for part in parts
-            if (part.release, part.system, part.judge, part.question_protocol) == series
-            and part.dataset_sha256 == whole.dataset_sha256
-        ]
-        texts = [cells(row) for row in (*rows, whole)]
-        print_table(out, _SHOWN, [[text[place] for place in places] for text in texts])
-    return series_of_release
+def score_cells(row: Scores) -> tuple[str, ...]:
+    """A row in the order of `SCORE_HEADINGS`."""
+    return (
+        row.shown,
+        fixed(row.f1_percent),
+        fixed(row.exact_match_percent),
+        fixed(row.recall_at_1_percent),
+        fixed(row.recall_at_5_percent),
+        fixed(row.recall_at_10_percent),
+        fixed(row.mrr, 3),
+        fixed(row.traceable_percent),
+        fixed(row.answer_words_p50, 0),
+        fixed(row.latency_p50_ms, 0),
+    )
 
 
-def scores_table(out: Console, database_path: Path, release: str | None) -> None:
-    """What is scored beside the judge, series by series, and what the memory adds."""
-    rows = scores.read_scores(database_path, release)
-    for whole in (row for row in rows if row.category is None):
-        out.print(
-            f"\nbeside the judge: release {whole.release} · system {whole.system} · "
-            f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
-            markup=False,
-            highlight=False,
-        )
-        shown = [scores.cells(row) for row in rows if row.series == whole.series]
-        print_table(out, scores.HEADINGS, shown)
-        declined = scores.abstention_line(database_path, whole)
-        if declined:
-            out.print(declined, markup=False, highlight=False)
-    references = scores.reference_text(database_path, release)
-    if references:
-        out.print()
-    for line in references:
-        out.print(line, markup=False, highlight=False)
+def gold_fault_cells(row: GoldFaults, whole: Accuracy) -> tuple[str, ...]:
+    """A row in the order of `GOLD_FAULT_HEADINGS`, marked where its series is not valid."""
+    low, high = row.without_faults_low_percent, row.without_faults_high_percent
+    return (
+        row.shown,
+        row.vendor_shown,
+        _marked(row.accuracy_percent, valid=whole.valid),
+        _marked(row.without_faults_percent, valid=whole.valid),
+        f"{fixed(low)} – {fixed(high)}",
+        fixed(row.ceiling_percent, 2),
+        str(row.faulty),
+        str(row.correct_without_faults),
+        str(row.scored_without_faults),
+    )
 
 
-def gold_faults_table(
-    out: Console, database_path: Path, series: Sequence[Accuracy], audit_sha256: str | None
-) -> None:
-    """As published, without the questions of faulty gold answers, and the ceiling, by series."""
-    rows = gold_faults.read_gold_faults(database_path, None, audit_sha256)
-    for whole in series:
-        its = [row for row in rows if row.is_of(whole)]
-        if its:
-            out.print(
-                f"\ngold faults: release {whole.release} · system {whole.system} · "
-                f"judge {whole.judge} · questions {whole.question_protocol} · "
-                f"audit {its[0].audit_sha256[:12]}",
-                markup=False,
-                highlight=False,
-            )
-            texts = [gold_faults.cells(row, whole) for row in its]
-            print_table(out, gold_faults.HEADINGS, texts)
-
-
-def forecast_table(out: Console, items: Sequence[Item]) -> None:
-    """A launch's forecast, line by line, and its sum."""
-    rows = [
+def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
+    """The newest `MAX_SAMPLES` rows as a Markdown table, marked where there are too many errors."""
+    return _markdown(
+        _SAMPLE_HEADINGS,
         (
-            one.kind,
-            one.calls,
-            round(one.input_tokens),
-            round(one.output_tokens),
-            "no price" if one.cost_usd is None else f"{one.cost_usd:.2f}",
-            f"{one.minutes:.1f}",
-            one.source,
-        )
-        for one in items
-    ]
-    known = sum(one.cost_usd or 0.0 for one in items)
-    sums = (sum(one.calls for one in items), round(sum(one.input_tokens for one in items)),
-            round(sum(one.output_tokens for one in items)), f"{known:.2f}",
-            f"{sum(one.minutes for one in items):.1f}")  # fmt: skip
-    headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
-    print_table(out, headings, [*rows, ("all", *sums, "USD of what has a price")])
-    out.print("A forecast: no call was made. What is stored already comes off.", highlight=False)
+            (
+                row.release,
+                _marked(row.accuracy_percent, valid=row.error_percent <= max_error_percent),
+                f"{fixed(row.low_percent, 2)} – {fixed(row.high_percent, 2)}",
+                fixed(row.change_points, 2),
+                str(row.correct),
+                str(row.scored),
+                str(row.questions),
+                fixed(row.error_percent, 2),
+                fixed(row.cost_usd, 4),
+                row.memory_of,
+                row.system,
+                row.judge,
+                row.question_protocol,
+                row.sample_id,
+            )
+            for row in rows[:MAX_SAMPLES]
+        ),
+    )
+
+
+def limits_markdown(changes: Sequence[LimitChange]) -> str:
+    """The last `MAX_LIMIT_CHANGES` changes as a Markdown table, the oldest first."""
+    table = _markdown(
+        ("time (UTC)", "endpoint", "limit", "why"),
+        (
+            (f"{one.changed_at:%H:%M:%S.%f}", one.endpoint, str(one.limit), one.why)
+            for one in changes[-MAX_LIMIT_CHANGES:]
+        ),
+    )
+    left_out = len(changes) - MAX_LIMIT_CHANGES
+    return table + (f"\n\n{left_out} earlier changes are left out." if left_out > 0 else "")
+
+
+def fixed(value: float | None, digits: int = 1) -> str:
+    """A number with so many decimals; a dash where it is not known."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _marked(percent: float | None, *, valid: bool) -> str:
+    # Never a bare number where it is not valid, so that nobody quotes it.
+    number = fixed(percent, 2)
+    return number if valid else f"invalid ({number})"
+
+
+def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    for row in rows:
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    return "\n".join(lines)

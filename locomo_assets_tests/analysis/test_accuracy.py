@@ -1,67 +1,74 @@
-"""Rows as people read them, and tables of them."""
+"""Accuracy from a real database: what counts, and when it is valid."""
 
-from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from locomo_assets.analysis.accuracy import (
-    HEADINGS,
-    Accuracy,
-    cells,
-    invalid_line,
-    markdown_table,
-)
+import pytest
 
-ROW = Accuracy(
-    release="r1",
-    system="standin",
-    judge="a|judge",
-    question_protocol="isolated",
-    dataset_sha256="0123456789abcdef",
-    category="all scored",
-    vendor_category="overall",
-    questions=10,
-    scored=8,
-    correct=6,
-    unscored=1,
-    unanswered=1,
-    not_judged=0,
-    error_percent=20.0,
-    valid=True,
-    accuracy_percent=75.0,
-    low_percent=40.93,
-    high_percent=92.85,
-    latency_p50_ms=12.3,
-    latency_p95_ms=45.6,
-    tokens=100,
-    cost_usd=0.0,
-)
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
+from locomo_assets.history.database import refresh
+from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.analysis.factories import accuracy_row
+from locomo_assets_tests.history.factories import answer, call, commit, judgement, lineage
 
 
-def test_cells_stand_under_their_headings() -> None:
-    shown = dict(zip(HEADINGS, cells(ROW), strict=True))
-    assert shown["accuracy %"] == "75.00"
-    assert shown["95 % interval"] == "40.9 – 92.8"
-    assert shown["clustered SE"] == "–"
-    assert shown["cost USD"] == "0.0000"
+@pytest.fixture
+def store(tmp_path: Path) -> HistoryStore:
+    return HistoryStore.open((tmp_path / "history").as_uri())
 
 
-def test_what_is_unknown_is_a_dash_not_a_zero() -> None:
-    unknown = replace(ROW, accuracy_percent=None, cost_usd=None, latency_p50_ms=None)
-    shown = dict(zip(HEADINGS, cells(unknown), strict=True))
-    assert (shown["accuracy %"], shown["cost USD"], shown["p50 ms"]) == ("–", "–", "–")
+def measured(store: HistoryStore, verdicts: list[str], **columns: Any) -> None:
+    outcomes: list[dict[str, Any]] = [
+        {"outcome": "unanswered", "answer": None} if verdict == "unanswered" else {}
+        for verdict in verdicts
+    ]
+    rows = [answer(index, category=4, **its) for index, its in enumerate(outcomes)]
+    commit(store, lineage("answers"), {"answers": rows, "calls": [call(0)]})
+    its = [judgement(i, v, category=4, **columns) for i, v in enumerate(verdicts) if v != "none"]
+    commit(store, lineage("judgements"), {"judgements": its})
 
 
-def test_what_is_not_valid_is_no_bare_number() -> None:
-    doubtful = replace(ROW, valid=False, accuracy_percent=75.0)
-    shown = dict(zip(HEADINGS, cells(doubtful), strict=True))
-    assert (shown["accuracy %"], shown["errors %"]) == ("invalid (75.00)", "20.00")
-    assert "invalid (75.00)" in markdown_table([doubtful])
-    line = invalid_line(doubtful, 2.0)
-    assert line.startswith("release r1: 20.00 % of its questions have no verdict")
-    assert "LOCOMO_MAX_ERROR_PERCENT" in line
-    assert "\n" not in line
+def only_series(store: HistoryStore, folder: Path, max_error_percent: float) -> Accuracy:
+    path = refresh(store, folder / "history.duckdb").path
+    (row,) = by_release(path, "r1", max_error_percent=max_error_percent)
+    return row
 
 
-def test_markdown_keeps_its_columns() -> None:
-    lines = markdown_table([ROW]).splitlines()
-    assert len(lines) == 3
-    assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
+def test_all_without_a_verdict_count_and_the_reader_sets_the_limit(
+    store: HistoryStore, tmp_path: Path
+) -> None:
+    measured(store, ["correct"] * 47 + ["unanswered", "unscored", "none"])
+    row = only_series(store, tmp_path, 6.0)
+    assert (row.error_percent, row.valid, row.accuracy_percent) == (6.0, True, 100.0)
+    assert not only_series(store, tmp_path, 5.9).valid
+
+
+def test_a_category_is_not_valid_by_itself_or_with_its_series(
+    store: HistoryStore, tmp_path: Path
+) -> None:
+    rows = [answer(i, category=1 if i < 2 else 4) for i in range(20)]
+    commit(store, lineage("answers"), {"answers": rows})
+    its = [judgement(i, "unscored" if i == 0 else "correct") for i in range(20)]
+    commit(store, lineage("judgements"), {"judgements": its})
+    path = refresh(store, tmp_path / "history.duckdb").path
+
+    def valid(limit: float) -> dict[str, bool]:
+        rows = by_category(path, None, max_error_percent=limit)
+        return {row.category[0]: row.valid for row in rows}
+
+    assert valid(50.0) == {"1": True, "4": True}
+    assert valid(5.0) == {"1": False, "4": True}
+    assert valid(2.0) == {"1": False, "4": False}
+
+
+def test_nothing_judged_is_not_valid(store: HistoryStore, tmp_path: Path) -> None:
+    commit(store, lineage("answers"), {"answers": [answer(0)]})
+    row = only_series(store, tmp_path, 2.0)
+    assert (row.valid, row.error_percent, row.accuracy_percent) == (False, 100.0, None)
+
+
+def test_the_message_on_invalid_numbers_names_cause_and_limit() -> None:
+    message = invalid_message(accuracy_row(valid=False, error_percent=20.0), 2.0)
+    assert message.startswith("release r1: 20.00 % of its questions have no verdict")
+    assert "LOCOMO_MAX_ERROR_PERCENT" in message
+    assert "\n" not in message

@@ -1,4 +1,4 @@
-"""Comparisons read from a real database: what counts, what is refused, what is said."""
+"""Comparisons read from a real database: what counts, what is refused, what is noted."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from locomo_assets.analysis.comparison import Comparison
 from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
 from locomo_assets.history.database import query, refresh
-from locomo_assets_tests.analysis.histories import History
+from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.history.factories import commit, lineage
 
 CONVERSATIONS = ("conv-1", "conv-2", "conv-3")
@@ -21,14 +21,14 @@ HIGH = {"conv-1": "+++++++++-" * 4, "conv-2": "++-++++++-" * 4, "conv-3": "++++-
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
-    made = History(tmp_path)
+def history(tmp_path: Path) -> HistoryBuilder:
+    made = HistoryBuilder(tmp_path)
     made.dataset(CONVERSATIONS, 40)
     return made
 
 
 def test_overall_is_over_categories_1_to_4_and_each_category_stands_apart(
-    history: History,
+    history: HistoryBuilder,
 ) -> None:
     history.measure("r1", LOW)
     history.measure("r2", HIGH)
@@ -55,7 +55,7 @@ def test_overall_is_over_categories_1_to_4_and_each_category_stands_apart(
     json.dumps(asdict(found))
 
 
-def test_the_other_way_round_only_the_signs_turn(history: History) -> None:
+def test_the_other_way_round_only_the_signs_turn(history: HistoryBuilder) -> None:
     history.measure("r1", LOW)
     history.measure("r1", {**LOW, "conv-1": "+" * 40})
     history.measure("r2", {**HIGH, "conv-2": "---+----?-" * 4})
@@ -86,7 +86,7 @@ def test_the_other_way_round_only_the_signs_turn(history: History) -> None:
     ] == turned
 
 
-def refused(history: History, a: str, b: str, **options: object) -> str:
+def refused(history: HistoryBuilder, a: str, b: str, **options: object) -> str:
     with pytest.raises(NotComparableError) as caught:
         history.compare(a, b, **options)
     assert "\n" not in str(caught.value)
@@ -94,7 +94,7 @@ def refused(history: History, a: str, b: str, **options: object) -> str:
 
 
 def test_different_questions_are_refused_unless_the_intersection_is_asked_for(
-    history: History,
+    history: HistoryBuilder,
 ) -> None:
     history.measure("r1", {"conv-1": "+-+-+-", "conv-2": "++++"})
     history.measure("r2", {"conv-1": "++++++++", "conv-3": "----"})
@@ -110,7 +110,7 @@ def test_different_questions_are_refused_unless_the_intersection_is_asked_for(
     assert "left out: 6 of 12 questions only r2 has" in found.notes
 
 
-def test_category_5_of_one_side_alone_is_left_out_and_said(history: History) -> None:
+def test_category_5_of_one_side_alone_is_left_out_and_noted(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "++++"})
     history.measure("r2", {"conv-1": "++--+"})
     found = history.compare("r1", "r2")
@@ -119,7 +119,7 @@ def test_category_5_of_one_side_alone_is_left_out_and_said(history: History) -> 
     assert any("category 5" in note and "r2" in note for note in found.notes)
 
 
-def test_other_judges_are_refused_always(history: History) -> None:
+def test_other_judges_are_refused_always(history: HistoryBuilder) -> None:
     history.measure("r1", LOW, judge="strict")
     history.measure("r2", LOW, judge="lexical")
     for intersection in (False, True):
@@ -128,7 +128,7 @@ def test_other_judges_are_refused_always(history: History) -> None:
         assert "r2 has lexical" in line
 
 
-def test_of_two_common_judges_one_is_taken_and_named(history: History) -> None:
+def test_of_two_common_judges_one_is_taken_and_named(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "++"})
     history.judge_again("r1", "conv-1", "--", "strict")
     history.measure("r2", {"conv-1": "++"})
@@ -141,7 +141,7 @@ def test_of_two_common_judges_one_is_taken_and_named(history: History) -> None:
     assert "r1 has lexical, strict" in refused(history, "r1", "r2", judge="none")
 
 
-def test_other_protocols_and_data_sets_are_refused(history: History) -> None:
+def test_other_protocols_and_data_sets_are_refused(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "+-+-"})
     history.measure("r2", {"conv-1": "+-+-"}, question_protocol="published")
     line = refused(history, "r1", "r2")
@@ -159,7 +159,7 @@ def test_other_protocols_and_data_sets_are_refused(history: History) -> None:
     assert any("data sets differ" in note for note in found.notes)
 
 
-def test_a_protocol_without_memory_is_compared_only_when_asked_for(history: History) -> None:
+def test_a_protocol_without_memory_is_compared_only_when_asked_for(history: HistoryBuilder) -> None:
     for release, signs in (("r1", "++--"), ("r2", "+++-")):
         history.measure(release, {"conv-1": signs})
         history.measure(release, {"conv-1": "----"}, question_protocol="no-memory")
@@ -168,14 +168,14 @@ def test_a_protocol_without_memory_is_compared_only_when_asked_for(history: Hist
     assert found.overall.paired.correct_b == 0
 
 
-def test_unknown_release_names_the_known(history: History) -> None:
+def test_unknown_release_names_the_known(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "+"})
     with pytest.raises(UnknownReleaseError, match=r"release r9: .* choose one of: r1$"):
         history.compare("r1", "r9")
     assert "itself" in refused(history, "r1", "r1")
 
 
-def test_what_has_no_verdict_is_left_out_and_counted(history: History) -> None:
+def test_what_has_no_verdict_is_left_out_and_counted(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "++??", "conv-2": "++-+"})
     history.measure("r2", {"conv-1": "+-?+", "conv-2": "++-?"})
     found = history.compare("r1", "r2")
@@ -184,7 +184,7 @@ def test_what_has_no_verdict_is_left_out_and_counted(history: History) -> None:
     assert any("2 questions without a verdict in r1" in note for note in found.notes)
 
 
-def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: History) -> None:
+def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: HistoryBuilder) -> None:
     history.measure("r1", {"conv-1": "++--" * 5, "conv-2": "++--" * 5}, llm_model="other")
     history.measure("r1", {"conv-1": "++++" * 5, "conv-2": "++++" * 5})
     history.measure("r2", {"conv-1": "++++" * 5, "conv-2": "++++" * 5})
@@ -206,7 +206,7 @@ def test_a_repeat_makes_the_floor_and_only_under_equal_conditions(history: Histo
     assert repeats == [(1, 32, 28), (2, 32, 32)]
 
 
-def test_the_first_repeat_is_what_is_current(history: History) -> None:
+def test_the_first_repeat_is_what_is_current(history: HistoryBuilder) -> None:
     for signs in ("++-", "-+-", "--+"):
         history.measure("r1", {"conv-1": signs})
     refresh(history.store, history.database_path)
@@ -219,7 +219,7 @@ def test_the_first_repeat_is_what_is_current(history: History) -> None:
     assert query(path, "SELECT count(*), max(repeat) FROM repeats")[1] == [(9, 3)]
 
 
-def test_repeats_on_one_memory_are_said_to_be_of_answering_alone(history: History) -> None:
+def test_repeats_on_one_memory_are_noted_as_repeats_of_answering(history: HistoryBuilder) -> None:
     for release in ("r1", "r2"):
         for signs in ("++-+", "+-++"):
             history.measure(release, {"conv-1": signs}, ingestion="one")
@@ -227,7 +227,7 @@ def test_repeats_on_one_memory_are_said_to_be_of_answering_alone(history: Histor
     assert sum("share a memory" in note for note in notes) == 2
 
 
-def test_a_flip_shows_all_there_is_to_see(history: History) -> None:
+def test_a_flip_shows_all_there_is_to_see(history: HistoryBuilder) -> None:
     commit(
         history.store,
         lineage("locomo_dataset", run_id="again"),
@@ -259,7 +259,7 @@ def test_a_flip_shows_all_there_is_to_see(history: History) -> None:
 
 @pytest.mark.parametrize(("a", "b", "passed"), [("r1", "r2", True), ("r2", "r1", False)])
 def test_a_release_below_the_one_before_does_not_pass(
-    history: History, a: str, b: str, passed: bool
+    history: HistoryBuilder, a: str, b: str, passed: bool
 ) -> None:
     history.measure("r1", LOW)
     history.measure("r2", HIGH)
@@ -269,7 +269,7 @@ def test_a_release_below_the_one_before_does_not_pass(
     assert ("better" if passed else "worse") in found.actual
 
 
-def test_what_can_not_be_told_passes(history: History) -> None:
+def test_cannot_tell_passes(history: HistoryBuilder) -> None:
     history.measure("r1", LOW)
     history.measure("r2", LOW)
     found: Comparison = history.compare("r1", "r2")

@@ -1,4 +1,4 @@
-"""Paired comparison against scipy and statsmodels, by hand, by simulation, and both ways round."""
+"""The paired comparison against scipy, by hand, by simulation, and with the releases swapped."""
 
 import numpy as np
 import pytest
@@ -16,22 +16,13 @@ from locomo_assets.analysis.paired import (
     compare_pairs,
     holm,
 )
+from locomo_assets_tests.analysis.factories import pairs_of
 
 OPPOSITE = {
     Conclusion.BETTER: Conclusion.WORSE,
     Conclusion.WORSE: Conclusion.BETTER,
     Conclusion.CANNOT_TELL: Conclusion.CANNOT_TELL,
 }
-
-
-def pairs_of(changes: dict[str, tuple[int, int, int]]) -> list[Pair]:
-    """Conversation → gains, losses, and questions correct in both."""
-    return [
-        Pair(conversation, was, is_)
-        for conversation, (gains, losses, same) in changes.items()
-        for was, is_, count in ((False, True, gains), (True, False, losses), (True, True, same))
-        for _ in range(count)
-    ]
 
 
 def test_equal_conversations_are_the_t_test_of_their_means() -> None:

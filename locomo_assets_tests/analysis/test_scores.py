@@ -1,17 +1,17 @@
-"""Scores as people read them, from a database of a small history."""
+"""Scores that need no judge, from a database of a small history."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.scores import (
-    HEADINGS,
     Scores,
     abstention_line,
-    cells,
-    metadata_numbers,
     read_scores,
-    reference_text,
+    reference_lines,
+    score_numbers,
 )
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
@@ -60,33 +60,38 @@ def whole(database_path: Path, release: str, protocol: str) -> Scores:
     return row
 
 
+def isolated(database_path: Path, release: str) -> Accuracy:
+    (row,) = (
+        row
+        for row in by_release(database_path, release, max_error_percent=100.0)
+        if row.question_protocol == "isolated"
+    )
+    return row
+
+
 def test_a_series_is_its_categories_and_then_the_whole(database_path: Path) -> None:
     rows = [r for r in read_scores(database_path, "r1") if r.question_protocol == "isolated"]
     assert [row.category for row in rows] == [1, 2, 3, 4, 5, None]
-    shown = dict(zip(HEADINGS, cells(rows[-1]), strict=True))
     # Of eight questions with one evidence turn each only the first has D1:1.
-    assert (shown["F1 %"], shown["exact %"], shown["recall@10 %"], shown["MRR"]) == (
-        "100.0",
-        "100.0",
-        "12.5",
-        "0.125",
-    )
+    assert (rows[-1].f1_percent, rows[-1].exact_match_percent) == (100.0, 100.0)
+    assert (rows[-1].recall_at_10_percent, rows[-1].mrr) == (12.5, 0.125)
 
 
-def test_what_does_not_apply_is_a_dash(database_path: Path) -> None:
-    shown = dict(zip(HEADINGS, cells(whole(database_path, "r1", "no-memory")), strict=True))
-    assert (shown["recall@10 %"], shown["MRR"], shown["traceable %"]) == ("–", "–", "–")
+def test_what_does_not_apply_is_unknown(database_path: Path) -> None:
+    row = whole(database_path, "r1", "no-memory")
+    assert (row.recall_at_10_percent, row.mrr, row.traceable_percent) == (None, None, None)
 
 
 def test_numbers_for_the_ui_are_those_that_exist(database_path: Path) -> None:
-    numbers = metadata_numbers(database_path, whole(database_path, "r1", "isolated").series)
+    numbers = score_numbers(database_path, isolated(database_path, "r1"))
     assert numbers["f1_percent"] == 100.0
     assert numbers["recall_at_10_percent"] == 12.5
     assert numbers["abstention_percent"] == 50.0
-    plain = metadata_numbers(database_path, whole(database_path, "r2", "isolated").series)
+    plain = score_numbers(database_path, isolated(database_path, "r2"))
     assert "abstention_percent" not in plain
     assert "recall_at_10_percent" not in plain
-    assert metadata_numbers(database_path, ("r9", "standin", "isolated", "d")) == {}
+    unknown = replace(isolated(database_path, "r2"), release="r9")
+    assert score_numbers(database_path, unknown) == {}
 
 
 def test_category_5_in_words(database_path: Path) -> None:
@@ -97,7 +102,7 @@ def test_category_5_in_words(database_path: Path) -> None:
 
 
 def test_references_in_words_name_the_release_they_are_of(database_path: Path) -> None:
-    first, second = reference_text(database_path, None)
+    first, second = reference_lines(database_path, None)
     assert "memory adds +100.0 points to no-memory (0.0 % of 8 questions, release r1)" in first
     assert second.startswith("release r2 ")
     assert "(0.0 % of 4 questions, release r1)" in second

@@ -66,27 +66,29 @@ def test_compare(measured: Path, tmp_path: Path) -> None:
     assert _run(home, "run", "--release", "r2", "--questions", "8").returncode == 0
     assert "only r2" in _refused(_run(home, "compare", "r1", "r2"))
     assert "choose one of: r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
-    told = _run(home, "compare", "r1", "r2", "--intersection").stdout
-    assert told.startswith("Cannot tell whether r2 is better or worse than r1: no question changed")
-    assert "r1: 2 repeats of 12 questions, 0.0 % flip" in " ".join(told.split())
-    assert "note: left out: 4 of 16 questions only r2 has" in told
-    assert max(len(line) for line in told.splitlines()) <= 100
+    output = _run(home, "compare", "r1", "r2", "--intersection").stdout
+    assert output.startswith(
+        "Cannot tell whether r2 is better or worse than r1: no question changed"
+    )
+    assert "r1: 2 repeats of 12 questions, 0.0 % flip" in " ".join(output.split())
+    assert "note: left out: 4 of 16 questions only r2 has" in output
+    assert max(len(line) for line in output.splitlines()) <= 100
     everything = _run(home, "compare", "r1", "r2", "--intersection", "--format", "json").stdout
     assert json.loads(everything)["overall"]["verdict"]["word"] == "cannot tell"
 
 
-def test_history_is_cared_for(measured: Path, tmp_path: Path) -> None:
+def test_history_is_maintained(measured: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(measured, copy)
     assert "brought up to date" in _run(copy, "history", "refresh").stdout
-    assert "made from nothing" in _run(copy, "history", "rebuild").stdout
+    assert "rebuilt" in _run(copy, "history", "rebuild").stdout
     assert "0 damaged" in _run(copy, "history", "check").stdout
     assert "nothing to compact" in _run(copy, "history", "compact", "--dry-run").stdout
     assert "0 attempts" in _run(copy, "history", "prune", "--keep-days", "1").stdout
-    part = next((copy / "history" / "tables" / "answers").rglob("*.parquet"))
-    part.write_bytes(part.read_bytes()[::-1])
+    data_file = next((copy / "history" / "tables" / "answers").rglob("*.parquet"))
+    data_file.write_bytes(data_file.read_bytes()[::-1])
     done = _run(copy, "history", "check")
-    assert part.name in done.stdout
+    assert data_file.name in done.stdout
     assert "1 faults" in _refused(done)
 
 

@@ -9,16 +9,16 @@ from typer.testing import CliRunner
 
 from locomo_assets.cli import compare
 from locomo_assets.history.database import refresh
-from locomo_assets_tests.analysis.histories import History
+from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 APP = typer.Typer()
 compare.register(APP)
 
 
 @pytest.fixture
-def history(home: Path) -> History:
+def history(home: Path) -> HistoryBuilder:
     (home / "history").mkdir()
-    made = History(home / "history")
+    made = HistoryBuilder(home / "history")
     made.dataset(("conv-1", "conv-2", "conv-3"), 20)
     # five signs a category each: conv-1 gains 4 and loses the adversarial one, conv-2 gains 2,
     # conv-3 gains 3 and loses the adversarial one; four times
@@ -36,7 +36,7 @@ def told(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_verdict_comes_first_then_numbers_then_flips(history: History) -> None:
+def test_the_verdict_comes_first_then_numbers_then_flips(history: HistoryBuilder) -> None:
     assert history.database_path.exists()
     text = told("r1", "r2")
     lines = text.splitlines()
@@ -52,18 +52,18 @@ def test_the_verdict_comes_first_then_numbers_then_flips(history: History) -> No
     assert "memory 4" not in text
 
 
-def test_the_other_way_round_it_is_worse(history: History) -> None:
+def test_the_other_way_round_it_is_worse(history: HistoryBuilder) -> None:
     assert told("r2", "r1", "--flips", "0").startswith("r1 is worse than r2: the difference of -75")
 
 
-def test_flips_are_as_many_as_asked_for(history: History) -> None:
+def test_flips_are_as_many_as_asked_for(history: HistoryBuilder) -> None:
     assert "LOST" not in told("r1", "r2", "--flips", "0")
     every = told("r1", "r2", "--flips", "99")
     assert every.count("GAINED") + every.count("LOST") == 44
     assert "shown" not in every
 
 
-def test_json_has_everything(history: History) -> None:
+def test_json_has_everything(history: HistoryBuilder) -> None:
     found = json.loads(told("r1", "r2", "--format", "json"))
     assert found["overall"]["verdict"]["word"] == "better"
     assert len(found["flips"]) == 44

@@ -20,7 +20,7 @@ import pytest
 
 from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT
 from locomo_assets.settings import Settings
-from locomo_assets_tests.reporting.exporter.measured import measured_history
+from locomo_assets_tests.reporting.exporter.factories import measured_history
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yaml"

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from locomo_assets.analysis import checks as looks
+from locomo_assets.analysis import checks
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.history import database
 from locomo_assets.locomo.parsing import read_dataset
@@ -119,7 +119,7 @@ def test_every_check_passes_on_the_sample_by_partition(services: Services) -> No
 def test_broken_data_set_is_not_stored_and_nothing_is_asked(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
+    monkeypatch.setattr(checks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
     with pytest.raises(LaunchError, match=r"counts_by_category: expected 5 questions"):
         launch(Launch(release="r1"), services)
     assert services.store().manifests() == []

@@ -1,81 +1,82 @@
-"""The trend over releases: one series or several, and what is not valid."""
+"""Charts: what is drawn, and in which form."""
 
 import base64
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pytest
-from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.reporting import charts
+from locomo_assets.reporting.charts import png, svg, trend
 from locomo_assets.reporting.report_data import Reference
-from locomo_assets_tests.analysis.test_accuracy import ROW
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-OTHER = replace(ROW, judge="another")
+from locomo_assets_tests.analysis.factories import accuracy_row
 
 
-def legend(figure: "Figure") -> list[str]:
-    return [text.get_text() for one in figure.legends for text in one.get_texts()]
+def row(release: str, percent: float, **columns: Any) -> Accuracy:
+    return accuracy_row(
+        release=release,
+        accuracy_percent=percent,
+        low_percent=percent - 1.0,
+        high_percent=percent + 1.0,
+        **columns,
+    )
 
 
-def releases(figure: "Figure") -> list[str]:
-    return [text.get_text() for text in figure.axes[0].get_xticklabels()]
+R0, INVALID, R2 = row("r0", 75.0), row("r1", 99.0, valid=False), row("r2", 84.0)
 
 
-def test_what_is_not_valid_is_beside_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[list[str], list[float]]] = []
-    marked: list[tuple[list[str], list[float]]] = []
-    errorbar, plot = Axes.errorbar, Axes.plot
+def lines(figure: Figure) -> dict[str, list[tuple[str, float]]]:
+    """The drawn points of each named line of a chart over releases."""
+    (axes,) = figure.axes
+    releases = [text.get_text() for text in axes.get_xticklabels()]
+    named = {str(one.get_label()): one for one in axes.lines}
+    for bars in axes.containers:
+        assert isinstance(bars, ErrorbarContainer)
+        named[str(bars.get_label())] = bars[0]
+    return {
+        label: [
+            (releases[int(x)], y)
+            for x, y in np.asarray(line.get_xydata()).tolist()
+            if not np.isnan(y)
+        ]
+        for label, line in named.items()
+        if not label.startswith("_")
+    }
 
-    def watched_errorbar(self: Axes, x: list[str], y: list[float], **how: Any) -> object:
-        drawn.append((x, y))
-        return errorbar(self, x, y, **how)
 
-    def watched_plot(self: Axes, *given: Any, **how: Any) -> object:
-        if how.get("color") == "grey":
-            marked.append(given[:2])
-        return plot(self, *given, **how)
+def legend(figure: Figure) -> list[str]:
+    return sorted(text.get_text() for one in figure.legends for text in one.get_texts())
 
-    monkeypatch.setattr(Axes, "errorbar", watched_errorbar)
-    monkeypatch.setattr(Axes, "plot", watched_plot)
-    rows = [replace(ROW, release="r0", valid=False, accuracy_percent=99.0), ROW]
-    figure = charts.trend(rows)
-    ((names, middle),) = drawn
-    points = zip(names, middle, strict=True)
-    assert [(name, one) for name, one in points if not math.isnan(one)] == [("r1", 75.0)]
-    assert marked == [(["r0"], [99.0])]
-    assert legend(figure) == ["not valid: too many errors"]
+
+def test_what_is_not_valid_is_drawn_beside_the_line() -> None:
+    other = row("r0", 50.0, judge="strict")
+    drawn = lines(trend([R0, other, INVALID, R2]))
+    assert drawn["backboard · isolated · gpt-4.1/generous · dddddddd"] == [
+        ("r0", 75.0),
+        ("r2", 84.0),
+    ]
+    assert drawn["not valid: too many errors"] == [("r1", 99.0)]
 
 
 def test_several_series_are_named_and_releases_keep_their_order() -> None:
-    rows = [
-        replace(OTHER, release="r0"),
-        ROW,
-        replace(ROW, release="r2", valid=False),
-        replace(OTHER, release="r3"),
-        replace(OTHER, release="r4", valid=False),
-    ]
-    figure = charts.trend(rows, [Reference("no-memory", 12.0)])
-    assert releases(figure) == ["r0", "r1", "r2", "r3", "r4"]
-    assert sorted(legend(figure)) == [
+    rows = [row("r0", 50.0, judge="strict"), INVALID, R2, row("r3", 50.0, judge="strict")]
+    figure = trend(rows, [Reference("no-memory", 12.0)])
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2", "r3"]
+    assert legend(figure) == [
+        "backboard · isolated · gpt-4.1/generous · dddddddd",
+        "backboard · isolated · strict · dddddddd",
         "no-memory: 12.0 %",
         "not valid: too many errors",
-        "standin · isolated · another · 01234567",
-        "standin · isolated · a|judge · 01234567",
     ]
-    assert legend(charts.trend([ROW])) == []
+    assert legend(trend([R0, R2])) == []
 
 
-@pytest.mark.parametrize(
-    "rows", [[], [replace(ROW, accuracy_percent=None)], [ROW, replace(ROW, release="r0")]]
-)
-def test_a_png_even_where_nothing_is_scored(rows: list[Accuracy]) -> None:
-    shown = charts.png(charts.trend(rows), "accuracy over releases")
-    assert shown.startswith("![accuracy over releases](data:image/png;base64,")
-    encoded = shown.partition("base64,")[2].removesuffix(")")
+@pytest.mark.parametrize("rows", [[], [accuracy_row(accuracy_percent=None)], [R0, R2]])
+def test_every_trend_becomes_a_png_and_an_svg(rows: list[Accuracy]) -> None:
+    figure = trend(rows)
+    encoded = png(figure, "accuracy").partition("base64,")[2].removesuffix(")")
     assert base64.b64decode(encoded).startswith(b"\x89PNG")
+    assert svg(trend(rows), "accuracy").startswith("<svg")

@@ -7,12 +7,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from locomo_assets.analysis.series import UnknownReleaseError
-from locomo_assets.history import database
-from locomo_assets.reporting.html import trend_pictures, write_page
-from locomo_assets.reporting.report_data import read_content
+from locomo_assets.reporting.html import write_page
 from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page
-from locomo_assets_tests.reporting.releases import measure_two_releases
+from locomo_assets_tests.reporting.factories import measure_two_releases
 
 LIMIT = 2.0
 Scheme = Literal["light", "dark"]
@@ -58,43 +55,22 @@ def page(request: pytest.FixtureRequest, target: Path) -> Iterator[Page]:
         assert (asked, complaints) == ([], [])
 
 
-def test_content_says_what_the_database_does(database_path: Path) -> None:
-    content = read_content(database_path, max_error_percent=LIMIT)
-    assert content.whole.release == "r2"
-    assert content.whole.question_protocol == "isolated"
-    assert [row.release for row in content.trend] == ["r1", "r2"]
-    assert content.previous == "r1"
-    assert content.comparison is not None
-    changed = database.query(database_path, "SELECT flip, count(*) FROM flips GROUP BY ALL")[1]
-    paired = content.comparison.overall.paired
-    assert dict(changed).get("lost", 0) == paired.losses > 0
-    assert dict(changed).get("gained", 0) == paired.gains
-    [(floor,)] = database.query(
-        database_path,
-        "SELECT round(100 * accuracy, 2) FROM accuracy_by_release "
-        "WHERE question_protocol = 'no-memory'",
-    )[1]
-    assert [(r.name, r.accuracy_percent) for r in content.references] == [("no-memory", floor)]
-
-
-def test_first_release_is_not_compared_and_unknown_one_is_refused(database_path: Path) -> None:
-    first = read_content(database_path, "r1", max_error_percent=LIMIT)
-    assert first.comparison is None
-    assert "first release" in str(first.not_compared)
-    with pytest.raises(UnknownReleaseError, match="release r9: no verdicts"):
-        read_content(database_path, "r9", max_error_percent=LIMIT)
-
-
-def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
-    pictures = trend_pictures(database_path, max_error_percent=LIMIT)
-    assert list(pictures) == ["categories", "latency", "cost"]
-    assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
-
-
 def test_failed_writing_leaves_nothing(database_path: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"):
         write_page(database_path, tmp_path, max_error_percent=LIMIT)
     assert list(tmp_path.parent.glob(f"{tmp_path.name}.*")) == []
+
+
+def test_what_is_not_valid_is_marked_and_compared_with_nothing(
+    database_path: Path, tmp_path: Path
+) -> None:
+    # Below 0 nothing is valid.
+    data = write_page(database_path, tmp_path / "report.html", max_error_percent=-1.0)
+    assert (data.comparison, data.references) == (None, ())
+    assert "its numbers are not valid" in str(data.not_compared)
+    text = (tmp_path / "report.html").read_text()
+    assert "These numbers are not valid" in text
+    assert f"invalid ({data.whole.accuracy_percent:.2f})" in text
 
 
 @in_a_browser
@@ -153,15 +129,3 @@ def _contrast(page: Page, selector: str) -> float:
             selector,
         )
     )
-
-
-def test_what_is_not_valid_is_marked_and_compared_with_nothing(
-    database_path: Path, tmp_path: Path
-) -> None:
-    # Below 0 nothing is valid.
-    content = write_page(database_path, tmp_path / "report.html", max_error_percent=-1.0)
-    assert (content.comparison, content.references) == (None, ())
-    assert "its numbers are not valid" in str(content.not_compared)
-    text = (tmp_path / "report.html").read_text()
-    assert "These numbers are not valid" in text
-    assert f"invalid ({content.whole.accuracy_percent:.2f})" in text

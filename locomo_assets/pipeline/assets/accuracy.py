@@ -5,29 +5,24 @@ import warnings
 import dagster as dg
 
 from locomo_assets.analysis import checks as quality
-from locomo_assets.analysis.accuracy import (
-    Accuracy,
-    by_category,
-    by_release,
-    markdown_table,
-)
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
 from locomo_assets.analysis.agreement import canary_numbers
 from locomo_assets.analysis.checks import (
     judge_canaries,
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.gold_faults import metadata_numbers as metadata_faults
-from locomo_assets.analysis.scores import metadata_numbers
-from locomo_assets.analysis.workload import effort_of
+from locomo_assets.analysis.gold_faults import gold_fault_numbers
+from locomo_assets.analysis.scores import score_numbers
+from locomo_assets.analysis.workload import read_workload
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, releases
 from locomo_assets.reporting import charts
-from locomo_assets.reporting.html import trend_pictures
 from locomo_assets.reporting.report_data import previous_release
+from locomo_assets.reporting.tables import accuracy_markdown
 from locomo_assets.services import Services
 
 with warnings.catch_warnings():
@@ -44,10 +39,6 @@ def _fresh_database(services: Services) -> str | None:
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return audit_sha256
-
-
-def _series(row: Accuracy) -> tuple[str, str, str, str]:
-    return row.release, row.system, row.question_protocol, row.dataset_sha256
 
 
 def _numbers(row: Accuracy) -> dict[str, float]:
@@ -109,18 +100,18 @@ def accuracy_metrics(
         metadata={
             "valid": rows[0].valid,
             **_numbers(rows[0]),
-            **metadata_numbers(services.settings.database_path, _series(rows[0])),
+            **score_numbers(services.settings.database_path, rows[0]),
             **canary_numbers(
                 services.settings.database_path, rows[0].release, rows[0].system, rows[0].judge
             ),
-            **metadata_faults(services.settings.database_path, rows[0], audit_sha256),
+            **gold_fault_numbers(services.settings.database_path, rows[0], audit_sha256),
             "gold": rows[0].gold,
             "system": rows[0].system,
             "judge": rows[0].judge,
             "question_protocol": rows[0].question_protocol,
             "dataset_sha256": rows[0].dataset_sha256,
-            "by_category": dg.MetadataValue.md(markdown_table(categories)),
-            "series": dg.MetadataValue.md(markdown_table(rows)),
+            "by_category": dg.MetadataValue.md(accuracy_markdown(categories)),
+            "series": dg.MetadataValue.md(accuracy_markdown(rows)),
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
@@ -131,11 +122,11 @@ def accuracy_metrics(
 def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
-    effort = effort_of(settings.database_path, row)
+    workload = read_workload(settings.database_path, row)
     found = {
         "error_budget": quality.error_budget(row, settings.max_error_percent),
-        "api_errors": quality.api_errors(effort),
-        "accuracy": quality.accuracy(row, effort.judge_system, settings.min_accuracy_percent),
+        "api_errors": quality.api_errors(workload),
+        "accuracy": quality.accuracy(row, workload.judge_system, settings.min_accuracy_percent),
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
@@ -149,7 +140,7 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
         "release_is_what_was_measured": release_is_what_was_measured(
             settings.database_path, row.release
         ),
-        "run_time": quality.run_time(effort, settings.max_run_minutes),
+        "run_time": quality.run_time(workload, settings.max_run_minutes),
     }
     return [checks.result(name, finding) for name, finding in found.items()]
 
@@ -171,14 +162,14 @@ def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResul
     path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, None, max_error_percent=limit)
     trend = charts.trend(rows[::-1])
-    pictures = trend_pictures(path, max_error_percent=limit)
+    newest = charts.newest_series_charts(path, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
             "releases": len({row.release for row in rows}),
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(charts.png(trend, "accuracy over releases")),
-            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
-            "table": dg.MetadataValue.md(markdown_table(rows)),
+            **{name: dg.MetadataValue.md(chart) for name, chart in newest.items()},
+            "table": dg.MetadataValue.md(accuracy_markdown(rows)),
             "dagster/row_count": len(rows),
         }
     )

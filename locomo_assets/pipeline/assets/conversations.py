@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 
-from locomo_assets.analysis.workload import limits_table
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
@@ -18,6 +17,7 @@ from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import grid, split
+from locomo_assets.reporting.tables import limits_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import Counts, Task
 from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
@@ -122,7 +122,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                 failures = await measure(
                     run, tasks, wanted, lambda task, report: reports.append((task, report))
                 )
-                changes = limits_table(run.client.limits.history)
+                changes = limits_markdown(run.client.limits.history)
                 run_metadata["request_limits"] = dg.MetadataValue.md(changes)
                 run_metadata.update(forecast.beside_actual())
                 return failures

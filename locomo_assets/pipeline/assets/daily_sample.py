@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from locomo_assets.analysis.workload import sample_rows, sample_table
+from locomo_assets.analysis.accuracy import read_samples
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.sampling import stratified_sample
@@ -18,6 +18,7 @@ from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION
+from locomo_assets.reporting.tables import samples_markdown
 from locomo_assets.runs.context import NothingToMeasureError, Task, stored_conversation
 from locomo_assets.runs.releases import DAILY
 from locomo_assets.runs.runner import Failed, measure, summarize_failures
@@ -85,7 +86,7 @@ def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[T
 
 def _numbers(services: Services, label: str) -> dict[str, Any]:
     limit = services.settings.max_error_percent
-    rows = sample_rows(services.settings.database_path)
+    rows = read_samples(services.settings.database_path)
     row = next(row for row in rows if row.release == label)
     valid = row.error_percent <= limit
     numbers = {
@@ -110,6 +111,6 @@ def _numbers(services: Services, label: str) -> dict[str, Any]:
         "system": row.system,
         "judge": row.judge,
         "question_protocol": row.question_protocol,
-        "samples": dg.MetadataValue.md(sample_table(rows, limit)),
+        "samples": dg.MetadataValue.md(samples_markdown(rows, limit)),
         "rows": rows_sql("sample_results", {"release": label}),
     }

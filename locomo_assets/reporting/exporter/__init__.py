@@ -1,5 +1,1 @@
-"""The history as Prometheus metrics.
-
-Here: `reading` makes numbers of the database, `metrics` names them, `serving` answers scrapes. The
-rules and the dashboard on them are in `deploy/`.
-"""
+"""The history as Prometheus metrics. Alert rules and the dashboard on them are in `deploy/`."""

@@ -1,4 +1,4 @@
-"""The history's numbers as Prometheus metrics: the newest releases, no texts."""
+"""The metrics of the newest releases: their values from the database, their names and labels."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,15 @@ from prometheus_client.core import (
 )
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
-from locomo_assets.analysis.workload import Effort, effort_of
+from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
+from locomo_assets.analysis.workload import Workload, read_workload
 from locomo_assets.history import database
 
 NEWEST_RELEASES = 20
-"""How many releases have series of their own; older ones are in the history."""
+"""How many releases are exported; older ones are in the history alone."""
 
-SERIES_OF_A_RELEASE = 5
-"""Of a release judged by more judges, on more data sets: the newest."""
+SERIES_PER_RELEASE = 5
+"""How many series of a release are exported, the newest judged first."""
 
 BOUNDS_S: tuple[float, ...] = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 """Upper bounds of the buckets of both histograms, in seconds."""
@@ -32,20 +33,21 @@ _SQL = Path(__file__).with_name("sql")
 
 
 class Times(NamedTuple):
-    """Of a release's answers or operations (`what`: question protocol, status), how many took at
-    most `bound` seconds (None: any), and how long all took together.
+    """How many answers or operations took at most `bound` seconds (None: all), and their sum.
+
+    `label` is the question protocol of answers, the status of operations.
     """
 
     release: str
     system: str
-    what: str
+    label: str
     bound: float | None
     within: int
     total_s: float
 
 
 class Spending(NamedTuple):
-    """What a release took of a service (`backboard`, `judge`), all runs together."""
+    """What all runs of a release used of a service (`backboard`, `judge`)."""
 
     release: str
     system: str
@@ -57,7 +59,7 @@ class Spending(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Conversations of a release that came so far; Unix time of the last verdicts."""
+    """How many conversations reached each stage; the Unix time of the last verdicts."""
 
     release: str
     system: str
@@ -69,10 +71,10 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Everything, of the releases named (newest first)."""
+    """All values, of these releases (newest first)."""
 
     releases: tuple[str, ...]
-    series: tuple[tuple[Accuracy, Effort], ...]
+    series: tuple[tuple[Accuracy, Workload], ...]
     categories: tuple[Accuracy, ...]
     answer_times: tuple[Times, ...]
     operation_times: tuple[Times, ...]
@@ -81,7 +83,11 @@ class Numbers:
 
 
 def read_numbers(database_path: Path, *, max_error_percent: float) -> Numbers:
-    """From the database as it is now. Raises `HistoryError` or `duckdb.Error` where it can't be."""
+    """Reads the database as it is now.
+
+    Raises:
+        HistoryError, duckdb.Error: it can't be read.
+    """
     with database.open_read_only(database_path) as connection:
         found = connection.execute(_sql("releases"), {"newest": NEWEST_RELEASES}).fetchall()
         releases = [release for (release,) in found]
@@ -91,15 +97,13 @@ def read_numbers(database_path: Path, *, max_error_percent: float) -> Numbers:
         }
         spending = tuple(Spending(*row) for row in _rows(connection, "spending", releases))
         progress = tuple(Progress(*row) for row in _rows(connection, "progress", releases))
-    series = _bounded(
-        by_release(database_path, None, max_error_percent=max_error_percent), releases
-    )
-    kept = {_identity(row) for row in series}
-    by_its_category = by_category(database_path, None, max_error_percent=max_error_percent)
+    series = _newest(by_release(database_path, None, max_error_percent=max_error_percent), releases)
+    exported = {(row.release, row.series) for row in series}
+    categories = by_category(database_path, None, max_error_percent=max_error_percent)
     return Numbers(
         releases=tuple(releases),
-        series=tuple((row, effort_of(database_path, row)) for row in series),
-        categories=tuple(row for row in by_its_category if _identity(row) in kept),
+        series=tuple((row, read_workload(database_path, row)) for row in series),
+        categories=tuple(row for row in categories if (row.release, row.series) in exported),
         answer_times=times["answer_times"],
         operation_times=times["operation_times"],
         spending=spending,
@@ -117,60 +121,53 @@ def _rows(
     releases: Sequence[str],
     bounds: Sequence[float] = (),
 ) -> list[tuple[Any, ...]]:
-    given: dict[str, object] = {"releases": list(releases)}
+    parameters: dict[str, object] = {"releases": list(releases)}
     if bounds:
-        given["bounds"] = [*bounds, None]
-    return connection.execute(_sql(name), given).fetchall()
+        parameters["bounds"] = [*bounds, None]
+    return connection.execute(_sql(name), parameters).fetchall()
 
 
-def _identity(row: Accuracy) -> tuple[str, ...]:
-    return row.release, row.system, row.judge, row.question_protocol, row.dataset_sha256
-
-
-def _bounded(rows: Sequence[Accuracy], releases: Sequence[str]) -> list[Accuracy]:
-    """Those of the releases, in their order; of each the first, which are the newest judged."""
+def _newest(rows: Sequence[Accuracy], releases: Sequence[str]) -> list[Accuracy]:
+    """The first series of each release, which are the newest judged, in the releases' order."""
     return [
         row
         for release in releases
         for row in [row for row in rows if row.release == release and not row.imported][
-            :SERIES_OF_A_RELEASE
+            :SERIES_PER_RELEASE
         ]
     ]
 
 
 SERIES = ("release", "system", "judge", "question_protocol", "dataset")
-REFERENCES = ("no-memory", "full-context")
-"""Question protocols that memory is compared with."""
-UP = "benchmark_history_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the asset checks hold a release to; rules compare with these.
+    """The limits of the asset checks, which alert rules compare with.
 
-    `unheld_systems`: measured or judging systems whose accuracy is held to no limit.
+    `offline_systems`: measured or judging systems to which no accuracy limit applies.
     """
 
     min_accuracy_percent: float
     max_api_error_percent: float
     max_run_minutes: float
     max_error_percent: float
-    unheld_systems: tuple[str, ...]
+    offline_systems: tuple[str, ...]
 
 
 def up(value: bool) -> Metric:
-    """1 where the history could be read."""
+    """Whether the history could be read."""
     return GaugeMetricFamily(
-        UP, "1 where the history could be read; else all else is absent", value
+        "benchmark_history_up", "1 where the history could be read; else all else is absent", value
     )
 
 
 def families(numbers: Numbers, limits: Limits) -> list[Metric]:
-    """All metrics but `up`."""
+    """All metrics except `up`."""
     return [
         *_accuracy(numbers, limits),
         *_questions(numbers.categories),
-        *_effort(numbers),
+        *_workload(numbers),
         *_times(numbers),
         *_spending(numbers),
         *_progress(numbers),
@@ -185,10 +182,14 @@ def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
         labels=SERIES,
     )
     low = GaugeMetricFamily(
-        "benchmark_accuracy_low_percent", "Lower end of its 95 % Wilson interval", labels=SERIES
+        "benchmark_accuracy_low_percent",
+        "Lower end of its 95 % Wilson interval",
+        labels=SERIES,
     )
     high = GaugeMetricFamily(
-        "benchmark_accuracy_high_percent", "Upper end of its 95 % Wilson interval", labels=SERIES
+        "benchmark_accuracy_high_percent",
+        "Upper end of its 95 % Wilson interval",
+        labels=SERIES,
     )
     by_category = GaugeMetricFamily(
         "benchmark_category_accuracy_percent",
@@ -205,14 +206,16 @@ def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
         "0 where more questions are without a verdict than LOCOMO_MAX_ERROR_PERCENT allows",
         labels=SERIES,
     )
-    held = GaugeMetricFamily(
+    limited = GaugeMetricFamily(
         "benchmark_accuracy_is_held_to_limit",
         "1 where a service was measured with its memory, and a model judged",
         labels=SERIES,
     )
-    for row, effort in numbers.series:
-        free = {row.system, effort.judge_system} & set(limits.unheld_systems)
-        held.add_metric(_series(row), not free and row.question_protocol not in REFERENCES)
+    for row, workload in numbers.series:
+        offline = {row.system, workload.judge_system} & set(limits.offline_systems)
+        limited.add_metric(
+            _series(row), not offline and row.question_protocol not in REFERENCE_PROTOCOLS
+        )
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)
         shown = ((overall, row.accuracy_percent), (low, row.low_percent), (high, row.high_percent))
@@ -222,7 +225,7 @@ def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
     for row in numbers.categories:
         if row.valid and row.accuracy_percent is not None:
             by_category.add_metric((*_series(row), _category(row)), row.accuracy_percent)
-    yield from (overall, low, high, held, by_category, errors, valid)
+    yield from (overall, low, high, limited, by_category, errors, valid)
 
 
 def _questions(rows: Sequence[Accuracy]) -> Iterator[Metric]:
@@ -245,12 +248,14 @@ def _questions(rows: Sequence[Accuracy]) -> Iterator[Metric]:
     yield from (asked, correct, without)
 
 
-def _effort(numbers: Numbers) -> Iterator[Metric]:
+def _workload(numbers: Numbers) -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "benchmark_api_requests", "Requests behind the numbers, repeats aside", labels=SERIES
     )
     errors = CounterMetricFamily(
-        "benchmark_api_errors", "Of these requests, those that failed for good", labels=SERIES
+        "benchmark_api_errors",
+        "Of these requests, those that failed for good",
+        labels=SERIES,
     )
     repeats = CounterMetricFamily(
         "benchmark_api_repeats", "Tries that followed a failed one", labels=SERIES
@@ -260,11 +265,11 @@ def _effort(numbers: Numbers) -> Iterator[Metric]:
         "Time at work on the release, without pauses between runs",
         labels=SERIES,
     )
-    for row, effort in numbers.series:
-        requests.add_metric(_series(row), effort.requests)
-        errors.add_metric(_series(row), effort.requests_failed)
-        repeats.add_metric(_series(row), effort.repeats)
-        duration.add_metric(_series(row), 60 * effort.minutes)
+    for row, workload in numbers.series:
+        requests.add_metric(_series(row), workload.requests)
+        errors.add_metric(_series(row), workload.requests_failed)
+        repeats.add_metric(_series(row), workload.repeats)
+        duration.add_metric(_series(row), 60 * workload.minutes)
     yield from (requests, errors, repeats, duration)
 
 
@@ -285,10 +290,10 @@ def _times(numbers: Numbers) -> Iterator[Metric]:
 
 
 def _fill(family: HistogramMetricFamily, times: Sequence[Times]) -> None:
-    for labels, rows in groupby(times, key=lambda one: (one.release, one.system, one.what)):
-        its = sorted(rows, key=lambda one: math.inf if one.bound is None else one.bound)
-        buckets = [("+Inf" if one.bound is None else str(one.bound), one.within) for one in its]
-        family.add_metric(labels, buckets, its[-1].total_s)
+    for labels, rows in groupby(times, key=lambda one: (one.release, one.system, one.label)):
+        ordered = sorted(rows, key=lambda one: math.inf if one.bound is None else one.bound)
+        buckets = [("+Inf" if one.bound is None else str(one.bound), one.within) for one in ordered]
+        family.add_metric(labels, buckets, ordered[-1].total_s)
 
 
 def _spending(numbers: Numbers) -> Iterator[Metric]:
@@ -317,8 +322,8 @@ def _progress(numbers: Numbers) -> Iterator[Metric]:
         "1 for the newest release, 0 for the others",
         labels=("release",),
     )
-    for place, release in enumerate(numbers.releases):
-        newest.add_metric((release,), place == 0)
+    for position, release in enumerate(numbers.releases):
+        newest.add_metric((release,), position == 0)
     conversations = GaugeMetricFamily(
         "benchmark_conversations",
         "Conversations that are stored as ingested, answered, judged",

@@ -1,7 +1,7 @@
-"""Answering scrapes from memory, while the database is looked at now and then.
+"""The HTTP server of the exporter: scrapes get the metrics of the last read, kept in memory.
 
-The database is read again only where it has changed; no lock of the history is held. A
-history that can't be read is a metric (`benchmark_history_up 0`) and one line in the log.
+The database is read again only when it has changed, without a lock on the history. A history that
+can't be read is a metric (`benchmark_history_up 0`) and one line in the log.
 """
 
 import logging
@@ -19,18 +19,18 @@ from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.reporting.exporter.metrics import Limits, families, read_numbers, up
 
-LOOK_EVERY_S = 5.0
+READ_EVERY_S = 5.0
 REFRESH_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int]
 
 
 class ListenError(LocomoError):
-    """The address can't be listened on."""
+    """The exporter can't listen on the address."""
 
 
 class HistoryCollector(Collector):
-    """The metrics of a database as it was looked at last; `reads` counts how often it was read."""
+    """The metrics of a database, as of the last `update`."""
 
     def __init__(self, database_path: Path, limits: Limits) -> None:
         self._path = database_path
@@ -38,15 +38,13 @@ class HistoryCollector(Collector):
         self._stamp: _Stamp | None = None
         self._metrics: tuple[Metric, ...] = (up(False),)
         self._problem: str | None = None
-        self.reads = 0
 
-    def look(self) -> None:
-        """Reads the database where it has changed, or could not be read the last time."""
+    def update(self) -> bool:
+        """Reads the database if it has changed or could not be read last time; whether it did."""
         try:
             stamp = self._stamp_now()
             if stamp is not None and stamp == self._stamp:
-                return
-            self.reads += 1
+                return False
             numbers = read_numbers(self._path, max_error_percent=self._limits.max_error_percent)
             self._metrics = (up(True), *families(numbers, self._limits))
             self._stamp, self._problem = stamp, None
@@ -56,13 +54,14 @@ class HistoryCollector(Collector):
             if problem != self._problem:
                 _log.error("%s", problem)
             self._problem = problem
+        return True
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: the names are known when the database is read."""
+        """Nothing: the names are known only once the database is read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """What a scrape gets; reads nothing."""
+        """The metrics for a scrape; reads nothing."""
         yield from self._metrics
 
     def _stamp_now(self) -> _Stamp | None:
@@ -75,9 +74,10 @@ class HistoryCollector(Collector):
 
 @contextmanager
 def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
-    """Serves until the end of the block; gives the port (0 was any free one).
+    """Serves until the end of the block; yields the port (0 chooses a free one).
 
-    `ListenError` where somebody else listens there, or it is no address of this machine.
+    Raises:
+        ListenError: the port is in use, or the address is not one of this machine.
     """
     registry = CollectorRegistry()
     registry.register(collector)
@@ -97,7 +97,7 @@ def serving(collector: HistoryCollector, host: str, port: int) -> Iterator[int]:
 
 
 def refreshing(store: HistoryStore, database_path: Path) -> Callable[[], None]:
-    """Brings a database of one's own up to a history elsewhere.
+    """A function that refreshes the database from a history elsewhere.
 
     A refresh that fails is one line in the log; the last good database stays.
     """
@@ -114,8 +114,8 @@ def refreshing(store: HistoryStore, database_path: Path) -> Callable[[], None]:
 def watch(
     collector: HistoryCollector, refresh: Callable[[], None] | None, stop: threading.Event
 ) -> None:
-    """Looks again and again, after a refresh where there is one to make, until it is to stop."""
-    while not stop.wait(LOOK_EVERY_S if refresh is None else REFRESH_EVERY_S):
+    """Updates the collector periodically, after a refresh if there is one, until `stop` is set."""
+    while not stop.wait(READ_EVERY_S if refresh is None else REFRESH_EVERY_S):
         if refresh is not None:
             refresh()
-        collector.look()
+        collector.update()

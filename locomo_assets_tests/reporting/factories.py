@@ -1,4 +1,4 @@
-"""Two releases of the sample that differ: the second one's memory failed at times."""
+"""Measured releases of the packaged sample, to report on."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 
 
 def measure_two_releases(home: Path) -> Path:
-    """Measures r1, then r2 with a failing memory, and r2's floor; the database."""
+    """Measures r1, then r2 with a memory that fails at times, and r2's floor; the database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCOMO_HOME", str(home))
         patch.setenv("DAGSTER_HOME", str(prepare_home(home)))
@@ -26,6 +26,6 @@ def measure_two_releases(home: Path) -> Path:
             settings = StandinSettings(memory_failed_share=failed)
             with running_standin(settings, home / f"{release}-{protocol}.sqlite") as urls:
                 patch.setenv("BACKBOARD_BASE_URL", urls.backboard)
-                place = Services(read_settings())
-                launch(Launch(release=release), place)
-        return place.settings.database_path
+                services = Services(read_settings())
+                launch(Launch(release=release), services)
+        return services.settings.database_path

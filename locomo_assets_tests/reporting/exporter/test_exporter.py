@@ -1,4 +1,4 @@
-"""What a scrape gets: the right numbers, bounded labels, quickly, and a line where it can't be."""
+"""What a scrape gets: the right numbers, bounded labels, and one metric where nothing is read."""
 
 import logging
 import shutil
@@ -22,27 +22,27 @@ from locomo_assets_tests.history.factories import (
     judgement,
     lineage,
 )
-from locomo_assets_tests.reporting.exporter.measured import measure, measured_history
+from locomo_assets_tests.reporting.exporter.factories import measure, measured_history
 
 LIMITS = Limits(85.0, 5.0, 60.0, 2.0, ("standin", "lexical"))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measured")
     measured_history(folder)
     return folder
 
 
 @pytest.fixture
-def place(made: Path, tmp_path: Path) -> Path:
-    """A history of the test's own."""
-    shutil.copytree(made / "history", tmp_path / "history")
+def folder(measured: Path, tmp_path: Path) -> Path:
+    """A copy of the measured history that a test may change."""
+    shutil.copytree(measured / "history", tmp_path / "history")
     return tmp_path
 
 
-def database_of(place: Path) -> Path:
-    return place / "history" / "history.duckdb"
+def database_of(folder: Path) -> Path:
+    return folder / "history" / "history.duckdb"
 
 
 class Scrape(dict[str, float]):
@@ -74,9 +74,9 @@ def scraped(collector: HistoryCollector) -> Scrape:
 
 
 @pytest.fixture(scope="module")
-def scrape(made: Path) -> Scrape:
-    collector = HistoryCollector(database_of(made), LIMITS)
-    collector.look()
+def scrape(measured: Path) -> Scrape:
+    collector = HistoryCollector(database_of(measured), LIMITS)
+    collector.update()
     return scraped(collector)
 
 
@@ -135,10 +135,10 @@ def test_histograms_are_those_of_the_stored_times(scrape: Scrape) -> None:
     assert list(scrape.of(f"{name}_sum", "release=r1", "completed").values()) == [3.0]
 
 
-def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_bounded_and_hold_no_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "NEWEST_RELEASES", 3)
-    monkeypatch.setattr(metrics, "SERIES_OF_A_RELEASE", 2)
-    store = HistoryStore.open((place / "history").as_uri())
+    monkeypatch.setattr(metrics, "SERIES_PER_RELEASE", 2)
+    store = HistoryStore.open((folder / "history").as_uri())
     for number in range(3, 7):
         measure(store, f"r{number}", correct=number)
     for number in range(4):
@@ -150,11 +150,11 @@ def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.Mo
         "judgements": [judgement(n, "wrong", "v", conversation="conv-1") for n in range(5)],
     }
     commit(store, lineage("imported_results", "vendor", conversation=None), theirs)
-    database.refresh(store, database_of(place))
-    with duckdb.connect(database_of(place)) as connection:
+    database.refresh(store, database_of(folder))
+    with duckdb.connect(database_of(folder)) as connection:
         connection.execute("UPDATE current_answers SET question = 'Who said planted-text?'")
-    collector = HistoryCollector(database_of(place), LIMITS)
-    collector.look()
+    collector = HistoryCollector(database_of(folder), LIMITS)
+    collector.update()
     scrape = scraped(collector)
     releases = {key.partition("release=")[2].partition("}")[0].partition(",")[0] for key in scrape}
     assert releases - {""} == {"r4", "r5", "r6"}
@@ -162,13 +162,13 @@ def test_labels_are_bounded_and_hold_no_text(place: Path, monkeypatch: pytest.Mo
     assert not any(text in key for key in scrape for text in ("planted", "conv-1", "run-1", "r6-6"))
 
 
-def test_numbers_that_are_not_valid_are_no_accuracy(place: Path) -> None:
-    store = HistoryStore.open((place / "history").as_uri())
+def test_numbers_that_are_not_valid_are_no_accuracy(folder: Path) -> None:
+    store = HistoryStore.open((folder / "history").as_uri())
     verdicts = ["unscored"] * 4 + ["correct"] * 6
     commit_verdicts(store, lineage("judgements", "r2"), verdicts, mark="r2-5")
-    database.refresh(store, database_of(place))
-    collector = HistoryCollector(database_of(place), LIMITS)
-    collector.look()
+    database.refresh(store, database_of(folder))
+    collector = HistoryCollector(database_of(folder), LIMITS)
+    collector.update()
     scrape = scraped(collector)
     assert scrape.of("benchmark_accuracy_percent", "release=r2") == {}
     assert scrape.of("benchmark_category_accuracy_percent", "release=r2") == {}
@@ -177,30 +177,27 @@ def test_numbers_that_are_not_valid_are_no_accuracy(place: Path) -> None:
     assert sum(without.values()) == 4
 
 
-def test_the_database_is_read_again_only_where_it_has_changed(place: Path) -> None:
-    collector = HistoryCollector(database_of(place), LIMITS)
-    for _ in range(3):
-        collector.look()
-    assert collector.reads == 1
-    # Another process that holds the database' lock holds up nobody who reads.
-    store = HistoryStore.open((place / "history").as_uri())
+def test_the_database_is_read_again_only_where_it_has_changed(folder: Path) -> None:
+    collector = HistoryCollector(database_of(folder), LIMITS)
+    assert [collector.update() for _ in range(3)] == [True, False, False]
+    # A process that holds the lock of the database does not hold up a reader.
+    store = HistoryStore.open((folder / "history").as_uri())
     measure(store, "r3", correct=1)
-    database.refresh(store, database_of(place))
-    with FileLock(database_of(place).with_name(f".{database_of(place).name}.lock")):
-        collector.look()
-        assert collector.reads == 2
+    database.refresh(store, database_of(folder))
+    with FileLock(database_of(folder).with_name(f".{database_of(folder).name}.lock")):
+        assert collector.update()
         assert scraped(collector)["benchmark_newest_release{release=r3}"] == 1
-    assert collector.reads == 2
+    assert not collector.update()
 
 
 @pytest.mark.parametrize("broken", ["missing", "garbage", "of another version"])
 def test_a_broken_history_is_a_metric_and_a_line(
-    place: Path, broken: str, caplog: pytest.LogCaptureFixture
+    folder: Path, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = database_of(place)
+    path = database_of(folder)
     good = path.read_bytes()
     collector = HistoryCollector(path, LIMITS)
-    collector.look()
+    collector.update()
     path.unlink()
     if broken == "garbage":
         path.write_bytes(b"no database" * 1000)
@@ -209,30 +206,30 @@ def test_a_broken_history_is_a_metric_and_a_line(
             connection.execute("CREATE TABLE attempts (attempt_id VARCHAR)")
     caplog.set_level(logging.WARNING)
     for _ in range(3):
-        collector.look()
+        collector.update()
         assert scraped(collector) == {"benchmark_history_up": 0}
     (line,) = [r.getMessage() for r in caplog.records if "exporter" in r.name]
     assert "\n" not in line
     assert "Traceback" not in caplog.text
     path.write_bytes(good)
-    collector.look()
+    collector.update()
     assert scraped(collector)["benchmark_history_up"] == 1
 
 
 def test_a_history_elsewhere_is_refreshed_into_a_database_of_ones_own(
-    place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = HistoryStore.open((place / "history").as_uri())
+    store = HistoryStore.open((folder / "history").as_uri())
     own = tmp_path / "own" / "history.duckdb"
     refresh = refreshing(store, own)
     refresh()
     collector = HistoryCollector(own, LIMITS)
-    collector.look()
+    collector.update()
     assert scraped(collector)["benchmark_newest_release{release=r2}"] == 1
     measure(store, "r3", correct=1)
-    shutil.move(place / "history" / "attempts", place / "elsewhere")
-    (place / "history" / "attempts").write_text("no folder")
+    shutil.move(folder / "history" / "attempts", folder / "elsewhere")
+    (folder / "history" / "attempts").write_text("no folder")
     refresh()
-    collector.look()
+    collector.update()
     assert scraped(collector)["benchmark_newest_release{release=r2}"] == 1
     assert len(caplog.records) == 1

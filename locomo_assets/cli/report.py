@@ -1,0 +1,122 @@
+"""`sql`, `report`, `releases`: what the history holds."""
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from locomo_assets.analysis.accuracy import by_release, invalid_message
+from locomo_assets.history import database
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.reporting.tables import ACCURACY_HEADINGS, accuracy_cells
+from locomo_assets.reporting.terminal import (
+    console,
+    print_accuracy,
+    print_gold_faults,
+    print_scores,
+    print_table,
+)
+from locomo_assets.settings import Settings, read_settings
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(sql)
+    app.command()(report)
+    app.command()(releases)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the history.")],
+    format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
+) -> None:
+    """Query the history, read-only. Costs nothing."""
+    columns, rows = database.query(read_settings().database_path, query)
+    if format is Format.table:
+        print_table(console(), columns, rows)
+    elif format is Format.csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(records, default=str, ensure_ascii=False, indent=1))
+
+
+def report(
+    release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with charts, comparison and flips here.")
+    ] = None,
+) -> None:
+    """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing.
+
+    With --html: one self-contained page on the release (or the newest), compared with the release
+    before it.
+    """
+    settings = read_settings()
+    path = settings.database_path
+    audit_sha256 = _keep_audit(settings)
+    if html is not None:
+        from locomo_assets.reporting.html import write_page
+
+        written = write_page(
+            path,
+            html,
+            release,
+            max_error_percent=settings.max_error_percent,
+            audit_sha256=audit_sha256,
+        )
+        print(f"{html}: release {written.whole.release}")
+        return
+    _, known = database.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
+    if release is not None and (release,) not in {tuple(row) for row in known}:
+        raise HistoryError(
+            f"release {release}: not in the history; `locomo-assets releases` lists those that are"
+        )
+    limit = settings.max_error_percent
+    out = console()
+    wholes = print_accuracy(out, path, release, max_error_percent=limit)
+    print_gold_faults(out, path, wholes, audit_sha256)
+    print_scores(out, path, release)
+    for row in wholes:
+        if not row.valid:
+            out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)
+
+
+def _keep_audit(settings: Settings) -> str | None:
+    """Stores the settings' audit in the history; its SHA-256, or None where none is set."""
+    if settings.audit is None:
+        return None
+    from locomo_assets.history.store import HistoryStore
+    from locomo_assets.runs.datasets import keep_audit
+
+    store = HistoryStore.open(settings.history_url)
+    sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
+    database.refresh(store, settings.database_path)
+    return sha256
+
+
+def releases() -> None:
+    """List the releases that were measured or imported. Costs nothing."""
+    settings = read_settings()
+    rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
+    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
+    places = [ACCURACY_HEADINGS.index(name) for name in shown]
+    texts = [
+        (*(accuracy_cells(row)[place] for place in places), "imported" if row.imported else "")
+        for row in sorted(rows, key=lambda row: row.release)
+    ]
+    print_table(console(), (*shown, ""), texts)

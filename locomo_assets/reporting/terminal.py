@@ -1,0 +1,132 @@
+"""Tables printed on a terminal, with rich."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
+from locomo_assets.analysis.gold_faults import read_gold_faults
+from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
+from locomo_assets.reporting.tables import (
+    ACCURACY_HEADINGS,
+    GOLD_FAULT_HEADINGS,
+    SCORE_HEADINGS,
+    accuracy_cells,
+    gold_fault_cells,
+    score_cells,
+)
+from locomo_assets.runs.forecast import Item
+
+_OVER_THE_TABLE = ("release", "system", "judge", "protocol")
+_COLUMNS = [i for i, name in enumerate(ACCURACY_HEADINGS) if name not in _OVER_THE_TABLE]
+
+
+def console() -> Console:
+    """Standard output. Where it is not a terminal, it is wide enough that no row wraps."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200)
+
+
+def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints rows under headings; None as NULL."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*("NULL" if cell is None else str(cell) for cell in row))
+    out.print(table, markup=False)
+
+
+def print_accuracy(
+    out: Console, database_path: Path, release: str | None, *, max_error_percent: float
+) -> list[Accuracy]:
+    """Prints accuracy by category and overall, a table a series; the series, newest first."""
+    categories = by_category(database_path, release, max_error_percent=max_error_percent)
+    wholes = by_release(database_path, release, max_error_percent=max_error_percent)
+    for whole in wholes:
+        imported = " (imported)" if whole.imported else ""
+        _print_line(
+            out,
+            f"\nrelease {whole.release}{imported} · system {whole.system} · "
+            f"judge {whole.judge} · questions {whole.question_protocol} · "
+            f"data set {whole.dataset_sha256[:12]}",
+        )
+        rows = [
+            row for row in categories if row.release == whole.release and row.series == whole.series
+        ]
+        texts = [accuracy_cells(row) for row in (*rows, whole)]
+        headings = [ACCURACY_HEADINGS[i] for i in _COLUMNS]
+        print_table(out, headings, [[text[i] for i in _COLUMNS] for text in texts])
+    return wholes
+
+
+def print_scores(out: Console, database_path: Path, release: str | None) -> None:
+    """Prints the scores that need no judge, a table a series, and what the memory adds."""
+    rows = read_scores(database_path, release)
+    for whole in (row for row in rows if row.category is None):
+        _print_line(
+            out,
+            f"\nwithout a judge: release {whole.release} · system {whole.system} · "
+            f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
+        )
+        print_table(out, SCORE_HEADINGS, [score_cells(row) for row in rows if row.key == whole.key])
+        abstention = abstention_line(database_path, whole)
+        if abstention:
+            _print_line(out, abstention)
+    lines = reference_lines(database_path, release)
+    if lines:
+        out.print()
+    for line in lines:
+        _print_line(out, line)
+
+
+def print_gold_faults(
+    out: Console, database_path: Path, wholes: Sequence[Accuracy], audit_sha256: str | None
+) -> None:
+    """Prints accuracy with and without the faulty gold answers, a table a series."""
+    rows = read_gold_faults(database_path, None, audit_sha256)
+    for whole in wholes:
+        of_series = [row for row in rows if row.is_of(whole)]
+        if of_series:
+            _print_line(
+                out,
+                f"\ngold faults: release {whole.release} · system {whole.system} · "
+                f"judge {whole.judge} · questions {whole.question_protocol} · "
+                f"audit {of_series[0].audit_sha256[:12]}",
+            )
+            cells = [gold_fault_cells(row, whole) for row in of_series]
+            print_table(out, GOLD_FAULT_HEADINGS, cells)
+
+
+def print_forecast(out: Console, items: Sequence[Item]) -> None:
+    """Prints a launch's forecast item by item, and the sums."""
+    rows = [
+        (
+            one.kind,
+            one.calls,
+            round(one.input_tokens),
+            round(one.output_tokens),
+            "no price" if one.cost_usd is None else f"{one.cost_usd:.2f}",
+            f"{one.minutes:.1f}",
+            one.source,
+        )
+        for one in items
+    ]
+    sums = (
+        "all",
+        sum(one.calls for one in items),
+        round(sum(one.input_tokens for one in items)),
+        round(sum(one.output_tokens for one in items)),
+        f"{sum(one.cost_usd or 0.0 for one in items):.2f}",
+        f"{sum(one.minutes for one in items):.1f}",
+        "USD where a price is known",
+    )
+    headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
+    print_table(out, headings, [*rows, sums])
+    _print_line(out, "A forecast: no call was made. What is stored already is not counted.")
+
+
+def _print_line(out: Console, line: str) -> None:
+    out.print(line, markup=False, highlight=False)

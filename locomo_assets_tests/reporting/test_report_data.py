@@ -1,0 +1,99 @@
+"""The data of the page, from real runs and from small histories."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.analysis.series import UnknownReleaseError
+from locomo_assets.history import database
+from locomo_assets.reporting.charts import newest_series_charts
+from locomo_assets.reporting.html import render
+from locomo_assets.reporting.report_data import read_report_data
+from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
+from locomo_assets_tests.history.factories import answer, commit, judgement, lineage
+from locomo_assets_tests.reporting.factories import measure_two_releases
+
+LIMIT = 2.0
+
+
+@pytest.fixture(scope="module")
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return measure_two_releases(tmp_path_factory.mktemp("report_data"))
+
+
+def test_data_agrees_with_the_database(database_path: Path) -> None:
+    data = read_report_data(database_path, max_error_percent=LIMIT)
+    assert data.whole.release == "r2"
+    assert data.whole.question_protocol == "isolated"
+    assert [row.release for row in data.trend] == ["r1", "r2"]
+    assert data.previous == "r1"
+    assert data.comparison is not None
+    changed = database.query(database_path, "SELECT flip, count(*) FROM flips GROUP BY ALL")[1]
+    paired = data.comparison.overall.paired
+    assert dict(changed).get("lost", 0) == paired.losses > 0
+    assert dict(changed).get("gained", 0) == paired.gains
+    [(floor,)] = database.query(
+        database_path,
+        "SELECT round(100 * accuracy, 2) FROM accuracy_by_release "
+        "WHERE question_protocol = 'no-memory'",
+    )[1]
+    assert [(r.name, r.accuracy_percent) for r in data.references] == [("no-memory", floor)]
+
+
+def test_first_release_is_not_compared_and_unknown_one_is_refused(database_path: Path) -> None:
+    first = read_report_data(database_path, "r1", max_error_percent=LIMIT)
+    assert first.comparison is None
+    assert "first release" in str(first.not_compared)
+    with pytest.raises(UnknownReleaseError, match="release r9: no verdicts"):
+        read_report_data(database_path, "r9", max_error_percent=LIMIT)
+
+
+def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
+    pictures = newest_series_charts(database_path, max_error_percent=LIMIT)
+    assert list(pictures) == ["categories", "latency", "cost"]
+    assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
+
+
+def test_published_results_name_judge_and_taxonomy(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 4)
+    history.measure("r1", {"conv-1": "-++-"}, cost_usd=None, latency_ms=None)
+    imported = {
+        "imported_files": [{"file": "results.jsonl", "file_sha256": "f" * 64, "format": "jsonl"}],
+        "answers": [answer(i, "v", conversation="conv-1", llm_model="their") for i in range(4)],
+        "judgements": [
+            judgement(i, "correct" if i else "wrong", "v", conversation="conv-1", judge="theirs")
+            for i in range(4)
+        ],
+    }
+    commit(history.store, lineage("imported_results", "vendor", conversation=None), imported)
+    database.refresh(history.store, history.database_path)
+    data = read_report_data(history.database_path, "r1", max_error_percent=2.0)
+    assert [
+        (one.release, one.judge, one.llm_model, one.shown, one.vendor_shown, one.accuracy_percent)
+        for one in data.published
+    ] == [
+        ("vendor", "theirs", "their", "1 multi-hop", "single-hop", 0.0),
+        ("vendor", "theirs", "their", "2 temporal", "temporal", 100.0),
+        ("vendor", "theirs", "their", "3 open-domain", "multi-hop", 100.0),
+        ("vendor", "theirs", "their", "4 single-hop", "open-domain", 100.0),
+        ("vendor", "theirs", "their", "all scored", "overall", 75.0),
+    ]
+    text = render(data)
+    assert text.count("answered by their · judge theirs") == 1
+    assert "no cost is known" in text
+    assert "no latency is known" in text
+
+
+def test_the_page_shows_them_and_names_the_audit(tmp_path: Path) -> None:
+    history = audited_history(tmp_path)
+    data = read_report_data(history.database_path, "r1", max_error_percent=2.0)
+    assert [row.shown for row in data.gold_faults][-1] == "all scored"
+    text = render(data)
+    assert "<h2>Gold faults</h2>" in text
+    assert f"By the audit {AUDIT[:12]}" in text
+    assert "<td>66.67</td>" in text
+    assert "was given the audit's corrected gold answers" not in text
+    without = replace(data, gold_faults=())
+    assert "<h2>Gold faults</h2>" not in render(without)

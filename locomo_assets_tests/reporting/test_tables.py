@@ -1,0 +1,66 @@
+"""Rows as text: under their headings, dashes for the unknown, marks on what is not valid."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from locomo_assets.analysis.gold_faults import read_gold_faults
+from locomo_assets.http.limits import LimitChange
+from locomo_assets.reporting.tables import (
+    ACCURACY_HEADINGS,
+    GOLD_FAULT_HEADINGS,
+    MAX_LIMIT_CHANGES,
+    accuracy_cells,
+    accuracy_markdown,
+    gold_fault_cells,
+    limits_markdown,
+)
+from locomo_assets_tests.analysis.factories import accuracy_row, audited_history
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def test_cells_stand_under_their_headings() -> None:
+    shown = dict(zip(ACCURACY_HEADINGS, accuracy_cells(accuracy_row()), strict=True))
+    assert shown["accuracy %"] == "84.00"
+    assert shown["95 % interval"] == "75.6 – 89.9"
+    assert shown["clustered SE"] == "–"
+    assert shown["cost USD"] == "0.0000"
+
+
+def test_what_is_unknown_is_a_dash_not_a_zero() -> None:
+    unknown = accuracy_row(accuracy_percent=None, cost_usd=None, latency_p50_ms=None)
+    shown = dict(zip(ACCURACY_HEADINGS, accuracy_cells(unknown), strict=True))
+    assert (shown["accuracy %"], shown["cost USD"], shown["p50 ms"]) == ("–", "–", "–")
+
+
+def test_what_is_not_valid_is_no_bare_number() -> None:
+    invalid = accuracy_row(valid=False, error_percent=20.0)
+    shown = dict(zip(ACCURACY_HEADINGS, accuracy_cells(invalid), strict=True))
+    assert (shown["accuracy %"], shown["errors %"]) == ("invalid (84.00)", "20.00")
+    assert "invalid (84.00)" in accuracy_markdown([invalid])
+
+
+def test_markdown_keeps_its_columns() -> None:
+    lines = accuracy_markdown([accuracy_row(judge="a|judge")]).splitlines()
+    assert len(lines) == 3
+    assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
+
+
+def test_gold_faults_stand_under_their_headings(tmp_path: Path) -> None:
+    rows = read_gold_faults(audited_history(tmp_path).database_path, "r1")
+    (row,) = (row for row in rows if row.category is None and row.judge == "lexical")
+    shown = dict(zip(GOLD_FAULT_HEADINGS, gold_fault_cells(row, accuracy_row()), strict=True))
+    assert (shown["as published %"], shown["without faults %"]) == ("50.00", "66.67")
+    assert (shown["ceiling %"], shown["faulty"]) == ("75.00", "1")
+    assert (shown["correct without"], shown["scored without"]) == ("2", "3")
+    invalid = gold_fault_cells(row, accuracy_row(valid=False))
+    assert invalid[2:4] == ("invalid (50.00)", "invalid (66.67)")
+
+
+def test_changes_of_limits_are_rows_and_those_left_out_are_counted() -> None:
+    changes = [LimitChange(AT, "POST /x", n, "grew") for n in range(1, MAX_LIMIT_CHANGES + 4)]
+    table = limits_markdown(changes)
+    assert f"| 10:00:00.000000 | POST /x | {MAX_LIMIT_CHANGES + 3} | grew |" in table
+    assert table.count("POST /x") == MAX_LIMIT_CHANGES
+    assert "3 earlier changes are left out." in table
+    assert "left out" not in limits_markdown(changes[:1])
