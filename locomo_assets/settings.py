@@ -439,9 +439,7 @@ def read_settings() -> Settings:
         if not first["loc"]:  # of several settings: the rule's own line names them
             raise SettingsError(str(first["ctx"]["error"])) from None
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{name}: {first['msg']}; see docs/settings.md"
-        ) from None
+        raise SettingsError(f"{name}: {first['msg']}; see docs/settings.md") from None
 
 
 def shows_traceback() -> bool:
