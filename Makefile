@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: help run test test-kills chaos bench check docs deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: help run test test-kills chaos bench check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -29,6 +29,9 @@ check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+azurite:  ## Azure Blob Storage for the history's tests, which are skipped without (needs npm)
+	npm install --no-save --prefix .azurite azurite
 
 docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
 	$(BIN)/locomo-assets settings > docs/settings.md

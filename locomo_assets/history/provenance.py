@@ -162,18 +162,13 @@ def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> 
     return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
 
 
-def compacted_path(path: str) -> str:
-    """The path of the manifest that superseded this one in a compaction by an earlier version."""
-    return f"{path.removesuffix('.json')}{_COMPACTED}.json"
-
-
 def first_path(path: str) -> str:
-    """The inverse of `compacted_path`; a first manifest's path stays."""
+    """The path of the manifest that a compacted one supersedes; a first manifest's path stays."""
     return path.removesuffix(".json").removesuffix(_COMPACTED) + ".json"
 
 
 def parse_manifest_name(path: str) -> ManifestName | None:
-    """The inverse of `manifest_path` and `compacted_path`; None for any other file."""
+    """The inverse of `manifest_path`, superseding manifests included; None for any other file."""
     stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
     compacted = stem.endswith(_COMPACTED)
     time, dash, attempt_id = stem.removesuffix(_COMPACTED).partition("-")

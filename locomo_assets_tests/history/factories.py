@@ -1,7 +1,6 @@
 """Factories for the history's tests: lineages, rows, committed attempts, a queried history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,8 @@ from locomo_assets.history.database import query, refresh
 from locomo_assets.history.provenance import (
     Lineage,
     Manifest,
-    compacted_path,
-    manifest_to_json,
 )
-from locomo_assets.history.store import HistoryStore, merge_data_files
+from locomo_assets.history.store import HistoryStore
 
 DATASET = "d" * 64
 ASKED_AT = datetime(2025, 3, 4, 5, 6, 7, 89, UTC)
@@ -171,27 +168,3 @@ def commit_verdicts(
         who,
         {"judgements": [judgement(i, v, mark, **columns) for i, v in enumerate(verdicts)]},
     )
-
-
-def compacted_by_an_earlier_version(store: HistoryStore, manifest: Manifest) -> Manifest:
-    """Merge an attempt's files as `history compact` did up to version 0.1.
-
-    The first manifest and its files stay, and a second manifest supersedes it.
-    """
-    folder = "tables/{}/release=r1/compacted"
-    files = [
-        merge_data_files(
-            store.storage,
-            [one for one in manifest.data_files if one.table == table],
-            f"{folder.format(table)}/{manifest.attempt_id}-compacted.parquet",
-        )
-        for table in dict.fromkeys(one.table for one in manifest.data_files)
-    ]
-    compacted = replace(
-        manifest,
-        data_files=tuple(files),
-        path=compacted_path(manifest.path),
-        compacted_at=datetime.now(UTC),
-    )
-    store.storage.put(compacted.path, manifest_to_json(compacted))
-    return compacted

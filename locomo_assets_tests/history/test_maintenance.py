@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history.database import open_read_only, query, rebuild, refresh
+from locomo_assets.history.database import open_read_only, query, refresh
 from locomo_assets.history.maintenance import check, prune
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
@@ -15,7 +15,6 @@ from locomo_assets_tests.history.factories import (
     commit_answers,
     commit_dataset,
     commit_verdicts,
-    compacted_by_an_earlier_version,
     lineage,
 )
 
@@ -111,22 +110,3 @@ def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, p
     report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
     assert report.unfinished == (gone.attempt_id,)
     assert check(store).unfinished == ()
-
-
-def test_what_an_earlier_version_compacted_is_read_and_pruned_completely(
-    store: HistoryStore, path: Path
-) -> None:
-    first = in_pieces(store)
-    commit_answers(store, lineage("answers"), mark="new")
-    rebuild(store, path)
-    before = contents(path)
-    compacted = compacted_by_an_earlier_version(store, first)
-    assert store.manifests()[0] == compacted
-    assert store.read("answers", [compacted]) == store.read("answers", [first])
-    assert (check(store).problems, check(store).superseded_files) == ((), 5)
-    rebuild(store, path)
-    assert contents(path) == before
-    report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
-    assert (len(report.attempts), report.data_files) == (1, 7)
-    assert check(store).attempts == 1
-    assert len(store.storage.list("attempts")) == 1

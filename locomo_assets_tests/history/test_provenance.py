@@ -13,7 +13,6 @@ from locomo_assets.history.provenance import (
     DataFile,
     Lineage,
     Manifest,
-    compacted_path,
     manifest_from_json,
     manifest_path,
     manifest_to_json,
@@ -71,7 +70,7 @@ def test_manifest_names_hold_time_and_attempt() -> None:
         "20250304T050000000000Z-ab12",
         False,
     )
-    compacted = parse_manifest_name(compacted_path(path))
+    compacted = parse_manifest_name(path.removesuffix(".json") + ".compacted.json")
     assert compacted is not None
     assert (compacted.attempt_id, compacted.compacted) == (name.attempt_id, True)
     assert parse_manifest_name("attempts/README.md") is None
