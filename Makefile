@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: run test test-kills chaos bench check docs deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: help run test test-kills chaos bench check docs deploy-check image test-images test-kubernetes dev lock screenshot
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 

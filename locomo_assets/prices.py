@@ -12,7 +12,17 @@ from locomo_assets.errors import LocomoError
 
 PACKAGED = Path(__file__).with_name("prices.toml")
 
-_FREE = ("lexical", "standin")
+STANDIN = "standin"
+"""The packaged stand-in, as memory service and as judge."""
+LEXICAL = "lexical"
+"""The judge that compares words."""
+FREE_SYSTEMS = (STANDIN, LEXICAL)
+"""They cost nothing, whatever model they name, and their accuracy says nothing about a service."""
+
+
+def is_free(system: str | None) -> bool:
+    """Whether a measured or judging system costs nothing."""
+    return system in FREE_SYSTEMS
 
 
 class PriceError(LocomoError):
@@ -82,7 +92,7 @@ class PriceTable:
 
         The stand-in and the lexical judge cost nothing.
         """
-        if model.startswith(_FREE):
+        if model.startswith(FREE_SYSTEMS):
             return 0.0
         price = self.usd_per_million_tokens.get(model)
         factor = self.batch_factor if batch else 1.0

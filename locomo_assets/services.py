@@ -15,6 +15,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import log_call
 from locomo_assets.logs import telling
+from locomo_assets.prices import is_free
 from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
 from locomo_assets.runs.releases import ReleaseGuard
 from locomo_assets.runs.run_slots import hold_run_slots, services_at
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from locomo_assets.prices import PriceTable
     from locomo_assets.runs.context import Batching
     from locomo_assets.runs.forecast import Usage
-
-FREE_SYSTEMS = ("standin", "lexical")
-"""Those that never cost anything, whatever model they name."""
 
 # Requests at once for endpoints without a setting of their own: they cost nothing.
 _LARGEST_WIDTH = 16
@@ -204,7 +202,7 @@ class Services:
             (BATCHED_VERDICT, identity.system, identity.model, ASSUMED_VERDICT, True),
         )
         for kind, who, model, one, batch in paid:
-            if who in FREE_SYSTEMS:
+            if is_free(who):
                 continue
             cost_usd = partial(prices.cost_usd, model, batch=batch)
             expected = cost_usd(round(one.input_tokens), round(one.output_tokens))

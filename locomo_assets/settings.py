@@ -38,7 +38,7 @@ _NEARLY = 0.76
 class Settings(BaseSettings):
     """Every setting, frozen: the variable is LOCOMO_ and the field's name, where no other is given.
 
-    Each field's description is its line in the README's table.
+    Each field's description is its line in docs/settings.md.
     """
 
     model_config = SettingsConfigDict(
@@ -439,9 +439,7 @@ def read_settings() -> Settings:
         if not first["loc"]:  # of several settings: the rule's own line names them
             raise SettingsError(str(first["ctx"]["error"])) from None
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{name}: {first['msg']}; see the table of settings in README.md"
-        ) from None
+        raise SettingsError(f"{name}: {first['msg']}; see docs/settings.md") from None
 
 
 def shows_traceback() -> bool:

@@ -19,6 +19,7 @@ from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
 from locomo_assets.locomo.rows import to_rows
+from locomo_assets.prices import is_free
 from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 
 Number = float | int | str | bool
@@ -214,8 +215,6 @@ def release_is_what_was_measured(database_path: Path, release: str) -> Finding:
 
 
 MAX_API_ERROR_PERCENT = 5.0
-OFFLINE_SYSTEMS = ("standin", "lexical")
-"""Measured or judging systems whose accuracy says nothing about the service; no limit applies."""
 
 
 def error_budget(row: Accuracy, max_error_percent: float) -> Finding:
@@ -259,7 +258,7 @@ def api_errors(workload: Workload) -> Finding:
 
 def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: float) -> Finding:
     """High enough, where a real service was measured and a model judged; else it passes."""
-    limited = row.system not in OFFLINE_SYSTEMS and judge_system not in OFFLINE_SYSTEMS
+    limited = not (is_free(row.system) or is_free(judge_system))
     if row.accuracy_percent is None:
         actual = "nothing is scored"
     else:

@@ -14,6 +14,7 @@ from locomo_assets.analysis.paired import Pair, Paired, compare_pairs, holm
 from locomo_assets.analysis.series import NotComparableError, Series, choose_series
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL, OFFICIAL_NAMES, VENDOR_NAMES
+from locomo_assets.prices import STANDIN
 
 _FOLDER = Path(__file__).parent
 _SCORED = {"correct": True, "wrong": False}
@@ -282,7 +283,7 @@ def _side_notes(*sides: Side) -> list[str]:
                 f"left out: {side.not_scored} questions without a verdict in {side.release} "
                 "(unanswered, unscored or not judged)"
             )
-    standins = sorted(side.release for side in sides if side.system == "standin")
+    standins = sorted(side.release for side in sides if side.system == STANDIN)
     if standins:
         notes.append(f"{' and '.join(standins)}: the packaged stand-in, no real service")
     return notes

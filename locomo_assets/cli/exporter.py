@@ -23,7 +23,7 @@ def exporter(
     It only reads. For a history elsewhere (s3://…) it keeps a database of its own, refreshed once
     a minute.
     """
-    from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT, OFFLINE_SYSTEMS
+    from locomo_assets.analysis.checks import MAX_API_ERROR_PERCENT
     from locomo_assets.history.store import HistoryStore
     from locomo_assets.reporting.exporter.metrics import Limits
     from locomo_assets.reporting.exporter.server import (
@@ -39,7 +39,6 @@ def exporter(
         max_api_error_percent=MAX_API_ERROR_PERCENT,
         max_run_minutes=settings.max_run_minutes,
         max_error_percent=settings.max_error_percent,
-        offline_systems=OFFLINE_SYSTEMS,
     )
     path, refresh = settings.database_path, None
     if not settings.history_url.startswith("file://"):

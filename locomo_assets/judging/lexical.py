@@ -9,6 +9,7 @@ from locomo_assets.judging.judge import JudgeIdentity, Judgement, Verdict
 from locomo_assets.judging.text_normalization import STOP_STEMS, is_number, normalized, stems
 from locomo_assets.judging.time_spans import Span, spans, years_in
 from locomo_assets.locomo.text_scores import declines
+from locomo_assets.prices import LEXICAL
 
 _UNKNOWABLE = re.compile(
     r"\b(?:not|never) (?:mentioned|specified|stated|known|answerable|available|given)\b|"
@@ -58,7 +59,7 @@ class LexicalJudge:
     @property
     def identity(self) -> JudgeIdentity:
         # A changed rule needs a new number: verdicts are reused by this name.
-        return JudgeIdentity(name="lexical-1", system="lexical", model="lexical-1")
+        return JudgeIdentity(name="lexical-1", system=LEXICAL, model="lexical-1")
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; never unscored, and the category changes nothing."""

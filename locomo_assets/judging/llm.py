@@ -37,11 +37,9 @@ from locomo_assets.judging.judge import (
     with_votes,
 )
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
-from locomo_assets.prices import PriceTable
+from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import hide, keep_out_of_logs
 from locomo_assets.urls import checked_base_url, checked_key
-
-STANDIN = "standin"
 
 
 class LLMJudge:

@@ -11,7 +11,7 @@ from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation
-from locomo_assets.prices import ModelPrice, PriceTable
+from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task
 from locomo_assets.runs.runner import STAGES
@@ -43,7 +43,7 @@ def forecast_items(
         forecast.ingestion(
             conversations if protocol.needs_ingestion else [],
             turns if protocol.needs_ingestion else forecast.NOTHING_INGESTED,
-            free=system == "standin" or not protocol.needs_ingestion,
+            free=is_free(system) or not protocol.needs_ingestion,
         ),
         forecast.questions(
             counts,
@@ -51,17 +51,17 @@ def forecast_items(
             forecast.measured_answers(
                 store,
                 system,
-                None if system == "standin" else chosen.llm_model,
+                None if is_free(system) else chosen.llm_model,
                 protocol.label(),
                 forecast.assumed_answers(protocol.name, conversations, counts),
             ),
-            ModelPrice(prices, chosen.llm_model, free=system == "standin"),
+            ModelPrice(prices, chosen.llm_model, free=is_free(system)),
             width=1 if chosen.question_protocol == "published" else chosen.max_requests_in_flight,
         ),
     ]
     if chosen.openai_api_key is None:
         lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
-        judged = forecast.verdicts(0, lexical, ModelPrice(prices, "lexical"), width=1)
+        judged = forecast.verdicts(0, lexical, ModelPrice(prices, LEXICAL), width=1)
     else:
         judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
         asked = sum(counts) * chosen.judge_votes

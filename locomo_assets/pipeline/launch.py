@@ -18,6 +18,7 @@ from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecast import forecast_items
 from locomo_assets.pipeline.launcher import process_tag
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges, register_conversations
+from locomo_assets.prices import STANDIN
 from locomo_assets.runs import forecast
 from locomo_assets.runs.releases import check_label, refuse_imported
 from locomo_assets.services import Services
@@ -232,5 +233,5 @@ def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
         len([q for q in one.questions if wanted.adversarial or q.category != 5][: wanted.questions])
         for one in conversations
     ]
-    system = "standin" if chosen.backboard_api_key is None else "backboard"
+    system = STANDIN if chosen.backboard_api_key is None else "backboard"
     return forecast_items(conversations, counts, services, system)

@@ -21,7 +21,7 @@ from locomo_assets.http.calls import CallRecord
 from locomo_assets.judging.judge import BatchingJudge, Judge
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.rows import from_rows
-from locomo_assets.prices import PriceTable
+from locomo_assets.prices import PriceTable, is_free
 from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseGuard
 
 
@@ -152,7 +152,7 @@ class RunContext:
     @property
     def is_free(self) -> bool:
         """Whether the service takes nothing for what it does."""
-        return self.system == "standin"
+        return is_free(self.system)
 
     @property
     def by_batch(self) -> bool:

@@ -15,6 +15,7 @@ from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement, on_corrected_gold
 from locomo_assets.locomo.model import AuditError, Question
+from locomo_assets.prices import LEXICAL
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import RunContext, Task, fingerprint
 
@@ -99,7 +100,6 @@ COPIED = ("verdict", "reasoning", "reason", "agreement")
 """What a verdict that is given again takes over."""
 
 _SETTLED = ("correct", "wrong")
-_FREE = "lexical"
 
 
 def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
@@ -121,7 +121,7 @@ def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> Ma
     """
     judge = run.judge.identity
     found: dict[str, Row] = {}
-    if not task.force and judge.system != _FREE:
+    if not task.force and judge.system != LEXICAL:
         folder = f"/conversation={path_label(task.conversation)}/"
         names = run.store.manifest_names("attempts/asset=judgements")
         manifests = run.store.read_manifests([name for name in names if folder in name.path])

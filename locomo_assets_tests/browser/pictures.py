@@ -30,7 +30,7 @@ def main() -> None:
             page.goto(f"{url}{GRAPH}")
             page.wait_for_timeout(4000)
             page.screenshot(path=REPOSITORY / "docs" / "first-look.png")
-            page.set_viewport_size({"width": 1100, "height": 900})
+            page.set_viewport_size({"width": 1280, "height": 900})
             page.goto(page_path.as_uri())
             page.screenshot(path=REPOSITORY / "docs" / "report.png")
 

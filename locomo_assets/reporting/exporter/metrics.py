@@ -19,6 +19,7 @@ from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
 from locomo_assets.analysis.workload import Workload, read_workload
 from locomo_assets.history import database
+from locomo_assets.prices import is_free
 
 NEWEST_RELEASES = 20
 """How many releases are exported; older ones are in the history alone."""
@@ -143,16 +144,12 @@ SERIES = ("release", "system", "judge", "question_protocol", "dataset")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of the asset checks, which alert rules compare with.
-
-    `offline_systems`: measured or judging systems to which no accuracy limit applies.
-    """
+    """The limits of the asset checks, which alert rules compare with."""
 
     min_accuracy_percent: float
     max_api_error_percent: float
     max_run_minutes: float
     max_error_percent: float
-    offline_systems: tuple[str, ...]
 
 
 def up(value: bool) -> Metric:
@@ -165,7 +162,7 @@ def up(value: bool) -> Metric:
 def families(numbers: Numbers, limits: Limits) -> list[Metric]:
     """All metrics except `up`."""
     return [
-        *_accuracy(numbers, limits),
+        *_accuracy(numbers),
         *_questions(numbers.categories),
         *_workload(numbers),
         *_times(numbers),
@@ -175,7 +172,7 @@ def families(numbers: Numbers, limits: Limits) -> list[Metric]:
     ]
 
 
-def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
+def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     overall = GaugeMetricFamily(
         "benchmark_accuracy_percent",
         "Correct of the scored questions of categories 1-4, where the numbers are valid",
@@ -212,9 +209,9 @@ def _accuracy(numbers: Numbers, limits: Limits) -> Iterator[Metric]:
         labels=SERIES,
     )
     for row, workload in numbers.series:
-        offline = {row.system, workload.judge_system} & set(limits.offline_systems)
+        free = is_free(row.system) or is_free(workload.judge_system)
         limited.add_metric(
-            _series(row), not offline and row.question_protocol not in REFERENCE_PROTOCOLS
+            _series(row), not free and row.question_protocol not in REFERENCE_PROTOCOLS
         )
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)

@@ -24,7 +24,7 @@ from locomo_assets_tests.history.factories import (
 )
 from locomo_assets_tests.reporting.exporter.factories import measure, measured_history
 
-LIMITS = Limits(85.0, 5.0, 60.0, 2.0, ("standin", "lexical"))
+LIMITS = Limits(85.0, 5.0, 60.0, 2.0)
 
 
 @pytest.fixture(scope="module")
