@@ -1,8 +1,8 @@
--- Accuracy as people read it: of a release or, with NULL, of all; a row per series where $overall,
--- else a row per series and category. The series with the newest verdicts comes first,
--- those judged on corrected gold answers after them, the references (no-memory, full-context) last.
--- A number is valid where errors took at most $max_error_percent of its own questions, and of its
--- whole series: what failed in one category casts doubt on the rest of that release.
+-- Accuracy of one release or, with NULL, of all: a row per series where $overall, else a row per
+-- series and category. The series with the newest verdicts comes first, those judged on corrected
+-- gold answers after them, the references (no-memory, full-context) last. A row is valid where at
+-- most $max_error_percent of its own questions and of its whole series have no verdict: errors in
+-- one category cast doubt on the rest.
 WITH lines AS (
     SELECT *, 0 AS place, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
@@ -23,7 +23,7 @@ lines_and_errors AS (
         ) AS series_error_share
     FROM lines
 ),
--- what the clustered standard error is worked out from
+-- The counts from which the clustered standard error is computed.
 conversations AS (
     SELECT
         release,
@@ -84,7 +84,7 @@ LEFT JOIN conversations
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY
-    -- references stand beside what is measured, not in its place, and so do corrected gold answers
+    -- References and corrected gold answers come after what is measured.
     question_protocol IN ('no-memory', 'full-context'), gold IS NOT DISTINCT FROM 'corrected',
     judged_at DESC NULLS LAST,
     release, system, judge, question_protocol, category

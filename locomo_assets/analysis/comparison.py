@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from locomo_assets.analysis.decision import Decision, decide
+from locomo_assets.analysis.decision import Conclusion, Decision, decide
 from locomo_assets.analysis.noise import NoiseFloor, common_floor, exceeds, noise_floor
 from locomo_assets.analysis.paired import Pair, Paired, compare_pairs, holm
 from locomo_assets.analysis.series import NotComparableError, Series, choose_series
@@ -126,6 +126,14 @@ class Comparison:
     categories: tuple[CategoryComparison, ...]
     flips: tuple[Flip, ...]
     notes: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The decision as a sentence."""
+        a, b, decision = self.a.release, self.b.release, self.overall.verdict
+        if decision.word is Conclusion.CANNOT_TELL:
+            return f"Cannot tell whether {b} is better or worse than {a}: {decision.because}."
+        return f"{b} is {decision.word} than {a}: {decision.because}."
 
 
 def compare(

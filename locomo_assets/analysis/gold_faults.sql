@@ -1,5 +1,5 @@
--- Accuracy and gold faults as people read them: of a release or, with NULL, of all, by an audit or,
--- with NULL, by the newest of each data set; a row per series and category, and its whole after them.
+-- Accuracy and gold faults of one release or, with NULL, of all; by one audit or, with NULL, by the
+-- newest of each data set. A row per series and category, and after them one for the whole.
 SELECT
     release,
     coalesce(system, 'unknown') AS system,

@@ -1,4 +1,4 @@
--- What was checked of a release's label, and one reason of the worst verdict.
+-- How a release was checked against its feed, and one reason for the worst verdict.
 SELECT
     release_check,
     conversations_changed,

@@ -1,5 +1,5 @@
--- Scores as people read them: of a release or, with NULL, of all; a row per series and category,
--- and one over the scored categories (category null).
+-- Scores of one release or, with NULL, of all: a row per series and category, and one over the
+-- scored categories (category NULL).
 WITH parts AS (
     SELECT s.*, r.* EXCLUDE (
         release, category, official_name, vendor_name, counts_in_score, system,

@@ -1,4 +1,4 @@
--- What two releases were measured and judged by: a row per series, with its newest verdict.
+-- The series of two releases, each with the time of its newest verdict.
 SELECT
     release,
     coalesce(system, 'unknown') AS system,

@@ -1,5 +1,5 @@
--- What a series of a release rests on: the requests and the time of the attempts that hold its
--- ingestions, answers and verdicts. What was measured again since is not in it.
+-- The workload of a series: requests and time of the attempts that hold its current ingestions,
+-- answers and verdicts. Attempts that were superseded do not count.
 WITH verdicts AS (
     SELECT answer_attempt_id, judgement_attempt_id, ingestion_id, judge_system
     FROM current_judgements
@@ -17,9 +17,9 @@ used AS (
     UNION
     SELECT attempt_id FROM ingestions SEMI JOIN verdicts USING (ingestion_id)
 ),
--- Every try is a row of `calls`. A request that was tried k times went wrong k - 1 times before
--- its last try, so what went wrong beyond the repeats is what failed for good. What we stopped
--- ourselves is no failure of the service.
+-- Every try is a row of `calls`. A request tried k times failed k - 1 times before its last try, so
+-- the failed tries in excess of the repeats are the requests that failed for good. A request that
+-- we cancelled is no failure of the service.
 counted AS (
     SELECT
         coalesce(sum(calls), 0)::BIGINT AS tries,
@@ -31,7 +31,7 @@ counted AS (
     FROM call_counts
     SEMI JOIN used USING (attempt_id)
 ),
--- Attempts run side by side: their union, without the pauses between runs.
+-- Attempts overlap: the time at work is their union, without the pauses between runs.
 islands AS (
     SELECT
         begun_at,

@@ -30,7 +30,6 @@ def main() -> None:
         exporter,
         history,
         imports,
-        judges,
         remote,
         report,
         run,
@@ -41,7 +40,7 @@ def main() -> None:
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, report, compare, judges, imports, history, alerts, exporter)
+    modules = (run, report, compare, imports, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:

@@ -1,4 +1,4 @@
-"""`compare`: two releases on the same questions, as text 100 columns wide or as JSON."""
+"""`compare`: two releases on the same questions. `judge-agreement`: two judges, same answers."""
 
 import json
 from dataclasses import asdict
@@ -18,9 +18,9 @@ from locomo_assets.analysis.comparison import (
     RetrievedMemory,
     compare,
 )
-from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
+from locomo_assets.reporting.terminal import console, print_table
 from locomo_assets.settings import read_settings
 
 _WIDTH = 100
@@ -38,6 +38,7 @@ class Format(StrEnum):
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command(name="compare")(compare_releases)
+    app.command(name="judge-agreement")(compare_judges)
 
 
 def compare_releases(
@@ -76,15 +77,36 @@ def compare_releases(
     _show(out, found, flips)
 
 
+def compare_judges(
+    a: Annotated[str, typer.Argument(help="A judge, as `locomo-assets releases` names it.")],
+    b: Annotated[str, typer.Argument(help="The other one.")],
+    release: Annotated[str | None, typer.Option(help="Only answers of this release.")] = None,
+) -> None:
+    """How far two judges agree on the same answers, beyond chance. Costs nothing."""
+    from locomo_assets.analysis.agreement import judge_agreement
+
+    found = judge_agreement(read_settings().database_path, a, b, release)
+    out = console()
+    print_table(
+        out,
+        ("", f"{b}: correct", f"{b}: wrong"),
+        (
+            (f"{a}: correct", found.both_correct, found.only_a_correct),
+            (f"{a}: wrong", found.only_b_correct, found.both_wrong),
+        ),
+    )
+    for name, value in (
+        ("answers judged by both", f"{found.answers}"),
+        ("agreement", _measure(found.agreement)),
+        ("Cohen's kappa", _measure(found.kappa)),
+        (f"balanced accuracy of {b}, {a} taken as right", _measure(found.balanced_accuracy)),
+    ):
+        out.print(f"{name}: {value}", markup=False, highlight=False)
+
+
 def _show(out: Console, found: Comparison, flips: int) -> None:
     a, b = found.a.release, found.b.release
-    word = found.overall.verdict.word
-    first = (
-        f"Cannot tell whether {b} is better or worse than {a}"
-        if word is Conclusion.CANNOT_TELL
-        else f"{b} is {word} than {a}"
-    )
-    out.print(Text(f"{first}: {found.overall.verdict.because}."))
+    out.print(Text(found.headline))
     out.print(
         Text(f"\njudge {found.judge} · questions {found.question_protocol} · system "
              + " and ".join(dict.fromkeys((found.a.system, found.b.system))))
@@ -258,3 +280,7 @@ def _p(value: float | None) -> str:
 def _p_text(value: float | None) -> str:
     text = _p(value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def _measure(value: float | None) -> str:
+    return "– (only one kind of verdict)" if value is None else f"{value:.3f}"

@@ -96,19 +96,17 @@ def _dataset(settings: Settings, source: str | None) -> "Dataset":
 
 def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", release: str) -> None:
     from locomo_assets.history import database
-    from locomo_assets.history.store import HistoryStore
     from locomo_assets.imports.save import save_import
-    from locomo_assets.runs.datasets import keep_audit
+    from locomo_assets.services import Services
 
-    store = HistoryStore.open(settings.history_url)
-    audit_sha256 = None
-    if settings.audit is not None:
-        audit_sha256 = keep_audit(store, settings.audit, settings.audit_sha256, dataset)
+    services = Services(settings)
+    audit_sha256 = services.keep_audit(dataset)
+    store, path, limit = services.store(), settings.database_path, settings.max_error_percent
     manifest = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
     verdicts = sum(len(answer.verdicts) for answer in results.answers)
     counts = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
     print(f"release {release}: {counts} " + ("imported" if manifest else "are there already"))
-    database.publish(store, settings.database_path)
-    out, limit = console(), settings.max_error_percent
-    wholes = print_accuracy(out, settings.database_path, release, max_error_percent=limit)
-    print_gold_faults(out, settings.database_path, wholes, audit_sha256)
+    database.publish(store, path)
+    out = console()
+    wholes = print_accuracy(out, path, release, max_error_percent=limit)
+    print_gold_faults(out, path, wholes, audit_sha256)

@@ -20,7 +20,7 @@ from locomo_assets.reporting.terminal import (
     print_scores,
     print_table,
 )
-from locomo_assets.settings import Settings, read_settings
+from locomo_assets.settings import read_settings
 
 
 class Format(StrEnum):
@@ -66,18 +66,18 @@ def report(
     With --html: one self-contained page on the release (or the newest), compared with the release
     before it.
     """
-    settings = read_settings()
-    path = settings.database_path
-    audit_sha256 = _keep_audit(settings)
+    from locomo_assets.services import Services
+
+    services = Services(read_settings())
+    path, limit = services.settings.database_path, services.settings.max_error_percent
+    audit_sha256 = services.keep_audit()
+    if audit_sha256 is not None:
+        database.refresh(services.store(), path)
     if html is not None:
         from locomo_assets.reporting.html import write_page
 
         written = write_page(
-            path,
-            html,
-            release,
-            max_error_percent=settings.max_error_percent,
-            audit_sha256=audit_sha256,
+            path, html, release, max_error_percent=limit, audit_sha256=audit_sha256
         )
         print(f"{html}: release {written.whole.release}")
         return
@@ -86,7 +86,6 @@ def report(
         raise HistoryError(
             f"release {release}: not in the history; `locomo-assets releases` lists those that are"
         )
-    limit = settings.max_error_percent
     out = console()
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
     print_gold_faults(out, path, wholes, audit_sha256)
@@ -96,27 +95,14 @@ def report(
             out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)
 
 
-def _keep_audit(settings: Settings) -> str | None:
-    """Stores the settings' audit in the history; its SHA-256, or None where none is set."""
-    if settings.audit is None:
-        return None
-    from locomo_assets.history.store import HistoryStore
-    from locomo_assets.runs.datasets import keep_audit
-
-    store = HistoryStore.open(settings.history_url)
-    sha256 = keep_audit(store, settings.audit, settings.audit_sha256)
-    database.refresh(store, settings.database_path)
-    return sha256
-
-
 def releases() -> None:
     """List the releases that were measured or imported. Costs nothing."""
     settings = read_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
     shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
-    places = [ACCURACY_HEADINGS.index(name) for name in shown]
+    columns = [ACCURACY_HEADINGS.index(name) for name in shown]
     texts = [
-        (*(accuracy_cells(row)[place] for place in places), "imported" if row.imported else "")
+        (*(accuracy_cells(row)[i] for i in columns), "imported" if row.imported else "")
         for row in sorted(rows, key=lambda row: row.release)
     ]
     print_table(console(), (*shown, ""), texts)

@@ -82,13 +82,12 @@ def run(
         services.progress.listeners.append(progress)
         launch(wanted, services)
     out = console()
-    limit = services.settings.max_error_percent
-    path = services.settings.database_path
+    path, limit = services.settings.database_path, services.settings.max_error_percent
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
     print_gold_faults(out, path, wholes, services.keep_audit())
-    home = services.settings.home
-    out.print(f"\nHistory   {services.settings.database_path}", soft_wrap=True)
-    out.print(f"UI        make dev   (instance {home / 'dagster'})", soft_wrap=True)
+    out.print(f"\nHistory   {path}", soft_wrap=True)
+    instance = services.settings.home / "dagster"
+    out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from locomo_assets.analysis.decision import Conclusion
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data
@@ -66,20 +65,8 @@ def render(data: ReportData) -> str:
         "cost": charts.svg(charts.cost(data.trend), "Cost"),
     }
     template = environment.from_string(_TEMPLATE.read_text())
-    return template.render(data=data, charts=drawn, headline=_headline(data),
+    return template.render(data=data, charts=drawn,
                            correction=CORRECTION, fault_headings=GOLD_FAULT_HEADINGS)  # fmt: skip
-
-
-def _headline(data: ReportData) -> str:
-    if data.comparison is None:
-        return f"{data.whole.release} is not compared: {data.not_compared}."
-    decision = data.comparison.overall.verdict
-    if decision.word is Conclusion.CANNOT_TELL:
-        return (
-            f"Cannot tell whether {data.whole.release} is better or worse than "
-            f"{data.previous}: {decision.because}."
-        )
-    return f"{data.whole.release} is {decision.word} than {data.previous}: {decision.because}."
 
 
 def _points(value: Any) -> str:

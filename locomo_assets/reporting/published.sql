@@ -1,4 +1,5 @@
--- What others published on a data set: each series' categories under both taxonomies, its whole last.
+-- Results that others published on a data set: each series' categories under both taxonomies, then
+-- the whole.
 SELECT
     release,
     system,

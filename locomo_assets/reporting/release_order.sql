@@ -1,2 +1,2 @@
--- The releases in the order of their time, and who named them.
+-- The releases in the order of their time, and the source of each name.
 SELECT release, position, source FROM release_order ORDER BY position

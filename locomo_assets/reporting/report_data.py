@@ -81,6 +81,13 @@ class ReportData:
     comparison: Comparison | None
     not_compared: str | None
 
+    @property
+    def headline(self) -> str:
+        """The result in a sentence."""
+        if self.comparison is None:
+            return f"{self.whole.release} is not compared: {self.not_compared}."
+        return self.comparison.headline
+
 
 def read_report_data(
     database_path: Path,

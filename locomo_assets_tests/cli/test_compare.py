@@ -1,4 +1,4 @@
-"""What `compare` prints of a history with changes, at 100 columns."""
+"""What `compare` prints of a history with changes, 100 columns wide."""
 
 import json
 from pathlib import Path
@@ -30,20 +30,20 @@ def history(home: Path) -> HistoryBuilder:
     return made
 
 
-def told(*arguments: str) -> str:
-    done = CliRunner().invoke(APP, arguments)
+def output(*arguments: str) -> str:
+    done = CliRunner().invoke(APP, ["compare", *arguments])
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
 def test_the_verdict_comes_first_then_numbers_then_flips(history: HistoryBuilder) -> None:
     assert history.database_path.exists()
-    text = told("r1", "r2")
+    text = output("r1", "r2")
     lines = text.splitlines()
     assert lines[0].startswith("r2 is better than r1: the difference of +75.00 points")
     assert max(map(len, lines)) <= 100
-    task = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
-    places = [text.find(one) for one in task]
+    expected = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
+    places = [text.find(one) for one in expected]
     assert places == sorted(places)
     assert -1 not in places
     assert "5 of 44 changed questions of all categories shown" in text
@@ -53,18 +53,20 @@ def test_the_verdict_comes_first_then_numbers_then_flips(history: HistoryBuilder
 
 
 def test_the_other_way_round_it_is_worse(history: HistoryBuilder) -> None:
-    assert told("r2", "r1", "--flips", "0").startswith("r1 is worse than r2: the difference of -75")
+    assert output("r2", "r1", "--flips", "0").startswith(
+        "r1 is worse than r2: the difference of -75"
+    )
 
 
 def test_flips_are_as_many_as_asked_for(history: HistoryBuilder) -> None:
-    assert "LOST" not in told("r1", "r2", "--flips", "0")
-    every = told("r1", "r2", "--flips", "99")
+    assert "LOST" not in output("r1", "r2", "--flips", "0")
+    every = output("r1", "r2", "--flips", "99")
     assert every.count("GAINED") + every.count("LOST") == 44
     assert "shown" not in every
 
 
 def test_json_has_everything(history: HistoryBuilder) -> None:
-    found = json.loads(told("r1", "r2", "--format", "json"))
+    found = json.loads(output("r1", "r2", "--format", "json"))
     assert found["overall"]["verdict"]["word"] == "better"
     assert len(found["flips"]) == 44
     assert len(found["flips"][0]["retrieved_b"]) == 5

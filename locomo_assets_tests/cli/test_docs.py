@@ -107,11 +107,11 @@ def test_the_runbook_as_it_stands(tmp_path: Path) -> None:
     shutil.rmtree(old)
     shutil.rmtree(tmp_path / "home", ignore_errors=True)
 
-    told = run(block("<!-- runbook -->"), **places, **home, EMPTY_PLACE=new.as_uri())
-    assert "is whole" in told
-    assert "0 damaged, 1 unfinished" in told
-    assert "2 conversations and 2 releases are partitions now" in told
-    assert told.count("2026-11-08") >= 1
+    output = run(block("<!-- runbook -->"), **places, **home, EMPTY_PLACE=new.as_uri())
+    assert "is whole" in output
+    assert "0 damaged, 1 unfinished" in output
+    assert "2 conversations and 2 releases are partitions now" in output
+    assert output.count("2026-11-08") >= 1
     restored = HistoryStore.open(new.as_uri())
     assert hashes(restored.storage) == before
     assert restored.manifests() == manifests

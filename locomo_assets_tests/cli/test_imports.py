@@ -47,9 +47,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_published_files_become_a_release(folder: Path, home: Path) -> None:
-    told = command("import", "backboard-published", str(folder))
-    assert "release backboard-published: 2 files, 53 answers, 53 verdicts imported" in told
-    assert "release backboard-published (imported) · system backboard" in told
+    output = command("import", "backboard-published", str(folder))
+    assert "release backboard-published: 2 files, 53 answers, 53 verdicts imported" in output
+    assert "release backboard-published (imported) · system backboard" in output
     assert "are there already" in command("import", "backboard-published", str(folder))
     assert "imported" in command("releases")
     with pytest.raises(ReleaseTakenError, match="were imported"):
@@ -81,8 +81,8 @@ def test_the_documented_example_is_imported(
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     Path("results.jsonl").write_text(example)
-    told = command("import", "jsonl", *JSONL)
-    assert "1 files, 3 answers, 4 verdicts imported" in told
+    output = command("import", "jsonl", *JSONL)
+    assert "1 files, 3 answers, 4 verdicts imported" in output
     assert sql(
         "SELECT question_index, judge, verdict, votes, agreement, reason "
         "FROM imported_results ORDER BY ALL"
@@ -102,14 +102,14 @@ def test_the_published_table_comes_out_exactly(
     folder = SHARED_DATA / "backboard-published"
     if not folder.exists():
         pytest.skip("the published files are not beside the project")
-    told = command("import", "backboard-published", str(folder), "--dataset", str(real_dataset))
+    output = command("import", "backboard-published", str(folder), "--dataset", str(real_dataset))
     monkeypatch.setenv("LOCOMO_AUDIT", str(SHARED_DATA / "locomo-audit-errors.json"))
     report = command("report", "--release", "backboard-published")
     scores = [re.split(r"\s{2,}", line.strip()) for line in report.splitlines()]
     assert ["all scored", "overall", "90.00", "91.60", "90.1 – 92.9", "93.57", "99", "1320",
             "1441"] in scores  # fmt: skip
     tables = [[re.split(r"\s{2,}", row)[:6] for row in text.splitlines()]
-              for text in (told, report)]  # fmt: skip
+              for text in (output, report)]  # fmt: skip
     for row in (
         ["1 multi-hop", "single-hop", "282", "252", "282", "89.36"],
         ["2 temporal", "temporal", "321", "295", "321", "91.90"],

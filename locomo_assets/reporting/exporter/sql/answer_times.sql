@@ -1,4 +1,4 @@
--- How many answers took at most each bound, a row a bound; null bounds all.
+-- How many answers took at most each bound, a row a bound; the bound NULL counts all.
 SELECT
     release,
     coalesce(system, 'unknown') AS system,

@@ -1,4 +1,5 @@
--- The same of memory operations: those of the ingestions that current answers rest on.
+-- How many memory operations took at most each bound, a row a bound; the bound NULL counts all.
+-- Only operations of ingestions that current answers use.
 WITH used AS (
     SELECT DISTINCT ingestion_id FROM current_answers
     WHERE ingestion_id IS NOT NULL AND list_contains($releases::VARCHAR[], release)

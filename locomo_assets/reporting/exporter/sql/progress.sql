@@ -1,4 +1,4 @@
--- How many conversations of a release have come how far, and when the last one was judged.
+-- How many conversations of a release reached each stage, and when the last one was judged.
 SELECT
     release,
     coalesce(system, 'unknown') AS system,

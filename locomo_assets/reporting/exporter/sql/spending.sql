@@ -1,5 +1,5 @@
--- Tokens and cost of all that a release ever asked, what was asked again included. The stand-in
--- costs nothing, whatever model it names.
+-- Tokens and cost of all calls of a release, repeats included. The stand-in costs nothing, whatever
+-- model it names.
 SELECT
     release,
     coalesce(system, 'unknown') AS system,
