@@ -101,7 +101,7 @@ class Services:
                     self._services(),
                     run_id,
                     slots=chosen.runs_at_once,
-                    waiting=self.progress.wait_for,
+                    on_wait=self.progress.wait_for,
                 )
             )
             corrected = chosen.gold == "corrected"

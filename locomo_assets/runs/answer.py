@@ -45,7 +45,7 @@ _COLUMNS = ("question_index", "question_protocol", "system", "dataset_sha256")
 
 
 async def record_unanswered(run: RunContext, task: Task, why: str) -> int:
-    """Commits the order's questions of which nothing is stored as unanswered; how many they are.
+    """Commit the task's questions that have no stored row as unanswered; return how many.
 
     None are where another run is at them, or where the history can't be written.
     """
@@ -103,21 +103,21 @@ async def answer_questions(
     Those that are saved while others are still asked for are put into the `queue`. Answers that a
     killed run saved are gone on with; which of two answers counts is said at
     `stages.counted_answers`. `LeaseTakenError` if another run is at it, `OtherReleaseError` if the
-    feed names another release than the order's.
+    feed names another release than the task's.
     """
     conversation, sha256 = run.conversation(task.conversation)
     source = memory_source(run, task, sha256)
     wanted = chosen_questions(conversation, task)
-    print_ = source.answers
+    answers_fingerprint = source.answers
     lineage = run.lineage(_ASSET, task, sha256)
     run.progress.add(questions_to_do=len(wanted))
-    if _without_answer(run, task, print_, wanted):
+    if _without_answer(run, task, answers_fingerprint, wanted):
         async with leased(run.store.storage, lineage):
             # Whoever held the lease until now may have asked them.
-            missing = _without_answer(run, task, print_, wanted)
+            missing = _without_answer(run, task, answers_fingerprint, wanted)
             if missing:
                 run.progress.add(questions=len(wanted) - len(missing))
-                left = resumable_attempts(run.store, _ASSET, task, print_)
+                left = resumable_attempts(run.store, _ASSET, task, answers_fingerprint)
                 phase = _Phase(run, task, conversation, source, queue)
                 return await phase.ask_missing(missing, left, wanted=len(wanted))
     run.progress.add(questions=len(wanted))
@@ -125,9 +125,9 @@ async def answer_questions(
 
 
 def _without_answer(
-    run: RunContext, task: Task, print_: str, wanted: Sequence[Question]
+    run: RunContext, task: Task, answers_fingerprint: str, wanted: Sequence[Question]
 ) -> list[Question]:
-    stored = {} if task.force else stored_answers(run, task, print_)
+    stored = {} if task.force else stored_answers(run, task, answers_fingerprint)
     kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
     return [question for question in wanted if question.question_index not in kept]
 
@@ -269,13 +269,13 @@ class _Phase:
         return await _made_once(client, name, clone)
 
     async def _assistant(self) -> str:
-        """The ingested one; or one that is told nothing, whose name follows from what is asked.
+        """The ingested assistant; or an empty one, whose name follows from what is asked.
 
         Memory is off for the latter, so that whoever finds it by its name may ask it.
         """
         if self.source.ingestion is not None:
             return str(self.source.ingestion.extra["assistant_id"])
-        client, task, told = self.run.client, self.task, self.run.ingest_protocol
+        client, task, protocol = self.run.client, self.task, self.run.ingest_protocol
         name = (
             f"LoCoMo Test Assistant {self.source.answers[:8]} {task.conversation} {task.release}"
         )[:255]
@@ -286,9 +286,9 @@ class _Phase:
         async def create() -> str:
             made = await client.create_assistant(
                 name,
-                description=told.description,
-                llm_provider=told.llm_provider,
-                llm_model=told.llm_model,
+                description=protocol.description,
+                llm_provider=protocol.llm_provider,
+                llm_model=protocol.llm_model,
             )
             return made.assistant_id
 

@@ -1,11 +1,8 @@
 """Verdicts by batches, over as many runs as they take.
 
-Here: what a run remembers of its batches, how long it waits, and going on with those that earlier
-runs left. Sending and reading a batch is `judging.batch`; whose answers are judged is `judging`.
-
-A batch is sent in three steps, each saved before the next: it is *intended* under a name of our
-own, it is *created* with an id, its results are *collected*. Whoever is killed between the first
-two finds it at the server by its name, so that no verdict is paid for twice.
+Each step is saved before the next: a batch is *intended* under a name of our own, *created* with
+an id, and its results are *collected*. A run that resumes after a kill between the first two finds
+the batch at the server by its name, so that no verdict is paid for twice.
 """
 
 import asyncio
@@ -27,7 +24,7 @@ from locomo_assets.runs.context import Batching
 
 TABLE = "judge_batches"
 
-_TOLD = 3
+_NAMED = 3
 _FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 60.0
 
 
@@ -98,7 +95,7 @@ class BatchRun:
     ) -> None:
         self._judge = batching.judge
         self._wait_s = batching.wait_s
-        self._saver = writer
+        self._writer = writer
         self._keep = keep
         self._labels = labels
         self._forced = forced
@@ -157,7 +154,7 @@ class BatchRun:
         for fingerprint, judgement in collected.judgements.items():
             self._keep(BatchVerdict(fingerprint, judgement, batch_id))
         # The verdicts first: a batch that counts as collected is never looked at again.
-        await self._saver.save()
+        await self._writer.save()
         await self._note(token, "collected", batch_id=batch_id, status=state.status)
         return state
 
@@ -173,19 +170,19 @@ class BatchRun:
 
     async def _note(self, token: str, event: str, **more: Any) -> None:
         row = {"token": token, "event": event, "noted_at": datetime.now(UTC), **more}
-        self._saver.add(TABLE, row)
-        await self._saver.save()
+        self._writer.add(TABLE, row)
+        await self._writer.save()
 
 
 def _pending_line(pending: Sequence[BatchState], forced: bool) -> str:
     oldest = min(filter(None, (state.created_at for state in pending)), default=None)
     since = f" since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
     done, total = (sum(getattr(state, name) for state in pending) for name in ("done", "total"))
-    told = ", ".join(state.batch_id for state in pending[:_TOLD])
-    more = f" and {len(pending) - _TOLD} more" if len(pending) > _TOLD else ""
+    ids = ", ".join(state.batch_id for state in pending[:_NAMED])
+    more = f" and {len(pending) - _NAMED} more" if len(pending) > _NAMED else ""
     are = "batches are" if len(pending) > 1 else "batch is"
     again = "run it again without --force" if forced else "run it again"
     return (
-        f"the judge's {are} pending{since} ({told}{more}: {done} of {total} requests done); "
+        f"the judge's {are} pending{since} ({ids}{more}: {done} of {total} requests done); "
         f"{again} to collect the verdicts: they take up to 24 hours, and are not paid for twice"
     )

@@ -1,9 +1,7 @@
-"""The canaries of a release: what its judge lets pass, judged along with its answers.
+"""When a release's canaries are judged, and their rows.
 
-Here: when they are judged, and how they are written. The canaries are `judging.canaries`.
-
-A model behind the same name may change, so each release has its own canaries judged (36 verdicts,
-votes times that), by each judge that gave it verdicts. They are asked for once.
+A model behind the same name may change. So each judge that gave a release verdicts judges the
+canaries once for it: 36 verdicts, times the votes.
 """
 
 from collections.abc import Sequence
@@ -36,18 +34,18 @@ async def judge_canaries(run: RunContext, release: str) -> bool:
     What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
     """
     judge = run.judge.identity.digest()
-    print_ = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
-    lineage = replace(canary_lineage(run, release), extra={"fingerprint": print_})
-    if _is_done(run, release, print_):
+    canaries_fingerprint = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
+    lineage = replace(canary_lineage(run, release), extra={"fingerprint": canaries_fingerprint})
+    if _is_done(run, release, canaries_fingerprint):
         return False
     try:
         async with leased(run.store.storage, lineage):
-            if _is_done(run, release, print_):
+            if _is_done(run, release, canaries_fingerprint):
                 return False
             left = [
                 attempt
                 for attempt in run.store.unfinished(ASSET, release, None)
-                if attempt.lineage.extra.get("fingerprint") == print_
+                if attempt.lineage.extra.get("fingerprint") == canaries_fingerprint
             ]
             await _judge(run, lineage, left)
     except LeaseTakenError:
@@ -55,9 +53,9 @@ async def judge_canaries(run: RunContext, release: str) -> bool:
     return True
 
 
-def _is_done(run: RunContext, release: str, print_: str) -> bool:
+def _is_done(run: RunContext, release: str, canaries_fingerprint: str) -> bool:
     manifests = run.store.manifests(asset=ASSET, release=release)
-    return any(manifest.extra.get("fingerprint") == print_ for manifest in manifests)
+    return any(manifest.extra.get("fingerprint") == canaries_fingerprint for manifest in manifests)
 
 
 async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:

@@ -38,7 +38,7 @@ SAVED_EVERY_S = 2.0
 class CheckpointWriter:
     """Rows on their way into an attempt. Tables are saved in the order given, calls last.
 
-    `calls` grows while requests are made. `on_saved` is told a table and its rows, in the event
+    `calls` grows while requests are made. `on_saved` gets a table and its rows, in the event
     loop, after each save but the last.
     """
 
@@ -125,7 +125,7 @@ def resumable_attempts(
 ) -> list[UnfinishedAttempt]:
     """Unfinished attempts at just this work, oldest first.
 
-    A forced order pays for everything anew, so it goes on only with what a forced one began.
+    A forced task pays for everything again, so it resumes only what a forced one began.
     """
     return [
         attempt

@@ -33,9 +33,10 @@ def fingerprint(parts: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is done of what is to do. `requests` counts HTTP requests, each try, with the tokens
-    they told of; `errors` those that failed. `waits_for` names who is in the way of a run that
-    has not begun.
+    """How much is done of what is to do.
+
+    `requests` counts HTTP requests, each attempt, with the tokens they used; `errors` those that
+    failed. `waits_for` names who holds the slot that a run waits for before it begins.
     """
 
     turns: int = 0
@@ -65,7 +66,7 @@ class Progress:
         self._tell(replace(self.counts, **now))
 
     def wait_for(self, whom: str) -> None:
-        """Tells the listeners who is in the way; the empty text: nobody any more."""
+        """Tell the listeners who holds the slot; an empty text: nobody any more."""
         if whom or self.counts.waits_for:
             self._tell(replace(self.counts, waits_for=whom))
 
@@ -111,7 +112,7 @@ class Task:
 class Batching:
     """How verdicts are had by batches: `wanted` for new ones, and waited for `wait_s` at most.
 
-    Batches that earlier runs left are gone on with even where none is wanted.
+    Batches that earlier runs left are collected even where no new one is wanted.
     """
 
     judge: BatchingJudge

@@ -57,7 +57,7 @@ class StoredIngestJournal:
         assistant_name: str,
         state: IngestState,
     ) -> None:
-        self._saver = writer
+        self._writer = writer
         self._own = {"ingestion_id": ingestion_id}
         self._assistant_name = assistant_name
         self._assistant_id = state.assistant_id
@@ -76,10 +76,10 @@ class StoredIngestJournal:
 
     async def turn_confirmed(self, turn: IngestedTurn) -> None:
         row = {**self._own, "assistant_id": self._assistant_id, **asdict(turn)}
-        self._saver.add("ingested_turns", row)
+        self._writer.add("ingested_turns", row)
 
     async def operation_ended(self, operation: EndedOperation) -> None:
-        self._saver.add("memory_operations", {**self._own, **asdict(operation)})
+        self._writer.add("memory_operations", {**self._own, **asdict(operation)})
 
     async def _note(self, event: str, **more: Any) -> None:
         row = {
@@ -90,8 +90,8 @@ class StoredIngestJournal:
             "noted_at": datetime.now(UTC),
             **more,
         }
-        self._saver.add("ingest_journal", row)
-        await self._saver.save()
+        self._writer.add("ingest_journal", row)
+        await self._writer.save()
 
 
 def state_of(store: HistoryStore, attempts: Sequence[UnfinishedAttempt]) -> IngestState:
@@ -149,8 +149,8 @@ _ASSET = "ingested_memories"
 async def ingest_conversation(run: RunContext, task: Task) -> IngestionReport:
     """Feeds the conversation, turn by turn, to a new assistant; or finds it already fed.
 
-    What a killed run began is gone on with, each turn told once. `LeaseTakenError` if another
-    run is at it, `OtherReleaseError` if the feed names another release than the order's. Nothing
+    What a killed run began is resumed, each turn sent once. `LeaseTakenError` if another
+    run is at it, `OtherReleaseError` if the feed names another release than the task's. Nothing
     is done where the question protocol rests on no ingestion.
     """
     if not run.ask_protocol.needs_ingestion:
@@ -180,17 +180,19 @@ def _reused(
 async def _ingest(
     run: RunContext, task: Task, sha256: str, conversation: Conversation
 ) -> IngestionReport:
-    print_ = ingest_fingerprint(run, task, sha256)
+    own_fingerprint = ingest_fingerprint(run, task, sha256)
     lineage = run.lineage(_ASSET, task, sha256)
     before = await run.watch.check(task.release, _ASSET, "before")
     refuse_other_release(run.store, lineage, before)
-    ingestion_id, left, state = await _where_it_stopped(run, task, print_)
+    ingestion_id, left, state = await _where_it_stopped(run, task, own_fingerprint)
     name = f"LoCoMo Test Assistant {ingestion_id[:8]} {task.conversation} {task.release}"[:255]
-    attempt = run.store.begin(resumable_lineage(lineage, task, print_, ingestion_id=ingestion_id))
+    attempt = run.store.begin(
+        resumable_lineage(lineage, task, own_fingerprint, ingestion_id=ingestion_id)
+    )
     attempt.append(RELEASE_CHECKS, [before.row()])
     done = 0
 
-    def told(now: IngestProgress) -> None:
+    def on_progress(now: IngestProgress) -> None:
         nonlocal done
         run.progress.add(turns=now.turns - done)
         done = now.turns
@@ -208,7 +210,7 @@ async def _ingest(
                 journal=StoredIngestJournal(
                     writer, ingestion_id=ingestion_id, assistant_name=name, state=state
                 ),
-                progress=told,
+                progress=on_progress,
             )
     after = await run.watch.check(task.release, _ASSET, "after")
     attempt.append(RELEASE_CHECKS, [after.row()])
@@ -217,7 +219,7 @@ async def _ingest(
     head = {
         **numbers,
         "ingestion_id": ingestion_id,
-        "fingerprint": print_,
+        "fingerprint": own_fingerprint,
         "assistant_id": result.assistant_id,
         "base_url": run.base_url,
         "ingest_protocol": protocol.label(),
@@ -247,10 +249,10 @@ async def _ingest(
 
 
 async def _where_it_stopped(
-    run: RunContext, task: Task, print_: str
+    run: RunContext, task: Task, own_fingerprint: str
 ) -> tuple[str, list[UnfinishedAttempt], IngestState]:
     """The newest unfinished ingestion whose assistant is still there, or a new one."""
-    unfinished = resumable_attempts(run.store, _ASSET, task, print_)
+    unfinished = resumable_attempts(run.store, _ASSET, task, own_fingerprint)
     by_id: dict[str, list[UnfinishedAttempt]] = {}
     for attempt in unfinished:
         by_id.setdefault(attempt.lineage.extra["ingestion_id"], []).append(attempt)

@@ -1,8 +1,7 @@
-"""The stage that has a conversation's answers judged.
+"""The stage that judges a conversation's answers, or resumes judging them.
 
-It begins with those that are saved while others are still asked for, goes on with what a killed
-run left, and commits all verdicts as one attempt once the answers are committed. The judges are
-`judging`, the batches `batching`, the rows `verdicts`.
+It starts with answers that are saved while others are still asked, and commits all verdicts as one
+attempt once the answers are committed.
 """
 
 import asyncio
@@ -70,7 +69,7 @@ async def judge_answers(
     """Gives each current answer its verdict by today's judge, where it has none yet.
 
     Answers out of the `queue` are judged while others are still asked for; batches are sent once
-    it is closed. Verdicts that a killed run saved are gone on with, and batches that one sent are
+    it is closed. Verdicts that a killed run saved are kept, and batches that it sent are
     collected; of two on the same answer within an attempt the first that is scored counts.
     `LeaseTakenError` if another run is at it, `BatchPendingError` while a batch is.
     """
@@ -252,7 +251,7 @@ class _Stage:
         return open_batches(self.run.store, self._left_behind() if left is None else left)
 
     def _stored(self) -> list[Row]:
-        """The settled verdicts by today's judge and gold answers; a forced order has none."""
+        """The settled verdicts by today's judge and gold answers; a forced task has none."""
         if self.task.force:
             return []
         store, judge = self.run.store, self.run.judge.identity

@@ -1,9 +1,8 @@
-"""How many runs are at a service at once, so that together they stay within what it is to bear.
+"""How many runs use a service at once, so that together they stay within its limits.
 
-Here: a service has so many seats, each a lease in the history; a run waits for one and keeps it
-while it measures. How much of the limits goes with a seat is `pipeline.services`'s. Dagster's
-pool keeps runs in its queue; this also holds for runs that Dagster's queue does not see: those of
-`locomo-assets run`, and of other machines that share the history.
+Each service has a number of slots, and a slot is a lease in the history. Dagster's pool queues the
+runs that Dagster starts; slots also hold for `locomo-assets run`, and for other machines that share
+the history.
 """
 
 import asyncio
@@ -17,13 +16,13 @@ from locomo_assets.history.lease import TTL_S, Lease, acquire_at, held_lease
 from locomo_assets.history.provenance import path_label
 from locomo_assets.history.storage import Storage
 
-LOOKS_EVERY_S = 2.0
+POLL_EVERY_S = 2.0
 
 _log = logging.getLogger(__name__)
 
 
 def services_at(urls: Iterable[str]) -> list[str]:
-    """The services that answer at these URLs, `host:port`, each once, in the order of taking seats.
+    """The services that answer at these URLs, `host:port`, each once, in the order of acquiring.
 
     What is no URL names none: the client refuses it.
     """
@@ -47,31 +46,31 @@ async def hold_run_slots(
     run_id: str,
     *,
     slots: int,
-    waiting: Callable[[str], None],
+    on_wait: Callable[[str], None],
     ttl_s: float = TTL_S,
 ) -> AsyncIterator[None]:
-    """With a seat at each service while the block lasts.
+    """Hold a slot at each service while the block lasts.
 
-    Waits as long as it takes; `waiting` is told at each look who has the seats, and the empty
-    text once there is one. `LeaseLostError` ends the block as in `leasing.leased`.
+    Waits as long as it takes. `on_wait` gets, at each poll, who holds the slots, and an empty text
+    once one is free. `LeaseLostError` ends the block, as in `lease.leased`.
     """
     async with AsyncExitStack() as stack:
         for service in services:
-            lease = await _take_slot(storage, service, run_id, slots, waiting, ttl_s=ttl_s)
+            lease = await _acquire_slot(storage, service, run_id, slots, on_wait, ttl_s=ttl_s)
             await stack.enter_async_context(held_lease(storage, lease, ttl_s=ttl_s))
         yield
 
 
-async def _take_slot(
+async def _acquire_slot(
     storage: Storage,
     service: str,
     run_id: str,
     slots: int,
-    waiting: Callable[[str], None],
+    on_wait: Callable[[str], None],
     *,
     ttl_s: float,
 ) -> Lease:
-    told = False
+    warned = False
     while True:
         for number in range(1, slots + 1):
             folder = f"leases/service={path_label(service)}/seat={number}"
@@ -82,10 +81,10 @@ async def _take_slot(
             except LeaseTakenError as error:
                 taken = str(error)
             else:
-                waiting("")
+                on_wait("")
                 return lease
-        if not told:
+        if not warned:
             _log.warning("waiting: %s", taken)
-        told = True
-        waiting(taken)
-        await asyncio.sleep(LOOKS_EVERY_S)
+        warned = True
+        on_wait(taken)
+        await asyncio.sleep(POLL_EVERY_S)

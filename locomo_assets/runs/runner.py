@@ -1,8 +1,4 @@
-"""Many conversations side by side; one that fails fails alone.
-
-Here: the stages in their order, per conversation, and who is told of each. The stages are
-`ingesting`, `asking` and `judging`.
-"""
+"""Many conversations side by side, each through its stages; one that fails fails alone."""
 
 import asyncio
 import logging
@@ -74,7 +70,7 @@ async def measure(
     assets: Collection[str],
     on_report: Callable[[Task, StageReport], None],
 ) -> list[Failed]:
-    """Takes each order through the wanted stages; reports each stage as it ends.
+    """Take each task through the wanted stages, and report each stage as it ends.
 
     Returns the failures; what they had still to ask is left unanswered. Only errors that belong to
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
@@ -130,7 +126,7 @@ async def measure(
 
 
 async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Collection[str]) -> None:
-    """Lets what crashed runs held of these orders run out, at most a lease's time (a minute)."""
+    """Wait until the leases that crashed runs held on these tasks are over, at most a minute."""
     releases = sorted({task.release for task in tasks})
     lineages = [run.lineage(asset, task, "") for task in tasks for asset in STAGES]
     lineages += [canary_lineage(run, release) for release in releases]

@@ -1,4 +1,4 @@
-"""What the stages of a conversation share: their report, and what is stored and may be reused.
+"""What the stages of a conversation share: their reports, the queue between them, what is reused.
 
 Each stage reads what the stage before it committed, so that it can run alone and later.
 """
@@ -33,7 +33,7 @@ class StageReport(ABC):
     @property
     @abstractmethod
     def row_count(self) -> int:
-        """How many rows of the asset the order has, reused ones included."""
+        """How many rows of the asset the task has, reused ones included."""
 
     @abstractmethod
     def metadata(self) -> Metadata:
@@ -84,11 +84,11 @@ class IngestionReport(StageReport):
     def metadata(self) -> Metadata:
         if self.skipped is not None:
             return {"turns": 0, "requests": 0}
-        told = _known(asdict(self.counts))
+        metadata = _known(asdict(self.counts))
         if self.attempt_id is not None:
-            told["turns_of_killed_runs"] = self.turns_of_killed_runs
-            told["turns_read_back"] = self.turns_read_back
-        return {**told, "requests": self.requests}
+            metadata["turns_of_killed_runs"] = self.turns_of_killed_runs
+            metadata["turns_read_back"] = self.turns_read_back
+        return {**metadata, "requests": self.requests}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +147,14 @@ class JudgementsReport(StageReport):
 
 def _of_attempt(report: AnswersReport | JudgementsReport, without: Sequence[str]) -> Metadata:
     """All its numbers; those named in `without` if there was no attempt."""
-    told = asdict(report)
+    metadata = asdict(report)
     for name in ("attempt_id", "skipped"):
-        del told[name]
-    return _known(told if report.attempt_id else {name: told[name] for name in without})
+        del metadata[name]
+    return _known(metadata if report.attempt_id else {name: metadata[name] for name in without})
 
 
-def _known(told: Mapping[str, float | int | str | None]) -> Metadata:
-    return {name: value for name, value in told.items() if value is not None}
+def _known(metadata: Mapping[str, float | int | str | None]) -> Metadata:
+    return {name: value for name, value in metadata.items() if value is not None}
 
 
 class AnswerQueue:
@@ -236,7 +236,7 @@ def _newest_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manif
 
 
 def chosen_questions(conversation: Conversation, task: Task) -> list[Question]:
-    """The questions an order asks for: without category 5 unless it is wanted."""
+    """The questions a task asks: without category 5 unless it is wanted."""
     if task.sample is not None:
         return [q for q in conversation.questions if q.question_index in task.sample]
     questions = [q for q in conversation.questions if task.adversarial or q.category != 5]
@@ -275,7 +275,7 @@ def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """`ingestion` is None where the question protocol asks an assistant that was told nothing.
+    """`ingestion` is None where the question protocol asks an assistant without memories.
 
     `answers` is the fingerprint of what an answer depends on besides its question.
     """
@@ -295,7 +295,7 @@ class MemorySource:
 
 
 def memory_source(run: RunContext, task: Task, sha256: str) -> MemorySource:
-    """The ground of today's protocol; `NothingToMeasureError` if it lacks its ingestion."""
+    """The memory that today's protocol asks; `NothingToMeasureError` if it lacks its ingestion."""
     protocol = run.ask_protocol.canonical()
     if not run.ask_protocol.needs_ingestion:
         depends: dict[str, object] = {

@@ -116,7 +116,7 @@ def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
 def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> Mapping[str, Row]:
     """Fingerprint → a verdict that counts: of `known`, else of other releases and runs.
 
-    A forced order is to ask again, so it has `known` alone. The lexical judge's verdicts are not
+    A forced task asks again, so it has `known` alone. The lexical judge's verdicts are not
     looked for in other releases: to give them anew is cheaper.
     """
     judge = run.judge.identity

@@ -25,20 +25,20 @@ time.sleep(600)
 
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStorage:
-    monkeypatch.setattr(slots, "LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr(slots, "POLL_EVERY_S", 0.02)
     return LocalStorage(tmp_path)
 
 
 @pytest.mark.parametrize("number", [1, 3])
 async def test_no_more_at_a_service_than_it_has_seats(storage: LocalStorage, number: int) -> None:
     at_once: list[int] = []
-    told: list[str] = []
+    warned: list[str] = []
     here = 0
 
     async def run(name: str) -> None:
         nonlocal here
         async with hold_run_slots(
-            storage, ["host:443"], name, slots=number, waiting=told.append, ttl_s=30.0
+            storage, ["host:443"], name, slots=number, on_wait=warned.append, ttl_s=30.0
         ):
             here += 1
             at_once.append(here)
@@ -48,7 +48,7 @@ async def test_no_more_at_a_service_than_it_has_seats(storage: LocalStorage, num
     await asyncio.gather(*(run(f"run-{n}") for n in range(5)))
     assert max(at_once) == number
     assert len(at_once) == 5
-    assert any("host:443: run run-" in one and "is at work on it" in one for one in told)
+    assert any("host:443: run run-" in one and "is at work on it" in one for one in warned)
 
 
 async def test_other_services_are_not_waited_for(storage: LocalStorage) -> None:
@@ -56,9 +56,9 @@ async def test_other_services_are_not_waited_for(storage: LocalStorage) -> None:
         assert not whom
 
     async with (
-        hold_run_slots(storage, ["one:443"], "a", slots=1, waiting=waits),
-        hold_run_slots(storage, ["two:443"], "b", slots=1, waiting=waits),
-        hold_run_slots(storage, [], "c", slots=1, waiting=waits),
+        hold_run_slots(storage, ["one:443"], "a", slots=1, on_wait=waits),
+        hold_run_slots(storage, ["two:443"], "b", slots=1, on_wait=waits),
+        hold_run_slots(storage, [], "c", slots=1, on_wait=waits),
     ):
         pass
 
@@ -66,7 +66,7 @@ async def test_other_services_are_not_waited_for(storage: LocalStorage) -> None:
 async def test_two_services_are_taken_in_one_order(storage: LocalStorage) -> None:
     async def run(name: str, *urls: str) -> None:
         async with hold_run_slots(
-            storage, services_at(urls), name, slots=1, waiting=lambda _: None
+            storage, services_at(urls), name, slots=1, on_wait=lambda _: None
         ):
             await asyncio.sleep(0.02)
 
@@ -78,7 +78,7 @@ async def test_two_services_are_taken_in_one_order(storage: LocalStorage) -> Non
 
 
 def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path) -> None:
-    told: list[str] = []
+    warned: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=REPOSITORY
     ) as holder:
@@ -86,19 +86,19 @@ def test_seat_of_a_killed_process_is_free(storage: LocalStorage, tmp_path: Path)
         holder.stdout.readline()
 
         def killed(whom: str) -> None:
-            told.append(whom)
+            warned.append(whom)
             holder.kill()
 
         async def run() -> None:
             async with (
                 asyncio.timeout(50),
-                hold_run_slots(storage, ["host:443"], "next", slots=1, waiting=killed),
+                hold_run_slots(storage, ["host:443"], "next", slots=1, on_wait=killed),
             ):
                 pass
 
         asyncio.run(run())
-    assert "run dead" in told[0]
-    assert told[-1] == ""
+    assert "run dead" in warned[0]
+    assert warned[-1] == ""
 
 
 def test_services_at_urls() -> None:

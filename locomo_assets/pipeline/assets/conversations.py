@@ -139,7 +139,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
             for failed in failures:
                 checks.log_stage(context, failed.asset, _key(failed.task), failed.error)
             raise dg.Failure(
-                _told(failures, len(tasks)),
+                _failure_line(failures, len(tasks)),
                 metadata={**run_metadata, **_pending(failures)},
                 allow_retries=False,
             )
@@ -157,7 +157,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
     return measured_conversation
 
 
-def _told(failures: Sequence[Failed], tasks: int) -> str:
+def _failure_line(failures: Sequence[Failed], tasks: int) -> str:
     ended = "wait for their verdicts" if _pending(failures) else "failed"
     return f"{len(failures)} of {tasks} conversations {ended}: {summarize_failures(failures)}"
 
@@ -239,7 +239,7 @@ class _Observer:
     def __call__(self, counts: Counts) -> None:
         if bool(counts.waits_for) != bool(self._waits_for):
             self._waits_for = counts.waits_for
-            self._context.log.info(counts.waits_for or "nobody is in the way any more")
+            self._context.log.info(counts.waits_for or "a slot is free: no longer waiting")
         if time.monotonic() - self._last < OBSERVE_EVERY_S:
             return
         self._last = time.monotonic()

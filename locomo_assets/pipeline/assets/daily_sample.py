@@ -67,7 +67,7 @@ def daily_sample(
 
 
 def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[Task]:
-    """The sample of all registered conversations, as orders under a label.
+    """The sample of all registered conversations, as tasks under a label.
 
     Raises NothingToMeasureError where none is registered.
     """
