@@ -25,11 +25,10 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.lease import TTL_S
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.parsing import read_dataset
+from locomo_assets.locomo.parsing import is_loopback, read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.launch import local_instance
 from locomo_assets.settings import Settings, SettingsError, read_settings
-from locomo_assets.urls import is_loopback
 
 if TYPE_CHECKING:
     from locomo_assets.http.calls import CallOptions, CallRecord

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 _HIDDEN = "***"
 _keys: set[str] = set()
@@ -78,6 +78,13 @@ def hide_all(text: str, keys: Iterable[str]) -> str:
     for pattern, instead in _CREDENTIALS:
         text = pattern.sub(instead, text)
     return text
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown and stored; credentials stand before the host or in the query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def secrets_in_url(url: str) -> set[str]:

@@ -24,9 +24,8 @@ from locomo_assets.settings import CHANGELOG_URL, Settings
 if TYPE_CHECKING:
     from locomo_assets.backboard.client import BackboardClient
     from locomo_assets.feeds.feed import ReleaseFeed
-    from locomo_assets.http.budget import Budget
     from locomo_assets.http.calls import CallOptions, CallRecord
-    from locomo_assets.http.limits import Limits
+    from locomo_assets.http.limits import Budget, Limits
     from locomo_assets.judging.judge import Judge
     from locomo_assets.locomo.model import Dataset
     from locomo_assets.prices import PriceTable
@@ -164,7 +163,7 @@ class Services:
         return services_at(url for url in (memory, judge) if url)
 
     def _budget(self, store: HistoryStore, tasks: Sequence[Task]) -> "Budget | None":
-        from locomo_assets.http.budget import Budget
+        from locomo_assets.http.limits import Budget
         from locomo_assets.runs.forecast import spent_usd
 
         if self.settings.max_cost_usd is None:
@@ -191,7 +190,7 @@ class Services:
         judge: "Judge",
         answer: "Usage",
     ) -> None:
-        from locomo_assets.http.budget import ANSWER, BATCHED_VERDICT, VERDICT
+        from locomo_assets.http.limits import ANSWER, BATCHED_VERDICT, VERDICT
         from locomo_assets.runs.forecast import ASSUMED_VERDICT
 
         identity = judge.identity
@@ -275,9 +274,8 @@ class Services:
     def _call_options(
         self, limits: "Limits | None" = None, budget: "Budget | None" = None
     ) -> "CallOptions":
-        from locomo_assets.http.budget import Budget
         from locomo_assets.http.calls import CallOptions
-        from locomo_assets.http.limits import Limits
+        from locomo_assets.http.limits import Budget, Limits
 
         return CallOptions(
             limits=limits or Limits(),

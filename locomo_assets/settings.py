@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.tls import TlsVersion
+from locomo_assets.http.calls import TlsVersion
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
 
 BACKBOARD_URL = "https://app.backboard.io/api"

@@ -17,8 +17,7 @@ from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
 from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
-from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset
-from locomo_assets.locomo.rows import to_rows
+from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset, to_rows
 from locomo_assets.prices import is_free
 from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 

@@ -16,7 +16,6 @@ from locomo_assets.backboard.messages import same_text
 from locomo_assets.backboard.models import Message
 from locomo_assets.backboard.reconcile import sent_messages, sent_messages_after
 from locomo_assets.backboard.transport import SERVICE, Answered
-from locomo_assets.http.concurrency import first_failure
 from locomo_assets.http.errors import (
     AmbiguousError,
     BackboardError,
@@ -25,7 +24,7 @@ from locomo_assets.http.errors import (
     RunFailedError,
     UnreachableError,
 )
-from locomo_assets.http.limits import low_priority
+from locomo_assets.http.limits import first_failure, low_priority
 from locomo_assets.locomo.model import Question
 
 _FATAL = (KeyRefusedError, UnreachableError)

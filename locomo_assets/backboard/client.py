@@ -16,8 +16,7 @@ from locomo_assets.backboard import models
 from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.transport import Answered, Timeouts, Transport
 from locomo_assets.http.calls import CallOptions
-from locomo_assets.http.errors import NotFoundError
-from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.errors import NotFoundError, RetrySettings
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.http.errors import (
     AmbiguousError,
     BackboardError,
@@ -21,9 +22,8 @@ from locomo_assets.http.errors import (
     ServerFailedError,
     UnexpectedAnswerError,
     UnreachableError,
+    parse_retry_after,
 )
-from locomo_assets.http.retry import parse_retry_after
-from locomo_assets.http.tls import explain_old_tls
 
 LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What httpx raises if no whole answer came."""

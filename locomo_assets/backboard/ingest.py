@@ -28,8 +28,8 @@ from locomo_assets.backboard.reconcile import (
     sent_messages_after,
 )
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.concurrency import first_failure
 from locomo_assets.http.errors import BackboardError
+from locomo_assets.http.limits import first_failure
 from locomo_assets.locomo.model import Conversation, Session
 
 

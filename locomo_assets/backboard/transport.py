@@ -17,17 +17,22 @@ import httpx
 
 from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
 from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
-from locomo_assets.http.budget import ANSWER, RecordUsage
-from locomo_assets.http.calls import CallOptions, CallRecord, log_body
+from locomo_assets.http.calls import (
+    CallOptions,
+    CallRecord,
+    checked_base_url,
+    checked_key,
+    log_body,
+    require_tls,
+)
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
     RateLimitedError,
+    RetrySettings,
 )
-from locomo_assets.http.retry import RetrySettings
-from locomo_assets.http.tls import require_tls
+from locomo_assets.http.limits import ANSWER, RecordUsage
 from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
-from locomo_assets.urls import checked_base_url, checked_key
 
 SERVICE = "backboard"
 """The service's name in its call records, and its one endpoint in the limits."""

@@ -14,8 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import url2pathname
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.redaction import keep_out_of_logs
-from locomo_assets.urls import without_credentials
+from locomo_assets.redaction import keep_out_of_logs, without_credentials
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag

@@ -24,7 +24,7 @@ from locomo_assets.history.errors import (
 )
 from locomo_assets.history.provenance import Lineage, manifest_folder
 from locomo_assets.history.storage import Storage
-from locomo_assets.http.concurrency import first_failure
+from locomo_assets.http.limits import first_failure
 
 TTL_S = 60.0
 

@@ -1,18 +1,43 @@
-"""What every paid call shares: its options, its record, its line in the log.
+"""What every paid call shares: its options, URL and key, TLS bound, record and line in the log.
 
-The record has the columns of the history's `calls` table. Nothing here depends on an HTTP library,
-because the clients of the memory service and of the judge use different ones.
+The record has the columns of the history's `calls` table. No HTTP library is known here: the
+clients of the memory service and of the judge use different ones.
 """
 
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from locomo_assets.http.budget import Budget
-from locomo_assets.http.limits import Limits
-from locomo_assets.http.tls import TlsVersion
+from locomo_assets.http.limits import Budget, Limits
+
+TlsVersion = Literal["1.2", "1.3"]
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_TOO_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE")
+
+
+def require_tls(context: ssl.SSLContext, version: TlsVersion) -> ssl.SSLContext:
+    """The context, from now on refusing any older version."""
+    context.minimum_version = _VERSIONS[version]
+    return context
+
+
+def explain_old_tls(error: BaseException) -> str | None:
+    """The cause and the way out if the other side's TLS is too old, else None."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLError) and any(
+            reason in (inner.reason or "") for reason in _TOO_OLD
+        ):
+            return (
+                "it, or a proxy before it, speaks no TLS version as new as LOCOMO_MIN_TLS; set "
+                "that to 1.2 if you trust it all the same"
+            )
+        inner = inner.__cause__ or inner.__context__
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +118,42 @@ def log_body(service: str, endpoint: str, what: str, body: object) -> None:
         text = body.decode(errors="replace") if isinstance(body, bytes) else body
         extra = {"service": service, "endpoint": endpoint, "body": text}
         _log.debug("%s: %s", endpoint, what, extra=extra)
+
+
+def checked_base_url(
+    url: str, *, service: str, setting: str, error: Callable[[str], Exception]
+) -> str:
+    """The URL without a slash at its end; `error` where it is no plain http(s) URL.
+
+    What is wrong with it may be a secret in the wrong place, so it is not repeated.
+    """
+    # heavy, and most commands send nothing
+    import httpx
+
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise error(
+            f"{service}'s base URL cannot be read: set {setting} to a full URL, like "
+            "https://host/path"
+        ) from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise error(
+            f"{service}'s base URL must begin with http:// or https:// and name a host: check "
+            f"{setting}"
+        )
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise error(
+            f"{service}'s base URL at {parsed.host} holds more than scheme, host and path: take "
+            f"user, password, query and fragment out of {setting}"
+        )
+    return str(parsed).rstrip("/")
+
+
+def checked_key(key: str, *, service: str, setting: str, error: Callable[[str], Exception]) -> str:
+    """The key; `error`, without it, where no header can carry it."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise error(
+            f"{service}'s key is empty or holds signs that no header can carry: set {setting}"
+        )
+    return key

@@ -1,19 +1,24 @@
-"""How many requests may be under way at an endpoint at once.
+"""How much may be under way: requests at an endpoint at once, and USD spent by a run.
 
-A limit follows the service, by TCP's rule: one more after each round of answers, × 0.8 after an
-episode of 429. A 5xx says nothing about load and changes none. No request starts before a
-Retry-After is over. Sending and repeating requests belong to the clients.
+A limit on requests follows the service, by TCP's rule: one more after each round of answers, × 0.8
+after an episode of 429. The budget reserves what a call may cost. Helpers that run many awaitables
+side by side are here too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TypeVar
 
 from anyio import CapacityLimiter
+
+from locomo_assets.errors import LocomoError
+from locomo_assets.http.errors import PermanentError, TransientError
 
 _DECREASE = 0.8
 
@@ -175,3 +180,136 @@ async def _until_resumed(state: _Endpoint) -> None:
         if wait_s <= 0:
             return
         await asyncio.sleep(wait_s)
+
+
+ANSWER, VERDICT, BATCHED_VERDICT = "answer", "verdict", "batched verdict"
+"""The kinds of call that are paid for by tokens."""
+
+RecordUsage = Callable[[int | None, int | None], None]
+"""Takes input and output tokens, None where unknown."""
+
+
+class BudgetReachedError(LocomoError):
+    """The next call could cost more than is left."""
+
+
+class Budget:
+    """At most `max_cost_usd`, of which `spent_usd` is spent already. Used from one event loop.
+
+    A call may cost as much as the most expensive one of its kind so far; it is sent if that still
+    fits beside the calls under way. A call whose cost stays unknown, because its answer was lost,
+    counts as the most expensive one. So only a call that costs more than any before it can pass
+    the limit, and only by the difference.
+    """
+
+    def __init__(self, max_cost_usd: float = math.inf, spent_usd: float = 0.0) -> None:
+        self.max_cost_usd = max_cost_usd
+        self.spent_usd = spent_usd
+        self._reserved_usd = 0.0
+        self._prices: dict[str, Callable[[int, int], float | None]] = {}
+        self._highest_usd: dict[str, float] = {}
+        self._changed = asyncio.Event()
+
+    def price(
+        self, kind: str, cost_usd: Callable[[int, int], float | None], expected_usd: float
+    ) -> None:
+        """Set the price of a kind of call. `expected_usd` is what the first one may cost."""
+        self._prices[kind] = cost_usd
+        self._highest_usd[kind] = expected_usd
+
+    @asynccontextmanager
+    async def reserve(
+        self, kind: str, calls: int = 1, *, sent: bool = False
+    ) -> AsyncIterator[RecordUsage]:
+        """Reserve the cost of a call, or of `calls` calls sent as one; yields `record_usage`.
+
+        Waits while the calls under way could use up the rest. Raises `BudgetReachedError` if it
+        would not fit even if they cost nothing. Calls that an earlier run has `sent` are counted,
+        but neither wait nor stop.
+        """
+        if not sent:
+            await self._wait_for_room(kind, calls)
+        reserved = calls * self._highest_usd.get(kind, 0.0)
+        cost: float | None = None
+
+        def record_usage(input_tokens: int | None, output_tokens: int | None) -> None:
+            nonlocal cost
+            if input_tokens is not None and output_tokens is not None and kind in self._prices:
+                cost = self._prices[kind](input_tokens, output_tokens)
+
+        self._reserved_usd += reserved
+        try:
+            yield record_usage
+        except (PermanentError, TransientError):
+            cost = 0.0  # certainly not carried out
+            raise
+        finally:
+            self._reserved_usd -= reserved
+            self.spent_usd += reserved if cost is None else cost
+            self._highest_usd[kind] = max(self._highest_usd.get(kind, 0.0), (cost or 0.0) / calls)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def _wait_for_room(self, kind: str, calls: int) -> None:
+        what = kind if calls == 1 else f"{calls} {kind}s"
+        while True:
+            needed = self.spent_usd + calls * self._highest_usd.get(kind, 0.0)
+            if needed > self.max_cost_usd:
+                raise BudgetReachedError(
+                    f"cost limit: {self.spent_usd:.4f} of {self.max_cost_usd:g} USD are spent and "
+                    f"the next {what} may cost {needed - self.spent_usd:.4f}; raise "
+                    "LOCOMO_MAX_COST_USD and run it again: what is stored is not paid for again"
+                )
+            if needed + self._reserved_usd <= self.max_cost_usd + 1e-9:
+                return
+            await self._changed.wait()
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@contextmanager
+def first_failure() -> Iterator[None]:
+    """Raise the first failure of a task group itself instead of the exception group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        leaf: BaseException = group
+        while isinstance(leaf, BaseExceptionGroup):
+            leaf = leaf.exceptions[0]
+        raise leaf from leaf.__cause__
+
+
+async def gather_limited(
+    work: Callable[[T], Awaitable[R]], items: Sequence[T], *, limit: int = 64
+) -> list[R]:
+    """`work` for each item, at most `limit` at once; the results in the order of the items.
+
+    The clients keep the limits of their services; `limit` only bounds the tasks in memory.
+    """
+    slots = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await work(item)
+
+    with first_failure():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    return [task.result() for task in tasks]
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread. A cancellation is raised only after the work has ended.
+
+    The work may write under a lease, which must not be released before.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise

@@ -17,9 +17,9 @@ import openai
 from openai.types import Batch
 from pydantic import BaseModel, ValidationError
 
-from locomo_assets.http.budget import BATCHED_VERDICT, Budget, RecordUsage
 from locomo_assets.http.calls import CallRecord, Record
-from locomo_assets.http.retry import parse_retry_after
+from locomo_assets.http.errors import parse_retry_after
+from locomo_assets.http.limits import BATCHED_VERDICT, Budget, RecordUsage
 from locomo_assets.judging.completion import (
     describe_error,
     is_retryable,

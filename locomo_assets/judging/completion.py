@@ -9,7 +9,7 @@ import httpx2
 import openai
 from pydantic import BaseModel, ValidationError
 
-from locomo_assets.http.tls import explain_old_tls
+from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
 from locomo_assets.redaction import hide
 

@@ -14,9 +14,8 @@ from uuid import uuid4
 
 import httpx2
 
-from locomo_assets.http.calls import CallOptions, CallRecord, log_body
-from locomo_assets.http.retry import parse_retry_after
-from locomo_assets.http.tls import require_tls
+from locomo_assets.http.calls import CallOptions, CallRecord, log_body, require_tls
+from locomo_assets.http.errors import parse_retry_after
 
 # The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0

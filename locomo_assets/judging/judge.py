@@ -16,8 +16,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.budget import RecordUsage
-from locomo_assets.http.concurrency import first_failure
+from locomo_assets.http.limits import RecordUsage, first_failure
 
 OPENAI_URL = "https://api.openai.com/v1"
 """The judge's API unless a setting names another."""

@@ -13,8 +13,8 @@ from time import perf_counter
 import httpx2
 import openai
 
-from locomo_assets.http.budget import VERDICT
-from locomo_assets.http.calls import CallOptions, CallRecord, Record
+from locomo_assets.http.calls import CallOptions, CallRecord, Record, checked_base_url, checked_key
+from locomo_assets.http.limits import VERDICT
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
     PARAMETERS,
@@ -39,7 +39,6 @@ from locomo_assets.judging.judge import (
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
 from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import hide, keep_out_of_logs
-from locomo_assets.urls import checked_base_url, checked_key
 
 
 class LLMJudge:

@@ -4,6 +4,7 @@ Reading is limited in size and time, and checked against a pinned SHA-256 if one
 """
 
 import hashlib
+import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from locomo_assets.locomo.model import (
     Turn,
     resolve_evidence,
 )
-from locomo_assets.urls import is_loopback, without_credentials
+from locomo_assets.redaction import without_credentials
 
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -340,3 +341,11 @@ def _download(
             "check the URL and the network, or download the file and give its path"
         ) from None
     return name, bytes(data)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether the host is this machine."""
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -16,8 +16,7 @@ from typing import Any
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.http.budget import RecordUsage
-from locomo_assets.http.concurrency import gather_limited
+from locomo_assets.http.limits import RecordUsage, gather_limited
 from locomo_assets.judging.judge import BatchState, Case, Judgement
 from locomo_assets.runs.checkpoint import CheckpointWriter
 from locomo_assets.runs.context import Batching

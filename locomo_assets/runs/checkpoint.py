@@ -14,7 +14,7 @@ from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.http.calls import CallRecord
-from locomo_assets.http.concurrency import first_failure, run_in_thread
+from locomo_assets.http.limits import first_failure, run_in_thread
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.context import Task
 

@@ -19,8 +19,7 @@ from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallRecord
 from locomo_assets.judging.judge import BatchingJudge, Judge
-from locomo_assets.locomo.model import Conversation
-from locomo_assets.locomo.rows import from_rows
+from locomo_assets.locomo.model import Conversation, from_rows
 from locomo_assets.prices import PriceTable, is_free
 from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseGuard
 

@@ -7,8 +7,7 @@ from locomo_assets import __version__
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.audit import Audit, Fault, match_faults, read_audit
-from locomo_assets.locomo.model import AuditError, Dataset
-from locomo_assets.locomo.rows import from_rows, to_rows
+from locomo_assets.locomo.model import AuditError, Dataset, from_rows, to_rows
 from locomo_assets.runs.verdicts import GOLD_AUDIT
 
 _TABLES = ("conversations", "sessions", "turns", "questions")

@@ -16,8 +16,8 @@ from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn, Inge
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.http.concurrency import run_in_thread
 from locomo_assets.http.errors import NotFoundError
+from locomo_assets.http.limits import run_in_thread
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import (

@@ -16,7 +16,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
-from locomo_assets.http.concurrency import first_failure, gather_limited
+from locomo_assets.http.limits import first_failure, gather_limited
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.batches import (

@@ -1,24 +1,40 @@
-"""Many conversations side by side, each through its stages; one that fails fails alone."""
+"""Many conversations side by side, each through its stages; then the release's canaries.
+
+A conversation that fails fails alone. A model behind the same name may change, so each judge that
+gave a release verdicts judges the canaries once for it: 36 verdicts, times the votes.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
-from locomo_assets.history.lease import wait_for_expiry
-from locomo_assets.http.budget import BudgetReachedError
-from locomo_assets.http.concurrency import first_failure
+from locomo_assets.history.lease import leased, wait_for_expiry
+from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.http.limits import BudgetReachedError, first_failure, gather_limited
+from locomo_assets.judging.canaries import Canary, packaged_canaries
 from locomo_assets.logs import telling
+from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.answer import answer_questions, record_unanswered
 from locomo_assets.runs.batches import BatchPendingError
-from locomo_assets.runs.canaries import canary_lineage, judge_canaries
-from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task
+from locomo_assets.runs.checkpoint import CheckpointWriter, checkpointing, finish
+from locomo_assets.runs.context import (
+    NothingToMeasureError,
+    RunContext,
+    Task,
+    fingerprint,
+    noted_calls,
+)
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import register_release
 from locomo_assets.runs.stages import AnswerQueue, StageReport
+
+CANARIES_ASSET = "judge_canaries"
+_CANARIES_TABLE = "canary_verdicts"
 
 _log = logging.getLogger(__name__)
 
@@ -131,3 +147,73 @@ async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Colle
     lineages = [run.lineage(asset, task, "") for task in tasks for asset in STAGES]
     lineages += [canary_lineage(run, release) for release in releases]
     await wait_for_expiry(run.store.storage, lineages, run_ids)
+
+
+def canary_lineage(run: RunContext, release: str) -> Lineage:
+    """Canaries belong to a release, and to no conversation or data set."""
+    return replace(
+        run.lineage(CANARIES_ASSET, Task(release, ""), ""), conversation=None, dataset_sha256=None
+    )
+
+
+async def judge_canaries(run: RunContext, release: str) -> bool:
+    """Has the release's canaries judged, unless they are or another run is at it: whether it did.
+
+    What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
+    """
+    judge = run.judge.identity.digest()
+    canaries_fingerprint = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
+    lineage = replace(canary_lineage(run, release), extra={"fingerprint": canaries_fingerprint})
+    if _is_done(run, release, canaries_fingerprint):
+        return False
+    try:
+        async with leased(run.store.storage, lineage):
+            if _is_done(run, release, canaries_fingerprint):
+                return False
+            left = [
+                attempt
+                for attempt in run.store.unfinished(CANARIES_ASSET, release, None)
+                if attempt.lineage.extra.get("fingerprint") == canaries_fingerprint
+            ]
+            await _judge(run, lineage, left)
+    except LeaseTakenError:
+        return False
+    return True
+
+
+def _is_done(run: RunContext, release: str, canaries_fingerprint: str) -> bool:
+    manifests = run.store.manifests(asset=CANARIES_ASSET, release=release)
+    return any(manifest.extra.get("fingerprint") == canaries_fingerprint for manifest in manifests)
+
+
+async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
+    canaries = packaged_canaries()
+    earlier = run.store.read(_CANARIES_TABLE, left, ("canary_id",)).to_pylist()
+    judged = {row["canary_id"] for row in earlier}
+    attempt = run.store.begin(lineage)
+    identity = run.judge.identity
+
+    async def verdict(canary: Canary) -> None:
+        judgement = await run.judge.judge(
+            canary.question, canary.gold_answer, canary.answer, canary.category
+        )
+        row = {
+            "canary_id": canary.canary_id,
+            "kind": canary.kind,
+            "canaries_sha256": canaries.sha256,
+            **identity.row(),
+            **judgement.row(),
+            "judged_at": datetime.now(UTC),
+        }
+        writer.add(_CANARIES_TABLE, row)
+        run.progress.add(cost_usd=judgement.cost_usd or 0.0)
+
+    with noted_calls() as calls:
+        writer = CheckpointWriter(
+            attempt, [_CANARIES_TABLE], calls, ModelPrice(run.prices, identity.model)
+        )
+        async with checkpointing(writer):
+            await gather_limited(
+                verdict, [c for c in canaries.canaries if c.canary_id not in judged]
+            )
+    await finish(attempt, run.store, left, judge=identity.name, judge_digest=identity.digest())

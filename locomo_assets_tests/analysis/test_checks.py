@@ -23,8 +23,8 @@ from locomo_assets.analysis.checks import (
 from locomo_assets.analysis.workload import Workload
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.locomo.model import to_rows
 from locomo_assets.locomo.parsing import read_dataset
-from locomo_assets.locomo.rows import to_rows
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.runs.stages import AnswersReport, IngestionCounts
 from locomo_assets_tests.analysis.factories import accuracy_row

@@ -5,7 +5,7 @@ from typing import Any
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.http.calls import CallOptions, CallRecord
-from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.errors import RetrySettings
 
 KEY = "bb-test-key-4711"
 QUICK = RetrySettings(attempts=4, base_s=0.001, longest_s=0.002, read_back_s=(0.01, 0.02))

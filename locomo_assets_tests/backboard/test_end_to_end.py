@@ -8,7 +8,7 @@ from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.ingest import IngestProtocol, ingest
 from locomo_assets.backboard.reconcile import sent_messages
 from locomo_assets.http.calls import CallOptions
-from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.errors import RetrySettings
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import Records

@@ -18,10 +18,10 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import (
     AmbiguousError,
     KeyRefusedError,
+    RetrySettings,
     ThreadMismatchError,
     UnreachableError,
 )
-from locomo_assets.http.retry import RetrySettings
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK
 from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS, session

@@ -23,6 +23,7 @@ from locomo_assets.http.errors import (
     PermanentError,
     RateLimitedError,
     RequestRefusedError,
+    RetrySettings,
     RunFailedError,
     ServerFailedError,
     StreamIncompleteError,
@@ -32,7 +33,6 @@ from locomo_assets.http.errors import (
     UnreachableError,
 )
 from locomo_assets.http.limits import Limits
-from locomo_assets.http.retry import RetrySettings
 from locomo_assets_tests.backboard.clients import KEY, QUICK, Records, quick_client
 from locomo_assets_tests.backboard.raw_server import (
     Say,

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.calls import CallOptions, TlsVersion
 from locomo_assets.http.errors import UnreachableError
-from locomo_assets.http.tls import TlsVersion
 from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable

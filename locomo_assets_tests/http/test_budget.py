@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.http.budget import ANSWER, Budget, BudgetReachedError
 from locomo_assets.http.errors import AmbiguousError, RateLimitedError
-from locomo_assets.http.limits import Limits
+from locomo_assets.http.limits import ANSWER, Budget, BudgetReachedError, Limits
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import KEY, quick_client

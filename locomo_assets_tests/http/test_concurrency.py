@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from locomo_assets.http.concurrency import gather_limited, run_in_thread
+from locomo_assets.http.limits import gather_limited, run_in_thread
 
 
 async def test_results_in_order_and_never_more_than_width() -> None:

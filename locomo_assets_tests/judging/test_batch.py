@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.http.budget import BATCHED_VERDICT, Budget, BudgetReachedError
 from locomo_assets.http.calls import CallOptions, CallRecord
+from locomo_assets.http.limits import BATCHED_VERDICT, Budget, BudgetReachedError
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import (
     BatchJudge,

@@ -9,9 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locomo_assets.history.schema import LINEAGE, TABLES
-from locomo_assets.locomo.model import Conversation, Dataset, DatasetError, Question, Session, Turn
+from locomo_assets.locomo.model import (
+    Conversation,
+    Dataset,
+    DatasetError,
+    Question,
+    Session,
+    Turn,
+    from_rows,
+    to_rows,
+)
 from locomo_assets.locomo.parsing import parse_dataset, read_dataset
-from locomo_assets.locomo.rows import from_rows, to_rows
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets_tests.locomo.factories import encoded, small_file
 

@@ -10,7 +10,7 @@ import pytest
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.http.concurrency import first_failure
+from locomo_assets.http.limits import first_failure
 from locomo_assets.judging.judge import JudgeError, Judgement, Verdict
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs import checkpoint, runner

@@ -1,7 +1,7 @@
 """How failures are told."""
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.budget import BudgetReachedError
+from locomo_assets.http.limits import BudgetReachedError
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.runner import Failed, summarize_failures
 

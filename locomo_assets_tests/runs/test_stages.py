@@ -20,11 +20,11 @@ from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.judging.judge import JudgeIdentity, Judgement
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs.answer import answer_questions
-from locomo_assets.runs.canaries import judge_canaries
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
+from locomo_assets.runs.runner import judge_canaries
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.history.factories import lineage

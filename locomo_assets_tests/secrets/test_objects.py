@@ -13,8 +13,7 @@ from rich.pretty import pretty_repr
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.http.calls import CallOptions, CallRecord
-from locomo_assets.http.errors import BackboardError
-from locomo_assets.http.retry import RetrySettings
+from locomo_assets.http.errors import BackboardError, RetrySettings
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.redaction import hide_in_chain, keep_out_of_logs

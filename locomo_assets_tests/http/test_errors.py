@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locomo_assets.http.retry import RetrySettings, parse_retry_after
+from locomo_assets.http.errors import RetrySettings, parse_retry_after
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
