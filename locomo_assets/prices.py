@@ -75,7 +75,7 @@ class PriceTable:
             raise PriceError(
                 f"price table {path}: cannot be read ({error.strerror}); check LOCOMO_PRICES"
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PriceError(
                 f"price table {path}: is not TOML ({' '.join(str(error).split())}); write it like "
                 "the packaged prices.toml"

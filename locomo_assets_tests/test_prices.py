@@ -47,6 +47,7 @@ def test_a_table_of_ones_own_takes_its_place(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("as_of = ", "is not TOML"),
+        ("as_of = " + "[" * 100_000, "is not TOML"),
         ("as_of = 2026-01-01", "usd_per_million_tokens: Field required"),
         ("[usd_per_million_tokens]", "as_of: Field required"),
         (

@@ -127,7 +127,7 @@ def footer_of(path: str, data: bytes) -> Footer:
         metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
         own = metadata.metadata or {}
         lineage = lineage_from_json(json.loads(own[_LINEAGE_KEY]))
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as exc:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, RecursionError) as exc:
         raise HistoryDamagedError(
             f"{path} is not a data file of a history ({type(exc).__name__}); delete it"
         ) from exc

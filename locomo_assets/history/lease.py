@@ -279,5 +279,5 @@ def _read(storage: Storage, path: str) -> Lease:
         value = json.loads(storage.get(path))
         expires_at = datetime.fromisoformat(value["expires_at"])
         return Lease(path, Holder(**value["holder"]), expires_at, value["released"])
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise HistoryDamagedError(f"lease {path} can't be read; delete it") from exc

@@ -14,6 +14,7 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
     attempt_id_of,
     first_path,
+    manifest_path,
     name_time,
 )
 from locomo_assets.history.store import HistoryStore
@@ -64,6 +65,11 @@ def check(store: HistoryStore) -> CheckReport:
             continue
         committed |= set(manifest.continued)
         attempts += 1
+        own_path = manifest_path(manifest.lineage, manifest.committed_at, manifest.attempt_id)
+        if first_path(manifest.path) != own_path:
+            problems.append(
+                f"manifest {manifest.path} is that of {own_path}; restore it from a copy"
+            )
         for data_file in manifest.data_files:
             named.add(data_file.path)
             try:

@@ -7,6 +7,7 @@ from the data and the manifest, never from paths.
 
 import hashlib
 import json
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.schema import TABLES
 
 _LONGEST_LABEL = 120
 _TIME_IN_NAMES = "%Y%m%dT%H%M%S%fZ"
@@ -229,19 +231,33 @@ def manifest_from_json(path: str, data: bytes) -> Manifest:
             lineage=lineage_from_json(value),
             begun_at=datetime.fromisoformat(value["begun_at"]),
             committed_at=datetime.fromisoformat(value["committed_at"]),
-            data_files=tuple(
-                DataFile(p["path"], p["table"], p["rows"], p["size_bytes"], p["sha256"])
-                for p in value["parts"]
-            ),
+            data_files=tuple(map(_data_file_from_json, value["parts"])),
             continued=tuple(value["continued"]),
             path=path,
             compacted_at=datetime.fromisoformat(compacted_at) if compacted_at else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise HistoryDamagedError(
             f"manifest {path} can't be read ({type(exc).__name__}: {exc}); restore it, or delete "
             "it to give up its attempt"
         ) from exc
+
+
+def _data_file_from_json(value: Mapping[str, Any]) -> DataFile:
+    """Accepts only what a commit writes: a path that leads elsewhere is never read or deleted."""
+    found = DataFile(
+        value["path"], value["table"], value["rows"], value["size_bytes"], value["sha256"]
+    )
+    pieces = found.path.split("/")
+    if found.table not in TABLES:
+        raise ValueError(f"there is no table {found.table!r:.80}")
+    if pieces[:2] != ["tables", found.table] or {"", ".", ".."} & set(pieces):
+        raise ValueError(f"{found.path!r:.200} is no path of a data file of {found.table}")
+    if not re.fullmatch("[0-9a-f]{64}", found.sha256 or ""):
+        raise ValueError(f"{found.path} has no SHA-256")
+    if min(int(found.rows), int(found.size_bytes or -1)) < 0:
+        raise ValueError(f"{found.path} has no number of rows or bytes")
+    return found
 
 
 def lineage_from_json(value: Mapping[str, Any]) -> Lineage:

@@ -89,7 +89,7 @@ class HistoryStore:
         try:
             found = json.loads(data)
             version, history_id = int(found["schema_version"]), str(found["history_id"])
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise HistoryDamagedError(
                 f"history {url}: format.json can't be read ({exc}); restore it from a copy"
             ) from exc

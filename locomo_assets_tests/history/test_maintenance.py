@@ -76,6 +76,16 @@ def test_every_fault_is_named(store: HistoryStore, tmp_path: Path) -> None:
     assert (report.data_files, report.unfinished) == (2, ())
 
 
+def test_a_manifest_in_anothers_place_is_named(store: HistoryStore, tmp_path: Path) -> None:
+    manifest = in_pieces(store)
+    elsewhere = tmp_path / "history" / manifest.path.replace("release=r1", "release=r2")
+    elsewhere.parent.mkdir(parents=True)
+    (tmp_path / "history" / manifest.path).rename(elsewhere)
+    (problem,) = check(store).problems
+    assert "release=r2" in problem
+    assert manifest.path in problem
+
+
 def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:
     commit_dataset(store)
     gone = commit_answers(store, lineage("answers"), questions=4, mark="gone")

@@ -91,7 +91,7 @@ def test_manifest_roundtrip() -> None:
         ),
         begun_at=AT,
         committed_at=AT,
-        data_files=(DataFile("tables/answers/x.parquet", "answers", 3, 99, "ab"),),
+        data_files=(DataFile("tables/answers/x.parquet", "answers", 3, 99, "ab" * 32),),
         continued=("earlier",),
         path="p",
     )
@@ -107,6 +107,45 @@ def test_a_torn_manifest_is_named(cut: int) -> None:
     )
     with pytest.raises(HistoryDamagedError, match=r"m\.json"):
         manifest_from_json("m.json", whole[:cut])
+
+
+OUTSIDE = (
+    "/etc/passwd",
+    "../secret.parquet",
+    "tables/answers/../../../secret.parquet",
+    "tables/answers//x.parquet",
+    "tables/judgements/x.parquet",
+    "attempts/asset=answers/x.json",
+    "format.json",
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"path": path} for path in OUTSIDE),
+        {"path": None},
+        {"table": "no_such_table", "path": "tables/no_such_table/x.parquet"},
+        {"sha256": None},
+        {"sha256": "ab"},
+        {"size_bytes": None},
+        {"rows": -1},
+    ],
+)
+def test_a_data_file_that_no_commit_would_write_is_refused(change: dict[str, object]) -> None:
+    """Whoever tampers with a manifest must not have files read or deleted elsewhere."""
+    data_file = DataFile("tables/answers/x.parquet", "answers", 3, 99, "ab" * 32)
+    whole = Manifest("i", lineage("answers"), AT, AT, (data_file,), (), "m.json")
+    value = json.loads(manifest_to_json(whole))
+    value["parts"][0] |= change
+    with pytest.raises(HistoryDamagedError, match=r"m\.json") as caught:
+        manifest_from_json("m.json", json.dumps(value).encode())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_deeply_nested_manifest_is_named() -> None:
+    with pytest.raises(HistoryDamagedError, match=r"m\.json"):
+        manifest_from_json("m.json", b"[" * 200_000)
 
 
 def test_an_incomplete_manifest_is_named() -> None:

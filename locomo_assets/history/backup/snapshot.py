@@ -210,7 +210,7 @@ def read_backup_manifest(storage: Storage, name: str) -> BackupManifest:
         raise BackupDamagedError(
             f"{where}: its manifest is missing; take another backup (--backup)"
         ) from None
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as exc:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, RecursionError, zlib.error) as exc:
         raise BackupDamagedError(
             f"{where}: its manifest can't be read ({type(exc).__name__}); take another backup "
             "(--backup)"
