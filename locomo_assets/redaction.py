@@ -1,6 +1,7 @@
 """Keys out of whatever is told: servers repeat what they are sent, and logs repeat servers.
 
 Hides known keys in a text, an exception chain, an alert, and in every log line of this process.
+Takes control characters out of what a terminal shows.
 """
 
 import logging
@@ -66,6 +67,16 @@ def _watch_logs() -> None:
         return record
 
     logging.setLogRecordFactory(make)
+
+
+_CONTROLS = {
+    code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+
+
+def printable(text: str) -> str:
+    """The text for a terminal: a service's words may hold escape sequences, which it would obey."""
+    return text.translate(_CONTROLS)
 
 
 def hide_all(text: str, keys: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.redaction import printable
 
 app = typer.Typer(
     name="locomo-assets",
@@ -85,4 +86,4 @@ def _print_error(line: str, as_json: bool) -> None:
     if as_json:
         logging.getLogger(__name__).error(line)
     else:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)

@@ -1,6 +1,5 @@
 """`compare`: two releases on the same questions. `judge-agreement`: two judges, same answers."""
 
-import json
 from dataclasses import asdict
 from enum import StrEnum
 from textwrap import shorten
@@ -20,7 +19,8 @@ from locomo_assets.analysis.comparison import (
 )
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
-from locomo_assets.reporting.terminal import console, print_table
+from locomo_assets.redaction import printable
+from locomo_assets.reporting.terminal import console, print_json, print_table
 from locomo_assets.settings import read_settings
 
 _WIDTH = 100
@@ -70,7 +70,7 @@ def compare_releases(
         intersection=intersection,
     )
     if format is Format.json:
-        print(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        print_json(asdict(found))
         return
     plain = Console(highlight=False)
     out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
@@ -106,29 +106,33 @@ def compare_judges(
 
 def _show(out: Console, found: Comparison, flips: int) -> None:
     a, b = found.a.release, found.b.release
-    out.print(Text(found.headline))
+    out.print(_text(found.headline))
     out.print(
-        Text(f"\njudge {found.judge} · questions {found.question_protocol} · system "
+        _text(f"\njudge {found.judge} · questions {found.question_protocol} · system "
              + " and ".join(dict.fromkeys((found.a.system, found.b.system))))
     )  # fmt: skip
     out.print(_numbers(found))
     out.print()
     out.print(_categories(found))
-    out.print(Text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
+    out.print(_text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
     for note in found.notes:
-        out.print(Text(f"note: {note}"))
+        out.print(_text(f"note: {note}"))
     if flips:
         shown = sorted(found.flips, key=lambda one: one.flip != "lost")[:flips]
         for flip in shown:
             out.print(_flip(flip, a, b))
     if len(found.flips) > flips:
         out.print(
-            Text(
+            _text(
                 f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions of all "
                 f"categories shown, lost ones first; all: --flips {len(found.flips)}, "
                 f"--format json, or SQL FROM flip_details('{a}', '{b}')"
             )
         )
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
 
 
 def _grid() -> Table:
@@ -178,7 +182,7 @@ def _numbers(found: Comparison) -> Table:
 
 
 def _row(grid: Table, *cells: str) -> None:
-    grid.add_row(*(Text(cell) for cell in cells))
+    grid.add_row(*(_text(cell) for cell in cells))
 
 
 def _difference(found: Comparison) -> str:
@@ -212,7 +216,7 @@ def _categories(found: Comparison) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("B is", overflow="fold")
     for part in found.categories:
-        table.add_row(*(Text(cell) for cell in _category(part)))
+        table.add_row(*(_text(cell) for cell in _category(part)))
     return table
 
 

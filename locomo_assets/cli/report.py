@@ -1,7 +1,6 @@
 """`sql`, `report`, `releases`: what the history holds."""
 
 import csv
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,11 +11,13 @@ import typer
 from locomo_assets.analysis.accuracy import by_release, invalid_message
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryError
+from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import ACCURACY_HEADINGS, accuracy_cells
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
     print_gold_faults,
+    print_json,
     print_scores,
     print_table,
 )
@@ -47,12 +48,14 @@ def sql(
     if format is Format.table:
         print_table(console(), columns, rows)
     elif format is Format.csv:
-        writer = csv.writer(sys.stdout)
+        # A pipe gets the texts as they are, and lines that a shell can read.
+        shown = printable if sys.stdout.isatty() else str
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([shown(c) if isinstance(c, str) else c for c in row] for row in rows)
     else:
         records = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps(records, default=str, ensure_ascii=False, indent=1))
+        print_json(records)
 
 
 def report(

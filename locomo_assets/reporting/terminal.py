@@ -1,5 +1,7 @@
 """Tables printed on a terminal, with rich."""
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from rich.table import Table
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
+from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
     GOLD_FAULT_HEADINGS,
@@ -29,13 +32,19 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=200)
 
 
+def print_json(value: object) -> None:
+    """Prints JSON; what is no JSON value as its text."""
+    text = json.dumps(value, default=str, ensure_ascii=False, indent=1)
+    print(printable(text) if sys.stdout.isatty() else text)  # noqa: T201  # rich would wrap it
+
+
 def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints rows under headings; None as NULL."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*("NULL" if cell is None else str(cell) for cell in row))
+        table.add_row(*("NULL" if cell is None else printable(str(cell)) for cell in row))
     out.print(table, markup=False)
 
 
@@ -129,4 +138,4 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
 
 
 def _print_line(out: Console, line: str) -> None:
-    out.print(line, markup=False, highlight=False)
+    out.print(printable(line), markup=False, highlight=False)

@@ -84,7 +84,7 @@ def broken_feed(loop: Loop, feed: ServedFeed) -> None:
     feed.status = 500
     loop.until("a skip for 500", lambda: loop.skipped(NAME, "the server answered 500"))
     feed.status, feed.body = 200, b"<html>We are down for maintenance"
-    loop.until("a skip for garbage", lambda: loop.skipped(NAME, "no JSON"))
+    loop.until("a skip for garbage", lambda: loop.skipped(NAME, "not JSON"))
     feed.hangs = True
     trend_follows(loop)
     loop.until("a skip for silence", lambda: loop.skipped(NAME, "no answer within"))

@@ -89,6 +89,24 @@ def test_page_fits_and_is_readable(page: Page) -> None:
 
 @in_a_browser
 @pytest.mark.browser
+@pytest.mark.parametrize("page", [(1440, SCHEMES[0])], indirect=True)
+def test_no_script_runs_but_the_pages_own(page: Page) -> None:
+    injected = """() => {
+      const script = document.createElement("script");
+      script.textContent = "window.injected = true";
+      document.body.append(script);
+      return window.injected === true;
+    }"""
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_page()  # the refusal is an error in its console
+    other.goto(page.url)
+    assert other.evaluate(injected) is False
+    other.close()
+
+
+@in_a_browser
+@pytest.mark.browser
 def test_flips_are_filtered_and_opened(page: Page) -> None:
     flips = page.locator("details[data-flip]")
     count = flips.count()

@@ -1,0 +1,44 @@
+"""Tables, lines and JSON on a terminal: whatever a service said, it obeys nothing of it."""
+
+import io
+import json
+import sys
+
+import pytest
+from rich.console import Console
+
+from locomo_assets.redaction import printable
+from locomo_assets.reporting.terminal import print_json, print_table
+
+CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
+TITLE = "\x9d0;owned\x9c"
+COLOUR = "\x1b[31mred\x1b[0m"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("sent", [CLIPBOARD, TITLE, COLOUR, "\x7f\x00\x08\r"])
+def test_no_escape_sequence_reaches_a_terminal(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Terminal()
+    console = Console(file=out, width=100, force_terminal=False)
+    print_table(console, ("answer",), [(f"It is {sent} so.",)])
+    monkeypatch.setattr(sys, "stdout", out)
+    print_json([{"answer": sent}])
+    written = out.getvalue()
+    assert "It is" in written
+    assert not {"\x1b", "\x9d", "\x9c", "\x07", "\x7f", "\x00", "\x08", "\r"} & set(written)
+
+
+def test_what_people_write_stays() -> None:
+    text = "Grüße, \t東京 🙂\n– “so”"
+    assert printable(text) == text
+
+
+def test_a_pipe_gets_json_without_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    print_json([{"answer": CLIPBOARD + TITLE}])
+    assert json.loads(out.getvalue()) == [{"answer": CLIPBOARD + TITLE}]
