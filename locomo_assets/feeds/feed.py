@@ -5,9 +5,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -19,9 +20,11 @@ from locomo_assets.redaction import keep_out_of_logs, without_credentials
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_MAX_BYTES = 32 * 2**20
-_READ_TIMEOUT_S = 10.0
-_TOTAL_TIMEOUT_S = 30.0
+_MAX_BYTES = 2**20
+_READ_TIMEOUT_S = 5.0
+_TOTAL_TIMEOUT_S = 5.0
+# Looking for parents and texts takes a time that grows with the depth of every tag.
+_MAX_DEPTH = 200
 _NOT_IN_LABELS = re.compile(r"[^\w.+@:~=-]+")
 _LONGEST_LABEL = 100
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -78,9 +81,10 @@ class ReleaseFeed:
         return f"{self.kind} {self._address()}"
 
     def read(self, known: FeedResponse | None = None) -> FeedResponse:
-        """Fetch and parse the feed within half a minute; `known` makes the request conditional.
+        """Fetch and parse the feed within seconds; `known` makes the request conditional.
 
         Raises FeedError, in one line, if it can't be reached, is not of its kind or is empty.
+        Links are kept only if they are http or https, as others follow them in a browser.
         """
         try:
             fetched = self._read_file() if self.kind == "file" else self._fetch(known)
@@ -89,10 +93,14 @@ class ReleaseFeed:
             data, etag, last_modified = fetched
             if not data.strip():
                 raise FeedError("it is empty")
-            releases = tuple(PARSERS[self.kind](data, self._address()))
+            releases = PARSERS[self.kind](data, self._address())
         except FeedError as error:
             raise FeedError(f"release feed {self.name}: {error}") from None
-        return FeedResponse(releases, etag, last_modified)
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # A time out of range, a link that is none: whatever it holds, it must not end a run.
+            cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise FeedError(f"release feed {self.name}: can't be read ({cause:.200})") from None
+        return FeedResponse(tuple(map(_with_safe_link, releases)), etag, last_modified)
 
     def _address(self) -> str:
         return without_credentials(self.url) if urlsplit(self.url).scheme else self.url
@@ -109,7 +117,13 @@ class ReleaseFeed:
         parts = urlsplit(self.url)
         path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
         try:
-            return path.read_bytes(), None, None
+            if path.exists() and not path.is_file():
+                raise FeedError("it is no regular file")
+            with path.open("rb") as file:
+                data = file.read(_MAX_BYTES + 1)
+            if len(data) > _MAX_BYTES:
+                raise FeedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
+            return data, None, None
         except (OSError, ValueError) as error:
             cause = getattr(error, "strerror", None) or error
             raise FeedError(f"the file can't be read ({cause})") from None
@@ -167,6 +181,7 @@ def parse_changelog(data: bytes, url: str) -> list[FeedRelease]:
     """
     from bs4 import BeautifulSoup
 
+    _Depth().feed(data.decode(errors="replace"))
     page = BeautifulSoup(data, "html.parser")
     found = _entries(page, url)
     if not found:
@@ -297,6 +312,31 @@ def _entries(page: "BeautifulSoup", url: str) -> list[tuple[date, str]]:
         if dated:
             return [(day, _link(tag, url)) for tag, day in _first_of_entries(dated)]
     return []
+
+
+class _Depth(HTMLParser):
+    """Refuses a page whose tags are nested too deeply, in one pass over it."""
+
+    _EMPTY = frozenset(
+        ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr")
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open += tag not in self._EMPTY
+        if self._open > _MAX_DEPTH:
+            raise FeedError(f"its tags are nested more than {_MAX_DEPTH} deep")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = max(0, self._open - 1)
+
+
+def _with_safe_link(release: FeedRelease) -> FeedRelease:
+    is_web = release.url is not None and urlsplit(release.url).scheme in ("http", "https")
+    return release if is_web else replace(release, url=None)
 
 
 def _first_of_entries(dated: "Sequence[tuple[Tag, date]]") -> "list[tuple[Tag, date]]":

@@ -1,6 +1,8 @@
 """Feeds: conditional requests and failures over real sockets; each kind parsed, also broken."""
 
 import json
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,57 @@ def test_a_timeout_is_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
         served.hangs = True
         with pytest.raises(FeedError, match="no answer within"):
             ReleaseFeed("json", served.url).read()
+
+
+def one_release(**of: object) -> bytes:
+    return json.dumps([{"version": "v1", "published_at": "2026-11-01T00:00:00Z", **of}]).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("json", one_release(published_at="0001-01-01T00:00:00+23:59")),
+        ("json", one_release(url="http://[")),
+        ("json", b"[" * 500_000),
+        ("json", b"[" + b"9" * 900_000 + b"]"),
+        ("changelog", b"<div>" * 100_000),
+        ("changelog", b"<h2><a>" * 60_000 + b"2026-11-01"),
+        ("changelog", b"<time datetime='99999-99-99'>"),
+        ("openapi", b'{"info": {"version": "1"}, "paths": {"a": ' + b"[" * 200_000),
+        ("sdk", b'{"releases": {"1": [{"upload_time_iso_8601": 1e999}]}}'),
+    ],
+)
+def test_whatever_it_holds_it_cant_be_read_within_seconds(kind: str, body: bytes) -> None:
+    began = time.process_time()
+    with served_feed(body) as served, pytest.raises(FeedError) as caught:
+        ReleaseFeed(kind, served.url).read()
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 5
+
+
+def test_the_largest_page_is_read_within_seconds() -> None:
+    """As deep as is allowed, again and again, with a date in each."""
+    depth = 190
+    block = b"<div>" * depth + b"<h2>2026-11-01</h2>" + b"</div>" * depth
+    began = time.process_time()
+    with served_feed(block * (2**20 // len(block))) as served:
+        assert ReleaseFeed("changelog", served.url).read().releases
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"])
+def test_a_link_that_is_none_of_the_web_is_left_out(url: str) -> None:
+    with served_feed(one_release(url=url)) as served:
+        (release,) = ReleaseFeed("json", served.url).read().releases or ()
+    assert (release.label, release.url) == ("v1", None)
+
+
+def test_a_file_that_never_ends_is_a_failed_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(FeedError, match="no regular file"):
+        ReleaseFeed("file", str(tmp_path / "fifo")).read()
+    with pytest.raises(FeedError, match="no regular file"):
+        ReleaseFeed("file", "/dev/zero").read()
 
 
 def test_a_feed_that_is_too_large_is_a_failed_read(monkeypatch: pytest.MonkeyPatch) -> None:
