@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -404,8 +405,9 @@ class Settings(BaseSettings):
     @property
     def database_path(self) -> Path:
         """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
-        if self.history_url.startswith("file://"):
-            return Path(self.history_url.removeprefix("file://")) / "history.duckdb"
+        parts = urlsplit(self.history_url)
+        if parts.scheme == "file":
+            return Path(unquote(parts.path)) / "history.duckdb"
         return self.home / "history.duckdb"
 
     @property

@@ -20,6 +20,17 @@ def test_defaults_need_nothing(home: Path) -> None:
     assert settings.backboard_api_key is None
 
 
+@pytest.mark.parametrize("name", ["sp ace", "Grüße%20", "a#b?c"])
+def test_the_database_lies_in_the_history_whatever_its_folder_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOMO_HOME", str(tmp_path / name))
+    assert read_settings().database_path == tmp_path / name / "history" / "history.duckdb"
+    for url in (f"file://localhost{tmp_path.as_posix()}/h", f"FILE://{tmp_path.as_posix()}/h\n"):
+        monkeypatch.setenv("LOCOMO_HISTORY", url)
+        assert read_settings().database_path == tmp_path / "h" / "history.duckdb"
+
+
 def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert read_settings().home == tmp_path / ".locomo"

@@ -43,8 +43,17 @@ class Storage(Protocol):
 
 
 def open_storage(url: str) -> Storage:
-    """The storage at a `file:///…`, `s3://…`, `gs://…`, `abfs://…` URL, or any fsspec knows."""
+    """The storage at a `file:///…`, `s3://…`, `gs://…`, `abfs://…` URL, or any fsspec knows.
+
+    Refuses a URL with a password: it would be printed, and stored in Dagster's event log.
+    """
     parts = urlsplit(url)
+    # abfs://container@account is no user
+    if parts.password or (parts.username and not parts.scheme.startswith(("abfs", "az"))):
+        raise HistoryUnreachableError(
+            f"history {parts.scheme}://…@{parts.hostname or ''}{parts.path}: takes no user or "
+            "password; take them out, and give credentials as that storage's own tools read them"
+        )
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise HistoryUnreachableError(

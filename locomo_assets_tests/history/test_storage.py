@@ -112,3 +112,12 @@ def test_a_read_only_file_system_is_named(tiny_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
     with pytest.raises(HistoryUnreachableError, match=r"permission denied.*LOCOMO_HISTORY"):
         LocalStorage(tiny_disk).put("x", b"1")
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://user:planted@bucket/h", "s3://planted@bucket/h", "abfs://c:planted@account/h"]
+)
+def test_a_url_with_a_password_is_refused_without_it(url: str) -> None:
+    with pytest.raises(HistoryUnreachableError, match="no user or password") as caught:
+        open_storage(url)
+    assert "planted" not in str(caught.value)
