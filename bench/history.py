@@ -52,24 +52,24 @@ _FLIPS = files("locomo_assets.history").joinpath("sql", "views", "flips.sql").re
 
 def growing(sizes: Sequence[int]) -> list[Figure]:
     """Everything at each number of runs, smallest first, and how it grew."""
-    dice = random.Random(1)
+    rng = random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
         store = HistoryStore.open((Path(folder) / "history").as_uri())
-        commit_dataset(store, dice)
+        commit_dataset(store, rng)
         figures, runs = [], 0
         for size in sizes:
             while runs < size:
-                commit_run(store, dice, f"r{runs}")
+                commit_run(store, rng, f"r{runs}")
                 runs += 1
-            figures += _at(store, dice, Path(folder) / "history.duckdb", size)
+            figures += _at(store, rng, Path(folder) / "history.duckdb", size)
             runs += 1  # the one that `_at` refreshes by
     return figures + _grew(figures, sizes)
 
 
-def _at(store: HistoryStore, dice: random.Random, path: Path, size: int) -> list[Figure]:
+def _at(store: HistoryStore, rng: random.Random, path: Path, size: int) -> list[Figure]:
     name = f"{size} runs"
     made_s = database.rebuild(store, path).duration_s
-    commit_run(store, dice, f"r{size}")
+    commit_run(store, rng, f"r{size}")
     refreshed_s = database.refresh(store, path).duration_s
     figures = [
         Figure(f"{name}/database from nothing", made_s, "s"),
@@ -120,14 +120,14 @@ def _grew(figures: Sequence[Figure], sizes: Sequence[int]) -> list[Figure]:
 
 def committing() -> list[Figure]:
     """A conversation's three attempts: one writer, and ten processes at once."""
-    dice = random.Random(2)
+    rng = random.Random(2)
     with tempfile.TemporaryDirectory() as folder:
         url = (Path(folder) / "history").as_uri()
         store = HistoryStore.open(url)
         times = []
         for number in range(11):
             start = time.perf_counter()
-            commit_conversation(store, dice, "r1", f"alone-{number}")
+            commit_conversation(store, rng, "r1", f"alone-{number}")
             times.append(time.perf_counter() - start)
         alone_s = statistics.median(times[1:])
         with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:

@@ -41,8 +41,8 @@ REQUESTS, IN_FLIGHT, LATENCY_S, WARM = 3000, 16, 0.02, 200
 _SENT = b"content=" + b"A turn as people write them, with a date before it. " * 4
 _ANSWERED = {"message": _SENT.decode(), "status": "COMPLETED", "memory_operation_id": "0" * 32}
 
-Lane = Callable[[], AbstractContextManager[httpx.AsyncClient]]
-Way = Callable[[ssl.SSLContext], AbstractAsyncContextManager[Lane]]
+Pick = Callable[[], AbstractContextManager[httpx.AsyncClient]]
+Way = Callable[[ssl.SSLContext], AbstractAsyncContextManager[Pick]]
 
 
 def compared() -> list[Figure]:
@@ -71,18 +71,18 @@ async def _asked(way: Way, url: str, trust: ssl.SSLContext, name: str) -> tuple[
     waiting = iter(range(WARM + REQUESTS))
     began = [0.0, 0.0]
 
-    async def ask(lane: Lane) -> None:
+    async def ask(pick: Pick) -> None:
         for number in waiting:
             if number == WARM:
                 began[:] = [time.perf_counter(), _cpu_s()]
-            with lane() as client:
+            with pick() as client:
                 response = await client.post(url, content=_SENT)
             if response.status_code != 200 or response.http_version != name:
                 raise AssertionError(f"{response.status_code} by {response.http_version}")
 
-    async with way(trust) as lane, asyncio.TaskGroup() as group:
+    async with way(trust) as pick, asyncio.TaskGroup() as group:
         for _ in range(IN_FLIGHT):
-            group.create_task(ask(lane))
+            group.create_task(ask(pick))
     return time.perf_counter() - began[0], _cpu_s() - began[1]
 
 
@@ -92,14 +92,14 @@ def _cpu_s() -> float:
 
 
 @asynccontextmanager
-async def _kept_connections(trust: ssl.SSLContext) -> AsyncIterator[Lane]:
+async def _kept_connections(trust: ssl.SSLContext) -> AsyncIterator[Pick]:
     pool = ClientPool(lambda: httpx.AsyncClient(verify=trust))
     yield pool.client
     await pool.aclose()
 
 
 @asynccontextmanager
-async def _one_connection(trust: ssl.SSLContext) -> AsyncIterator[Lane]:
+async def _one_connection(trust: ssl.SSLContext) -> AsyncIterator[Pick]:
     async with httpx.AsyncClient(verify=trust, http1=False, http2=True) as client:
         yield lambda: nullcontext(client)
 

@@ -21,7 +21,7 @@ _VOCABULARY = [f"word{number}" for number in range(5000)]
 Row = Mapping[str, Any]
 
 
-def commit_dataset(store: HistoryStore, dice: random.Random) -> None:
+def commit_dataset(store: HistoryStore, rng: random.Random) -> None:
     """The questions of all conversations."""
     for conversation in CONVERSATIONS:
         attempt = _begin(store, "locomo_dataset", None, conversation)
@@ -30,7 +30,7 @@ def commit_dataset(store: HistoryStore, dice: random.Random) -> None:
                 "question_index": index,
                 "category": 1 + index % 4,
                 "question": f"question {index}",
-                "gold_answer": " ".join(dice.choices(_VOCABULARY, k=5)),
+                "gold_answer": " ".join(rng.choices(_VOCABULARY, k=5)),
                 "evidence": [f"D1:{index}"],
             }
             for index in range(QUESTIONS)
@@ -39,14 +39,14 @@ def commit_dataset(store: HistoryStore, dice: random.Random) -> None:
         attempt.commit()
 
 
-def commit_run(store: HistoryStore, dice: random.Random, release: str) -> None:
+def commit_run(store: HistoryStore, rng: random.Random, release: str) -> None:
     """A release: all its conversations, ingested, answered and judged."""
     for conversation in CONVERSATIONS:
-        commit_conversation(store, dice, release, conversation)
+        commit_conversation(store, rng, release, conversation)
 
 
 def commit_conversation(
-    store: HistoryStore, dice: random.Random, release: str, conversation: str
+    store: HistoryStore, rng: random.Random, release: str, conversation: str
 ) -> None:
     """Three attempts: memories, answers, verdicts."""
     ingestion_id = f"{release}/{conversation}"
@@ -57,7 +57,7 @@ def commit_conversation(
     ]
     ingested.append("memory_operations", operations)
     ingested.commit()
-    answers = answer_rows(dice, release, conversation)
+    answers = answer_rows(rng, release, conversation)
     answered = _begin(store, "answers", release, conversation)
     answered.append("answers", answers)
     answered.append(
@@ -65,43 +65,43 @@ def commit_conversation(
         [
             {"answer_id": row["answer_id"], "rank": rank, "memory_id": f"m{memory}"}
             for row in answers
-            for rank, memory in enumerate(dice.sample(range(QUESTIONS), _RETRIEVED), start=1)
+            for rank, memory in enumerate(rng.sample(range(QUESTIONS), _RETRIEVED), start=1)
         ],
     )
     answered.append("calls", call_rows("answers"))
     answered.commit()
     judged = _begin(store, "judgements", release, conversation)
-    judged.append("judgements", verdict_rows(dice, release, conversation))
+    judged.append("judgements", verdict_rows(rng, release, conversation))
     judged.append("calls", call_rows("judgements"))
     judged.commit()
 
 
-def answer_rows(dice: random.Random, release: str, conversation: str) -> list[Row]:
+def answer_rows(rng: random.Random, release: str, conversation: str) -> list[Row]:
     """A conversation's answers."""
     return [
         {
             **_common(release, conversation, index),
             "outcome": "answered",
             "question": f"question {index}",
-            "answer": " ".join(dice.choices(_VOCABULARY, k=_ANSWER_WORDS)),
+            "answer": " ".join(rng.choices(_VOCABULARY, k=_ANSWER_WORDS)),
             "ingestion_id": f"{release}/{conversation}",
             "memory_mode": "Readonly",
             "retrieved": _RETRIEVED,
-            "latency_ms": dice.uniform(50, 900),
+            "latency_ms": rng.uniform(50, 900),
             "asked_at": datetime.now(UTC),
         }
         for index in range(QUESTIONS)
     ]
 
 
-def verdict_rows(dice: random.Random, release: str, conversation: str) -> list[Row]:
+def verdict_rows(rng: random.Random, release: str, conversation: str) -> list[Row]:
     """A conversation's verdicts, 85 % of them correct."""
     return [
         {
             **_common(release, conversation, index),
             "judgement_id": f"j/{release}/{conversation}/{index}",
             "judge": "bench",
-            "verdict": "correct" if dice.random() < 0.85 else "wrong",
+            "verdict": "correct" if rng.random() < 0.85 else "wrong",
             "judged_at": datetime.now(UTC),
         }
         for index in range(QUESTIONS)

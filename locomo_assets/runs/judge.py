@@ -157,13 +157,14 @@ class _Stage:
                 f"{task.conversation} of release {task.release}: no answers under the present "
                 "question protocol; materialize answers first"
             )
-        owed = {one for batch in self._open_batches(left) for one in batch.fingerprints}
+        in_batches = {one for batch in self._open_batches(left) for one in batch.fingerprints}
         judged = {row["answer_id"] for row in self._stored()}
         asked = {pending.answer["answer_id"] for pending in wanted} - judged
         missing = [
             pending
             for pending in every
-            if pending.answer["answer_id"] in asked or (owed and pending.fingerprint in owed)
+            if pending.answer["answer_id"] in asked
+            or (in_batches and pending.fingerprint in in_batches)
         ]
         return _Work(wanted, missing)
 

@@ -37,7 +37,7 @@ from locomo_assets_tests.imports.files import (
 SCORED = len(scored("sample-1")) + len(scored("sample-2"))
 
 
-class World:
+class Scenario:
     """A history and its database, refreshed at each question."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,8 +56,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def scenario(tmp_path: Path) -> Scenario:
+    return Scenario(tmp_path)
 
 
 def jsonl(*some: dict[str, Any], system: str = "memo") -> ImportedResults:
@@ -68,15 +68,15 @@ def not_temporal(question: Question) -> bool:
     return question.category != 2
 
 
-def test_an_import_is_one_attempt_that_every_view_shows(world: World) -> None:
-    manifest = world.publish(not_temporal)
+def test_an_import_is_one_attempt_that_every_view_shows(scenario: Scenario) -> None:
+    manifest = scenario.publish(not_temporal)
     assert manifest is not None
-    assert world.store.manifests(asset="imported_results", release="vendor") == [manifest]
+    assert scenario.store.manifests(asset="imported_results", release="vendor") == [manifest]
     assert manifest.rows == {
         "releases": 1, "imported_files": 2, "answers": SCORED, "judgements": SCORED,
     }  # fmt: skip
     wrong = sum(question.category == 2 for c in ("sample-1", "sample-2") for question in scored(c))
-    assert world.rows(
+    assert scenario.rows(
         "SELECT release, system, question_protocol, judge, questions, correct, wrong, "
         "input_tokens, latency_p50_ms, answers_of_unknown_cost, judge_cost_usd "
         "FROM accuracy_by_release"
@@ -84,23 +84,23 @@ def test_an_import_is_one_attempt_that_every_view_shows(world: World) -> None:
         ("vendor", "backboard", "published", "gpt-4.1/judge-prompt-reference@7c7cbfda", SCORED,
          SCORED - wrong, wrong, None, None, SCORED, None)
     ]  # fmt: skip
-    assert world.rows(
+    assert scenario.rows(
         "SELECT DISTINCT origin, imported_file, imported_file_sha256, memory, ingestion_id, "
         "dataset_source FROM lineage WHERE conversation = 'sample-2'"
     ) == [
         ("imported", "locomo_conversation_2.json",
          manifest.extra["files"]["locomo_conversation_2.json"], None, None, SAMPLE.source)
     ]  # fmt: skip
-    assert world.rows("SELECT release, source, first_measured_at FROM release_order") == [
+    assert scenario.rows("SELECT release, source, first_measured_at FROM release_order") == [
         ("vendor", "imported", None)
     ]
-    assert world.rows("FROM cost_by_run") == []
-    assert check(world.store).problems == ()
+    assert scenario.rows("FROM cost_by_run") == []
+    assert check(scenario.store).problems == ()
 
 
-def test_published_results_name_both_taxonomies(world: World) -> None:
-    world.publish(not_temporal)
-    rows = world.rows(
+def test_published_results_name_both_taxonomies(scenario: Scenario) -> None:
+    scenario.publish(not_temporal)
+    rows = scenario.rows(
         "SELECT category, official_name, vendor_name, accuracy, system, llm_model, judge_model, "
         "prompt_sha256[:8], files, format FROM published_results ORDER BY category NULLS LAST"
     )
@@ -116,15 +116,15 @@ def test_published_results_name_both_taxonomies(world: World) -> None:
     }
 
 
-def test_imported_results_hold_what_the_lines_say(world: World) -> None:
-    world.save(
+def test_imported_results_hold_what_the_lines_say(scenario: Scenario) -> None:
+    scenario.save(
         jsonl(
             line(retrieved=["first", "second"], latency_ms=5),
             line(judge="strict", retrieved=["first", "second"], latency_ms=5, verdict="wrong"),
             line(question_index=1, answer=None, verdict=..., reason="HTTP 500"),
         )
     )
-    assert world.rows(
+    assert scenario.rows(
         "SELECT question_index, judge, verdict, answer, reason, llm_model, file, format "
         "FROM imported_results ORDER BY ALL"
     ) == [
@@ -132,78 +132,80 @@ def test_imported_results_hold_what_the_lines_say(world: World) -> None:
         (0, "strict", "wrong", "A canoe.", None, "some-model", "a.jsonl", "jsonl"),
         (1, "some-judge", "unanswered", None, "HTTP 500", "some-model", "a.jsonl", "jsonl"),
     ]
-    assert world.rows(
+    assert scenario.rows(
         "SELECT memory_rank, memory FROM lineage "
         "WHERE question_index = 0 AND judge = 'strict' ORDER BY 1"
     ) == [(1, "first"), (2, "second")]
-    assert world.rows("SELECT latency_ms, retrieved, cost_usd FROM current_answers ORDER BY 1") == [
+    assert scenario.rows(
+        "SELECT latency_ms, retrieved, cost_usd FROM current_answers ORDER BY 1"
+    ) == [
         (5.0, 2, None),
         (None, None, None),
     ]
 
 
-def test_the_same_files_again_are_nothing_new(world: World) -> None:
-    assert world.publish() is not None
+def test_the_same_files_again_are_nothing_new(scenario: Scenario) -> None:
+    assert scenario.publish() is not None
     renamed = [(f"other-{name}", data) for name, data in reversed(published())]
-    assert world.save(parse_published(renamed, SAMPLE)) is None
-    assert len(world.store.manifest_names()) == 1 + len(SAMPLE.conversations)
+    assert scenario.save(parse_published(renamed, SAMPLE)) is None
+    assert len(scenario.store.manifest_names()) == 1 + len(SAMPLE.conversations)
 
 
-def test_changed_files_supersede_in_the_database_that_is_there(world: World) -> None:
-    world.publish()
+def test_changed_files_supersede_in_the_database_that_is_there(scenario: Scenario) -> None:
+    scenario.publish()
     counts = "SELECT questions, correct FROM accuracy_by_release"
-    assert world.rows(counts) == [(SCORED, SCORED)]
-    world.publish(lambda _: False)
-    assert world.rows(counts) == [(SCORED, 0)]
+    assert scenario.rows(counts) == [(SCORED, SCORED)]
+    scenario.publish(lambda _: False)
+    assert scenario.rows(counts) == [(SCORED, 0)]
     # A correction is no second measurement, of which there would be noise.
-    assert world.rows("SELECT repeat, correct FROM accuracy_by_repeat") == [(1, 0)]
-    world.publish()
-    assert world.rows(counts) == [(SCORED, SCORED)]
+    assert scenario.rows("SELECT repeat, correct FROM accuracy_by_repeat") == [(1, 0)]
+    scenario.publish()
+    assert scenario.rows(counts) == [(SCORED, SCORED)]
     # What was superseded may go; what counts stays.
     report = prune(
-        world.store, world.path, keep_days=1, dry_run=False,
+        scenario.store, scenario.path, keep_days=1, dry_run=False,
         now=datetime.now(UTC) + timedelta(days=9),
     )  # fmt: skip
     assert len(report.attempts) == 2
-    assert world.rows(counts) == [(SCORED, SCORED)]
-    (manifest,) = world.store.manifests(asset="imported_results")
-    world.store.storage.delete([manifest.path])
-    assert world.rows(counts) == []
-    assert world.rows("FROM current_judgements") == []
+    assert scenario.rows(counts) == [(SCORED, SCORED)]
+    (manifest,) = scenario.store.manifests(asset="imported_results")
+    scenario.store.storage.delete([manifest.path])
+    assert scenario.rows(counts) == []
+    assert scenario.rows("FROM current_judgements") == []
 
 
-def test_fewer_questions_under_the_same_name_are_refused(world: World) -> None:
-    world.save(jsonl(line(), line(question_index=1)))
+def test_fewer_questions_under_the_same_name_are_refused(scenario: Scenario) -> None:
+    scenario.save(jsonl(line(), line(question_index=1)))
     with pytest.raises(ImportRefusedError, match=r"has 1 questions that these files lack"):
-        world.save(jsonl(line()))
-    assert world.save(jsonl(line(), line(question_index=1), line(question_index=2))) is not None
-    assert world.save(jsonl(line(), system="another")) is not None
+        scenario.save(jsonl(line()))
+    assert scenario.save(jsonl(line(), line(question_index=1), line(question_index=2))) is not None
+    assert scenario.save(jsonl(line(), system="another")) is not None
 
 
-def test_measured_and_imported_never_share_a_name(world: World) -> None:
-    register_release(world.store, "r1", "run-1")
+def test_measured_and_imported_never_share_a_name(scenario: Scenario) -> None:
+    register_release(scenario.store, "r1", "run-1")
     with pytest.raises(ImportRefusedError, match="release r1: was measured here"):
-        world.save(jsonl(line()), "r1")
-    world.save(jsonl(line()))
+        scenario.save(jsonl(line()), "r1")
+    scenario.save(jsonl(line()))
     with pytest.raises(ReleaseTakenError, match="release vendor: its results were imported"):
-        register_release(world.store, "vendor", "run-1")
+        register_release(scenario.store, "vendor", "run-1")
     with pytest.raises(BadLabelError):
-        world.save(jsonl(line()), "a b")
+        scenario.save(jsonl(line()), "a b")
     with pytest.raises(BadLabelError, match="system '': a label"):
-        world.save(jsonl(line(), system=""), "c")
+        scenario.save(jsonl(line(), system=""), "c")
 
 
-def test_the_data_set_that_is_being_measured_stays_the_newest(world: World) -> None:
+def test_the_data_set_that_is_being_measured_stays_the_newest(scenario: Scenario) -> None:
     data = Path(SAMPLE.source).read_bytes()
-    store_dataset(world.store, SAMPLE, "run-1")
-    store_dataset(world.store, parse_dataset(data + b"\n", "other.json"), "run-2")
-    before = world.store.manifest_names()
-    world.save(jsonl(line()))
-    assert len(world.store.manifest_names()) == len(before) + 1
+    store_dataset(scenario.store, SAMPLE, "run-1")
+    store_dataset(scenario.store, parse_dataset(data + b"\n", "other.json"), "run-2")
+    before = scenario.store.manifest_names()
+    scenario.save(jsonl(line()))
+    assert len(scenario.store.manifest_names()) == len(before) + 1
 
 
-def test_ones_own_release_is_compared_with_an_imported_one(world: World) -> None:
-    world.publish(not_temporal)
+def test_ones_own_release_is_compared_with_an_imported_one(scenario: Scenario) -> None:
+    scenario.publish(not_temporal)
     judge = "gpt-4.1/judge-prompt-reference@7c7cbfda"
     who = {"question_protocol": "published"}
     questions = scored("sample-1")
@@ -216,20 +218,20 @@ def test_ones_own_release_is_compared_with_an_imported_one(world: World) -> None
             for asset in ("answers", "judgements")
         )
         commit(
-            world.store,
+            scenario.store,
             asked,
             {"answers": [answer(q.question_index, release, **who) for q in questions]},
         )
         verdicts = [judgement(q.question_index, "correct", release, judge=judge, **who)
                     for q in questions]  # fmt: skip
-        commit(world.store, judged, {"judgements": verdicts})
+        commit(scenario.store, judged, {"judgements": verdicts})
     gained = [q.question_index for q in questions if q.category == 2]
-    found = world.rows(
+    found = scenario.rows(
         "SELECT question_index, flip, verdict_a, verdict_b FROM flips('vendor', 'r1') ORDER BY 1"
     )
     assert found == [(index, "gained", "wrong", "correct") for index in gained]
     # Imported later, and still not between the two.
-    assert world.rows(
+    assert scenario.rows(
         "SELECT release, previous_release FROM accuracy_trend WHERE category IS NULL "
         "ORDER BY position"
     ) == [("vendor", None), ("r1", "vendor"), ("r2", "r1")]

@@ -58,7 +58,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass
-class World:
+class Scenario:
     """A copy of it: runs of the judging stage, and what the judge's server has done."""
 
     folder: Path
@@ -127,88 +127,88 @@ class World:
 
 
 @pytest.fixture
-def world(answered: Path, tmp_path: Path) -> World:
+def scenario(answered: Path, tmp_path: Path) -> Scenario:
     shutil.copytree(answered, tmp_path / "world")
-    return World(tmp_path / "world")
+    return Scenario(tmp_path / "world")
 
 
-def contents(world: World, release: str = "r1") -> int:
+def contents(scenario: Scenario, release: str = "r1") -> int:
     """How many different things there are to judge."""
-    manifests = world.store.manifests(asset="answers", release=release)
-    answers = world.store.read("answers", manifests).to_pylist()
+    manifests = scenario.store.manifests(asset="answers", release=release)
+    answers = scenario.store.read("answers", manifests).to_pylist()
     gold = {q.question_index: (q.question, q.gold_answer) for q in SAMPLE.questions}
     return len({(*gold[a["question_index"]], a["answer"]) for a in answers})
 
 
-async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(world: World) -> None:
-    asked = contents(world)
-    report = await world.judged(wait_s=30.0)
+async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(scenario: Scenario) -> None:
+    asked = contents(scenario)
+    report = await scenario.judged(wait_s=30.0)
     assert report.unscored == 0
-    assert world.batches() == [asked]
-    rows = world.rows()
+    assert scenario.batches() == [asked]
+    rows = scenario.rows()
     assert len(rows) == QUESTIONS
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
-    assert world.asked_by() == {"batch"}
+    assert scenario.asked_by() == {"batch"}
     assert len({row["batch_id"] for row in rows} - {None}) == 1
-    (manifest,) = world.store.manifests(asset="judgements")
-    events = [row["event"] for row in world.store.read("judge_batches", [manifest]).to_pylist()]
+    (manifest,) = scenario.store.manifests(asset="judgements")
+    events = [row["event"] for row in scenario.store.read("judge_batches", [manifest]).to_pylist()]
     assert events == ["intended", "created", "collected"]
 
 
-async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(world: World) -> None:
-    await world.judged(wait_s=30.0)
+async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(scenario: Scenario) -> None:
+    await scenario.judged(wait_s=30.0)
     r2 = Task("r2", ORDER.conversation)
-    report = await world.judged("direct", r2)
+    report = await scenario.judged("direct", r2)
     # The stand-in answers both releases alike.
     assert report.requests == 0
-    assert await world.judged("direct") == await world.judged("batch")
-    await world.judged("direct", FORCED)
-    judges = {(row["judge"], row["judge_parameters_json"]) for row in world.rows()}
+    assert await scenario.judged("direct") == await scenario.judged("batch")
+    await scenario.judged("direct", FORCED)
+    judges = {(row["judge"], row["judge_parameters_json"]) for row in scenario.rows()}
     assert len(judges) == 1
-    assert world.asked_by() == {"direct"}
-    assert len(world.batches()) == 1
+    assert scenario.asked_by() == {"direct"}
+    assert len(scenario.batches()) == 1
 
 
-async def test_a_pending_batch_is_collected_by_a_later_run(world: World) -> None:
-    pending = await world.pending()
+async def test_a_pending_batch_is_collected_by_a_later_run(scenario: Scenario) -> None:
+    pending = await scenario.pending()
     assert "pending since" in str(pending)
-    assert f"0 of {contents(world)} requests done" in str(pending)
-    assert world.store.manifests(asset="judgements") == []
-    await world.pending()
-    world.a_day_passes()
-    await world.judged()
-    assert world.batches() == [contents(world)] == [world.judged_at_server()]
-    assert len(world.rows()) == QUESTIONS
-    assert world.store.unfinished("judgements", "r1", ORDER.conversation) == []
+    assert f"0 of {contents(scenario)} requests done" in str(pending)
+    assert scenario.store.manifests(asset="judgements") == []
+    await scenario.pending()
+    scenario.a_day_passes()
+    await scenario.judged()
+    assert scenario.batches() == [contents(scenario)] == [scenario.judged_at_server()]
+    assert len(scenario.rows()) == QUESTIONS
+    assert scenario.store.unfinished("judgements", "r1", ORDER.conversation) == []
 
 
-async def test_a_pending_batch_is_collected_in_direct_mode_too(world: World) -> None:
+async def test_a_pending_batch_is_collected_in_direct_mode_too(scenario: Scenario) -> None:
     few = Task("r1", ORDER.conversation, questions=3)
-    await world.pending(few)
-    world.a_day_passes()
-    await world.judged("direct")
-    assert world.batches() == [3]
-    assert [row["asked_by"] for row in world.rows()[:4]] == ["batch"] * 3 + ["direct"]
+    await scenario.pending(few)
+    scenario.a_day_passes()
+    await scenario.judged("direct")
+    assert scenario.batches() == [3]
+    assert [row["asked_by"] for row in scenario.rows()[:4]] == ["batch"] * 3 + ["direct"]
 
 
-async def test_more_questions_are_a_batch_more(world: World) -> None:
-    await world.pending(Task("r1", ORDER.conversation, questions=3))
-    pending = await world.pending()
+async def test_more_questions_are_a_batch_more(scenario: Scenario) -> None:
+    await scenario.pending(Task("r1", ORDER.conversation, questions=3))
+    pending = await scenario.pending()
     assert len(pending.pending) == 2
-    world.a_day_passes()
-    await world.judged()
-    assert world.batches() == [3, contents(world) - 3]
-    assert world.judged_at_server() == contents(world)
+    scenario.a_day_passes()
+    await scenario.judged()
+    assert scenario.batches() == [3, contents(scenario) - 3]
+    assert scenario.judged_at_server() == contents(scenario)
 
 
-async def test_fewer_questions_lose_nothing_of_a_pending_batch(world: World) -> None:
-    await world.pending()
-    world.a_day_passes()
-    report = await world.judged(task=Task("r1", ORDER.conversation, questions=3))
-    assert report.verdicts == len(world.rows()) == QUESTIONS
-    report = await world.judged()
+async def test_fewer_questions_lose_nothing_of_a_pending_batch(scenario: Scenario) -> None:
+    await scenario.pending()
+    scenario.a_day_passes()
+    report = await scenario.judged(task=Task("r1", ORDER.conversation, questions=3))
+    assert report.verdicts == len(scenario.rows()) == QUESTIONS
+    report = await scenario.judged()
     assert (report.attempt_id, report.reused) == (None, QUESTIONS)
-    assert world.batches() == [contents(world)]
+    assert scenario.batches() == [contents(scenario)]
 
 
 class _Killed(BaseException):
@@ -216,7 +216,7 @@ class _Killed(BaseException):
 
 
 async def test_killed_between_created_and_stored_it_is_found_by_its_name(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = BatchJudge.send
 
@@ -227,15 +227,15 @@ async def test_killed_between_created_and_stored_it_is_found_by_its_name(
     with monkeypatch.context() as patched:
         patched.setattr(BatchJudge, "send", sent_and_killed)
         with pytest.raises(_Killed):
-            await world.judged(batch_delay_ms=HOUR_MS)
-    await world.pending()
-    world.a_day_passes()
-    await world.judged()
-    assert world.batches() == [contents(world)] == [world.judged_at_server()]
+            await scenario.judged(batch_delay_ms=HOUR_MS)
+    await scenario.pending()
+    scenario.a_day_passes()
+    await scenario.judged()
+    assert scenario.batches() == [contents(scenario)] == [scenario.judged_at_server()]
 
 
 async def test_killed_before_it_was_created_it_is_sent_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0,))
 
@@ -245,15 +245,15 @@ async def test_killed_before_it_was_created_it_is_sent_once(
     with monkeypatch.context() as patched:
         patched.setattr(BatchJudge, "send", killed)
         with pytest.raises(_Killed):
-            await world.judged()
-    assert world.batches() == []
-    await world.judged("direct")
-    assert world.batches() == []
-    assert len(world.rows()) == QUESTIONS
+            await scenario.judged()
+    assert scenario.batches() == []
+    await scenario.judged("direct")
+    assert scenario.batches() == []
+    assert len(scenario.rows()) == QUESTIONS
 
 
 async def test_killed_between_results_and_commit_nothing_is_collected_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: Any, **__: Any) -> None:
         raise _Killed
@@ -261,13 +261,15 @@ async def test_killed_between_results_and_commit_nothing_is_collected_twice(
     with monkeypatch.context() as patched:
         patched.setattr(judging, "finish", killed)
         with pytest.raises(_Killed):
-            await world.judged(wait_s=30.0)
-    report = await world.judged()
+            await scenario.judged(wait_s=30.0)
+    report = await scenario.judged()
     assert report.requests == 0
-    (manifest,) = world.store.manifests(asset="judgements")
-    calls = world.store.read("calls", [manifest]).to_pylist()
-    assert sum(call["endpoint"] == "BATCH /chat/completions" for call in calls) == contents(world)
-    assert world.batches() == [contents(world)]
+    (manifest,) = scenario.store.manifests(asset="judgements")
+    calls = scenario.store.read("calls", [manifest]).to_pylist()
+    assert sum(call["endpoint"] == "BATCH /chat/completions" for call in calls) == contents(
+        scenario
+    )
+    assert scenario.batches() == [contents(scenario)]
 
 
 @pytest.mark.parametrize(
@@ -275,40 +277,40 @@ async def test_killed_between_results_and_commit_nothing_is_collected_twice(
     [("batch_failed_share", 0.0), ("batch_expired_share", 0.5), ("batch_request_failed_share", 0)],
 )
 async def test_what_failed_is_unscored_and_asked_again_alone(
-    world: World, fault: str, kept: float
+    scenario: Scenario, fault: str, kept: float
 ) -> None:
     faulty: dict[str, Any] = {fault: 1.0}
-    report = await world.judged(wait_s=30.0, **faulty)
-    whole = contents(world)
+    report = await scenario.judged(wait_s=30.0, **faulty)
+    whole = contents(scenario)
     done = int(kept * whole)
-    assert world.judged_at_server() == done
+    assert scenario.judged_at_server() == done
     assert report.unscored
-    unscored = [row for row in world.rows() if row["verdict"] == "unscored"]
+    unscored = [row for row in scenario.rows() if row["verdict"] == "unscored"]
     assert all(row["reason"] for row in unscored)
-    await world.judged(wait_s=30.0)
-    assert world.batches() == [whole, whole - done]
-    assert world.judged_at_server() == whole
-    assert {row["verdict"] for row in world.rows()} == {"correct", "wrong"}
+    await scenario.judged(wait_s=30.0)
+    assert scenario.batches() == [whole, whole - done]
+    assert scenario.judged_at_server() == whole
+    assert {row["verdict"] for row in scenario.rows()} == {"correct", "wrong"}
 
 
-async def test_forced_verdicts_are_collected_by_an_ordinary_run(world: World) -> None:
-    await world.judged("direct")
-    pending = await world.pending(FORCED)
+async def test_forced_verdicts_are_collected_by_an_ordinary_run(scenario: Scenario) -> None:
+    await scenario.judged("direct")
+    pending = await scenario.pending(FORCED)
     assert "run it again without --force" in str(pending)
-    world.a_day_passes()
-    await world.judged("direct")
-    assert world.asked_by() == {"batch"}
-    assert world.batches() == [contents(world)]
+    scenario.a_day_passes()
+    await scenario.judged("direct")
+    assert scenario.asked_by() == {"batch"}
+    assert scenario.batches() == [contents(scenario)]
 
 
-async def test_votes_by_batch(world: World) -> None:
-    await world.judged(wait_s=30.0, votes=3)
-    assert world.batches() == [3 * contents(world)]
-    rows = world.rows()
+async def test_votes_by_batch(scenario: Scenario) -> None:
+    await scenario.judged(wait_s=30.0, votes=3)
+    assert scenario.batches() == [3 * contents(scenario)]
+    rows = scenario.rows()
     assert {(row["votes"], row["agreement"]) for row in rows} == {(3, 1.0)}
     assert all(row["judge"].endswith(" ×3") for row in rows)
-    await world.judged("direct", votes=3)
-    assert world.batches() == [3 * contents(world)]
+    await scenario.judged("direct", votes=3)
+    assert scenario.batches() == [3 * contents(scenario)]
 
 
 def test_many_pending_batches_are_one_line() -> None:

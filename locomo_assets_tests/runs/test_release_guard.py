@@ -57,7 +57,7 @@ def feed() -> Iterator[ServedFeed]:
         yield served
 
 
-class World:
+class Scenario:
     """A store with the sample, a served stand-in, and its record."""
 
     def __init__(self, folder: Path, urls: BaseUrls) -> None:
@@ -76,9 +76,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def scenario(tmp_path: Path) -> Iterator[Scenario]:
     with running_standin(StandinSettings(), tmp_path / "standin.sqlite") as urls:
-        yield World(tmp_path, urls)
+        yield Scenario(tmp_path, urls)
 
 
 def watching(run: RunContext, feed: ServedFeed | None, *, override: bool = False) -> None:
@@ -87,55 +87,57 @@ def watching(run: RunContext, feed: ServedFeed | None, *, override: bool = False
 
 
 async def test_another_release_is_refused_before_anything_is_spent(
-    world: World, feed: ServedFeed
+    scenario: Scenario, feed: ServedFeed
 ) -> None:
     feed.body = releases_json("v1", "v2")
-    async with at_bench(world.store, world.urls, "run-1") as run:
+    async with at_bench(scenario.store, scenario.urls, "run-1") as run:
         watching(run, feed)
         with pytest.raises(OtherReleaseError, match="v2") as caught:
             await ingest_conversation(run, ORDER)
     assert "\n" not in str(caught.value)
-    assert world.record.count() == 0
-    assert world.verdicts() == [("ingested_memories", "other_release")]
-    assert world.store.manifests(asset="ingested_memories") == []
+    assert scenario.record.count() == 0
+    assert scenario.verdicts() == [("ingested_memories", "other_release")]
+    assert scenario.store.manifests(asset="ingested_memories") == []
 
 
-async def test_a_release_that_stays_is_as_labelled(world: World, feed: ServedFeed) -> None:
-    async with at_bench(world.store, world.urls, "run-1") as run:
+async def test_a_release_that_stays_is_as_labelled(scenario: Scenario, feed: ServedFeed) -> None:
+    async with at_bench(scenario.store, scenario.urls, "run-1") as run:
         watching(run, feed)
         report = await ingest_conversation(run, ORDER)
         assert report.counts.release_check == "as_labelled"
         await answer_questions(run, ORDER)
-    assert world.rows("SELECT release_check, refusals FROM release_status") == [("as_labelled", 0)]
-    assert world.verdicts() == [("ingested_memories", "as_labelled"), ("answers", "as_labelled")]
+    assert scenario.rows("SELECT release_check, refusals FROM release_status") == [
+        ("as_labelled", 0)
+    ]
+    assert scenario.verdicts() == [("ingested_memories", "as_labelled"), ("answers", "as_labelled")]
     # read whole once, then asked whether it changed
     assert (len(feed.requests), feed.unconditional()) == (4, 1)
 
 
 async def test_one_that_changes_meanwhile_is_marked_and_nothing_more_is_spent(
-    world: World, feed: ServedFeed
+    scenario: Scenario, feed: ServedFeed
 ) -> None:
     def change(_: int) -> None:
         feed.body = releases_json("v1", "v2")
 
     feed.after = change
-    async with at_bench(world.store, world.urls, "run-1") as run:
+    async with at_bench(scenario.store, scenario.urls, "run-1") as run:
         watching(run, feed)
         report = await ingest_conversation(run, ORDER)
         assert report.counts.release_check == "release_changed"
-        told = world.record.count()
+        told = scenario.record.count()
         with pytest.raises(OtherReleaseError):
             await answer_questions(run, ORDER)
-    assert world.record.count() == told
-    assert world.rows(
+    assert scenario.record.count() == told
+    assert scenario.rows(
         "SELECT release_check, conversations_changed, refusals FROM release_status"
     ) == [("release_changed", 1, 1)]
 
 
 async def test_answers_are_marked_too_and_old_ones_can_be_judged(
-    world: World, feed: ServedFeed
+    scenario: Scenario, feed: ServedFeed
 ) -> None:
-    async with at_bench(world.store, world.urls, "run-1") as run:
+    async with at_bench(scenario.store, scenario.urls, "run-1") as run:
         watching(run, feed)
         await ingest_conversation(run, ORDER)
         feed.after = lambda _: setattr(feed, "body", releases_json("v1", "v2"))
@@ -154,15 +156,15 @@ async def test_answers_are_marked_too_and_old_ones_can_be_judged(
 
 @pytest.mark.parametrize("why", ["label", "override", "no feed", "feed down"])
 async def test_exempt_or_unknown_is_measured_and_said(
-    why: str, world: World, feed: ServedFeed
+    why: str, scenario: Scenario, feed: ServedFeed
 ) -> None:
     feed.body = releases_json("v2")
     feed.status = 500 if why == "feed down" else 200
     label = "adhoc-1" if why == "label" else "v1"
-    async with at_bench(world.store, world.urls, "run-1") as run:
+    async with at_bench(scenario.store, scenario.urls, "run-1") as run:
         watching(run, None if why == "no feed" else feed, override=why == "override")
         await ingest_conversation(run, Task(label, ORDER.conversation))
-    [(verdict, reason, before)] = world.rows(
+    [(verdict, reason, before)] = scenario.rows(
         "SELECT verdict, reason, release_before FROM release_verdicts"
     )
     expected = {

@@ -28,7 +28,7 @@ def urls(tmp_path: Path) -> Iterator[BaseUrls]:
         yield served
 
 
-class World:
+class Scenario:
     def __init__(self, folder: Path) -> None:
         self.store = HistoryStore.open((folder / "history").as_uri())
         self._path = folder / "database.duckdb"
@@ -51,8 +51,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def scenario(tmp_path: Path) -> Scenario:
+    return Scenario(tmp_path)
 
 
 def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
@@ -68,30 +68,30 @@ def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -
 
 @pytest.mark.parametrize("asset", ["ingested_memories", "answers"])
 async def test_its_questions_count_as_unanswered_until_they_are_asked(
-    world: World, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch, asset: str
+    scenario: Scenario, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch, asset: str
 ) -> None:
     with monkeypatch.context() as patch:
         _fails_for(patch, asset, SECOND)
         for _ in range(2):  # a second failure adds nothing
-            assert await world.measure(urls, FIRST, SECOND) == [SECOND]
-            assert world.accuracy() == [(8, 4, 4, 0.5)]
-    assert len(world.store.manifests(asset="answers", conversation=SECOND)) == 1
-    assert await world.measure(urls, FIRST, SECOND) == []
-    assert world.accuracy() == [(8, 8, 0, 0.0)]
+            assert await scenario.measure(urls, FIRST, SECOND) == [SECOND]
+            assert scenario.accuracy() == [(8, 4, 4, 0.5)]
+    assert len(scenario.store.manifests(asset="answers", conversation=SECOND)) == 1
+    assert await scenario.measure(urls, FIRST, SECOND) == []
+    assert scenario.accuracy() == [(8, 8, 0, 0.0)]
 
 
 async def test_answers_of_before_go_on_to_count(
-    world: World, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await world.measure(urls, FIRST, SECOND) == []
+    assert await scenario.measure(urls, FIRST, SECOND) == []
     _fails_for(monkeypatch, "ingested_memories", SECOND)
-    assert await world.measure(urls, SECOND, force=True) == [SECOND]
-    assert world.accuracy() == [(8, 8, 0, 0.0)]
+    assert await scenario.measure(urls, SECOND, force=True) == [SECOND]
+    assert scenario.accuracy() == [(8, 8, 0, 0.0)]
 
 
-async def test_what_another_run_is_at_is_no_failure(world: World, urls: BaseUrls) -> None:
-    async with at_bench(world.store, urls, "other") as other:
+async def test_what_another_run_is_at_is_no_failure(scenario: Scenario, urls: BaseUrls) -> None:
+    async with at_bench(scenario.store, urls, "other") as other:
         lineage = other.lineage("ingested_memories", Task("r1", SECOND), DATASET.sha256)
-        async with leased(world.store.storage, lineage):
-            assert await world.measure(urls, FIRST, SECOND) == [SECOND]
-    assert world.accuracy() == [(4, 4, 0, 0.0)]
+        async with leased(scenario.store.storage, lineage):
+            assert await scenario.measure(urls, FIRST, SECOND) == [SECOND]
+    assert scenario.accuracy() == [(4, 4, 0, 0.0)]

@@ -18,7 +18,7 @@ from locomo_assets.settings import read_settings
 from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_feed
 
 
-class World:
+class Scenario:
     """An instance with three conversations, and ticks whose outcome is carried out."""
 
     def __init__(self, services: Services, instance: dg.DagsterInstance) -> None:
@@ -71,26 +71,28 @@ def feed() -> Iterator[ServedFeed]:
 
 
 @pytest.fixture
-def world(home: Path, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def scenario(home: Path, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     monkeypatch.setenv("LOCOMO_RELEASE_FEED", "json")
     monkeypatch.setenv("LOCOMO_RELEASE_FEED_URL", feed.url)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield World(Services(read_settings()), instance)
+        yield Scenario(Services(read_settings()), instance)
 
 
-def test_first_tick_registers_the_newest_and_runs_nothing(world: World, feed: ServedFeed) -> None:
-    found = world.tick()
+def test_first_tick_registers_the_newest_and_runs_nothing(
+    scenario: Scenario, feed: ServedFeed
+) -> None:
+    found = scenario.tick()
     assert found.run_requests == []
     assert "v1 is registered and not run" in str(found.skip_message)
-    assert world.releases() == ["v1"]
-    assert world.status() == [("v1", "registered", "json", feed.url.replace("/releases", "/v1"))]
-    assert world.told("v1") == "registered at the first look, and not run"
+    assert scenario.releases() == ["v1"]
+    assert scenario.status() == [("v1", "registered", "json", feed.url.replace("/releases", "/v1"))]
+    assert scenario.told("v1") == "registered at the first look, and not run"
 
 
-def test_a_new_release_is_one_range_run(world: World, feed: ServedFeed) -> None:
-    world.tick()
+def test_a_new_release_is_one_range_run(scenario: Scenario, feed: ServedFeed) -> None:
+    scenario.tick()
     feed.body = releases_json("v0", "v1", "v2")
-    [request] = world.tick().run_requests or ()
+    [request] = scenario.tick().run_requests or ()
     assert request.run_key == "v2/conv-1-conv-3"
     assert request.tags["dagster/asset_partition_range_start"] == "conv-1|v2"
     assert request.tags["dagster/asset_partition_range_end"] == "conv-3|v2"
@@ -100,21 +102,21 @@ def test_a_new_release_is_one_range_run(world: World, feed: ServedFeed) -> None:
         "locomo/source": "json",
         "locomo/published_at": "2026-11-03T12:00:00+00:00",
     }
-    assert world.releases() == ["v1", "v2"]
-    again = world.tick()
+    assert scenario.releases() == ["v1", "v2"]
+    again = scenario.tick()
     assert again.run_requests == []
     assert "nothing new" in str(again.skip_message)
     assert "if-none-match" in feed.requests[-1]
 
 
 def test_a_run_per_conversation_by_setting(
-    world: World, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, feed: ServedFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCOMO_PARTITIONS_PER_RUN", "one")
-    world = World(Services(read_settings()), world.instance)
-    world.tick()
+    scenario = Scenario(Services(read_settings()), scenario.instance)
+    scenario.tick()
     feed.body = releases_json("v0", "v1", "v2")
-    requests = world.tick().run_requests or ()
+    requests = scenario.tick().run_requests or ()
     assert [request.run_key for request in requests] == [f"v2/conv-{i}" for i in (1, 2, 3)]
     ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
     assert [[request.tags[end] for end in ends] for request in requests] == [
@@ -123,20 +125,22 @@ def test_a_run_per_conversation_by_setting(
     assert all(request.tags["locomo/release"] == "v2" for request in requests)
 
 
-def test_of_several_between_two_ticks_the_newest_is_run(world: World, feed: ServedFeed) -> None:
-    world.tick()
+def test_of_several_between_two_ticks_the_newest_is_run(
+    scenario: Scenario, feed: ServedFeed
+) -> None:
+    scenario.tick()
     feed.body = releases_json("v0", "v1", "v2", "v3", "v4")
-    [request] = world.tick().run_requests or ()
+    [request] = scenario.tick().run_requests or ()
     assert request.tags["locomo/release"] == "v4"
-    assert world.releases() == ["v1", "v2", "v3", "v4"]
-    assert [row[:2] for row in world.status()] == [
+    assert scenario.releases() == ["v1", "v2", "v3", "v4"]
+    assert [row[:2] for row in scenario.status()] == [
         ("v1", "registered"),
         ("v2", "missed"),
         ("v3", "missed"),
         ("v4", "registered"),
     ]
-    assert world.told("v2").startswith("missed: the service was at v4")
-    assert world.told("v4") == "seen, and its runs requested"
+    assert scenario.told("v2").startswith("missed: the service was at v4")
+    assert scenario.told("v4") == "seen, and its runs requested"
 
 
 @pytest.mark.parametrize(
@@ -149,47 +153,51 @@ def test_of_several_between_two_ticks_the_newest_is_run(world: World, feed: Serv
     ],
 )
 def test_a_failed_read_is_a_skip_with_its_reason(
-    world: World, feed: ServedFeed, status: int, body: bytes, told: str
+    scenario: Scenario, feed: ServedFeed, status: int, body: bytes, told: str
 ) -> None:
-    world.tick()
-    before, feed.status, feed.body = world.cursor, status, body
-    found = world.tick()
+    scenario.tick()
+    before, feed.status, feed.body = scenario.cursor, status, body
+    found = scenario.tick()
     assert told in str(found.skip_message)
     assert "nothing new" not in str(found.skip_message)
-    assert (found.run_requests, world.cursor, world.releases()) == ([], before, ["v1"])
+    assert (found.run_requests, scenario.cursor, scenario.releases()) == ([], before, ["v1"])
     feed.status, feed.body = 200, releases_json("v0", "v1", "v2")
-    assert len(world.tick().run_requests or ()) == 1
+    assert len(scenario.tick().run_requests or ()) == 1
 
 
 def test_a_history_that_cannot_be_written_leaves_all_as_it_was(
-    world: World, feed: ServedFeed
+    scenario: Scenario, feed: ServedFeed
 ) -> None:
-    world.tick()
-    before = world.cursor
+    scenario.tick()
+    before = scenario.cursor
     feed.body = releases_json("v1", "v2")
-    store = Path(world.services.settings.history_url.removeprefix("file://"))
+    store = Path(scenario.services.settings.history_url.removeprefix("file://"))
     aside = store.rename(store.with_name("aside"))
     store.write_text("no folder")
-    found = world.tick()
+    found = scenario.tick()
     assert "history" in str(found.skip_message)
-    assert (found.run_requests, world.cursor, world.releases()) == ([], before, ["v1"])
+    assert (found.run_requests, scenario.cursor, scenario.releases()) == ([], before, ["v1"])
     store.unlink()
     aside.rename(store)
-    assert len(world.tick().run_requests or ()) == 1
+    assert len(scenario.tick().run_requests or ()) == 1
 
 
-def test_without_conversations_a_new_release_stays_new(world: World, feed: ServedFeed) -> None:
-    world.tick()
-    for name in world.instance.get_dynamic_partitions(CONVERSATION):
-        world.instance.delete_dynamic_partition(CONVERSATION, name)
+def test_without_conversations_a_new_release_stays_new(
+    scenario: Scenario, feed: ServedFeed
+) -> None:
+    scenario.tick()
+    for name in scenario.instance.get_dynamic_partitions(CONVERSATION):
+        scenario.instance.delete_dynamic_partition(CONVERSATION, name)
     feed.body = releases_json("v1", "v2")
-    assert "materialize locomo_dataset" in str(world.tick().skip_message)
-    world.instance.add_dynamic_partitions(CONVERSATION, ["conv-1"])
-    assert len(world.tick().run_requests or ()) == 1
+    assert "materialize locomo_dataset" in str(scenario.tick().skip_message)
+    scenario.instance.add_dynamic_partitions(CONVERSATION, ["conv-1"])
+    assert len(scenario.tick().run_requests or ()) == 1
 
 
-def test_a_label_that_imported_results_bear_is_not_run(world: World, feed: ServedFeed) -> None:
-    world.tick()
+def test_a_label_that_imported_results_bear_is_not_run(
+    scenario: Scenario, feed: ServedFeed
+) -> None:
+    scenario.tick()
     imported = Lineage(
         asset="imported_results",
         run_id="import",
@@ -199,13 +207,13 @@ def test_a_label_that_imported_results_bear_is_not_run(world: World, feed: Serve
         dataset_sha256=None,
         system="backboard",
     )
-    world.services.store().begin(imported).commit()
+    scenario.services.store().begin(imported).commit()
     feed.body = releases_json("v1", "v2")
-    found = world.tick()
+    found = scenario.tick()
     assert found.run_requests == []
     assert "v2: not used, as imported results bear it" in str(found.skip_message)
     feed.body = releases_json("v1", "v2", "v3")
-    assert len(world.tick().run_requests or ()) == 1
+    assert len(scenario.tick().run_requests or ()) == 1
 
 
 def test_no_feed_says_how_to_set_one(home: Path) -> None:
