@@ -1,8 +1,7 @@
 """What the environment says: the only module that reads it.
 
-Each setting has its name, default, range and description here, and so have the rules over several
-of them. `services` builds clients and judges from settings; `secret_store` reads a secret store.
-Keys live in `SecretStr` and are shown nowhere.
+It holds each setting's name, default, range and description, and the rules over several settings.
+`services` builds clients and judges from them. Keys live in `SecretStr` and are shown nowhere.
 """
 
 import difflib
@@ -37,7 +36,7 @@ _NEARLY = 0.76
 
 
 class Settings(BaseSettings):
-    """Every setting, frozen: the variable is LOCOMO_ and the field's name, where no other is given.
+    """Every setting. Its variable is LOCOMO_ and the field's name, unless an alias is given.
 
     Each field's description is its line in docs/settings.md.
     """
@@ -417,7 +416,7 @@ class Settings(BaseSettings):
 
 
 def _misspelled() -> Iterator[str]:
-    """A misspelled limit would go unnoticed until it is passed."""
+    """Refuses what is nearly a setting's name: a misspelled limit would be none, and unnoticed."""
     aliases = (str(field.validation_alias) for field in Settings.model_fields.values())
     known = {alias.removeprefix(PREFIX) for alias in aliases if alias.startswith(PREFIX)}
     for variable in sorted(os.environ):

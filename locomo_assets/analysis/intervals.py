@@ -1,6 +1,7 @@
-"""Intervals of a single mean: Wilson's, and one clustered by conversation.
+"""The interval of a single mean, clustered by conversation.
 
-The difference of two releases on the same questions belongs to `paired`.
+Wilson's interval, which takes questions as independent, is computed in SQL: `wilson_low` and
+`wilson_high` in history/sql/macros.sql. The difference of two releases belongs to `paired`.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ class Cluster(NamedTuple):
 class ClusteredMean:
     """A mean over all values, and its precision as the spread between the clusters shows it.
 
-    `clusters` counts those with values. `standard_error` and `interval` are None where
-    `why_none` says why; `mean` is None only where there is no value at all.
+    `clusters` counts those with values. If `standard_error` and `interval` can't be had, they
+    are None and `why_none` gives the reason. `mean` is None if there is no value.
     """
 
     values: int
@@ -39,19 +40,6 @@ class ClusteredMean:
     standard_error: float | None
     interval: Interval | None
     why_none: str | None
-
-
-def wilson(correct: int, scored: int) -> Interval | None:
-    """Wilson's score interval of a rate; None where nothing was scored.
-
-    It takes the questions as independent. Those of one conversation are not: they share a memory.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    if scored == 0:
-        return None
-    low, high = proportion_confint(correct, scored, alpha=ALPHA, method="wilson")
-    return Interval(float(low), float(high))
 
 
 def clustered_mean(

@@ -31,8 +31,8 @@ class BackboardClient:
     The bound on TLS in the options does not hold for a `transport` that is given.
 
     Raises `KeyRefusedError` or `PermanentError` at once for an unusable key or URL. Every method
-    may raise the errors of `http.errors`; one that would do something twice if sent twice raises
-    `AmbiguousError` instead of being repeated.
+    may raise the errors of `http.errors`; a call that must not be sent twice raises
+    `AmbiguousError` where others are repeated.
     """
 
     def __init__(

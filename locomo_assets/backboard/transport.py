@@ -1,7 +1,7 @@
 """One call to Backboard: sent, timed, recorded, and repeated where that is safe.
 
-The key is in the request's header and nowhere
-else: servers repeat what they are sent, so every error's text is cleaned of it.
+The key is in the request's header alone. Servers repeat what they are sent, so the key is taken
+out of every error's text.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 Every table begins with the lineage columns, which the store fills in from the attempt. Times are
 UTC; names carry units. To evolve the schema, add nullable columns at a table's end and raise
-`SCHEMA_VERSION`; never rename or retype a column.
+`SCHEMA_VERSION`; never rename or retype a column. docs/house.md lists what follows from it.
 """
 
 import pyarrow as pa

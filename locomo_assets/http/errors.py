@@ -1,4 +1,4 @@
-"""What can go wrong with a paid call, as types that say what may be done next.
+"""What can go wrong with a paid call, as types, and `RetrySettings`: when it is tried again.
 
     BackboardError                    (a LocomoError: one line for people, never a key in it)
     ├── PermanentError                asking again would fail again
@@ -81,7 +81,7 @@ class ThreadMismatchError(PermanentError):
 
 
 class TransientError(BackboardError):
-    """Not done, or harmless to repeat; bounded retries are over."""
+    """Not done, or harmless to repeat. It is retried; a caller sees it after the last retry."""
 
 
 class UnreachableError(TransientError):

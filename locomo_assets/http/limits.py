@@ -32,8 +32,8 @@ _is_low_priority: ContextVar[bool] = ContextVar("is_low_priority", default=False
 def low_priority() -> Iterator[None]:
     """At each endpoint, at most one of the requests made within the block waits in the queue.
 
-    So any other request waits behind one of them at most. The rest of a conversation waits for
-    its next turn, but nothing waits for another conversation's hundred questions.
+    The hundred questions of one conversation would otherwise stand in the queue together, before
+    the next turn of every other conversation.
     """
     before = _is_low_priority.set(True)
     try:

@@ -1,6 +1,6 @@
-"""What a judge is and what it gives: identity, verdict, votes, the state of a batch.
+"""What a judge is and what it gives: identity, the reply's parser, verdict, votes, a batch's state.
 
-A single verdict that can't be had is `Verdict.UNSCORED`, with its reason, and no error.
+A single verdict that could not be had is no error but `Verdict.UNSCORED`, with its reason.
 `JudgeError` means that no verdict can be had at all.
 """
 

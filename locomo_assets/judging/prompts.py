@@ -33,7 +33,7 @@ class PromptIdentity:
 REFERENCE_PROMPT = PromptIdentity(
     "judge-prompt-reference", "7c7cbfdaba7faa48ab5eb839eea528975a3325bdeb184e3c70d1e217841bd336"
 )
-"""The prompt of Backboard's published result. Its judge has this name whatever its file's is."""
+"""The prompt of Backboard's published result: known by its hash, however its file is called."""
 
 
 @dataclass(frozen=True, slots=True)
