@@ -85,35 +85,22 @@ def choose_series(
             "is in accuracy_by_repeat, see docs/sql.md)"
         )
     pairings = [(x, y) for x in series for y in series if (x.release, y.release) == (a, b)]
-    if judge is not None:
-        pairings = _filtered(
-            pairings,
-            lambda one: one.judge,
-            lambda x, y: x == y == judge,
-            f"judge {judge} has not judged both",
-            "choose a judge both have",
-        )
-    pairings = _filtered(
+    pairings = _alike(
         pairings,
         lambda one: one.judge,
-        lambda x, y: x == y,
-        "no judge has judged both",
-        "judge one of them by the other's judge",
+        judge,
+        (f"judge {judge} has not judged both", "choose a judge both have"),
+        ("no judge has judged both", "judge one of them by the other's judge"),
     )
-    if question_protocol is not None:
-        pairings = _filtered(
-            pairings,
-            lambda one: one.question_protocol,
-            lambda x, y: x == y == question_protocol,
-            f"question protocol {question_protocol} was not used for both",
-            "choose one both have",
-        )
-    pairings = _filtered(
+    pairings = _alike(
         pairings,
         lambda one: one.question_protocol,
-        lambda x, y: x == y,
-        "their questions were asked by different protocols",
-        "measure one of them by the other's protocol",
+        question_protocol,
+        (f"question protocol {question_protocol} was not used for both", "choose one both have"),
+        (
+            "their questions were asked by different protocols",
+            "measure one of them by the other's protocol",
+        ),
     )
     if not intersection:
         pairings = _filtered(
@@ -143,6 +130,19 @@ def _rank(
         newest,
         names,
     )
+
+
+def _alike(
+    pairings: list[Pairing],
+    value_of: Callable[[Series], str],
+    wanted: str | None,
+    none_wanted: tuple[str, str],
+    none_alike: tuple[str, str],
+) -> list[Pairing]:
+    """The pairings whose two sides agree, and on what is wanted if anything is."""
+    if wanted is not None:
+        pairings = _filtered(pairings, value_of, lambda x, y: x == y == wanted, *none_wanted)
+    return _filtered(pairings, value_of, lambda x, y: x == y, *none_alike)
 
 
 def _filtered(

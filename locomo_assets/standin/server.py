@@ -70,7 +70,7 @@ def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
 
 
 def _error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
     headers = dict(error.headers) if error.headers else None
     return error_response(request.url.path, error.status_code, error.detail, headers)
 

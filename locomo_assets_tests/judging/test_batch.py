@@ -126,7 +126,10 @@ async def test_a_lost_answer_makes_no_second_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose = iter([False, False, True])  # the model, the file, the batch
-    occurs = lambda _faults, kind, _share: kind == "lost_answer" and next(lose, False)  # noqa: E731
+
+    def occurs(_faults: object, kind: str, _share: float) -> bool:
+        return kind == "lost_answer" and next(lose, False)
+
     monkeypatch.setattr(FaultInjector, "occurs", occurs)
     async with at_standin(tmp_path) as (judge, calls, _):
         batch_id = await judge.send("t1", CASES, {})
