@@ -1,7 +1,7 @@
 """What the environment says: the only module that reads it.
 
 It holds each setting's name, default, range and description, and the rules over several settings.
-`services` builds clients and judges from them. Keys live in `SecretStr` and are shown nowhere.
+Keys live in `SecretStr` and are shown nowhere.
 """
 
 import difflib
@@ -36,10 +36,7 @@ _NEARLY = 0.76
 
 
 class Settings(BaseSettings):
-    """Every setting. Its variable is LOCOMO_ and the field's name, unless an alias is given.
-
-    Each field's description is its line in docs/settings.md.
-    """
+    """Every setting. Its variable is LOCOMO_ and the name in capitals, unless an alias is given."""
 
     model_config = SettingsConfigDict(
         alias_generator=lambda name: PREFIX + name.upper(),
@@ -436,11 +433,16 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        if not first["loc"]:  # of several settings: the rule's own line names them
-            raise SettingsError(str(first["ctx"]["error"])) from None
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{name}: {first['msg']}; see docs/settings.md") from None
+        line = _line_of(error)
+    # Outside of `except`: as its context, the other error would keep all modules alive at exit.
+    raise SettingsError(line)
+
+
+def _line_of(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    if not first["loc"]:  # of several settings: the rule's own line names them
+        return str(first["ctx"]["error"])
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}; see docs/settings.md"
 
 
 def shows_traceback() -> bool:

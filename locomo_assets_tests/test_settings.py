@@ -1,6 +1,9 @@
 """The environment: defaults, bad values, contradictions, keys that are never shown."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +126,17 @@ def test_runs_that_would_get_no_share_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LOCOMO_MAX_VERDICTS_IN_FLIGHT", "4")
     with pytest.raises(SettingsError, match="LOCOMO_RUNS_AT_ONCE is 5, but only 4"):
         read_settings()
+
+
+def test_a_refused_setting_is_the_only_line_of_a_command(tmp_path: Path) -> None:
+    """Libraries that are still alive at the exit would complain of it."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("locomo-assets"), "report"],
+        env={"PATH": os.environ["PATH"], "LOCOMO_HOME": str(tmp_path), "LOCOMO_MAX_COST": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -22,6 +22,7 @@ def _refused(done: subprocess.CompletedProcess[str]) -> str:
     """The one line of an error."""
     assert done.returncode != 0
     assert "Traceback" not in done.stderr + done.stdout
+    assert "leaked" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, done.stderr
     return lines[0]
