@@ -169,7 +169,7 @@ class Transport:
         return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
 
     async def run(self, call: Call) -> Answered:
-        """A streamed run's answer. Only a request that was certainly not taken is repeated."""
+        """A streamed run's answer. Only a request that was certainly not sent is repeated."""
 
         async def take(response: httpx.Response, stats: RequestStats) -> Answered:
             run = await self._read_run(call, response, stats)
@@ -221,7 +221,7 @@ class Transport:
             number += 1
             return await self._attempt(call, request, take, limit_s, number)
 
-        return await self._retry.policy(attempts)(attempt)
+        return await self._retry.policy(attempts, repeatable=call.repeatable)(attempt)
 
     async def _attempt(
         self,
