@@ -20,10 +20,12 @@ from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
 from locomo_assets.http.calls import (
     CallOptions,
     CallRecord,
+    allow_last_moment,
     checked_base_url,
     checked_key,
     log_body,
     require_tls,
+    until_allowed,
 )
 from locomo_assets.http.errors import (
     KeyRefusedError,
@@ -213,6 +215,7 @@ class Transport:
             json=call.json,
             data=call.form,
             timeout=phases,
+            extensions=None if call.repeatable else {"trace": allow_last_moment},
         )
         number = 0
 
@@ -235,6 +238,8 @@ class Transport:
             self._options.limits.slot(SERVICE) as in_flight,
             self._reserve(call) as record_usage,
         ):
+            if not call.repeatable:
+                await until_allowed()
             stats = RequestStats(in_flight, limit_s)
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
