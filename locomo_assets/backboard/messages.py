@@ -21,7 +21,12 @@ def session_texts(session: Session) -> tuple[str, ...]:
 
 def same_text(one: str, other: str) -> bool:
     """Whether two texts are one message: a server may trim or fold white space."""
-    return one == other or one.split() == other.split()
+    return one == other or fold(one) == fold(other)
+
+
+def fold(text: str) -> str:
+    """The text with white space folded: equal for the same message."""
+    return " ".join(text.split())
 
 
 def _image(turn: Turn) -> str:
@@ -55,7 +60,7 @@ def conversation_text(conversation: Conversation) -> str:
         "\n".join(
             (
                 f"Session {session.session_index}, {session.started_at:%Y-%m-%d %H:%M} UTC",
-                *(" ".join(text.split()) for text in session_texts(session)),
+                *(fold(text) for text in session_texts(session)),
             )
         )
         for session in conversation.sessions

@@ -23,11 +23,16 @@ VANISHED = "lost on the way, not carried out"
 UNREACHED = "no connection"
 FAILED_500 = "500, not carried out"
 DONE_502 = "carried out, then 502"
+DONE_500 = "carried out, then 500"
+DONE_504 = "carried out, then 504"
+DONE_408 = "carried out, then 408"
+DONE_429 = "carried out, then 429"
 LATE = "given up, carried out a little later"
 REFUSED_429 = "429"
 REVOKED = "sent without the key"
 CUT = "carried out, stream cut in its middle"
-FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, DONE_502, REFUSED_429)
+DONE = {DONE_408: 408, DONE_429: 429, DONE_500: 500, DONE_502: 502, DONE_504: 504}
+FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, REFUSED_429, *DONE)
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         await self.after(seen.number)
         if fault == LOST:
             raise httpx.ReadError("lost")
-        if fault == DONE_502:
-            return httpx.Response(502)
+        if fault in DONE:
+            return httpx.Response(DONE[fault])
         if fault == CUT:
             body = await response.aread()
             return httpx.Response(200, content=body[: len(body) // 2])

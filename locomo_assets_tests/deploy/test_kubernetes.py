@@ -11,24 +11,23 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.instance.ref import InstanceRef
 
+from locomo_assets.settings import Settings
 from locomo_assets_tests.deploy.manifests import (
     KUBERNETES,
     KUSTOMIZATIONS,
     OTHERS,
     REPOSITORY,
-    has_kubectl,
+    needs_kubectl,
     pod_specs,
+    rendered,
     written,
 )
 from locomo_assets_tests.kubernetes.cluster import Object
-from locomo_assets_tests.kubernetes.cluster import rendered as render
 
 OLDEST = "1.27"  # that has all that is used here: gRPC probes
 NEWEST = kubernetes_validate.latest_version()
 INSTANCE: dict[str, Any] = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
 LAUNCHER = INSTANCE["run_launcher"]["config"]
-rendered = cache(render)
-needs_kubectl = pytest.mark.skipif(not has_kubectl(), reason="kubectl is not installed")
 
 
 def validate(one: Object, version: str) -> None:
@@ -162,6 +161,24 @@ def test_no_secret_is_copied_into_run_pods() -> None:
     assert "env_vars" not in LAUNCHER
     for one in LAUNCHER["run_k8s_config"]["container_config"]["env"]:
         assert set(one) == {"name", "valueFrom"}, one
+
+
+def test_alert_urls_come_from_their_secret_alone() -> None:
+    """They hold tokens; only sensors, which the code server runs, need them."""
+    settings = {f"LOCOMO_ALERT_URLS_{level}": level.lower() for level in ("HIGH", "MEDIUM", "LOW")}
+    assert {name.removeprefix("LOCOMO_").lower() for name in settings} < set(Settings.model_fields)
+    for name, pod in _base_pods():
+        found = {
+            one["name"]: one["valueFrom"]
+            for one in pod["containers"][0]["env"]
+            if one["name"] in settings
+        }
+        reference = {"name": "alert-urls", "optional": True}
+        expected = {
+            setting: {"secretKeyRef": {**reference, "key": key}}
+            for setting, key in settings.items()
+        }
+        assert found == (expected if name == "locomo-code" else {}), name
 
 
 def test_disruption_budget_covers_the_most_runs_at_once() -> None:

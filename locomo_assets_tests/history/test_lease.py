@@ -14,6 +14,7 @@ from locomo_assets.history import lease
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import Lease, acquire, release, renew
 from locomo_assets.history.storage import LocalStorage
+from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.history.factories import lineage
 
 MINE, OTHER = lineage("answers", run_id="mine"), lineage("answers", run_id="other")
@@ -55,7 +56,7 @@ def test_expired_lease_is_acquired_and_its_old_holder_finds_out(storage: LocalSt
 
 
 def test_renewal_keeps_it_from_expiring(storage: LocalStorage) -> None:
-    renew(storage, acquire(storage, MINE, ttl_s=0.0))
+    renew(storage, replace(acquire(storage, MINE, ttl_s=0.0), ttl_s=60.0))
     with pytest.raises(LeaseTakenError, match="run mine"):
         acquire(storage, OTHER)
 
@@ -84,6 +85,7 @@ import sys, time
 from pathlib import Path
 from locomo_assets.history.lease import acquire
 from locomo_assets.history.storage import LocalStorage
+from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.history.factories import lineage
 acquire(LocalStorage(Path(sys.argv[1])), lineage("answers", run_id="killed"))
 print("acquired", flush=True)
@@ -113,6 +115,38 @@ def test_process_whose_start_is_not_known_is_gone_only_with_its_id() -> None:
         ended.wait()
     # Where the machine can't be named, no process ever counts as gone.
     assert lease.process_is_gone(here, str(ended.pid)) == (here is not None)
+
+
+LOOKING = """
+import os, sys
+from locomo_assets.history import lease
+machine, *processes = sys.argv[1:]
+os.setuid(65534)
+print([lease.process_is_gone(machine, process) for process in processes])
+"""
+
+
+@pytest.mark.parametrize(
+    "mount", ["mount -t proc -o hidepid=2 proc", "mount -t tmpfs tmpfs", "true"]
+)
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root")
+def test_process_of_another_user_in_a_hidden_proc_is_not_gone(mount: str) -> None:
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    machine, living = str(lease.this_machine()), lease.this_process()
+    command = f'{mount} /proc && exec "$@"'
+    looking = [sys.executable, "-c", LOOKING, machine, living, str(os.getpid()), str(ended.pid)]
+    found = subprocess.run(
+        ["unshare", "-m", "sh", "-c", command, "sh", *looking],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Without /proc the machine can't be told from others, and the lease's time decides.
+    assert found.stdout == f"{[False, False, 'tmpfs' not in mount]}\n"
 
 
 def test_process_of_another_machine_is_waited_for(
