@@ -225,6 +225,10 @@ def served(
             server.kill()
 
 
+def _errors(process: "Process | subprocess.Popen[bytes]") -> str:
+    return str(process.stderr.read())[-2000:] if process.stderr else ""
+
+
 def until(
     true: Callable[[], bool],
     process: "Process | subprocess.Popen[bytes]",
@@ -234,6 +238,6 @@ def until(
     """Waits for something while a process lives."""
     deadline = time.monotonic() + timeout_s
     while not true():
-        assert process.poll() is None, "the process ended before it came so far"
+        assert process.poll() is None, f"ended before it came so far: {_errors(process)}"
         assert time.monotonic() < deadline, "the process did not come so far in time"
         time.sleep(0.01)

@@ -5,9 +5,10 @@ and the second wants its work.
 import os
 import shlex
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,11 +21,10 @@ from locomo_assets.history.lease import TTL_S
 from locomo_assets.standin.server import LOOPBACK
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.chaos.outcome import read_outcome
-from locomo_assets_tests.chaos.place import Place, Process, served, until
+from locomo_assets_tests.chaos.place import REPOSITORY, Place, Process, served, until
 from locomo_assets_tests.chaos.proxy import Proxy
 from locomo_assets_tests.chaos.result import Result
 from locomo_assets_tests.chaos.small_dataset import small_dataset
-from locomo_assets_tests.object_store import object_store
 
 STORE_DELAY_S = 0.05
 OTHER_S = 240.0
@@ -165,11 +165,16 @@ def _tree(pid: int) -> list[int]:
 @contextmanager
 def _s3(delay_s: float) -> Iterator[tuple[Proxy, Mapping[str, str]]]:
     """An S3 with a bucket, the environment of runs that use it, and a proxy before it."""
-    server = object_store(LOOPBACK, 0)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "locomo_assets_tests.object_store", LOOPBACK, str(port)],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        endpoint = f"http://{LOOPBACK}:{server.server_port}"
+        until(lambda: _answers(port), server)
+        endpoint = f"http://{LOOPBACK}:{port}"
         s3fs.S3FileSystem(
             key="nobody", secret="none", endpoint_url=endpoint, skip_instance_cache=True
         ).mkdir("chaos")
@@ -181,9 +186,16 @@ def _s3(delay_s: float) -> Iterator[tuple[Proxy, Mapping[str, str]]]:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_ENDPOINT_URL": endpoint,
         }
-        with Proxy(server.server_port, delay_s).serving() as proxy:
+        with Proxy(port, delay_s).serving() as proxy:
             yield proxy, environment
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        server.kill()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
