@@ -4,7 +4,6 @@ Pure functions: from what happened to an error of `http.errors`, with the way ou
 """
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,23 +78,20 @@ def overdue(call: Call, base_url: str, limit_s: float) -> BackboardError:
     return _answer_lost(call, base_url, f"not finished after {limit_s:g} s", AnswerOverdueError)
 
 
-def unreadable(call: Call, base_url: str) -> BackboardError:
-    """For a success whose body is not JSON."""
+def unreadable(
+    call: Call,
+    base_url: str,
+    why: str = "it is not JSON; check that the base URL is Backboard's API",
+) -> BackboardError:
+    """For a success whose body can't be used."""
     kind = UnexpectedAnswerError if call.repeatable else AmbiguousError
     return kind(
-        f"{call.endpoint} at {base_url} answered with something that is not JSON: check that the "
-        "base URL is Backboard's API",
-        endpoint=call.endpoint,
+        f"{call.endpoint} at {base_url}: the answer can't be read: {why}", endpoint=call.endpoint
     )
 
 
-def refused(
-    call: Call, base_url: str, response: httpx.Response, clean: Callable[[str], str]
-) -> BackboardError:
-    """For a status that is no success. The response's body must have been read.
-
-    `clean` takes keys out of what the server says.
-    """
+def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardError:
+    """For a status that is no success. The response's body must have been read, without keys."""
     status = response.status_code
     kind: type[BackboardError]
     if status in (401, 402, 403):
@@ -113,7 +109,7 @@ def refused(
     else:
         kind, way = RequestRefusedError, "the request does not suit this version of the service"
     return kind(
-        f"{call.endpoint} at {base_url} answered {status}{_detail(response, clean)}: {way}",
+        f"{call.endpoint} at {base_url} answered {status}{_detail(response)}: {way}",
         endpoint=call.endpoint,
         status=status,
         retry_after_s=parse_retry_after(response.headers.get("retry-after")),
@@ -131,7 +127,7 @@ def _answer_lost(
     )
 
 
-def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
+def _detail(response: httpx.Response) -> str:
     """What the server says is wrong, in a few words, without what we sent (`input` of a 422)."""
     try:
         raw = response.json()
@@ -143,7 +139,7 @@ def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
         detail = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in parts)
     if not isinstance(detail, str) or not detail:
         return ""
-    return f" ({clean(' '.join(detail.split()))[:200]})"
+    return f" ({' '.join(detail.split())[:200]})"
 
 
 def _cause(error: Exception) -> str:

@@ -7,6 +7,7 @@ image's words: the script, too, loses the 316 captions of turns without one.
 from collections.abc import Callable
 
 from locomo_assets.locomo.model import Conversation, Question, Session, Turn
+from locomo_assets.redaction import hide_in_answer
 
 
 def message_text(turn: Turn) -> str:
@@ -20,13 +21,16 @@ def session_texts(session: Session) -> tuple[str, ...]:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two texts are one message: a server may trim or fold white space."""
+    """Whether two texts are one message: see `fold`."""
     return one == other or fold(one) == fold(other)
 
 
 def fold(text: str) -> str:
-    """The text with white space folded: equal for the same message."""
-    return " ".join(text.split())
+    """What is equal of two texts that are one message: a server may trim or fold white space.
+
+    A text of ours may hold a key; where it is read back, the key was taken out of it.
+    """
+    return " ".join(hide_in_answer(text).split())
 
 
 def _image(turn: Turn) -> str:
@@ -60,7 +64,7 @@ def conversation_text(conversation: Conversation) -> str:
         "\n".join(
             (
                 f"Session {session.session_index}, {session.started_at:%Y-%m-%d %H:%M} UTC",
-                *(fold(text) for text in session_texts(session)),
+                *(" ".join(text.split()) for text in session_texts(session)),
             )
         )
         for session in conversation.sessions

@@ -116,12 +116,19 @@ def check_turns(
     texts = session_texts(session)
     where = f"thread {thread_id} of session {session.session_index} holds"
     for position, message in enumerate(messages):
-        if position >= len(texts):
-            what = f"{len(messages)} messages for {len(texts)} turns"
-        elif not same_text(message.content, texts[position]):
+        if position < len(texts) and same_text(message.content, texts[position]):
+            continue
+        earlier = [
+            one
+            for one in range(min(position, len(texts)))
+            if same_text(message.content, texts[one])
+        ]
+        if earlier:
+            what = f"turn {session.turns[earlier[0]].dia_id} a second time"
+        elif position < len(texts):
             what = f"another message where turn {session.turns[position].dia_id} should be"
         else:
-            continue
+            what = f"{len(messages)} messages for {len(texts)} turns"
         raise ThreadDamagedError(f"{where} {what}: {_INGEST_ANEW}")
     if len(messages) < least:
         raise ThreadMismatchError(

@@ -70,6 +70,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self.fault: Callable[[Seen], str | None] = no_fault
         self.before: Callable[[int], Awaitable[None]] = do_nothing
         self.after: Callable[[int], Awaitable[None]] = do_nothing
+        self.late_s = 0.05
         self.requests: list[Seen] = []
         self._late: set[asyncio.Task[httpx.Response]] = set()
         self._count: Counter[str] = Counter()
@@ -115,7 +116,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         await asyncio.gather(*self._late)
 
     async def _later(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.late_s)
         return await self.inner.handle_async_request(request)
 
     async def texts(self) -> list[list[str]]:
@@ -142,6 +143,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self.late_requests()
+        await self.inner.aclose()
 
 
 @dataclass

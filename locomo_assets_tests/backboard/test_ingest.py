@@ -193,6 +193,7 @@ async def test_a_turn_saved_late_and_twice_is_found_out(tmp_path: Path) -> None:
                 await service.transport.late_requests()
 
         service.transport.before = wait_for_it
+        service.transport.late_s = 0.5
         with pytest.raises(ThreadDamagedError, match="session 1") as caught:
             await ingested(service)
     assert "into a new assistant" in str(caught.value)
