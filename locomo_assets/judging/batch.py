@@ -120,7 +120,7 @@ class BatchJudge:
     async def state(self, batch_id: str) -> BatchState:
         """The batch's state now."""
         try:
-            return _state(await self._client.batches.retrieve(batch_id), self._client.api_key)
+            return _state(await self._client.batches.retrieve(batch_id))
         except openai.NotFoundError:
             return BatchState(batch_id, GONE)
         except openai.APIError as error:
@@ -207,22 +207,17 @@ class BatchJudge:
                     request_id=result.request_id,
                 )
             )
-        reply = self._without_key(result.reply)
+        reply = result.reply
         return Judgement(
             verdict=reply.verdict,
             reasoning=reply.reasoning,
-            reason=reply.reason,
+            reason=reply.reason and one_line(reply.reason),
             input_tokens=tokens[0],
             output_tokens=tokens[1],
             cost_usd=cost_usd,
             latency_ms=None,
             agreement=None if reply.verdict is Verdict.UNSCORED else 1.0,
         )
-
-    def _without_key(self, reply: Reply) -> Reply:
-        if reply.reason is None:
-            return reply
-        return Reply(reply.verdict, reply.reasoning, one_line(reply.reason, self._client.api_key))
 
     def _message(self, case: Case) -> str:
         return self._prompt.fill(
@@ -238,14 +233,14 @@ class BatchJudge:
             return JudgeError(
                 f"judge at {host}: {what}, it has no Batch API; set LOCOMO_JUDGE_MODE=direct"
             )
-        why = describe_error(error, self._client.api_key)
+        why = describe_error(error)
         return JudgeError(
             f"judge at {host}: {what} ({why}); run it again: a batch that was made is found again "
             "and not paid for twice"
         )
 
 
-def _state(batch: Batch, key: str) -> BatchState:
+def _state(batch: Batch) -> BatchState:
     counts = batch.request_counts
     errors = (batch.errors.data if batch.errors else None) or []
     whys = [": ".join(filter(None, (one.code, one.message))) for one in errors]
@@ -256,7 +251,7 @@ def _state(batch: Batch, key: str) -> BatchState:
         done=counts.completed + counts.failed if counts else 0,
         total=counts.total if counts else 0,
         files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
-        why=one_line("; ".join(whys[:3]), key) or None,
+        why=one_line("; ".join(whys[:3])) or None,
     )
 
 

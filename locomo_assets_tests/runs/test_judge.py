@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,7 +202,8 @@ async def test_verdicts_wait_for_another_run_that_ends_before_the_answers_do(
     async with at_bench(store, urls, "one") as run, at_bench(store, urls, "other") as other:
         await ingest_conversation(run, ORDER)
         async with leased(store.storage, other.lineage("judgements", ORDER, DATASET.sha256)):
-            work = asyncio.create_task(answered_and_judged(run))
+            # The run works under its own leases alone.
+            work = asyncio.create_task(answered_and_judged(run), context=Context())
             await come_to(run, questions=QUESTIONS // 2)
         report = await work
     assert (report.verdicts, report.verdicts_ahead) == (QUESTIONS, 0)
