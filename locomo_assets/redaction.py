@@ -1,31 +1,73 @@
 """Keys out of whatever is told: servers repeat what they are sent, and logs repeat servers.
 
-Hides known keys in a text, an exception chain, an alert, and in every log line of this process.
-Takes control characters out of what a terminal shows.
+Hides registered keys in what is received, an exception chain, and every log line of this process,
+and those that it is given in an alert. Takes control characters out of what a terminal shows.
 """
 
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 _HIDDEN = "***"
-_keys: set[str] = set()
+_keys: tuple[str, ...] = ()
+"""Registered keys, the longest first: a key within another must not leave the other's rest."""
+
+# A shorter key is a word that answers may hold, and changed answers would change the measurement.
+_SHORTEST_IN_ANSWERS = 8
 
 
-def hide(text: str, key: str) -> str:
-    """The text without the key. To be called before a text is cut, or half a key would stay."""
-    return text.replace(key, _HIDDEN)
+def keep_out_of_logs(key: str) -> None:
+    """Registers a key: from here on no log line and no answer that is received holds it."""
+    global _keys  # noqa: PLW0603  # logs are the whole process's
+    if not _keys:
+        _watch_logs()
+    _keys = tuple(sorted({*_keys, key}, key=lambda one: (-len(one), one)))
+
+
+def hide_keys(text: str, *, shortest: int = 1) -> str:
+    """The text without registered keys, also where they are written with JSON's escapes.
+
+    To be called before a text is cut, or half a key would stay.
+    """
+    for key in _keys:
+        if len(key) < shortest:
+            break
+        text = text.replace(key, _HIDDEN)
+        if "\\" in text:
+            sign, escaped = _escaped(key)
+            if sign.search(text):
+                text = escaped.sub(_HIDDEN, text)
+    return text
+
+
+def hide_in_answer(text: str) -> str:
+    """A text that a server sent, as it may be stored; a text of ours, to compare it with one."""
+    return hide_keys(text, shortest=_SHORTEST_IN_ANSWERS)
+
+
+def hide_in_body(raw: bytes) -> bytes:
+    """The bytes of a whole answer, likewise. JSON stays JSON, as a key is always within a text."""
+    text = raw.decode("utf-8", "surrogateescape")
+    hidden = hide_in_answer(text)
+    return raw if hidden == text else hidden.encode("utf-8", "surrogateescape")
+
+
+@cache
+def _escaped(key: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What a text must hold for the key to be escaped in it, and the key with any escapes."""
+    sign = r"\\u00[2-7]" + (r"|\\[\"\\/]" if set(key) & set('"\\/') else "")
+    each = (rf"(?:\\*{re.escape(one)}|\\+u(?i:{ord(one):04x}))" for one in key)
+    return re.compile(sign), re.compile("".join(each))
 
 
 def hide_everywhere(value: Any) -> Any:
-    """A copy of plain data without any key that logs are kept free of; other objects as text."""
+    """A copy of plain data without any registered key; other objects as text."""
     if isinstance(value, str):
-        for key in _keys:
-            value = hide(value, key)
-        return value
+        return hide_keys(value)
     if isinstance(value, Mapping):
         return {hide_everywhere(str(name)): hide_everywhere(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set):
@@ -33,21 +75,14 @@ def hide_everywhere(value: Any) -> Any:
     return value if isinstance(value, int | float | None) else hide_everywhere(str(value))
 
 
-def hide_in_chain(error: BaseException, key: str) -> None:
+def hide_in_chain(error: BaseException) -> None:
     """Out of the texts of an error and of all that led to it: a traceback shows them too."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
         seen.add(id(link))
-        link.args = tuple(hide(arg, key) if isinstance(arg, str) else arg for arg in link.args)
+        link.args = tuple(hide_keys(arg) if isinstance(arg, str) else arg for arg in link.args)
         link = link.__cause__ or link.__context__
-
-
-def keep_out_of_logs(key: str) -> None:
-    """From here on no log line of this process, of whatever library, holds the key."""
-    if not _keys:
-        _watch_logs()
-    _keys.add(key)
 
 
 def _watch_logs() -> None:
@@ -60,10 +95,9 @@ def _watch_logs() -> None:
         except (TypeError, ValueError, KeyError):
             # Arguments that do not fit their text: told by the handler, but not with a key.
             text = f"{record.msg} {record.args}"
-        if any(key in text for key in _keys):
-            for key in _keys:
-                text = hide(text, key)
-            record.msg, record.args = text, None
+        hidden = hide_keys(text)
+        if hidden != text:
+            record.msg, record.args = hidden, None
         return record
 
     logging.setLogRecordFactory(make)
@@ -85,7 +119,7 @@ def hide_all(text: str, keys: Iterable[str]) -> str:
     A key that was cut before it came here is hidden too, where `_PART` characters of it are left.
     """
     for key in sorted(keys, key=len, reverse=True):
-        text = _hide_parts(hide(text, key), key)
+        text = _hide_parts(text.replace(key, _HIDDEN), key)
     for pattern, instead in _CREDENTIALS:
         text = pattern.sub(instead, text)
     return text

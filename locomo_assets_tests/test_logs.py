@@ -44,7 +44,7 @@ def kept() -> Iterator[_Kept]:
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_keys", {BACKBOARD_KEY})
+    monkeypatch.setattr(redaction, "_keys", (BACKBOARD_KEY,))
 
 
 def _call(**values: Any) -> CallRecord:

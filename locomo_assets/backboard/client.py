@@ -17,6 +17,7 @@ from locomo_assets.backboard.failures import Call
 from locomo_assets.backboard.transport import Answered, Timeouts, Transport
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.errors import NotFoundError, RetrySettings
+from locomo_assets.redaction import hide_in_answer
 
 MESSAGES = "POST /threads/{id}/messages"
 """The endpoint that turns and questions go to, as `Limits` and `CallRecord` name it."""
@@ -102,7 +103,7 @@ class BackboardClient:
         call_pages = self._pages("/assistants", "/assistants", named)
         found = [models.assistant(raw, "GET /assistants") async for raw in call_pages]
         # A server that does not know the parameter lists them all.
-        return [one for one in found if name is None or one.name == name]
+        return [one for one in found if name is None or one.name == hide_in_answer(name)]
 
     async def get_assistant(self, assistant_id: str) -> models.Assistant:
         """Raises `NotFoundError` if there is none."""

@@ -4,7 +4,6 @@ Pure functions: from what happened to an error of `http.errors`, with the way ou
 """
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.http.errors import (
     AmbiguousError,
+    AnswerOverdueError,
     BackboardError,
     ConnectionBrokenError,
     KeyRefusedError,
@@ -29,6 +29,8 @@ LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What httpx raises if no whole answer came."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OVERDUE = frozenset((408, 504, 524))
+"""A gateway's clock has run out. 524 is Cloudflare's."""
 _NEVER_SENDABLE = (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)
 
 
@@ -67,31 +69,29 @@ def lost(call: Call, base_url: str, error: Exception) -> BackboardError:
             "URL is right and that the network lets it through",
             endpoint=call.endpoint,
         )
-    return _answer_lost(call, base_url, _cause(error))
+    kind = AnswerOverdueError if isinstance(error, httpx.TimeoutException) else AmbiguousError
+    return _answer_lost(call, base_url, _cause(error), kind)
 
 
 def overdue(call: Call, base_url: str, limit_s: float) -> BackboardError:
     """For a call that was given up after `limit_s` seconds."""
-    return _answer_lost(call, base_url, f"not finished after {limit_s:g} s")
+    return _answer_lost(call, base_url, f"not finished after {limit_s:g} s", AnswerOverdueError)
 
 
-def unreadable(call: Call, base_url: str) -> BackboardError:
-    """For a success whose body is not JSON."""
+def unreadable(
+    call: Call,
+    base_url: str,
+    why: str = "it is not JSON; check that the base URL is Backboard's API",
+) -> BackboardError:
+    """For a success whose body can't be used."""
     kind = UnexpectedAnswerError if call.repeatable else AmbiguousError
     return kind(
-        f"{call.endpoint} at {base_url} answered with something that is not JSON: check that the "
-        "base URL is Backboard's API",
-        endpoint=call.endpoint,
+        f"{call.endpoint} at {base_url}: the answer can't be read: {why}", endpoint=call.endpoint
     )
 
 
-def refused(
-    call: Call, base_url: str, response: httpx.Response, clean: Callable[[str], str]
-) -> BackboardError:
-    """For a status that is no success. The response's body must have been read.
-
-    `clean` takes keys out of what the server says.
-    """
+def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardError:
+    """For a status that is no success. The response's body must have been read, without keys."""
     status = response.status_code
     kind: type[BackboardError]
     if status in (401, 402, 403):
@@ -101,22 +101,25 @@ def refused(
     elif status == 429:
         kind, way = RateLimitedError, "lower the concurrency or run it again later"
     elif status == 408 or status >= 500:
-        kind = ServerFailedError if call.repeatable or status == 408 else AmbiguousError
+        kind = AnswerOverdueError if status in _OVERDUE else AmbiguousError
+        kind = ServerFailedError if call.repeatable else kind
         way = "run it again later to go on from what was saved"
     elif response.has_redirect_location:
         kind, way = RequestRefusedError, "it redirects; set the base URL to where it leads"
     else:
         kind, way = RequestRefusedError, "the request does not suit this version of the service"
     return kind(
-        f"{call.endpoint} at {base_url} answered {status}{_detail(response, clean)}: {way}",
+        f"{call.endpoint} at {base_url} answered {status}{_detail(response)}: {way}",
         endpoint=call.endpoint,
         status=status,
         retry_after_s=parse_retry_after(response.headers.get("retry-after")),
     )
 
 
-def _answer_lost(call: Call, base_url: str, cause: str) -> BackboardError:
-    kind = ConnectionBrokenError if call.repeatable else AmbiguousError
+def _answer_lost(
+    call: Call, base_url: str, cause: str, ambiguous: type[AmbiguousError]
+) -> BackboardError:
+    kind = ConnectionBrokenError if call.repeatable else ambiguous
     return kind(
         f"{call.endpoint} at {base_url}: the answer was lost ({cause}): run it again to go on "
         "from what was saved",
@@ -124,7 +127,7 @@ def _answer_lost(call: Call, base_url: str, cause: str) -> BackboardError:
     )
 
 
-def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
+def _detail(response: httpx.Response) -> str:
     """What the server says is wrong, in a few words, without what we sent (`input` of a 422)."""
     try:
         raw = response.json()
@@ -136,7 +139,7 @@ def _detail(response: httpx.Response, clean: Callable[[str], str]) -> str:
         detail = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in parts)
     if not isinstance(detail, str) or not detail:
         return ""
-    return f" ({clean(' '.join(detail.split()))[:200]})"
+    return f" ({' '.join(detail.split())[:200]})"
 
 
 def _cause(error: Exception) -> str:

@@ -7,6 +7,7 @@ image's words: the script, too, loses the 316 captions of turns without one.
 from collections.abc import Callable
 
 from locomo_assets.locomo.model import Conversation, Question, Session, Turn
+from locomo_assets.redaction import hide_in_answer
 
 
 def message_text(turn: Turn) -> str:
@@ -20,8 +21,16 @@ def session_texts(session: Session) -> tuple[str, ...]:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two texts are one message: a server may trim or fold white space."""
-    return one == other or one.split() == other.split()
+    """Whether two texts are one message: see `fold`."""
+    return one == other or fold(one) == fold(other)
+
+
+def fold(text: str) -> str:
+    """What is equal of two texts that are one message: a server may trim or fold white space.
+
+    A text of ours may hold a key; where it is read back, the key was taken out of it.
+    """
+    return " ".join(hide_in_answer(text).split())
 
 
 def _image(turn: Turn) -> str:

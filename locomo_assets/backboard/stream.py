@@ -8,7 +8,7 @@ they would alter an answer; and an event has a largest size.
 import codecs
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from locomo_assets.http.errors import (
     StreamIncompleteError,
     StreamMalformedError,
 )
+from locomo_assets.redaction import hide_in_answer
 
 LARGEST_EVENT_CHARS = 8_000_000
 
@@ -40,11 +41,10 @@ class Run:
 
 
 class RunReader:
-    """Takes events in order, and gives the `result`. `clean` takes keys out of a text."""
+    """Takes events in order, and gives the `result`, without registered keys."""
 
-    def __init__(self, endpoint: str, clean: Callable[[str], str] = str) -> None:
+    def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._clean = clean
         self._pieces: list[str] = []
         self._memories: tuple[Memory, ...] = ()
         self._ended: Mapping[str, Any] | None = None
@@ -67,7 +67,7 @@ class RunReader:
         if self.ended or event.data.strip() in ("", "[DONE]"):
             return
         try:
-            fields = json.loads(event.data)
+            fields = json.loads(hide_in_answer(event.data))
         except (ValueError, RecursionError) as error:
             raise StreamMalformedError(
                 f"{self._endpoint}: the stream holds an event that is not JSON",
@@ -96,7 +96,8 @@ class RunReader:
             )
         ended = self._ended
         return Run(
-            text=storable("".join(self._pieces)) or text(ended, "content") or "",
+            # Joined first, because a key may come in pieces as well.
+            text=hide_in_answer(storable("".join(self._pieces))) or text(ended, "content") or "",
             message_id=text(ended, "message_id"),
             memory_operation_id=text(ended, "memory_operation_id"),
             retrieved=memories(ended.get("retrieved_memories")) or self._memories,
@@ -109,14 +110,13 @@ class RunReader:
     def _end(self, fields: Mapping[str, Any]) -> None:
         status = text(fields, "status")
         if status is not None and status.upper() != "COMPLETED":
-            raise self._failure(fields, f"run_ended with status {self._clean(status)[:40]}")
+            raise self._failure(fields, f"run_ended with status {status[:40]}")
         self._ended = fields
 
     def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
         said = [text(fields, name) for name in ("message", "error", "detail")]
         line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
-        line = self._clean(" ".join(line.split()))
-        return RunFailedError(line[:300], endpoint=self._endpoint)
+        return RunFailedError(" ".join(line.split())[:300], endpoint=self._endpoint)
 
 
 @dataclass(frozen=True, slots=True)

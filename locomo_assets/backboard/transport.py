@@ -1,10 +1,11 @@
 """One call to Backboard: sent, timed, recorded, and repeated where that is safe.
 
-The key is in the request's header alone. Servers repeat what they are sent, so the key is taken
-out of every error's text.
+The key is in the request's header alone. Servers repeat what they are sent, so registered keys are
+taken out of every answer, its headers included, where it is received; see `bounded.read_answer`.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,14 @@ import httpx
 
 from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
 from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
+from locomo_assets.bounded import (
+    ANSWER_BYTES,
+    GZIP_ONLY,
+    STREAM_BYTES,
+    UnusableBodyError,
+    answer_pieces,
+    read_answer,
+)
 from locomo_assets.http.calls import (
     CallOptions,
     CallRecord,
@@ -34,7 +43,7 @@ from locomo_assets.http.errors import (
     RetrySettings,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
-from locomo_assets.redaction import hide, hide_in_chain, keep_out_of_logs
+from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
 
 SERVICE = "backboard"
 """The service's name in its call records, and its one endpoint in the limits."""
@@ -136,6 +145,7 @@ class Transport:
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
                 auth=_KeyHeader(self._key),
+                headers=GZIP_ONLY,
                 transport=transport,
                 verify=trust,
                 limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
@@ -160,18 +170,18 @@ class Transport:
         async def take(
             response: httpx.Response, stats: RequestStats
         ) -> tuple[Any, RequestStats, httpx.Headers]:
-            body = await response.aread()
+            body = await read_answer(response, ANSWER_BYTES)
             stats.latency_ms = stats.elapsed_ms()
             log_body(SERVICE, call.endpoint, "received", body)
             try:
-                return (response.json() if body else None), stats, response.headers
+                return (json.loads(body) if body else None), stats, _headers(response)
             except (ValueError, RecursionError) as error:
                 raise unreadable(call, self.base_url) from error
 
         return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
 
     async def run(self, call: Call) -> Answered:
-        """A streamed run's answer. Only a request that was certainly not taken is repeated."""
+        """A streamed run's answer. Only a request that was certainly not sent is repeated."""
 
         async def take(response: httpx.Response, stats: RequestStats) -> Answered:
             run = await self._read_run(call, response, stats)
@@ -183,8 +193,8 @@ class Transport:
         return await self._retrying(call, take, self._timeouts.stream_s, self._stream_phases, None)
 
     async def _read_run(self, call: Call, response: httpx.Response, stats: RequestStats) -> Run:
-        decoder, reader = SseDecoder(), RunReader(call.endpoint, self._clean)
-        chunks = response.aiter_bytes()
+        decoder, reader = SseDecoder(), RunReader(call.endpoint)
+        chunks = answer_pieces(response, STREAM_BYTES)
         async for chunk in chunks:
             for event in decoder.feed(chunk):
                 reader.take(event)
@@ -193,7 +203,7 @@ class Transport:
             if reader.ended:
                 stats.latency_ms = stats.elapsed_ms()
                 # Read to the end so that the connection can be kept; the answer is already whole.
-                with suppress(*LOST):
+                with suppress(UnusableBodyError, *LOST):
                     async with asyncio.timeout(1.0):
                         async for _ in chunks:
                             pass
@@ -224,7 +234,7 @@ class Transport:
             number += 1
             return await self._attempt(call, request, take, limit_s, number)
 
-        return await self._retry.policy(attempts)(attempt)
+        return await self._retry.policy(attempts, repeatable=call.repeatable)(attempt)
 
     async def _attempt(
         self,
@@ -253,7 +263,7 @@ class Transport:
                 error = type(failure).__name__
                 if isinstance(failure, RateLimitedError):
                     self._throttled(stats, failure.retry_after_s)
-                hide_in_chain(failure, self._key)
+                hide_in_chain(failure)
                 raise
             finally:
                 self._options.record(_call_record(call, stats, error, number))
@@ -273,14 +283,16 @@ class Transport:
                     if self._options.watch is not None:
                         self._options.watch(response)
                     stats.status = response.status_code
-                    stats.request_id = self._clean(response.headers.get("x-request-id", "")) or None
+                    stats.request_id = _headers(response).get("x-request-id") or None
                     if not response.is_success:
-                        await response.aread()
-                        log_body(SERVICE, call.endpoint, "received", response.content)
-                        raise refused(call, self.base_url, response, self._clean)
+                        whole = await _whole(response)
+                        log_body(SERVICE, call.endpoint, "received", whole.content)
+                        raise refused(call, self.base_url, whole)
                     return await take(response, stats)
                 finally:
                     await response.aclose()
+        except UnusableBodyError as error:
+            raise unreadable(call, self.base_url, str(error)) from error
         except TimeoutError as error:
             raise overdue(call, self.base_url, stats.limit_s) from error
         except LOST as error:
@@ -296,8 +308,25 @@ class Transport:
         pause_s = None if retry_after_s is None else min(retry_after_s, longest_s)
         self._options.limits.throttled(SERVICE, stats.start, pause_s)
 
-    def _clean(self, text: str) -> str:
-        return hide(text, self._key)
+
+def _headers(response: httpx.Response) -> httpx.Headers:
+    """Its headers, without registered keys."""
+    return httpx.Headers(
+        [(n, hide_in_answer(value)) for n, value in response.headers.multi_items()]
+    )
+
+
+async def _whole(response: httpx.Response) -> httpx.Response:
+    """A refusal with its body read, or without one that can't be: what counts is its status."""
+    try:
+        body = await read_answer(response, ANSWER_BYTES)
+    except UnusableBodyError:
+        body = b""
+    headers = _headers(response)
+    headers.pop("content-encoding", None)
+    return httpx.Response(
+        response.status_code, headers=headers, content=body, request=response.request
+    )
 
 
 class _KeyHeader(httpx.Auth):

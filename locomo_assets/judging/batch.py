@@ -50,6 +50,7 @@ NAME_KEY = "locomo_batch"
 _TRIES = 5
 _LONGEST_PAUSE_S = 60.0
 _FIND_PAUSES_S = (0.0, 1.0, 2.0)
+_READ_PAUSES_S = (0.0, 1.0, 4.0)
 # The largest difference between our clock and the server's.
 _CLOCK_SKEW = timedelta(hours=2)
 
@@ -120,29 +121,28 @@ class BatchJudge:
     async def state(self, batch_id: str) -> BatchState:
         """The batch's state now."""
         try:
-            return _state(await self._client.batches.retrieve(batch_id), self._client.api_key)
+            return _state(await self._client.batches.retrieve(batch_id))
         except openai.NotFoundError:
             return BatchState(batch_id, GONE)
         except openai.APIError as error:
             raise self._explain(error, f"batch {batch_id} can't be looked at") from None
 
     async def results(self, state: BatchState, fingerprints: Collection[str]) -> BatchResults:
-        """The judgements of a batch that is over; records the requests in its files."""
-        contents = [await self._content(file) for file in state.files]
+        """The judgements of a batch that is over; records the requests in its files.
+
+        Files that arrive garbled or without a result are read again: each result is paid for.
+        """
         names = {
             custom_id(fingerprint, vote): fingerprint
             for fingerprint in fingerprints
             for vote in range(1, self.identity.votes + 1)
         }
-        files = [content for content in contents if content is not None]
-        missing = f"batch {state.batch_id} {_why_missing(state)}"
-        if len(files) < len(contents):
-            missing += "; one of its files is gone"
-        # A batch that failed as a whole was not begun.
-        nothing = 0 if state.status == "failed" else None
-        read = read_results(
-            files, names, RequestResult(unscored(missing), None, None, None, nothing, nothing)
-        )
+        for pause_s in _READ_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            read = await self._read(state, names)
+            is_whole = all(result.is_in_files for result in read.results.values())
+            if not read.unreadable and (is_whole or state.status != "completed"):
+                break
         votes: dict[str, list[Judgement]] = defaultdict(list)
         for name, fingerprint in names.items():
             votes[fingerprint].append(self._vote(read.results[name], state))
@@ -154,6 +154,17 @@ class BatchJudge:
             sum(one.input_tokens or 0 for one in read.results.values()),
             sum(one.output_tokens or 0 for one in read.results.values()),
         )
+
+    async def _read(self, state: BatchState, names: Collection[str]) -> "ParsedResults":
+        contents = [await self._content(file) for file in state.files]
+        files = [content for content in contents if content is not None]
+        missing = f"batch {state.batch_id} {_why_missing(state)}"
+        if len(files) < len(contents):
+            missing += "; one of its files is gone"
+        # A batch that failed as a whole was not begun.
+        nothing = 0 if state.status == "failed" else None
+        reply = unscored(missing)
+        return read_results(files, names, RequestResult(reply, None, None, None, nothing, nothing))
 
     async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
         # After a lost answer the package would send it again, and two batches would be paid for.
@@ -207,22 +218,17 @@ class BatchJudge:
                     request_id=result.request_id,
                 )
             )
-        reply = self._without_key(result.reply)
+        reply = result.reply
         return Judgement(
             verdict=reply.verdict,
             reasoning=reply.reasoning,
-            reason=reply.reason,
+            reason=reply.reason and one_line(reply.reason),
             input_tokens=tokens[0],
             output_tokens=tokens[1],
             cost_usd=cost_usd,
             latency_ms=None,
             agreement=None if reply.verdict is Verdict.UNSCORED else 1.0,
         )
-
-    def _without_key(self, reply: Reply) -> Reply:
-        if reply.reason is None:
-            return reply
-        return Reply(reply.verdict, reply.reasoning, one_line(reply.reason, self._client.api_key))
 
     def _message(self, case: Case) -> str:
         return self._prompt.fill(
@@ -238,14 +244,14 @@ class BatchJudge:
             return JudgeError(
                 f"judge at {host}: {what}, it has no Batch API; set LOCOMO_JUDGE_MODE=direct"
             )
-        why = describe_error(error, self._client.api_key)
+        why = describe_error(error)
         return JudgeError(
             f"judge at {host}: {what} ({why}); run it again: a batch that was made is found again "
             "and not paid for twice"
         )
 
 
-def _state(batch: Batch, key: str) -> BatchState:
+def _state(batch: Batch) -> BatchState:
     counts = batch.request_counts
     errors = (batch.errors.data if batch.errors else None) or []
     whys = [": ".join(filter(None, (one.code, one.message))) for one in errors]
@@ -256,7 +262,7 @@ def _state(batch: Batch, key: str) -> BatchState:
         done=counts.completed + counts.failed if counts else 0,
         total=counts.total if counts else 0,
         files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
-        why=one_line("; ".join(whys[:3]), key) or None,
+        why=one_line("; ".join(whys[:3])) or None,
     )
 
 

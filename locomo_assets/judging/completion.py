@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
-from locomo_assets.redaction import hide
+from locomo_assets.redaction import hide_keys
 
 SYSTEM_MESSAGE = (
     "You are evaluating conversational AI memory recall. "
@@ -120,24 +120,27 @@ def is_retryable(error: openai.APIError) -> bool:
     return isinstance(error, openai.APIConnectionError)
 
 
-def describe_error(error: openai.APIError, key: str) -> str:
-    """The failure in a few words, without the key."""
+def describe_error(error: openai.APIError) -> str:
+    """The failure in a few words."""
     if isinstance(error, openai.APITimeoutError):
         return "no answer in time"
     if isinstance(error, openai.APIConnectionError):
-        return f"the answer was lost ({hide(_cause_of_loss(error), key)})"
+        return f"the answer was lost ({_cause_of_loss(error)})"
     status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else "failed"
     body = error.body.get("message") if isinstance(error.body, dict) else None
-    return f"{status}: {one_line(body or error.message, key)}"
+    return f"{status}: {one_line(body or error.message)}"
 
 
-def one_line(text: object, key: str) -> str:
-    """A server's text in one short line without the key: servers repeat what they are sent."""
-    return hide(" ".join(str(text).split()), key)[:200]
+def one_line(text: object) -> str:
+    """A server's text in one short line."""
+    return " ".join(str(text).split())[:200]
 
 
 def _cause_of_loss(error: openai.APIConnectionError) -> str:
     lost = error.__cause__
     if lost and (old := explain_old_tls(lost)):
         return old
-    return ": ".join(filter(None, (type(lost).__name__, str(lost)))) if lost else "no connection"
+    if lost is None:
+        return "no connection"
+    # What is no HTTP stands in the error as it came.
+    return hide_keys(": ".join(filter(None, (type(lost).__name__, str(lost)))))

@@ -1,6 +1,7 @@
 """The `openai` package's HTTP client, widened to report each request that it makes.
 
-So the package's own retries are recorded one by one.
+So the package's own retries are recorded one by one, and each answer is bounded and without
+registered keys before the package sees it.
 """
 
 import asyncio
@@ -13,7 +14,15 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import openai
 
+from locomo_assets.bounded import (
+    ANSWER_BYTES,
+    BATCH_FILE_BYTES,
+    GZIP_ONLY,
+    UnusableBodyError,
+    read_answer,
+)
 from locomo_assets.http.calls import (
     CallOptions,
     CallRecord,
@@ -23,9 +32,12 @@ from locomo_assets.http.calls import (
     until_allowed,
 )
 from locomo_assets.http.errors import parse_retry_after
+from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0
+
+_OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
 
 _IDS = (
     (re.compile(r"^/models/.+$"), "/models/{model}"),
@@ -49,6 +61,7 @@ class RecordingClient(httpx2.AsyncClient):
         timeout: httpx2.Timeout,
     ) -> None:
         super().__init__(
+            headers=GZIP_ONLY,
             timeout=timeout,
             verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
@@ -75,11 +88,11 @@ class RecordingClient(httpx2.AsyncClient):
         response: httpx2.Response | None = None
         error: str | None = None
         try:
-            response = await super().send(request, **how)
+            opened = await super().send(request, **{**how, "stream": True})
             if self._options.watch is not None:
-                self._options.watch(response)
-            if not how.get("stream"):
-                log_body("judge", endpoint, "received", response.content)
+                self._options.watch(opened)
+            response = await _whole(opened, endpoint)
+            log_body("judge", endpoint, "received", response.content)
             if response.is_success:
                 self._options.limits.succeeded(endpoint, in_flight)
             elif response.status_code == 429:
@@ -116,6 +129,29 @@ class RecordingClient(httpx2.AsyncClient):
                     request_id=None if response is None else response.headers.get("x-request-id"),
                 )
             )
+
+
+async def _whole(opened: httpx2.Response, endpoint: str) -> httpx2.Response:
+    """The answer with its body read. Raises an error that the package does not try again, as the
+    answer may have been paid for; of a failure nothing but its status counts."""
+    limit_bytes = BATCH_FILE_BYTES if endpoint.endswith("/content") else ANSWER_BYTES
+    body = b""
+    try:
+        body = await read_answer(opened, limit_bytes)
+    except UnusableBodyError as error:
+        if not opened.is_error:
+            text = f"the answer can't be read: {error}"
+            raise openai.APIError(text, opened.request, body=None) from None
+    finally:
+        await opened.aclose()
+    kept = [(name, hide_in_answer(value)) for name, value in opened.headers.multi_items()]
+    return httpx2.Response(
+        opened.status_code,
+        headers=[(name, value) for name, value in kept if name not in _OF_THE_WIRE],
+        content=body,
+        request=opened.request,
+        extensions=opened.extensions,
+    )
 
 
 def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:

@@ -6,14 +6,13 @@ Retry-After obeyed. Asking in batches belongs to `batch`.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
 import httpx2
 import openai
 
-from locomo_assets.http.calls import CallOptions, CallRecord, Record, checked_base_url, checked_key
+from locomo_assets.http.calls import CallOptions, checked_base_url, checked_key
 from locomo_assets.http.limits import VERDICT
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
@@ -38,7 +37,7 @@ from locomo_assets.judging.judge import (
 )
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
 from locomo_assets.prices import STANDIN, PriceTable
-from locomo_assets.redaction import hide, keep_out_of_logs
+from locomo_assets.redaction import keep_out_of_logs
 
 
 class LLMJudge:
@@ -95,7 +94,6 @@ class LLMJudge:
         key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
         keep_out_of_logs(key)
         options = options or CallOptions()
-        options = replace(options, record=_without_key(key, options.record))
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
         http = RecordingClient(url, options, timeout)
         async with openai.AsyncOpenAI(
@@ -156,7 +154,7 @@ class LLMJudge:
             )
         except openai.APIError as error:
             raise_if_fatal(error, self._client.base_url.host)
-            return unscored(describe_error(error, self._client.api_key)), Usage()
+            return unscored(describe_error(error)), Usage()
         return read_completion(response.content)
 
     def _cost_usd(
@@ -165,16 +163,6 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
-
-
-def _without_key(key: str, record: Record) -> Record:
-    """A closure, because a partial would show the key in its arguments."""
-
-    def cleaned(call: CallRecord) -> None:
-        request_id, error = (said and hide(said, key) for said in (call.request_id, call.error))
-        record(replace(call, request_id=request_id, error=error))
-
-    return cleaned
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
@@ -205,7 +193,7 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
                     "LOCOMO_JUDGE_MODEL"
                 ) from None
         raise JudgeError(
-            f"judge {model} at {host}: {describe_error(error, client.api_key)}; try again later"
+            f"judge {model} at {host}: {describe_error(error)}; try again later"
         ) from None
     except ValueError:
         return host
