@@ -65,8 +65,11 @@ def read_file(path: str | Path, limit_bytes: int) -> bytes:
             raise UnusableBodyError(
                 "it is a pipe or a device; write what it gives into a file, and give that"
             )
-        count = _Count(limit_bytes)
-        return b"".join(map(count.add, iter(lambda: file.read(_PIECE), b"")))
+        count, pieces = ByteCount(limit_bytes), []
+        while piece := file.read(_PIECE):
+            count.add(len(piece))
+            pieces.append(piece)
+        return b"".join(pieces)
 
 
 def gunzip(data: bytes, limit_bytes: int) -> bytes:
@@ -98,19 +101,20 @@ def download_pieces(answer: Download, limit_bytes: int) -> Iterator[bytes]:
         yield from unpacker.feed(raw)
 
 
-class _Count:
+class ByteCount:
+    """Counts what was read. `add` raises UnusableBodyError where it is more than the limit."""
+
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._bytes = 0
 
-    def add(self, piece: bytes) -> bytes:
-        self._bytes += len(piece)
+    def add(self, more_bytes: int) -> None:
+        self._bytes += more_bytes
         if self._bytes > self._limit_bytes:
             raise UnusableBodyError(
                 f"it is larger than the {self._limit_bytes // MIB} MiB that are read; check that "
                 "it is the right one"
             )
-        return piece
 
 
 class _Unpacker:
@@ -124,17 +128,18 @@ class _Unpacker:
                 "between here and the server"
             )
         self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding.endswith("gzip") else None
-        self._raw, self._count = _Count(limit_bytes), _Count(limit_bytes)
+        self._raw, self._unpacked = ByteCount(limit_bytes), ByteCount(limit_bytes)
 
     def feed(self, raw: bytes) -> Iterator[bytes]:
         """The pieces that these bytes complete. Raises UnusableBodyError."""
-        self._raw.add(raw)
+        self._raw.add(len(raw))
         if self._gzip is None:
             yield raw
             return
         try:
             while piece := self._gzip.decompress(raw, _PIECE):
-                yield self._count.add(piece)
+                self._unpacked.add(len(piece))
+                yield piece
                 raw = self._gzip.unconsumed_tail
         except zlib.error as error:
             raise UnusableBodyError(f"it is not the gzip that it says ({error})") from None

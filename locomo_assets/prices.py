@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from locomo_assets.bounded import SMALL_FILE_BYTES, UnusableBodyError, read_file
 from locomo_assets.errors import LocomoError
 
 PACKAGED = Path(__file__).with_name("prices.toml")
@@ -63,7 +64,7 @@ class PriceTable:
         """The table at `path`, or the packaged one. Raises PriceError, naming file and fault."""
         path = path or PACKAGED
         try:
-            file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            file = _File.model_validate(tomllib.loads(read_file(path, SMALL_FILE_BYTES).decode()))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
@@ -75,6 +76,8 @@ class PriceTable:
             raise PriceError(
                 f"price table {path}: cannot be read ({error.strerror}); check LOCOMO_PRICES"
             ) from None
+        except UnusableBodyError as error:
+            raise PriceError(f"price table {path}: {error}") from None
         except (ValueError, RecursionError) as error:
             raise PriceError(
                 f"price table {path}: is not TOML ({' '.join(str(error).split())}); write it like "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
 from locomo_assets.reporting.terminal import console, print_accuracy, print_gold_faults
 from locomo_assets.settings import Settings, read_settings
 
@@ -77,7 +78,9 @@ def _read(path: Path) -> bytes:
     from locomo_assets.imports.results import ImportRefusedError
 
     try:
-        return path.read_bytes()
+        return read_file(path, DATASET_BYTES)
+    except UnusableBodyError as error:
+        raise ImportRefusedError(f"{path}: {error}") from None
     except OSError as error:
         raise ImportRefusedError(
             f"{path}: can't be read ({error.strerror}); give the file's path"

@@ -14,13 +14,24 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import url2pathname
 
+from locomo_assets.bounded import (
+    FEED_BYTES,
+    GZIP_ONLY,
+    UnusableBodyError,
+    download_pieces,
+    read_file,
+)
 from locomo_assets.errors import LocomoError
-from locomo_assets.redaction import keep_out_of_logs, without_credentials
+from locomo_assets.redaction import (
+    hide_in_answer,
+    hide_in_body,
+    keep_out_of_logs,
+    without_credentials,
+)
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_MAX_BYTES = 2**20
 _READ_TIMEOUT_S = 5.0
 _TOTAL_TIMEOUT_S = 5.0
 # Looking for parents and texts takes a time that grows with the depth of every tag.
@@ -117,13 +128,9 @@ class ReleaseFeed:
         parts = urlsplit(self.url)
         path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
         try:
-            if path.exists() and not path.is_file():
-                raise FeedError("it is no regular file")
-            with path.open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
-            if len(data) > _MAX_BYTES:
-                raise FeedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-            return data, None, None
+            return hide_in_body(read_file(path, FEED_BYTES)), None, None
+        except UnusableBodyError as error:
+            raise FeedError(str(error)) from None
         except (OSError, ValueError) as error:
             cause = getattr(error, "strerror", None) or error
             raise FeedError(f"the file can't be read ({cause})") from None
@@ -144,20 +151,24 @@ class ReleaseFeed:
         try:
             with (
                 httpx.Client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
-                client.stream("GET", self.url, headers=headers) as response,
+                client.stream("GET", self.url, headers=GZIP_ONLY | headers) as response,
             ):
                 if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
                     return FeedResponse(None, known.etag, known.last_modified)
                 if response.status_code != httpx.codes.OK:
                     raise FeedError(f"the server answered {response.status_code}")
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > _MAX_BYTES:
-                        raise FeedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
+                for piece in download_pieces(response, FEED_BYTES):
+                    data += piece
                     if time.monotonic() > deadline:
                         raise FeedError(f"not read to its end within {_TOTAL_TIMEOUT_S:g} s")
-                received = response.headers
-                return bytes(data), received.get("etag"), received.get("last-modified")
+                etag, modified = map(response.headers.get, ("etag", "last-modified"))
+                return (
+                    hide_in_body(bytes(data)),
+                    etag and hide_in_answer(etag),
+                    modified and hide_in_answer(modified),
+                )
+        except UnusableBodyError as error:
+            raise FeedError(str(error)) from None
         except httpx.TimeoutException:
             raise FeedError(f"no answer within {_READ_TIMEOUT_S:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -12,11 +12,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from locomo_assets.bounded import HISTORY_FILE_BYTES, ByteCount, UnusableBodyError
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
 from locomo_assets.history.provenance import DataFile, Lineage, lineage_from_json, lineage_to_json
 from locomo_assets.history.schema import LINEAGE, TABLES
 
 _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
+# Of a value of any type in memory, but of one that is true or false.
+_LEAST_VALUE_BYTES = 4
+_BATCH_ROWS = 1024
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
@@ -108,17 +112,44 @@ def decode_data_file(
             f"{data_file.size_bytes} committed); {_HINT}"
         )
     try:
-        found = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+        found = read_table(data)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
             f"{data_file.path} is not a Parquet file ({' '.join(str(exc).split())}); {_HINT}"
         ) from exc
+    except UnusableBodyError as exc:
+        raise HistoryDamagedError(f"{data_file.path} can't be read: {exc}; {_HINT}") from None
     if data_file.rows != found.num_rows:
         raise HistoryDamagedError(
             f"{data_file.path} has {found.num_rows} rows, its manifest says {data_file.rows}; "
             f"{_HINT}"
         )
     return found if as_written else _in_schema(TABLES[data_file.table], found, columns)
+
+
+def read_table(data: bytes, limit_bytes: int = HISTORY_FILE_BYTES) -> pa.Table:
+    """The rows of a Parquet file, of at most so many bytes once they are decoded.
+
+    A file of a few MiB may stand for gigabytes: its pages are compressed, and of a value that is
+    repeated it holds one copy. Raises UnusableBodyError.
+    """
+    file = pq.ParquetFile(pa.BufferReader(data))
+    metadata = file.metadata
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    unpacked = sum(group.total_byte_size for group in groups)
+    values = sum(
+        group.column(number).num_values for group in groups for number in range(group.num_columns)
+    )
+    count = ByteCount(limit_bytes)
+    count.add(max(unpacked, values * _LEAST_VALUE_BYTES))
+    # At worst each row repeats the whole file; and what the file says of itself may be wrong.
+    rows = min(_BATCH_ROWS, max(1, limit_bytes // 2 // max(unpacked, 1)))
+    count = ByteCount(limit_bytes)
+    batches = []
+    for batch in file.iter_batches(rows, use_threads=False):
+        count.add(batch.nbytes)
+        batches.append(batch)
+    return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 def footer_of(path: str, data: bytes) -> Footer:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, read_file
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
 
 
@@ -100,7 +101,12 @@ class LocalStorage:
 
     def get(self, path: str) -> bytes:
         with _translate_errors(self.url, "read", path):
-            return (self._folder / path).read_bytes()
+            try:
+                return read_file(self._folder / path, HISTORY_FILE_BYTES)
+            except UnusableBodyError as exc:
+                raise HistoryDamagedError(
+                    f"history {self.url}: {path} can't be read: {exc}; restore it from a copy"
+                ) from None
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self.get(path) for path in paths}

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from locomo_assets.bounded import SMALL_FILE_BYTES, UnusableBodyError, read_file
 from locomo_assets.judging.judge import JudgeError
 
 _FOLDER = Path(__file__).with_name("prompt_texts")
@@ -58,13 +59,15 @@ def read_prompt(name_or_path: str) -> Prompt:
     packaged = name_or_path in packaged_prompts()
     path = _FOLDER / f"{name_or_path}.txt" if packaged else Path(name_or_path)
     try:
-        data = path.read_bytes()
+        data = read_file(path, SMALL_FILE_BYTES)
         template = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise JudgeError(
             f"judge prompt {name_or_path}: there is no such file; give its path, or one of "
             + ", ".join(packaged_prompts())
         ) from None
+    except UnusableBodyError as error:
+        raise JudgeError(f"judge prompt {name_or_path}: {error}") from None
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise JudgeError(

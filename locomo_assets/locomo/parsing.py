@@ -9,11 +9,17 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 
+from locomo_assets.bounded import (
+    DATASET_BYTES,
+    GZIP_ONLY,
+    UnusableBodyError,
+    download_pieces,
+    read_file,
+)
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import (
     ADVERSARIAL,
@@ -38,7 +44,6 @@ _DATE = re.compile(
 _SESSION_KEY = re.compile(r"session_([1-9]\d{0,5})", re.ASCII)
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,99}", re.ASCII)
 
-_MAX_BYTES = 512 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -294,9 +299,11 @@ def _kind(value: Any) -> str:
 
 def _read(path: str, what: str, error: type[LocomoError]) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(path, DATASET_BYTES)
     except FileNotFoundError:
         raise error(f"{what} {path}: there is no such file; check the path") from None
+    except UnusableBodyError as failure:
+        raise error(f"{what} {path}: {failure}") from None
     except (OSError, ValueError) as failure:
         cause = (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
         raise error(f"{what} {path}: cannot be read ({cause}); give a readable file") from failure
@@ -318,19 +325,15 @@ def _download(
             f"{what} {name}: a URL needs a pinned SHA-256, because its content may change; "
             "give the hash of the file you mean"
         )
-    data = bytearray()
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client,
+            httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
             client.stream("GET", url) as response,
         ):
             response.raise_for_status()
-            for chunk in response.iter_bytes():
-                data += chunk
-                if len(data) > _MAX_BYTES:
-                    raise error(
-                        f"{what} {name}: is larger than {_MAX_BYTES >> 20} MiB; check the URL"
-                    )
+            data = b"".join(download_pieces(response, DATASET_BYTES))
+    except UnusableBodyError as failure:
+        raise error(f"{what} {name}: {failure}") from None
     except httpx.HTTPStatusError as failure:
         raise error(
             f"{what} {name}: the server answered {failure.response.status_code}; check the URL"
@@ -340,7 +343,7 @@ def _download(
             f"{what} {name}: could not be fetched ({str(failure) or type(failure).__name__}); "
             "check the URL and the network, or download the file and give its path"
         ) from None
-    return name, bytes(data)
+    return name, data
 
 
 def is_loopback(host: str | None) -> bool:

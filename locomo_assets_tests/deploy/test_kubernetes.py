@@ -197,7 +197,17 @@ def test_disruption_budget_covers_the_most_runs_at_once() -> None:
         ({"container_config": {"resources": {"limits": {"cpu": "1"}}}}, None),
         ({"pod_spec_config": {"nodeSelector": {"a": "b"}, "tolerations": []}}, None),
         ({"container_config": {"image": "evil"}}, "container_config.image"),
+        ({"container_config": {"command": ["sh"]}}, "container_config.command"),
+        ({"container_config": {"args": ["-c"]}}, "container_config.args"),
+        ({"container_config": {"env": [{"name": "A", "value": "b"}]}}, "container_config.env"),
+        ({"container_config": {"envFrom": []}}, "container_config.env_from"),
         ({"pod_spec_config": {"serviceAccountName": "x"}}, "pod_spec_config.service_account_name"),
+        ({"pod_spec_config": {"containers": [{"name": "a"}]}}, "pod_spec_config.containers"),
+        ({"pod_spec_config": {"initContainers": []}}, "pod_spec_config.init_containers"),
+        ({"pod_spec_config": {"volumes": []}}, "pod_spec_config.volumes"),
+        ({"pod_template_spec_metadata": {"labels": {"a": "b"}}}, "pod_template_spec_metadata"),
+        ({"job_spec_config": {"backoffLimit": 9}}, "job_spec_config"),
+        ({"job_metadata": {"namespace": "x"}}, "job_metadata"),
     ],
 )
 def test_tags_may_change_size_and_place_only(tag: dict[str, Any], refused: str | None) -> None:

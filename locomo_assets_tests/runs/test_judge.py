@@ -161,7 +161,9 @@ async def test_a_judge_that_was_away_for_a_while_judges_the_rest_in_the_same_att
         await ingest_conversation(run, ORDER)
         run.judge = Away()
         report = await answered_and_judged(run)
-    assert (report.verdicts, report.verdicts_ahead, report.unscored) == (QUESTIONS, 3, 0)
+    assert (report.verdicts, report.unscored) == (QUESTIONS, 0)
+    # Those that were asked for beside the one that failed are kept, too.
+    assert 3 <= report.verdicts_ahead < QUESTIONS
     assert_each_judged_once(store)
 
 

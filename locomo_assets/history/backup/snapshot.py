@@ -9,13 +9,13 @@ BackupError
 import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, gunzip
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import DATABASE_NAME
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
@@ -198,7 +198,7 @@ def read_backup_manifest(storage: Storage, name: str) -> BackupManifest:
                 f"{where}: its manifest was changed or cut off ({len(data)} bytes); take another "
                 "backup (--backup)"
             )
-        value = json.loads(gzip.decompress(data))
+        value = json.loads(gunzip(data, HISTORY_FILE_BYTES))
         version, schema = int(value["format_version"]), int(value["schema_version"])
         if version > FORMAT_VERSION or schema > SCHEMA_VERSION:
             raise BackupVersionError(
@@ -210,7 +210,15 @@ def read_backup_manifest(storage: Storage, name: str) -> BackupManifest:
         raise BackupDamagedError(
             f"{where}: its manifest is missing; take another backup (--backup)"
         ) from None
-    except (ValueError, KeyError, TypeError, OSError, EOFError, RecursionError, zlib.error) as exc:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        EOFError,
+        RecursionError,
+        UnusableBodyError,
+    ) as exc:
         raise BackupDamagedError(
             f"{where}: its manifest can't be read ({type(exc).__name__}); take another backup "
             "(--backup)"
