@@ -2,13 +2,14 @@
 # ours is compiled, so it is built alike on amd64 and arm64. It runs as any user, with a read-only
 # root; only /tmp is written. There is no HEALTHCHECK, because what is healthy differs by role: see
 # the probes in deploy/.
-ARG PYTHON_IMAGE=python:3.12-slim
+# By its digest, so that each build has the same one; docs/kubernetes.md says how to renew it.
+ARG PYTHON_IMAGE=python:3.12-slim@sha256:229a2c5bfa27522db7815ea81f9bed70af17ccb9de9fc7ad142b1877b5830d36
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
 COPY requirements.lock ./
-RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps -r requirements.lock
+RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements.lock
 COPY deploy/image ./
 COPY pyproject.toml README.md ./
 COPY locomo_assets ./locomo_assets

@@ -39,17 +39,18 @@ docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
 deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
 	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy
 
-PYTHON_IMAGE ?= python:3.12-slim
+PYTHON_IMAGE ?= $(shell sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= locomo-assets:$(VERSION)
 image:  ## The image of a deployment: locomo-assets:VERSION (IMAGE, PYTHON_IMAGE)
 	docker build --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) -t $(IMAGE) .
 
+SERVICES := locomo_assets_tests/kubernetes/services
 test-images:  ## What `make test-kubernetes` deploys
 	$(MAKE) image IMAGE=locomo-assets:test
 	docker build --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) -t locomo-assets-test-services:test \
-	  -f locomo_assets_tests/kubernetes/services/Dockerfile .
+	  -f $(SERVICES)/Dockerfile .
 
 test-kubernetes: .venv/test  ## Deploys to the cluster of KUBECONFIG, in the namespace locomo-test
 	$(BIN)/python -m pytest --cluster locomo_assets_tests/kubernetes $(PYTEST)
@@ -60,18 +61,21 @@ dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:
 screenshot: .venv/test  ## docs/first-look.png and docs/report.png, of the UI and the report (needs chromium)
 	$(BIN)/python -m locomo_assets_tests.browser.pictures
 
-lock: .venv/test  ## Pin again what pyproject.toml asks for
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes
+lock: .venv/test  ## Pin again what pyproject.toml asks for, by version and hash
+	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group object-store -c requirements-dev.lock -o $(SERVICES)/requirements.lock
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
+INSTALL := $(BIN)/pip install -q --disable-pip-version-check --no-deps
 .venv/run: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) -e .
 	touch $@
 
 .venv/test: requirements-dev.lock .venv/run
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@

@@ -24,6 +24,7 @@ LOADED = (
     "dagster_webserver.cli",
     "gcsfs",
     "locomo_assets.definitions",
+    "locomo_assets.pipeline.ecs_launcher",
     "openai.resources.chat.completions",
     "prometheus_client",
     "psycopg2",

@@ -1,21 +1,22 @@
 """Asking a conversation's questions: each in a thread of its own, or all in one.
 
-The published measurement asks in one thread. If an answer is lost there, the thread is read back:
-a question that it holds is never asked again. Judging the answers belongs to `judging`.
+The published measurement asks in one thread. If an answer is lost, the thread is read back: an
+answer that it holds is not paid for again. Judging the answers belongs to `judging`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
+from types import MappingProxyType
 
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol, answered, unanswered
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import same_text
 from locomo_assets.backboard.models import Message
-from locomo_assets.backboard.reconcile import sent_messages, sent_messages_after
-from locomo_assets.backboard.transport import SERVICE, Answered
+from locomo_assets.backboard.reconcile import sent_messages
+from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.http.errors import (
     AmbiguousError,
     BackboardError,
@@ -47,6 +48,8 @@ async def ask_all(
     on_answer: Callable[[AnswerResult], Awaitable[None]],
     *,
     message: Callable[[Question], str] = question_text,
+    on_thread: Callable[[Question, str], Awaitable[None]] | None = None,
+    asked_in: Mapping[int, str] = MappingProxyType({}),
     thread_id: str | None = None,
     asked_before: Sequence[Question] = (),
 ) -> tuple[AnswerResult, ...]:
@@ -54,6 +57,10 @@ async def ask_all(
 
     `on_answer` gets each result as it comes, several at a time unless the protocol is `published`.
     `message` gives the text that is sent for a question, except in `published`.
+
+    Where each question has a thread of its own, `on_thread` gets the thread's id before the
+    question is put to it. To resume, give the threads of an earlier process as `asked_in`, by
+    question index: an answer that one of them holds is read back.
 
     To resume a `published` phase, give its `thread_id` and the questions `asked_before`: if the
     thread holds the first of `questions` already, its answer is read back.
@@ -69,96 +76,106 @@ async def ask_all(
         await on_answer(result)
 
     if not protocol.writes_memory:
-        await _ask_isolated(client, assistant_id, questions, protocol, message=message, keep=keep)
+        isolated = _Isolated(client, assistant_id, protocol, message, on_thread, asked_in)
+        await isolated.ask_all(questions, keep)
     elif questions:
-        resumed = thread_id is not None
-        thread = await _published_thread(client, assistant_id, thread_id, protocol)
-        await _ask_published(thread, questions, asked_before if resumed else None, keep)
+        if thread_id is None:
+            made = await _create_thread(client, assistant_id)
+            thread = QuestionThread(client, made, protocol, held=0)
+            await _ask_published(thread, questions, None, keep)
+        else:
+            thread = QuestionThread(client, thread_id, protocol)
+            await _ask_published(thread, questions, asked_before, keep)
     return tuple(results[question.question_index] for question in questions)
 
 
-async def _ask_isolated(
-    client: BackboardClient,
-    assistant_id: str,
-    questions: Sequence[Question],
-    protocol: AskProtocol,
-    *,
-    message: Callable[[Question], str],
-    keep: Callable[[AnswerResult], Awaitable[None]],
-) -> None:
-    async def one(question: Question) -> None:
-        with low_priority():
-            answer = await _ask_one(client, assistant_id, question, protocol, message)
-        await keep(answer)
+@dataclass(frozen=True)
+class _Isolated:
+    """Questions of which each has a thread of its own; see `ask_all`."""
 
-    with first_failure():
-        async with asyncio.TaskGroup() as group:
-            for question in questions:
-                release = await client.limits.acquire_task_slot(SERVICE)
-                # By callback: a task that is cancelled before it begins runs no line of its own.
-                group.create_task(one(question)).add_done_callback(release)
+    client: BackboardClient
+    assistant_id: str
+    protocol: AskProtocol
+    message: Callable[[Question], str]
+    on_thread: Callable[[Question, str], Awaitable[None]] | None
+    asked_in: Mapping[int, str]
+
+    async def ask_all(
+        self, questions: Sequence[Question], keep: Callable[[AnswerResult], Awaitable[None]]
+    ) -> None:
+        async def one(question: Question) -> None:
+            with low_priority():
+                answer = await self._ask(question)
+            await keep(answer)
+
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                for question in questions:
+                    release = await self.client.limits.acquire_task_slot(SERVICE)
+                    # By callback: a task that is cancelled before it begins runs no line of its
+                    # own.
+                    group.create_task(one(question)).add_done_callback(release)
+
+    async def _ask(self, question: Question) -> AnswerResult:
+        """In a new thread, and in another one if the run fails: no memory is written."""
+        client, protocol, text = self.client, self.protocol, self.message(question)
+        if (noted := self.asked_in.get(question.question_index)) is not None:
+            answer = await self._answer_in(noted, question, text)
+            if answer is not None:
+                return answer
+        thread: QuestionThread | None = None
+        asks = 0
+
+        async def send(_ask: int) -> AnswerResult:
+            nonlocal thread, asks
+            thread = None
+            thread_id = await _create_thread(client, self.assistant_id)
+            thread = QuestionThread(client, thread_id, protocol, held=0)
+            if self.on_thread is not None:
+                await self.on_thread(question, thread_id)
+            try:
+                return await thread.ask_once(question, text, asked=asks)
+            finally:
+                asks = thread.asks
+
+        try:
+            return await client.retry.until_certain(send, doubtful=(_NoAnswerError, RunFailedError))
+        except _FATAL:
+            raise
+        except BackboardError as error:
+            if isinstance(error, NotFoundError) and thread is None:
+                raise  # the assistant is missing
+            return _unanswered(thread, question, protocol, str(error))
+
+    async def _answer_in(
+        self, thread_id: str, question: Question, text: str
+    ) -> AnswerResult | None:
+        """What an earlier process's thread answers to the question; None if it doesn't."""
+        thread = QuestionThread(self.client, thread_id, self.protocol)
+        try:
+            messages = sent_messages(await self.client.get_thread(thread_id))
+            if not any(same_text(one.content, text) for one in messages):
+                return None
+            thread.asked_at = messages[-1].created_at
+            return await thread.read_back(question, "the process that asked it was stopped")
+        except (NotFoundError, _NoAnswerError):
+            return None
 
 
-async def _ask_one(
-    client: BackboardClient,
-    assistant_id: str,
-    question: Question,
-    protocol: AskProtocol,
-    message: Callable[[Question], str],
-) -> AnswerResult:
-    """In a new thread, and in another one if the answer is lost: no memory is written."""
-    thread_id: str | None = None
-    asked_at: datetime | None = None
-    asks = 0
-
-    async def send(ask: int) -> AnswerResult:
-        nonlocal thread_id, asked_at, asks
-        thread_id, asks = None, ask
-        thread_id = (await client.create_thread(assistant_id)).thread_id
-        asked_at = datetime.now(UTC)
-        got = await _ask(client, thread_id, message(question), protocol)
-        return answered(question, protocol, thread_id, got, ask)
-
-    try:
-        doubtful = (AmbiguousError, RunFailedError)
-        return await client.retry.until_certain(send, doubtful=doubtful)
-    except _FATAL:
-        raise
-    except BackboardError as error:
-        if isinstance(error, NotFoundError) and thread_id is None:
-            raise  # the assistant is missing
-        return unanswered(
-            question, protocol, str(error), thread_id=thread_id, asked_at=asked_at, asks=asks
-        )
+class _NoAnswerError(AmbiguousError):
+    """The thread holds the question, and no answer to it comes."""
 
 
-async def _ask(
-    client: BackboardClient, thread_id: str, text: str, protocol: AskProtocol
-) -> Answered:
-    return await client.ask(
-        thread_id,
-        text,
-        memory=protocol.memory_mode,
-        llm_provider=protocol.llm_provider,
-        llm_model=protocol.llm_model,
-    )
-
-
-async def _published_thread(
-    client: BackboardClient, assistant_id: str, thread_id: str | None, protocol: AskProtocol
-) -> "PublishedThread":
-    if thread_id is not None:
-        return PublishedThread(client, thread_id, protocol)
-
+async def _create_thread(client: BackboardClient, assistant_id: str) -> str:
     async def create(_ask: int) -> str:
         return (await client.create_thread(assistant_id)).thread_id
 
     # An empty thread too many does no harm.
-    return PublishedThread(client, await client.retry.until_certain(create), protocol, held=0)
+    return await client.retry.until_certain(create)
 
 
 async def _ask_published(
-    thread: "PublishedThread",
+    thread: "QuestionThread",
     questions: Sequence[Question],
     asked_before: Sequence[Question] | None,
     keep: Callable[[AnswerResult], Awaitable[None]],
@@ -174,48 +191,58 @@ async def _ask_published(
 
 
 @dataclass(slots=True)
-class PublishedThread:
-    """The one thread of a published phase.
+class QuestionThread:
+    """A thread that questions are put to: a published phase's one thread, or a question's own.
 
     `held` is the number of questions that it holds. None where that is not known; it is then read
-    before the next question.
+    before the next question. `asks` and `asked_at` are of the last question.
     """
 
     client: BackboardClient
     thread_id: str
     protocol: AskProtocol
     held: int | None = None
+    asks: int = 0
+    asked_at: datetime | None = None
 
     async def ask(self, question: Question) -> AnswerResult:
-        """Ask once; if the answer is lost, read back what became of the question.
-
-        Raises the errors of `_FATAL`; every other failure is `unanswered`.
-        """
-        asks, asked_at = 0, datetime.now(UTC)
-        before = 0
-
-        async def send(ask: int) -> AnswerResult:
-            nonlocal asks, asked_at
-            asks, asked_at = ask, datetime.now(UTC)
-            got = await _ask(self.client, self.thread_id, question.question, self.protocol)
-            self.held = before + 1
-            return answered(question, self.protocol, self.thread_id, got, ask)
-
-        async def look(ask: int, error: BackboardError) -> AnswerResult | None:
-            messages = await sent_messages_after(self.client, self.thread_id, before, error)
-            self.held = len(messages)
-            if self.held == before:
-                return None
-            return await self._read_back(question, asked_at, ask, str(error))
-
+        """As `ask_once`; but all failures other than those of `_FATAL` are `unanswered`."""
         try:
-            before = await self._count()
-            self.held = None  # not known if the question fails
-            return await self.client.retry.until_certain(send, look)
+            return await self.ask_once(question, question.question)
         except _FATAL:
             raise
         except BackboardError as error:
-            return self._unanswered(question, str(error), asked_at, asks)
+            return _unanswered(self, question, self.protocol, str(error))
+
+    async def ask_once(self, question: Question, text: str, *, asked: int = 0) -> AnswerResult:
+        """Put the question to the thread once; if the answer is lost, read it back.
+
+        `asked` is how often it was put to other threads. Raises `_NoAnswerError` where the thread
+        holds the question and no answer comes, and the other errors of `http.errors`.
+        """
+        self.asks, self.asked_at = asked, datetime.now(UTC)
+        before = await self._count()
+
+        async def send(_ask: int) -> AnswerResult:
+            self.asks, self.asked_at = self.asks + 1, datetime.now(UTC)
+            got = await self.client.ask(
+                self.thread_id,
+                text,
+                memory=self.protocol.memory_mode,
+                llm_provider=self.protocol.llm_provider,
+                llm_model=self.protocol.llm_model,
+            )
+            self.held = before + 1
+            return answered(question, self.protocol, self.thread_id, got, self.asks)
+
+        async def look(_ask: int, error: BackboardError) -> AnswerResult | None:
+            self.held = len(sent_messages(await self.client.get_thread(self.thread_id)))
+            if self.held == before:
+                return None
+            return await self.read_back(question, str(error))
+
+        self.held = None  # not known if the question fails
+        return await self.client.retry.until_certain(send, look)
 
     async def answer_of_earlier_process(
         self, question: Question, asked_before: Sequence[Question]
@@ -230,18 +257,22 @@ class PublishedThread:
         known = sum(same_text(one.question, question.question) for one in asked_before)
         if times <= known:
             return None
-        asked_at = messages[-1].created_at or datetime.now(UTC)
-        return await self._read_back(question, asked_at, 0, "the process that asked it was stopped")
+        self.asked_at = messages[-1].created_at
+        try:
+            return await self.read_back(question, "the process that asked it was stopped")
+        except _NoAnswerError as error:
+            return _unanswered(self, question, self.protocol, str(error))
 
     async def _count(self) -> int:
         if self.held is None:
             self.held = len(sent_messages(await self.client.get_thread(self.thread_id)))
         return self.held
 
-    async def _read_back(
-        self, question: Question, asked_at: datetime, asks: int, reason: str
-    ) -> AnswerResult:
-        """The answer that the thread keeps behind its last question, if one comes in time."""
+    async def read_back(self, question: Question, reason: str) -> AnswerResult:
+        """The answer that the thread keeps behind its last question.
+
+        Raises `_NoAnswerError` if none comes in time; `reason` is why it must be read back.
+        """
         start = perf_counter()
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
@@ -250,8 +281,8 @@ class PublishedThread:
                     question=question,
                     protocol=self.protocol,
                     outcome="answered",
-                    asked_at=asked_at,
-                    asks=asks,
+                    asked_at=self.asked_at or datetime.now(UTC),
+                    asks=self.asks,
                     answer=reply.content,
                     thread_id=self.thread_id,
                     message_id=reply.message_id,
@@ -260,21 +291,21 @@ class PublishedThread:
                 )
             over = reply is not None and reply.status in ("completed", "failed", "cancelled")
             if over or perf_counter() - start > _RUN_S:
-                reason = f"{reason}; the thread holds the question and no answer"
-                return self._unanswered(question, reason, asked_at, asks)
+                raise _NoAnswerError(f"{reason}; the thread holds the question and no answer")
             await asyncio.sleep(_PAUSE_S)
 
-    def _unanswered(
-        self, question: Question, reason: str, asked_at: datetime, asks: int
-    ) -> AnswerResult:
-        return unanswered(
-            question,
-            self.protocol,
-            reason,
-            thread_id=self.thread_id,
-            asked_at=asked_at,
-            asks=asks,
-        )
+
+def _unanswered(
+    thread: QuestionThread | None, question: Question, protocol: AskProtocol, reason: str
+) -> AnswerResult:
+    return unanswered(
+        question,
+        protocol,
+        reason,
+        thread_id=thread.thread_id if thread else None,
+        asked_at=thread.asked_at if thread else None,
+        asks=thread.asks if thread else 0,
+    )
 
 
 def _last_reply(messages: Sequence[Message]) -> Message | None:

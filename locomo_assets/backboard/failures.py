@@ -12,6 +12,7 @@ import httpx
 from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.http.errors import (
     AmbiguousError,
+    AnswerOverdueError,
     BackboardError,
     ConnectionBrokenError,
     KeyRefusedError,
@@ -28,6 +29,8 @@ LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What httpx raises if no whole answer came."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OVERDUE = frozenset((408, 504, 524))
+"""A gateway's clock has run out. 524 is Cloudflare's."""
 _NEVER_SENDABLE = (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)
 
 
@@ -66,12 +69,13 @@ def lost(call: Call, base_url: str, error: Exception) -> BackboardError:
             "URL is right and that the network lets it through",
             endpoint=call.endpoint,
         )
-    return _answer_lost(call, base_url, _cause(error))
+    kind = AnswerOverdueError if isinstance(error, httpx.TimeoutException) else AmbiguousError
+    return _answer_lost(call, base_url, _cause(error), kind)
 
 
 def overdue(call: Call, base_url: str, limit_s: float) -> BackboardError:
     """For a call that was given up after `limit_s` seconds."""
-    return _answer_lost(call, base_url, f"not finished after {limit_s:g} s")
+    return _answer_lost(call, base_url, f"not finished after {limit_s:g} s", AnswerOverdueError)
 
 
 def unreadable(
@@ -97,7 +101,8 @@ def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardErr
     elif status == 429:
         kind, way = RateLimitedError, "lower the concurrency or run it again later"
     elif status == 408 or status >= 500:
-        kind = ServerFailedError if call.repeatable or status == 408 else AmbiguousError
+        kind = AnswerOverdueError if status in _OVERDUE else AmbiguousError
+        kind = ServerFailedError if call.repeatable else kind
         way = "run it again later to go on from what was saved"
     elif response.has_redirect_location:
         kind, way = RequestRefusedError, "it redirects; set the base URL to where it leads"
@@ -111,8 +116,10 @@ def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardErr
     )
 
 
-def _answer_lost(call: Call, base_url: str, cause: str) -> BackboardError:
-    kind = ConnectionBrokenError if call.repeatable else AmbiguousError
+def _answer_lost(
+    call: Call, base_url: str, cause: str, ambiguous: type[AmbiguousError]
+) -> BackboardError:
+    kind = ConnectionBrokenError if call.repeatable else ambiguous
     return kind(
         f"{call.endpoint} at {base_url}: the answer was lost ({cause}): run it again to go on "
         "from what was saved",

@@ -23,12 +23,11 @@ from locomo_assets.backboard.reconcile import (
     IngestState,
     check_turns,
     compare_with_server,
+    count_messages,
     recovered_turn,
     sent_messages,
-    sent_messages_after,
 )
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.errors import BackboardError
 from locomo_assets.http.limits import first_failure
 from locomo_assets.locomo.model import Conversation, Session
 
@@ -93,7 +92,8 @@ class IngestionResult:
     """An ingested conversation: its turns in order, what the service remembers, and the times.
 
     `turns_read_back` is the number of turns whose answer was lost. `messages_on_server` is how
-    many messages its threads held in the end.
+    many messages its threads held in the end. `doubtful_threads` are those, by session index, to
+    which a message may still come a second time: count them again.
     """
 
     assistant_id: str
@@ -103,6 +103,7 @@ class IngestionResult:
     memories: tuple[Memory, ...]
     turns_read_back: int
     messages_on_server: int
+    doubtful_threads: dict[int, str]
     started_at: datetime
     ended_at: datetime
     duration_s: float
@@ -199,6 +200,7 @@ class _Ingestion:
         self._watch = OperationWatch(client, protocol.memory_time_out_s, self._operation_ended)
         self._assistant_id = ""
         self._threads: dict[int, str] = {}
+        self._doubtful: set[int] = set()
         self._spare: list[str] = []
         self._turns: list[IngestedTurn] = []
         self._with_operation = 0
@@ -220,7 +222,7 @@ class _Ingestion:
                 await self._watch.finish()
                 sweep.cancel()
             await self._watch.give_up()
-        messages_on_server = await self._count_on_server()
+        messages_on_server = await count_messages(self._client, self._conversation, self._threads)
         memories = await self._client.list_memories(self._assistant_id)
         return IngestionResult(
             assistant_id=self._assistant_id,
@@ -230,6 +232,7 @@ class _Ingestion:
             memories=tuple(memories),
             turns_read_back=sum(turn.latency_ms is None for turn in self._turns),
             messages_on_server=messages_on_server,
+            doubtful_threads={index: self._threads[index] for index in sorted(self._doubtful)},
             started_at=started_at,
             ended_at=datetime.now(UTC),
             duration_s=perf_counter() - start,
@@ -250,8 +253,18 @@ class _Ingestion:
         for session_index, thread_id in found.threads.items():
             if session_index not in state.threads:
                 await self._journal.thread_created(session_index, thread_id)
+        self._doubtful = set(state.doubtful)
+        if found.threads:
+            # What the stopped process sent last may still be under way.
+            last = max(found.threads)
+            await self._doubt(last, found.threads[last])
         for turn in found.recovered:
             await self._confirm(turn)
+
+    async def _doubt(self, session_index: int, thread_id: str) -> None:
+        if session_index not in self._doubtful:
+            self._doubtful.add(session_index)
+            await self._journal.thread_doubted(session_index, thread_id)
 
     async def _assistant(self) -> str:
         async def find(*_: object) -> str | None:
@@ -278,37 +291,14 @@ class _Ingestion:
             if done == len(session.turns):
                 continue
             thread_id = await self._thread(session)
-            was_lost = False
             for position in range(done, len(session.turns)):
-                turn, lost = await self._send(session, position, thread_id)
-                was_lost = was_lost or lost
+                turn = await self._send(session, position, thread_id)
                 await self._confirm(turn)
                 await self._watch_operation(turn)
-            if was_lost:
+            if session.session_index in self._doubtful:
                 # A request taken for lost may have been saved after its turn was sent again.
                 messages = sent_messages(await self._client.get_thread(thread_id))
                 check_turns(thread_id, session, messages, least=len(session.turns))
-
-    async def _count_on_server(self) -> int:
-        """The number of messages by the service's own count.
-
-        Raises `ThreadMismatchError` unless each thread holds its session's turns, each once: no
-        question must be asked of any other memory.
-        """
-
-        async def count(session: Session) -> int:
-            thread_id = self._threads[session.session_index]
-            messages = sent_messages(await self._client.get_thread(thread_id))
-            check_turns(thread_id, session, messages, least=len(session.turns))
-            return len(messages)
-
-        async with asyncio.TaskGroup() as group:
-            counts = [
-                group.create_task(count(session))
-                for session in self._conversation.sessions
-                if session.turns
-            ]
-        return sum(task.result() for task in counts)
 
     async def _thread(self, session: Session) -> str:
         known = self._threads.get(session.session_index)
@@ -330,13 +320,11 @@ class _Ingestion:
 
         return await self._client.retry.until_certain(create, find)
 
-    async def _send(
-        self, session: Session, position: int, thread_id: str
-    ) -> tuple[IngestedTurn, bool]:
-        """The turn as the service has it, and whether an answer was lost on the way."""
+    async def _send(self, session: Session, position: int, thread_id: str) -> IngestedTurn:
+        """The turn as the service has it."""
         turn = session.turns[position]
 
-        async def send(ask: int) -> tuple[IngestedTurn, bool]:
+        async def send(_ask: int) -> IngestedTurn:
             saved = await self._client.add_message(
                 thread_id,
                 message_text(turn),
@@ -345,7 +333,7 @@ class _Ingestion:
                 llm_provider=self._protocol.llm_provider,
                 llm_model=self._protocol.llm_model,
             )
-            row = IngestedTurn(
+            return IngestedTurn(
                 session_index=session.session_index,
                 turn_index=turn.turn_index,
                 dia_id=turn.dia_id,
@@ -355,14 +343,14 @@ class _Ingestion:
                 sent_at=saved.sent_at,
                 latency_ms=saved.latency_ms,
             )
-            return row, ask > 1
 
-        async def find(_ask: int, error: BackboardError) -> tuple[IngestedTurn, bool] | None:
-            messages = await sent_messages_after(self._client, thread_id, position, error)
+        async def find(*_: object) -> IngestedTurn | None:
+            await self._doubt(session.session_index, thread_id)
+            messages = sent_messages(await self._client.get_thread(thread_id))
             check_turns(thread_id, session, messages[: position + 1], least=position)
             if len(messages) == position:
                 return None
-            return recovered_turn(session, position, thread_id, messages[position]), True
+            return recovered_turn(session, position, thread_id, messages[position])
 
         return await self._client.retry.until_certain(send, find)
 

@@ -21,11 +21,16 @@ def session_texts(session: Session) -> tuple[str, ...]:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two texts are one message: a server may trim or fold white space.
+    """Whether two texts are one message: see `fold`."""
+    return one == other or fold(one) == fold(other)
+
+
+def fold(text: str) -> str:
+    """What is equal of two texts that are one message: a server may trim or fold white space.
 
     A text of ours may hold a key; where it is read back, the key was taken out of it.
     """
-    return one == other or hide_in_answer(one).split() == hide_in_answer(other).split()
+    return " ".join(hide_in_answer(text).split())
 
 
 def _image(turn: Turn) -> str:

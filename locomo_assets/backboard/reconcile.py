@@ -5,15 +5,16 @@ read back and compared with the turns that they should hold: each turn is ingest
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.messages import message_text, same_text, session_texts
+from locomo_assets.backboard.messages import fold, message_text, same_text, session_texts
 from locomo_assets.backboard.models import Message, Thread
-from locomo_assets.http.errors import AmbiguousError, BackboardError, ThreadMismatchError
+from locomo_assets.http.errors import ThreadDamagedError, ThreadMismatchError
 from locomo_assets.locomo.model import Conversation, Session
 
 
@@ -55,12 +56,16 @@ class EndedOperation:
 
 @dataclass(frozen=True, slots=True)
 class IngestState:
-    """How far an ingestion is: `threads` by session index, turns and operations in order."""
+    """How far an ingestion is: `threads` by session index, turns and operations in order.
+
+    `doubtful` are the sessions of which a message may still arrive a second time.
+    """
 
     assistant_id: str | None = None
     threads: Mapping[int, str] = field(default_factory=dict)
     turns: tuple[IngestedTurn, ...] = ()
     operations: tuple[EndedOperation, ...] = ()
+    doubtful: frozenset[int] = frozenset()
 
 
 class IngestJournal(Protocol):
@@ -75,6 +80,8 @@ class IngestJournal(Protocol):
     async def assistant_created(self, assistant_id: str) -> None: ...
 
     async def thread_created(self, session_index: int, thread_id: str) -> None: ...
+
+    async def thread_doubted(self, session_index: int, thread_id: str) -> None: ...
 
     async def turn_confirmed(self, turn: IngestedTurn) -> None: ...
 
@@ -99,47 +106,73 @@ def sent_messages(thread: Thread) -> tuple[Message, ...]:
     return tuple(one for one in thread.messages if one.role in (None, "user"))
 
 
-async def sent_messages_after(
-    client: BackboardClient, thread_id: str, before: int, error: BackboardError
-) -> tuple[Message, ...]:
-    """The messages in a thread after an ambiguous failure; it held `before` of them earlier.
-
-    Reads the thread again while the server may still be saving, unless the message is there.
-    """
-    may_be_running = isinstance(error, AmbiguousError) and error.may_be_running
-    pauses = client.retry.read_back_s if may_be_running else ()
-    messages = sent_messages(await client.get_thread(thread_id))
-    for pause in pauses:
-        if len(messages) > before:
-            break
-        await asyncio.sleep(pause)
-        messages = sent_messages(await client.get_thread(thread_id))
-    return messages
-
-
 def check_turns(
     thread_id: str, session: Session, messages: Sequence[Message], *, least: int
 ) -> None:
-    """Raise `ThreadMismatchError` unless the thread holds the session's first turns, each once.
+    """Check that a thread holds the session's first turns, each once, and at least `least`.
 
-    It must hold at least `least` turns.
+    Raises `ThreadDamagedError` if it holds anything else, `ThreadMismatchError` if it holds fewer.
     """
     texts = session_texts(session)
+    where = f"thread {thread_id} of session {session.session_index} holds"
     for position, message in enumerate(messages):
-        if position >= len(texts):
-            what = f"{len(messages)} messages for {len(texts)} turns"
-            break
-        if not same_text(message.content, texts[position]):
+        if position < len(texts) and same_text(message.content, texts[position]):
+            continue
+        earlier = [
+            one
+            for one in range(min(position, len(texts)))
+            if same_text(message.content, texts[one])
+        ]
+        if earlier:
+            what = f"turn {session.turns[earlier[0]].dia_id} a second time"
+        elif position < len(texts):
             what = f"another message where turn {session.turns[position].dia_id} should be"
-            break
-    else:
-        if len(messages) >= least:
-            return
-        what = f"{len(messages)} messages where {least} turns were confirmed"
-    raise ThreadMismatchError(
-        f"thread {thread_id} of session {session.session_index} holds {what}: its memories can't "
-        "be trusted; delete the assistant and ingest the conversation anew"
-    )
+        else:
+            what = f"{len(messages)} messages for {len(texts)} turns"
+        raise ThreadDamagedError(f"{where} {what}: {_INGEST_ANEW}")
+    if len(messages) < least:
+        raise ThreadMismatchError(
+            f"{where} {len(messages)} messages where {least} turns were confirmed: run it again; "
+            "if it says so again, delete the assistant, and the conversation is ingested anew"
+        )
+
+
+_INGEST_ANEW = (
+    "its memories can't be trusted; run it again to ingest the conversation into a new assistant"
+)
+
+
+async def count_messages(
+    client: BackboardClient, conversation: Conversation, threads: Mapping[int, str]
+) -> int:
+    """The messages in the threads of these sessions, by the service's own count.
+
+    Raises as `check_turns` unless each thread holds its session's turns, each once: no question
+    must be asked of any other memory.
+    """
+
+    async def count(session: Session) -> int:
+        thread_id = threads[session.session_index]
+        messages = sent_messages(await client.get_thread(thread_id))
+        check_turns(thread_id, session, messages, least=len(session.turns))
+        return len(messages)
+
+    counted = [one for one in conversation.sessions if one.turns and one.session_index in threads]
+    async with asyncio.TaskGroup() as group:
+        counts = [group.create_task(count(session)) for session in counted]
+    return sum(task.result() for task in counts)
+
+
+def check_asked(thread: Thread, asked: Sequence[str]) -> None:
+    """Raise `ThreadDamagedError` if the thread holds a question more often than it was `asked`."""
+    times = Counter(fold(text) for text in asked)
+    times.subtract(fold(message.content) for message in sent_messages(thread))
+    if times and min(times.values()) < 0:
+        text = min(times, key=lambda one: times[one])
+        raise ThreadDamagedError(
+            f"thread {thread.thread_id} holds a question that was not to be asked (again): "
+            f"{text[:80]!r}; its answers can't be trusted; run it again to ask in a new thread"
+        )
 
 
 async def compare_with_server(
@@ -147,8 +180,9 @@ async def compare_with_server(
 ) -> ServerState:
     """Compare the assistant's threads with the conversation, session by session.
 
-    Raises `ThreadMismatchError` if a thread holds anything but the first turns of its session, or
-    fewer than the journal confirmed, or if a session has turns though an earlier one is incomplete.
+    Raises as `check_turns` where a thread holds anything but the first turns of its session, or
+    fewer than the journal confirmed; likewise where a session has turns though an earlier one is
+    incomplete, and where a thread belongs to no session.
     """
     known = set(state.threads.values())
     unknown: list[tuple[str, tuple[Message, ...]]] = []
@@ -182,9 +216,9 @@ async def compare_with_server(
         if len(messages) < len(session.turns):
             incomplete = incomplete or session
     if holding:
-        raise ThreadMismatchError(
+        raise ThreadDamagedError(
             f"assistant {assistant_id} has thread {holding[0][0]}, which belongs to no session of "
-            f"{conversation.conversation}: delete the assistant and ingest the conversation anew"
+            f"{conversation.conversation}: {_INGEST_ANEW}"
         )
     return ServerState(threads, tuple(recovered), spare)
 

@@ -4,7 +4,7 @@ Asking a person first belongs to `cli.remote`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,8 +54,9 @@ def chosen(
     *,
     older_than: timedelta | None = None,
     release: str | None = None,
+    ids: Collection[str] | None = None,
 ) -> list[OwnAssistant]:
-    """Those of a release that are older than `older_than`, oldest first.
+    """Those of a release and with one of the `ids` that are older than `older_than`, oldest first.
 
     One of unknown age is never older.
     """
@@ -63,6 +64,7 @@ def chosen(
         one
         for one in assistants
         if (release is None or one.release == release)
+        and (ids is None or one.assistant_id in ids)
         and (
             older_than is None
             or (one.created_at is not None and now - one.created_at >= older_than)

@@ -29,10 +29,12 @@ from locomo_assets.bounded import (
 from locomo_assets.http.calls import (
     CallOptions,
     CallRecord,
+    allow_last_moment,
     checked_base_url,
     checked_key,
     log_body,
     require_tls,
+    until_allowed,
 )
 from locomo_assets.http.errors import (
     KeyRefusedError,
@@ -179,7 +181,7 @@ class Transport:
         return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
 
     async def run(self, call: Call) -> Answered:
-        """A streamed run's answer. Only a request that was certainly not taken is repeated."""
+        """A streamed run's answer. Only a request that was certainly not sent is repeated."""
 
         async def take(response: httpx.Response, stats: RequestStats) -> Answered:
             run = await self._read_run(call, response, stats)
@@ -223,6 +225,7 @@ class Transport:
             json=call.json,
             data=call.form,
             timeout=phases,
+            extensions=None if call.repeatable else {"trace": allow_last_moment},
         )
         number = 0
 
@@ -231,7 +234,7 @@ class Transport:
             number += 1
             return await self._attempt(call, request, take, limit_s, number)
 
-        return await self._retry.policy(attempts)(attempt)
+        return await self._retry.policy(attempts, repeatable=call.repeatable)(attempt)
 
     async def _attempt(
         self,
@@ -245,6 +248,8 @@ class Transport:
             self._options.limits.slot(SERVICE) as in_flight,
             self._reserve(call) as record_usage,
         ):
+            if not call.repeatable:
+                await until_allowed()
             stats = RequestStats(in_flight, limit_s)
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)

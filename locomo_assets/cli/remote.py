@@ -27,6 +27,13 @@ Release = Annotated[
     typer.Option(help="Only those of this release; clones carry no release and are not included."),
 ]
 
+Damaged = Annotated[
+    bool,
+    typer.Option(
+        "--damaged", help="Only those that do not count any more: a thread holds a message twice."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
@@ -40,14 +47,19 @@ def _services() -> "Services":
 
 
 async def _found(
-    services: "Services", older_than: int | None, release: str | None
+    services: "Services", older_than: int | None, release: str | None, *, damaged: bool
 ) -> tuple[list["OwnAssistant"], str]:
     from locomo_assets.backboard.remote import chosen, list_own
+    from locomo_assets.runs.damage import damaged_ingestions
 
+    ids = None
+    if damaged:
+        marks = damaged_ingestions(services.store()).values()
+        ids = {str(mark.extra["assistant_id"]) for mark in marks}
     async with services.client() as (client, base_url):
         own = await list_own(client)
     age = None if older_than is None else timedelta(days=older_than)
-    return chosen(own, datetime.now(UTC), older_than=age, release=release), base_url
+    return chosen(own, datetime.now(UTC), older_than=age, release=release, ids=ids), base_url
 
 
 async def _deleted(services: "Services", assistants: Sequence["OwnAssistant"]) -> int:
@@ -82,27 +94,30 @@ def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
 
 
 @remote.command("list")
-def list_assistants(older_than: OlderThan = None, release: Release = None) -> None:
+def list_assistants(
+    older_than: OlderThan = None, release: Release = None, damaged: Damaged = False
+) -> None:
     """List the assistants that runs left at the service. Costs nothing."""
-    _show(*asyncio.run(_found(_services(), older_than, release)))
+    _show(*asyncio.run(_found(_services(), older_than, release, damaged=damaged)))
 
 
 @remote.command("delete")
 def delete_assistants(
     older_than: OlderThan = None,
     release: Release = None,
+    damaged: Damaged = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete them for good, with their memories and threads; asks first. Costs nothing.
 
-    Without --older-than and --release: those older than LOCOMO_KEEP_ASSISTANTS_DAYS. Assistants
-    that runs did not make are never deleted. Results stay in the history. More questions on a
-    release whose assistant is deleted need a new ingestion (run --force).
+    Without --older-than, --release and --damaged: those older than LOCOMO_KEEP_ASSISTANTS_DAYS.
+    Assistants that runs did not make are never deleted. Results stay in the history. More
+    questions on a release whose assistant is deleted need a new ingestion (run --force).
     """
     services = _services()
-    if older_than is None and release is None:
+    if older_than is None and release is None and not damaged:
         older_than = services.settings.keep_assistants_days
-    found, base_url = asyncio.run(_found(services, older_than, release))
+    found, base_url = asyncio.run(_found(services, older_than, release, damaged=damaged))
     _show(found, base_url)
     if not found:
         return

@@ -7,7 +7,7 @@ UTC; names carry units. To evolve the schema, add nullable columns at a table's 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -269,10 +269,18 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     # what an ingestion needs, beside its turns and operations, to resume after a kill
     "ingest_journal": (
         ("ingestion_id", _STR),
-        ("event", _STR),  # begun (once per process), assistant_created, thread_created
+        # begun (once per process), assistant_created, thread_created, thread_doubted, damaged
+        ("event", _STR),
         ("assistant_name", _STR),
         ("assistant_id", _STR),
         ("session_index", _I32),
+        ("thread_id", _STR),
+        ("noted_at", _TIME),
+        ("reason", _STR),  # why damaged
+    ),
+    # where each question was to be asked, noted before it was: its answer may be there
+    "question_threads": (
+        ("question_index", _I32),
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
@@ -305,7 +313,9 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
         "ingest_journal",
         "release_checks",
     ),
-    "answers": ("answers", "retrieved_memories", "calls", "release_checks"),
+    # a mark: the ingestion does not count any more
+    "damaged_ingestions": ("ingest_journal",),
+    "answers": ("answers", "retrieved_memories", "calls", "release_checks", "question_threads"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
     # checks that refused the work; work that was done keeps its checks in its own attempt

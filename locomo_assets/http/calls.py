@@ -1,4 +1,4 @@
-"""What every paid call shares: its options, URL and key, TLS bound, record and line in the log.
+"""What every paid call shares: options, URL and key, TLS bound, guards, record, line in the log.
 
 The record has the columns of the history's `calls` table. No HTTP library is known here: the
 clients of the memory service and of the judge use different ones.
@@ -6,7 +6,9 @@ clients of the memory service and of the judge use different ones.
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -38,6 +40,39 @@ def explain_old_tls(error: BaseException) -> str | None:
             )
         inner = inner.__cause__ or inner.__context__
     return None
+
+
+Guard = Callable[[], Awaitable[bool]]
+"""Returns once a call may be sent, whether it had to wait; raises if none may be sent any more."""
+
+_guards: ContextVar[tuple[Guard, ...]] = ContextVar("guards", default=())
+
+# The events of httpx's `trace` extension, behind the HTTP version, after which bytes go out. A
+# request whose body is missing is not carried out.
+_LAST_MOMENTS = (".send_request_headers.started", ".send_request_body.started")
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[None]:
+    """In this block, and in tasks begun in it, `until_allowed` also waits for this guard."""
+    before = _guards.set((*_guards.get(), guard))
+    try:
+        yield
+    finally:
+        _guards.reset(before)
+
+
+async def until_allowed() -> None:
+    """To be awaited before a call that must not be sent twice."""
+    # While one guard is waited for, the time of another may run out.
+    while any([await guard() for guard in _guards.get()]):
+        pass
+
+
+async def allow_last_moment(event: str, _info: object) -> None:
+    """`until_allowed` as httpx's `trace` extension: right before the bytes go out."""
+    if event.endswith(_LAST_MOMENTS):
+        await until_allowed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,24 +6,28 @@
     │   ├── NotFoundError             404: no such assistant, thread or operation
     │   ├── RequestRefusedError       400, 422, redirects and every other status
     │   ├── UnexpectedAnswerError     an answer that is not what the service documents
-    │   └── ThreadMismatchError       a thread holds other turns than it should
-    ├── TransientError                not done, or harmless to repeat; bounded retries are over
+    │   └── ThreadMismatchError       a thread holds other messages than it should
+    │       └── ThreadDamagedError    it holds more than was to be sent: a message arrived twice
+    ├── TransientError                bounded retries are over
     │   ├── UnreachableError          no connection: nothing was sent
-    │   ├── RateLimitedError          429
+    │   ├── RateLimitedError          429: not done, most likely
     │   ├── ServerFailedError         408, and 5xx where repeating is harmless
     │   └── ConnectionBrokenError     the answer was lost where repeating is harmless
     ├── AmbiguousError                sent, and nobody knows whether it was done: read back first
+    │   ├── AnswerOverdueError        no answer in time (408, 504): the server may be at work on it
     │   ├── StreamIncompleteError     a stream that ended without `run_ended`
     │   └── StreamMalformedError      a stream that is not server-sent JSON events
     └── RunFailedError                the service says that the run failed: no answer
 
-A 5xx after a POST that is not idempotent is ambiguous, not transient: a gateway answers 502 or
-504 for requests that the service has received and may still carry out.
+A 5xx or 408 after a POST that is not idempotent is ambiguous, not transient: a gateway answers
+them for requests that the service has received and may still carry out. Gateways answer 429 for
+such requests, too, so after it a POST is read back as well before it is sent again.
 """
 
 import asyncio
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,11 +81,15 @@ class UnexpectedAnswerError(PermanentError):
 
 
 class ThreadMismatchError(PermanentError):
-    """A thread holds other turns than it should."""
+    """A thread holds other messages than it should."""
+
+
+class ThreadDamagedError(ThreadMismatchError):
+    """A thread holds more than was to be sent: what was asked of its memory can't count."""
 
 
 class TransientError(BackboardError):
-    """Not done, or harmless to repeat. It is retried; a caller sees it after the last retry."""
+    """It is retried where repeating is harmless; a caller then sees it after the last retry."""
 
 
 class UnreachableError(TransientError):
@@ -89,7 +97,7 @@ class UnreachableError(TransientError):
 
 
 class RateLimitedError(TransientError):
-    """429, at every attempt."""
+    """429."""
 
 
 class ServerFailedError(TransientError):
@@ -103,10 +111,9 @@ class ConnectionBrokenError(TransientError):
 class AmbiguousError(BackboardError):
     """Sent, and nobody knows whether it was done. Read back before going on."""
 
-    @property
-    def may_be_running(self) -> bool:
-        """Whether the server may still work on it, so that reading back once proves nothing."""
-        return self.status not in (500, 503)
+
+class AnswerOverdueError(AmbiguousError):
+    """No answer in time, by our clock or a gateway's: the server may still be at work on it."""
 
 
 class StreamIncompleteError(AmbiguousError):
@@ -130,16 +137,19 @@ class RetrySettings:
 
     A wait is random, below `base_s` doubled at each attempt and below `longest_s`. A Retry-After
     is obeyed up to `longest_retry_after_s`. `attempts` bounds the repetitions of a transient
-    failure, `asks` those of an ambiguous one. `read_back_s` are the pauses between readings of a
-    thread after an ambiguous failure, while the server may still work on it.
+    failure, `asks` those of an ambiguous one. `quiet_s` is for how long nothing new may appear at
+    the service before what failed ambiguously is sent again; `quiet_after_overdue_s` where its
+    answer was overdue, `quiet_after_429_s` where a rate limit refused it.
     """
 
     attempts: int = 8
     base_s: float = 0.5
     longest_s: float = 30.0
     longest_retry_after_s: float = 120.0
-    read_back_s: tuple[float, ...] = (0.5, 1.0, 2.0)
     asks: int = 4
+    quiet_s: float = 4.0
+    quiet_after_overdue_s: float = 15.0
+    quiet_after_429_s: float = 1.0
 
     def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """The wait after the failed attempt of this number (from 1)."""
@@ -149,40 +159,71 @@ class RetrySettings:
         # Random on top, so that requests refused together do not come back together.
         return min(retry_after_s, self.longest_retry_after_s) + random.uniform(0.0, ceiling)
 
-    def policy(self, attempts: int | None = None) -> AsyncRetrying:
-        """A tenacity policy for one call: transient failures only, bounded, the last re-raised."""
+    def policy(self, attempts: int | None = None, *, repeatable: bool = True) -> AsyncRetrying:
+        """A tenacity policy for one call: transient failures only, bounded, the last re-raised.
+
+        What is not `repeatable` is sent again only where it was certainly not sent.
+        """
         return AsyncRetrying(
             stop=stop_after_attempt(attempts or self.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(TransientError),
+            retry=retry_if_exception_type(TransientError if repeatable else UnreachableError),
             reraise=True,
         )
+
+    def quiet_for_s(self, error: BackboardError) -> float:
+        """How long to look for what failed so before it is sent again."""
+        if isinstance(error, AnswerOverdueError):
+            return self.quiet_after_overdue_s
+        return self.quiet_after_429_s if error.status == 429 else self.quiet_s
 
     async def until_certain(
         self,
         send: Callable[[int], Awaitable[T]],
         look: Callable[[int, BackboardError], Awaitable[T | None]] | None = None,
         *,
-        doubtful: tuple[type[BackboardError], ...] = (AmbiguousError,),
+        doubtful: tuple[type[BackboardError], ...] = (AmbiguousError, RateLimitedError),
     ) -> T:
         """What `send` gives, or what `look` finds of it at the service after a doubtful failure.
 
         Both get the number of the attempt (from 1). `look` returns None if nothing was done; it
         is left out where doing it twice is harmless. The last failure is raised.
         """
-        for ask in range(1, self.asks + 1):
+        ask = 0
+        while True:
+            ask += 1
             try:
                 return await send(ask)
             except doubtful as error:
-                if look is None and ask == self.asks:
+                is_last = ask >= (self.attempts if error.status == 429 else self.asks)
+                if look is None and is_last:
                     raise
-                await asyncio.sleep(self.wait_s(ask, error.retry_after_s))
-                found = None if look is None else await look(ask, error)
+                found = await self._look_until_quiet(ask, error, look)
                 if found is not None:
                     return found
-                if ask == self.asks:
+                if is_last:
                     raise
-        raise AssertionError("at least one attempt is made")
+
+    async def _look_until_quiet(
+        self,
+        ask: int,
+        error: BackboardError,
+        look: Callable[[int, BackboardError], Awaitable[T | None]] | None,
+    ) -> T | None:
+        """What `look` finds; it looks last when all waits are over."""
+        wait_s = self.wait_s(ask, error.retry_after_s)
+        if look is None:
+            await asyncio.sleep(wait_s)
+            return None
+        quiet_at = time.monotonic() + max(wait_s, self.quiet_for_s(error))
+        pause_s = wait_s
+        while True:
+            await asyncio.sleep(min(pause_s, max(0.0, quiet_at - time.monotonic())))
+            is_quiet = time.monotonic() >= quiet_at
+            found = await look(ask, error)
+            if found is not None or is_quiet:
+                return found
+            pause_s = min(max(self.base_s, 2 * pause_s), self.longest_s)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None

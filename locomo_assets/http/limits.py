@@ -7,13 +7,14 @@ side by side are here too.
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from anyio import CapacityLimiter
 
@@ -313,3 +314,35 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         if not running.cancelled():
             running.exception()
         raise
+
+
+def start_in_daemon_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Blocking work that may hang for ever: the process can end all the same.
+
+    A cancellation of the future does not reach the work.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+    # Nobody may be left to ask for it.
+    ended.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if ended.cancelled():
+            return
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(cast(T, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:
+            error = raised
+        # The loop may have ended meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return ended

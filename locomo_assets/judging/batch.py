@@ -50,6 +50,7 @@ NAME_KEY = "locomo_batch"
 _TRIES = 5
 _LONGEST_PAUSE_S = 60.0
 _FIND_PAUSES_S = (0.0, 1.0, 2.0)
+_READ_PAUSES_S = (0.0, 1.0, 4.0)
 # The largest difference between our clock and the server's.
 _CLOCK_SKEW = timedelta(hours=2)
 
@@ -127,22 +128,21 @@ class BatchJudge:
             raise self._explain(error, f"batch {batch_id} can't be looked at") from None
 
     async def results(self, state: BatchState, fingerprints: Collection[str]) -> BatchResults:
-        """The judgements of a batch that is over; records the requests in its files."""
-        contents = [await self._content(file) for file in state.files]
+        """The judgements of a batch that is over; records the requests in its files.
+
+        Files that arrive garbled or without a result are read again: each result is paid for.
+        """
         names = {
             custom_id(fingerprint, vote): fingerprint
             for fingerprint in fingerprints
             for vote in range(1, self.identity.votes + 1)
         }
-        files = [content for content in contents if content is not None]
-        missing = f"batch {state.batch_id} {_why_missing(state)}"
-        if len(files) < len(contents):
-            missing += "; one of its files is gone"
-        # A batch that failed as a whole was not begun.
-        nothing = 0 if state.status == "failed" else None
-        read = read_results(
-            files, names, RequestResult(unscored(missing), None, None, None, nothing, nothing)
-        )
+        for pause_s in _READ_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            read = await self._read(state, names)
+            is_whole = all(result.is_in_files for result in read.results.values())
+            if not read.unreadable and (is_whole or state.status != "completed"):
+                break
         votes: dict[str, list[Judgement]] = defaultdict(list)
         for name, fingerprint in names.items():
             votes[fingerprint].append(self._vote(read.results[name], state))
@@ -154,6 +154,17 @@ class BatchJudge:
             sum(one.input_tokens or 0 for one in read.results.values()),
             sum(one.output_tokens or 0 for one in read.results.values()),
         )
+
+    async def _read(self, state: BatchState, names: Collection[str]) -> "ParsedResults":
+        contents = [await self._content(file) for file in state.files]
+        files = [content for content in contents if content is not None]
+        missing = f"batch {state.batch_id} {_why_missing(state)}"
+        if len(files) < len(contents):
+            missing += "; one of its files is gone"
+        # A batch that failed as a whole was not begun.
+        nothing = 0 if state.status == "failed" else None
+        reply = unscored(missing)
+        return read_results(files, names, RequestResult(reply, None, None, None, nothing, nothing))
 
     async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
         # After a lost answer the package would send it again, and two batches would be paid for.

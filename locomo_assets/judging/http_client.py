@@ -23,7 +23,14 @@ from locomo_assets.bounded import (
     UnusableBodyError,
     read_answer,
 )
-from locomo_assets.http.calls import CallOptions, CallRecord, log_body, require_tls
+from locomo_assets.http.calls import (
+    CallOptions,
+    CallRecord,
+    allow_last_moment,
+    log_body,
+    require_tls,
+    until_allowed,
+)
 from locomo_assets.http.errors import parse_retry_after
 from locomo_assets.redaction import hide_in_answer
 
@@ -67,6 +74,9 @@ class RecordingClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
         """Send the request, and record it."""
+        if request.method == "POST":
+            await until_allowed()
+            request.extensions["trace"] = allow_last_moment
         path = request.url.path.removeprefix(self._base_path)
         for found, template in _IDS:
             path = found.sub(template, path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +17,7 @@ from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecast import forecast_items
-from locomo_assets.pipeline.launcher import process_tag
+from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges, register_conversations
 from locomo_assets.prices import STANDIN
 from locomo_assets.runs import forecast
@@ -162,11 +163,14 @@ def _run(
 ) -> None:
     given = {name: value for name, value in (config or {}).items() if value is not None}
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    run_id = str(uuid4())
+    register_process(instance, run_id)
     result = job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags={**process_tag(), **(tags or {})},
+        tags=tags,
+        run_id=run_id,
         partition_key=partition_key,
         raise_on_error=False,
     )

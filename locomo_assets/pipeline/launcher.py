@@ -7,15 +7,14 @@ run stays "started" for ever, and two of them keep every later run in the queue.
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import dagster as dg
 
 from locomo_assets.history import lease
 from locomo_assets.pipeline.unexported import GRPC_INFO_TAG, CheckRunHealthResult, WorkerStatus
-
-PROCESS_TAG = "locomo/process"
 
 
 class _Worker(NamedTuple):
@@ -30,10 +29,43 @@ class _Worker(NamedTuple):
         rebooted = here is not None and _boot(self.machine) != _boot(here)
         return rebooted or lease.process_is_gone(self.machine, self.process)
 
+    @contextmanager
+    def opened(self) -> Iterator[int | None]:
+        """A file descriptor that stands for this very process, whose id may be reused meanwhile.
 
-def process_tag() -> dict[str, str]:
-    """Tags that say that a run is in this process."""
-    return {PROCESS_TAG: json.dumps(_Worker(lease.this_machine(), lease.this_process()))}
+        None where it is not certain that the process with this id is the run's.
+        """
+        here = lease.this_machine()
+        if here is None or self.machine != here:
+            yield None
+            return
+        pid, opened = lease.pid_of(self.process), None
+        try:
+            opened = os.pidfd_open(pid)
+            signal.pidfd_send_signal(opened, 0)
+            is_it = lease.process_identity(pid) == self.process
+        except (AttributeError, OSError):  # not on this system, gone, hidden, or another user's
+            is_it = False
+        try:
+            yield opened if is_it else None
+        finally:
+            if opened is not None:
+                os.close(opened)
+
+
+def register_process(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Note that a run is in this process.
+
+    Not as a tag of the run: whoever launches a run chooses its tags, and could name any process.
+    """
+    worker = _Worker(lease.this_machine(), lease.this_process())
+    instance.daemon_cursor_storage.set_cursor_values({_key(run_id): json.dumps(worker)})
+
+
+def registered_process(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """The process that a run is in, as in `lease.process_identity`."""
+    worker = _worker(instance, run_id)
+    return worker and worker.process
 
 
 class LocalRunLauncher(dg.DefaultRunLauncher):
@@ -45,7 +77,7 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Failed where the process is dead for certain, else running."""
-        worker = _worker(run)
+        worker = _worker(self._instance, run.run_id)
         if worker is None or not worker.is_gone():
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(
@@ -57,23 +89,30 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
     def terminate(self, run_id: str) -> bool:
         """As Dagster does; a run of `locomo-assets run` gets SIGTERM."""
         run = self._instance.get_run_by_id(run_id)
-        worker = _worker(run) if run and not run.is_finished else None
+        worker = _worker(self._instance, run_id) if run and not run.is_finished else None
         if run is None or worker is None or GRPC_INFO_TAG in run.tags:
             dagsters: Callable[[str], bool] = super().terminate
             return dagsters(run_id)
-        self._instance.report_run_canceling(run)
         if worker.is_gone():
+            self._instance.report_run_canceling(run)
             self._instance.report_run_canceled(run)
-        elif worker.machine is not None and worker.machine == lease.this_machine():
-            os.kill(lease.pid_of(worker.process), signal.SIGTERM)
-        else:
-            return False
+            return True
+        with worker.opened() as process:
+            if process is None:
+                return False
+            self._instance.report_run_canceling(run)
+            signal.pidfd_send_signal(process, signal.SIGTERM)
         return True
 
 
-def _worker(run: dg.DagsterRun) -> _Worker | None:
-    told = run.tags.get(PROCESS_TAG)
+def _worker(instance: dg.DagsterInstance, run_id: str) -> _Worker | None:
+    key = _key(run_id)
+    told = instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
     return _Worker(*json.loads(told)) if told else None
+
+
+def _key(run_id: str) -> str:
+    return f"locomo/process/{run_id}"
 
 
 def _boot(machine: str | None) -> str | None:

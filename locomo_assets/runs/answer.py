@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from locomo_assets.backboard.answers import AnswerResult, unanswered
 from locomo_assets.backboard.ask import ask_all, question_text
@@ -16,7 +17,7 @@ from locomo_assets.backboard.messages import with_conversation
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
-from locomo_assets.http.errors import NotFoundError
+from locomo_assets.http.errors import NotFoundError, ThreadDamagedError
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.checkpoint import (
@@ -27,9 +28,10 @@ from locomo_assets.runs.checkpoint import (
     resumable_attempts,
     resumable_lineage,
 )
-from locomo_assets.runs.context import RunContext, Task, noted_calls
+from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, noted_calls
+from locomo_assets.runs.damage import check_ingestion, check_question_thread
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
-from locomo_assets.runs.releases import refuse_other_release, worst
+from locomo_assets.runs.releases import ReleaseCheck, refuse_other_release, worst
 from locomo_assets.runs.stages import (
     AnswerQueue,
     AnswersReport,
@@ -44,21 +46,28 @@ _ASSET = "answers"
 _COLUMNS = ("question_index", "question_protocol", "system", "dataset_sha256")
 
 
-async def record_unanswered(run: RunContext, task: Task, why: str) -> int:
+async def record_unanswered(
+    run: RunContext, task: Task, why: str, *, also_answered: bool = False
+) -> int:
     """Commit the task's questions that have no stored row as unanswered; return how many.
 
-    None are where another run is at them, or where the history can't be written.
+    `also_answered`: those with an answer as well, which then doesn't count any more. None are
+    recorded where another run is at them, or where the history can't be written.
     """
     with suppress(HistoryError, OSError):
         conversation, sha256 = run.conversation(task.conversation)
         lineage = run.lineage(_ASSET, task, sha256)
         async with leased(run.store.storage, lineage):
             stored = _stored(run, task, sha256)
-            missing = [
-                question
-                for question in chosen_questions(conversation, task)
-                if question.question_index not in stored
-            ]
+            if also_answered:
+                # What is asked of the same memory again is then not found as answered.
+                with suppress(NothingToMeasureError):
+                    source = memory_source(run, task, sha256)
+                    lineage = resumable_lineage(lineage, task, source.answers)
+                missing = [q for q in conversation.questions if q.question_index in stored]
+            else:
+                chosen = chosen_questions(conversation, task)
+                missing = [q for q in chosen if q.question_index not in stored]
             if not missing:
                 return 0
             attempt = run.store.begin(lineage)
@@ -69,6 +78,8 @@ async def record_unanswered(run: RunContext, task: Task, why: str) -> int:
                     ).row(),
                     "answer_id": f"{attempt.attempt_id}/{question.question_index}",
                     "cost_usd": 0.0,
+                    "kind": task.kind,
+                    "sample_id": task.sample_id,
                 }
                 for question in missing
             ]
@@ -91,7 +102,8 @@ def _stored(run: RunContext, task: Task, sha256: str) -> set[int]:
     }
 
 
-_TABLES = ("retrieved_memories", "answers")
+_THREADS = "question_threads"
+_TABLES = (_THREADS, "retrieved_memories", "answers")
 """In the order in which they are saved: an answer never before what it rests on."""
 
 
@@ -183,6 +195,15 @@ class _Phase:
                 await writer.save()
             run.progress.add(questions=1, cost_usd=cost_usd or 0.0)
 
+        async def note_thread(question: Question, thread_id: str) -> None:
+            row = {
+                "question_index": question.question_index,
+                "thread_id": thread_id,
+                "noted_at": datetime.now(UTC),
+            }
+            writer.add(_THREADS, row)
+            await writer.save()
+
         with noted_calls() as calls:
             price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
             writer = CheckpointWriter(attempt, _TABLES, calls, price, on_saved=self._pass_on)
@@ -198,29 +219,50 @@ class _Phase:
                         protocol,
                         on_answer=keep,
                         message=with_conversation(self.conversation) if in_full else question_text,
+                        on_thread=note_thread,
+                        asked_in=self._threads_of_earlier_runs(left),
                     )
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
-        await finish(attempt, run.store, left, ingestion_id=self.source.ingestion_id)
-        counting = list(counted_answers([*earlier, *rows]).values())
-        latencies = sorted(r["latency_ms"] for r in counting if r["latency_ms"] is not None)
-        answered = sum(row["outcome"] == "answered" for row in counting)
-        return AnswersReport(
+        thread_id, damage = await self._check_threads([*earlier, *rows])
+        await finish(
+            attempt,
+            run.store,
+            left,
+            ingestion_id=self.source.ingestion_id,
+            question_thread=thread_id,
+        )
+        if damage is not None:
+            raise damage
+        return _report(
+            list(counted_answers([*earlier, *rows]).values()),
             attempt_id=attempt.attempt_id,
             requests=len(calls),
-            questions=wanted,
-            reused=wanted - len(counting),
-            answered=answered,
-            unanswered=len(counting) - answered,
-            latency_p50_ms=_quantile(latencies, 0.5),
-            latency_p95_ms=_quantile(latencies, 0.95),
-            tokens=sum((r["input_tokens"] or 0) + (r["output_tokens"] or 0) for r in counting),
-            cost_usd=sum(row["cost_usd"] or 0.0 for row in counting),
-            cost_unknown=sum(row["cost_usd"] is None for row in counting),
-            answers_of_killed_runs=len(missing) - len(to_ask),
-            release_check=worst(*checks) if checks else None,
+            wanted=wanted,
+            of_killed_runs=len(missing) - len(to_ask),
+            checks=checks,
         )
+
+    async def _check_threads(
+        self, rows: Sequence[Row]
+    ) -> tuple[str | None, ThreadDamagedError | None]:
+        """The thread that all questions share, if they do; and what is wrong with the threads."""
+        shared = rows[-1]["thread_id"] if rows and self.run.ask_protocol.writes_memory else None
+        in_it = [row["question"] for row in rows if row["thread_id"] == shared]
+        try:
+            await check_ingestion(self.run, self.task, self.source.ingestion)
+            await check_question_thread(self.run, shared, in_it)
+        except ThreadDamagedError as error:
+            return shared, error
+        return shared, None
+
+    def _threads_of_earlier_runs(self, left: Sequence[UnfinishedAttempt]) -> dict[int, str]:
+        """Question index → the newest thread in which its answer may be."""
+        known = {} if self.task.force else stored_answers(self.run, self.task, self.source.answers)
+        threads = {index: row["thread_id"] for index, row in known.items() if row["thread_id"]}
+        noted = self.run.store.read(_THREADS, left).to_pylist()
+        return threads | {row["question_index"]: row["thread_id"] for row in noted}
 
     def _pass_on(self, table: str, rows: Sequence[Row]) -> None:
         if self.queue is not None and table == _ASSET:
@@ -303,6 +345,50 @@ async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awai
         return found[0].assistant_id if found else None
 
     return await client.retry.until_certain(lambda _ask: make(), find)
+
+
+async def check_again(run: RunContext, task: Task) -> None:
+    """Count the threads behind the newest answers once more; `ThreadDamagedError` as at first."""
+    _, sha256 = run.conversation(task.conversation)
+    source = memory_source(run, task, sha256)
+    await check_ingestion(run, task, source.ingestion)
+    manifests = run.store.manifests(
+        asset=_ASSET, release=task.release, conversation=task.conversation
+    )
+    newest = [m for m in manifests if m.extra.get("fingerprint") == source.answers][-1:]
+    for manifest in newest:
+        thread_id = manifest.extra.get("question_thread")
+        rows = run.store.read("answers", newest, ("question", "thread_id")).to_pylist()
+        in_it = [row["question"] for row in rows if row["thread_id"] == thread_id]
+        await check_question_thread(run, thread_id, in_it)
+
+
+def _report(
+    counting: Sequence[Row],
+    *,
+    attempt_id: str,
+    requests: int,
+    wanted: int,
+    of_killed_runs: int,
+    checks: Sequence[ReleaseCheck],
+) -> AnswersReport:
+    latencies = sorted(r["latency_ms"] for r in counting if r["latency_ms"] is not None)
+    answered = sum(row["outcome"] == "answered" for row in counting)
+    return AnswersReport(
+        attempt_id=attempt_id,
+        requests=requests,
+        questions=wanted,
+        reused=wanted - len(counting),
+        answered=answered,
+        unanswered=len(counting) - answered,
+        latency_p50_ms=_quantile(latencies, 0.5),
+        latency_p95_ms=_quantile(latencies, 0.95),
+        tokens=sum((r["input_tokens"] or 0) + (r["output_tokens"] or 0) for r in counting),
+        cost_usd=sum(row["cost_usd"] or 0.0 for row in counting),
+        cost_unknown=sum(row["cost_usd"] is None for row in counting),
+        answers_of_killed_runs=of_killed_runs,
+        release_check=worst(*checks) if checks else None,
+    )
 
 
 def _cost(run: RunContext, answer: AnswerResult) -> float | None:

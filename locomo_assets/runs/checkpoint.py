@@ -57,14 +57,24 @@ class CheckpointWriter:
         self._calls_saved = 0
         self._price = price
         self._one_at_a_time = threading.Lock()
+        self._rows_added = 0
+        self._rows_saved = 0
+        self._turn = asyncio.Lock()
 
     def add(self, table: str, *rows: Row) -> None:
         """Saved within `SAVED_EVERY_S`, or with the next `save`."""
         self._waiting[table] += rows
+        self._rows_added += len(rows)
 
     async def save(self) -> None:
-        """Returns when all that was added is saved."""
-        saved = await asyncio.to_thread(self.save_now)
+        """Returns when all that was added is saved. Many that wait share one save."""
+        wanted = self._rows_added
+        async with self._turn:
+            if self._rows_saved >= wanted:
+                return
+            adding = self._rows_added
+            saved = await asyncio.to_thread(self.save_now)
+            self._rows_saved = adding
         if self._on_saved is not None:
             for table, rows in saved.items():
                 self._on_saved(table, rows)

@@ -5,9 +5,10 @@ ingestion's id, and with it the assistant's name, so that an assistant whose cre
 is found by its name.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from locomo_assets.backboard.reconcile import EndedOperation, IngestedTurn, Inge
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.http.errors import NotFoundError
+from locomo_assets.http.errors import NotFoundError, ThreadDamagedError
 from locomo_assets.http.limits import run_in_thread
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import ModelPrice
@@ -30,6 +31,7 @@ from locomo_assets.runs.checkpoint import (
     resumable_lineage,
 )
 from locomo_assets.runs.context import RunContext, Task, noted_calls
+from locomo_assets.runs.damage import damaged_ingestions, mark_damaged
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import refuse_other_release, worst
 from locomo_assets.runs.stages import (
@@ -39,6 +41,8 @@ from locomo_assets.runs.stages import (
     ingest_fingerprint,
 )
 
+_log = logging.getLogger(__name__)
+
 TABLES = ("ingest_journal", "ingested_turns", "memory_operations")
 """In the order in which they are to be saved: an operation never before its turn."""
 
@@ -46,7 +50,7 @@ TABLES = ("ingest_journal", "ingested_turns", "memory_operations")
 class StoredIngestJournal:
     """Assistant and threads are saved at once, turns and operations within seconds.
 
-    What a kill leaves unsaved is found on the server again.
+    What a kill leaves unsaved is found on the server again. `assistant_id` is None until known.
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class StoredIngestJournal:
         self._writer = writer
         self._own = {"ingestion_id": ingestion_id}
         self._assistant_name = assistant_name
-        self._assistant_id = state.assistant_id
+        self.assistant_id = state.assistant_id
         self._state = state
 
     async def load(self) -> IngestState:
@@ -68,14 +72,17 @@ class StoredIngestJournal:
         return self._state
 
     async def assistant_created(self, assistant_id: str) -> None:
-        self._assistant_id = assistant_id
+        self.assistant_id = assistant_id
         await self._note("assistant_created")
 
     async def thread_created(self, session_index: int, thread_id: str) -> None:
         await self._note("thread_created", session_index=session_index, thread_id=thread_id)
 
+    async def thread_doubted(self, session_index: int, thread_id: str) -> None:
+        await self._note("thread_doubted", session_index=session_index, thread_id=thread_id)
+
     async def turn_confirmed(self, turn: IngestedTurn) -> None:
-        row = {**self._own, "assistant_id": self._assistant_id, **asdict(turn)}
+        row = {**self._own, "assistant_id": self.assistant_id, **asdict(turn)}
         self._writer.add("ingested_turns", row)
 
     async def operation_ended(self, operation: EndedOperation) -> None:
@@ -86,7 +93,7 @@ class StoredIngestJournal:
             **self._own,
             "event": event,
             "assistant_name": self._assistant_name,
-            "assistant_id": self._assistant_id,
+            "assistant_id": self.assistant_id,
             "noted_at": datetime.now(UTC),
             **more,
         }
@@ -112,6 +119,9 @@ def state_of(store: HistoryStore, attempts: Sequence[UnfinishedAttempt]) -> Inge
         operations=tuple(
             EndedOperation(**{**_fields(EndedOperation, row), "memory_ids": tuple(_ids(row))})
             for row in _once(operations, "memory_operation_id").values()
+        ),
+        doubtful=frozenset(
+            row["session_index"] for row in events if row["event"] == "thread_doubted"
         ),
     )
 
@@ -201,17 +211,23 @@ async def _ingest(
     with noted_calls() as calls:
         price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
         writer = CheckpointWriter(attempt, TABLES, calls, price)
-        async with checkpointing(writer):
-            result = await ingest(
-                run.client,
-                conversation,
-                protocol,
-                assistant_name=name,
-                journal=StoredIngestJournal(
-                    writer, ingestion_id=ingestion_id, assistant_name=name, state=state
-                ),
-                progress=on_progress,
-            )
+        journal = StoredIngestJournal(
+            writer, ingestion_id=ingestion_id, assistant_name=name, state=state
+        )
+        try:
+            async with checkpointing(writer):
+                result = await ingest(
+                    run.client,
+                    conversation,
+                    protocol,
+                    assistant_name=name,
+                    journal=journal,
+                    progress=on_progress,
+                )
+        except ThreadDamagedError as error:
+            ids = {"ingestion_id": ingestion_id, "assistant_id": journal.assistant_id}
+            mark_damaged(run, replace(lineage, extra=ids), str(error))
+            raise
     after = await run.watch.check(task.release, _ASSET, "after")
     attempt.append(RELEASE_CHECKS, [after.row()])
     began_at, earlier_s = time_at_work(run.store, left)
@@ -238,7 +254,14 @@ async def _ingest(
     counts = IngestionCounts.from_json(
         {**numbers, **result.completeness(), "release_check": worst(before, after)}
     )
-    await finish(attempt, run.store, left, assistant_id=result.assistant_id, numbers=asdict(counts))
+    await finish(
+        attempt,
+        run.store,
+        left,
+        assistant_id=result.assistant_id,
+        numbers=asdict(counts),
+        doubtful_threads=result.doubtful_threads,
+    )
     return IngestionReport(
         attempt_id=attempt.attempt_id,
         counts=counts,
@@ -251,12 +274,23 @@ async def _ingest(
 async def _where_it_stopped(
     run: RunContext, task: Task, own_fingerprint: str
 ) -> tuple[str, list[UnfinishedAttempt], IngestState]:
-    """The newest unfinished ingestion whose assistant is still there, or a new one."""
+    """The newest unfinished ingestion whose assistant is there and undamaged, or a new one."""
+    damaged = damaged_ingestions(run.store, task.release, task.conversation)
+    if damaged:
+        newest = list(damaged.values())[-1].extra
+        _log.warning(
+            "assistant %s of an earlier run is not used: %s; `locomo-assets remote delete "
+            "--damaged` removes it",
+            newest["assistant_id"],
+            newest["reason"],
+        )
     unfinished = resumable_attempts(run.store, _ASSET, task, own_fingerprint)
     by_id: dict[str, list[UnfinishedAttempt]] = {}
     for attempt in unfinished:
         by_id.setdefault(attempt.lineage.extra["ingestion_id"], []).append(attempt)
     for ingestion_id, attempts in reversed(by_id.items()):
+        if ingestion_id in damaged:
+            continue
         state = state_of(run.store, attempts)
         try:
             if state.assistant_id is not None:

@@ -57,7 +57,7 @@ async def hold_run_slots(
     async with AsyncExitStack() as stack:
         for service in services:
             lease = await _acquire_slot(storage, service, run_id, slots, on_wait, ttl_s=ttl_s)
-            await stack.enter_async_context(held_lease(storage, lease, ttl_s=ttl_s))
+            await stack.enter_async_context(held_lease(storage, lease))
         yield
 
 

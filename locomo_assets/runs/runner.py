@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.errors import LeaseTakenError
+from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import leased, wait_for_expiry
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.http.errors import ThreadDamagedError
 from locomo_assets.http.limits import BudgetReachedError, first_failure, gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
 from locomo_assets.logs import telling
 from locomo_assets.prices import ModelPrice
-from locomo_assets.runs.answer import answer_questions, record_unanswered
+from locomo_assets.runs.answer import answer_questions, check_again, record_unanswered
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.checkpoint import CheckpointWriter, checkpointing, finish
 from locomo_assets.runs.context import (
@@ -92,6 +93,8 @@ async def measure(
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
+    asked: set[Task] = set()
+
     async def run_stage(asset: str, task: Task, *queue: AnswerQueue) -> Failed | None:
         if asset not in assets:
             return None
@@ -99,12 +102,28 @@ async def measure(
             report = await STAGES[asset](run, task, *queue)
         except (LocomoError, OSError) as error:
             _log.warning("%s failed: %s", asset, error)
-            started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
-            if started and asset != "judgements" and "answers" in assets:
-                await record_unanswered(run, task, f"{asset} failed: {error}")
+            await leave_unanswered(asset, task, error)
             return Failed(task, asset, error)
         _log.info("%s: %s", asset, report.skipped or "done")
+        if asset == "answers" and report.attempt_id is not None:
+            asked.add(task)
         on_report(task, report)
+        return None
+
+    async def leave_unanswered(asset: str, task: Task, error: LocomoError | OSError) -> None:
+        is_elsewhere = isinstance(error, LeaseTakenError | LeaseLostError)
+        started = not is_elsewhere and not isinstance(error, NothingToMeasureError)
+        if started and asset != "judgements" and "answers" in assets:
+            damaged = asset == "answers" and isinstance(error, ThreadDamagedError)
+            why = f"{asset} failed: {error}"
+            await record_unanswered(run, task, why, also_answered=damaged)
+
+    async def count_again(task: Task) -> Failed | None:
+        try:
+            await check_again(run, task)
+        except (LocomoError, OSError) as error:
+            await leave_unanswered("answers", task, error)
+            return Failed(task, "answers", error)
         return None
 
     async def answer_and_judge(task: Task) -> Failed | None:
@@ -121,7 +140,10 @@ async def measure(
 
     async def one(task: Task) -> Failed | None:
         with telling(partition=f"{task.conversation}|{task.release}"):
-            return await run_stage("ingested_memories", task) or await answer_and_judge(task)
+            failed = await run_stage("ingested_memories", task) or await answer_and_judge(task)
+            if task in asked:
+                failed = await count_again(task) or failed
+            return failed
 
     async def calibrate(release: str) -> Failed | None:
         try:
@@ -142,7 +164,7 @@ async def measure(
 
 
 async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Collection[str]) -> None:
-    """Wait until the leases that crashed runs held on these tasks are over, at most a minute."""
+    """Wait until the leases that crashed runs held on these tasks are over, about a minute."""
     releases = sorted({task.release for task in tasks})
     lineages = [run.lineage(asset, task, "") for task in tasks for asset in STAGES]
     lineages += [canary_lineage(run, release) for release in releases]

@@ -5,7 +5,7 @@ Each stage reads what the stage before it committed, so that it can run alone an
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.runs.checkpoint import Row, first_complete
 from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, fingerprint
+from locomo_assets.runs.damage import damaged_ingestions
 
 Metadata = dict[str, float | int | str]
 
@@ -209,7 +210,7 @@ def ingest_fingerprint(run: RunContext, task: Task, dataset_sha256: str) -> str:
 
 
 def current_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manifest | None:
-    """The newest committed ingestion of the partition with today's fingerprint.
+    """The newest undamaged ingestion of the partition with today's fingerprint.
 
     For a sample, which ingests nothing, that of whatever release has the newest.
     """
@@ -219,18 +220,25 @@ def current_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manif
     manifests = run.store.manifests(
         asset="ingested_memories", release=task.release, conversation=task.conversation
     )
-    return next((m for m in reversed(manifests) if m.extra.get("fingerprint") == wanted), None)
+    damaged = damaged_ingestions(run.store, task.release, task.conversation)
+    return next((m for m in reversed(manifests) if _is_usable(m, wanted, damaged)), None)
+
+
+def _is_usable(ingestion: Manifest, wanted: str, damaged: Collection[str]) -> bool:
+    extra = ingestion.extra
+    return extra.get("fingerprint") == wanted and extra.get("ingestion_id") not in damaged
 
 
 def _newest_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manifest | None:
     folder = f"/conversation={path_label(task.conversation)}/"
+    damaged = damaged_ingestions(run.store)
     for name in reversed(run.store.manifest_names("attempts/asset=ingested_memories")):
         if folder not in name.path:
             continue
         [manifest] = run.store.read_manifests([name])
         of_release = replace(task, release=str(manifest.lineage.release))
         wanted = ingest_fingerprint(run, of_release, dataset_sha256)
-        if manifest.extra.get("fingerprint") == wanted:
+        if _is_usable(manifest, wanted, damaged):
             return manifest
     return None
 

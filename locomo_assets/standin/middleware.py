@@ -1,14 +1,17 @@
 """What applies to every call of the stand-in: the API key, rate limits and faults."""
 
+import asyncio
 import random
 import time
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from locomo_assets.standin.settings import StandinSettings
+from locomo_assets.standin.settings import CONNECTION_DROPPED, StandinSettings
 
 DROP = "standin.drop"
 """The scope's key for an async function that closes the request's connection."""
@@ -35,6 +38,27 @@ class FaultInjector:
         if sequence is None:
             sequence = self._sequences[kind] = random.Random(f"{self._seed}:{kind}")
         return sequence.random()
+
+    def choose(self, kind: str, statuses: tuple[int, ...]) -> int:
+        """One of these statuses."""
+        return statuses[int(self.draw(kind) * len(statuses))]
+
+
+class LateRequests:
+    """Requests that were answered with an error and are carried out later, unless stopped."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, carry_out: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(carry_out)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        """Carry out nothing more."""
+        for task in self._tasks:
+            task.cancel()
 
 
 SYSTEM_HEADER = "X-Locomo-System"
@@ -81,12 +105,22 @@ class RateLimiter:
 
 
 class StandinMiddleware:
-    """Checks keys and limits, and injects faults. A refused request has no effect."""
+    """Checks keys and limits, and injects faults. A refused request has no effect, unless the
+    fault is that it has one: refused after the work, or late.
+    """
 
-    def __init__(self, app: ASGIApp, *, settings: StandinSettings, faults: FaultInjector) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: StandinSettings,
+        faults: FaultInjector,
+        late: LateRequests,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._faults = faults
+        self._late = late
         self._limiters = {"api": RateLimiter(), "judge": RateLimiter()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,18 +139,56 @@ class StandinMiddleware:
         if refusal:
             await refusal(scope, receive, named)
             return
-        lost = self._faults.occurs("lost_answer", self._settings.lost_answer_share)
         limiter.in_flight += 1
         try:
-            await self._app(scope, receive, _discard if lost else named)
-            if lost:
-                raise ConnectionDroppedError
+            await self._pass_on(scope, receive, named)
         except ConnectionDroppedError:
             if DROP not in scope:
                 raise
             await scope[DROP]()
         finally:
             limiter.in_flight -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry the request out, or let a fault strike that does not prevent its effect."""
+        settings, faults = self._settings, self._faults
+        is_post = scope["method"] == "POST"
+        # Each kind is drawn whether or not another one strikes, so that they stay independent.
+        lost = faults.occurs("lost_answer", settings.lost_answer_share)
+        refused = is_post and faults.occurs("refused_after", settings.refused_after_share)
+        late = is_post and faults.occurs("late", settings.late_share)
+        if late:
+            self._late.add(self._carry_out_later(scope, await _read_whole(receive)))
+            status = faults.choose("late_status", settings.late_statuses)
+        elif refused:
+            with suppress(ConnectionDroppedError):
+                await self._app(scope, receive, _discard)
+            status = faults.choose("refused_after_status", settings.refused_after_statuses)
+        else:
+            await self._app(scope, receive, _discard if lost else send)
+            if not lost:
+                return
+            status = CONNECTION_DROPPED
+        if status == CONNECTION_DROPPED:
+            raise ConnectionDroppedError
+        await self._failure(scope["path"], status)(scope, receive, send)
+
+    async def _carry_out_later(self, scope: Scope, body: Message) -> None:
+        least, longest = self._settings.late_s
+        await asyncio.sleep(least + self._faults.draw("late_s") * (longest - least))
+        left = [body]
+
+        async def receive() -> Message:
+            return left.pop() if left else await asyncio.Future[Message]()
+
+        with suppress(ConnectionDroppedError):
+            await self._app(scope, receive, _discard)
+
+    def _failure(self, path: str, status: int) -> JSONResponse:
+        if status == 429:
+            wait = {"Retry-After": str(self._settings.retry_after_s)}
+            return error_response(path, status, "Rate limit exceeded", wait)
+        return error_response(path, status, "The stand-in fails, as configured")
 
     def _refusal(self, scope: Scope, path: str, limiter: RateLimiter) -> JSONResponse | None:
         settings, faults = self._settings, self._faults
@@ -127,11 +199,9 @@ class StandinMiddleware:
             or (settings.requests_per_second and limiter.exceeds(settings.requests_per_second))
             or faults.occurs("rate_limited", settings.rate_limited_share)
         ):
-            wait = {"Retry-After": str(settings.retry_after_s)}
-            return error_response(path, 429, "Rate limit exceeded", wait)
+            return self._failure(path, 429)
         if faults.occurs("server_error", settings.server_error_share):
-            status = _SERVER_ERRORS[int(faults.draw("status") * len(_SERVER_ERRORS))]
-            return error_response(path, status, "The stand-in fails, as configured")
+            return self._failure(path, faults.choose("status", _SERVER_ERRORS))
         return None
 
     def _key_is_right(self, scope: Scope, path: str) -> bool:
@@ -144,3 +214,15 @@ class StandinMiddleware:
 
 async def _discard(_message: Message) -> None:
     """Drop a response whose connection will be lost."""
+
+
+async def _read_whole(receive: Receive) -> Message:
+    """The request's body as one message."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionDroppedError
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return {"type": "http.request", "body": body, "more_body": False}

@@ -32,6 +32,7 @@ from locomo_assets.standin.middleware import (
     DROP,
     JUDGE_PREFIX,
     FaultInjector,
+    LateRequests,
     StandinMiddleware,
     error_response,
 )
@@ -43,8 +44,13 @@ from locomo_assets.standin.state import StandinState
 API_PREFIX = "/api"
 
 
-def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
-    """The application over `state`, which the caller closes."""
+def create_app(
+    state: StandinState, settings: StandinSettings, late: LateRequests | None = None
+) -> Starlette:
+    """The application over `state`, which the caller closes.
+
+    Late requests end with the event loop; a caller whose loop goes on stops `late` itself.
+    """
     faults = FaultInjector(settings.seed)
     tokenizer = Tokenizer()
     service = Service(
@@ -64,7 +70,11 @@ def create_app(state: StandinState, settings: StandinSettings) -> Starlette:
                 routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
             ),
         ],
-        middleware=[Middleware(StandinMiddleware, settings=settings, faults=faults)],
+        middleware=[
+            Middleware(
+                StandinMiddleware, settings=settings, faults=faults, late=late or LateRequests()
+            )
+        ],
         exception_handlers={HTTPException: _error, Exception: _defect},
     )
 
@@ -102,7 +112,11 @@ async def standin_transport(
         StandinStateError: the file can't be used.
     """
     with StandinState(state_path) as state:
-        yield in_process_transport(create_app(state, settings or StandinSettings()))
+        late = LateRequests()
+        try:
+            yield in_process_transport(create_app(state, settings or StandinSettings(), late))
+        finally:
+            late.stop()
 
 
 async def _drop() -> None:

@@ -10,6 +10,12 @@ from locomo_assets.errors import LocomoError
 
 DEFAULT_KEY = "standin-key"
 
+GATEWAY_STATUSES = (408, 429, 500, 502, 503, 504)
+"""What a gateway answers for a request that the service may carry out nevertheless."""
+
+CONNECTION_DROPPED = 0
+"""Among statuses: the connection closes without a response."""
+
 
 class StandinSettingsError(LocomoError):
     """A setting of the stand-in has an invalid value."""
@@ -66,6 +72,14 @@ class StandinSettings:
     """Requests refused with 500, 502 or 503 that have no effect."""
     lost_answer_share: float = 0.0
     """Requests that take effect, but whose connection closes without a response."""
+    refused_after_share: float = 0.0
+    """POSTs that take effect, but are answered with one of `refused_after_statuses`."""
+    refused_after_statuses: tuple[int, ...] = GATEWAY_STATUSES
+    late_share: float = 0.0
+    """POSTs that are answered at once with one of `late_statuses`, and take effect later."""
+    late_statuses: tuple[int, ...] = (CONNECTION_DROPPED, *GATEWAY_STATUSES)
+    late_s: tuple[float, float] = (0.2, 70.0)
+    """The least and the longest time until a late POST takes effect, if the stand-in still runs."""
     cut_stream_share: float = 0.0
     """Streams that stop midway: half end cleanly without `run_ended`, half are disconnected."""
     run_failed_share: float = 0.0
@@ -78,8 +92,14 @@ class StandinSettings:
             value = getattr(self, field.name)
             if field.name.endswith("_share") and not 0.0 <= value <= 1.0:
                 raise StandinSettingsError(f"{field.name} is {value}; a share lies between 0 and 1")
-            if field.name.endswith(("_ms", "_s")) and not (value >= 0 and math.isfinite(value)):
-                raise StandinSettingsError(f"{field.name} is {value}; it must be 0 or more")
+            if field.name.endswith(("_ms", "_s")):
+                times = value if isinstance(value, tuple) else (value,)
+                if not all(one >= 0 and math.isfinite(one) for one in times):
+                    raise StandinSettingsError(f"{field.name} is {value}; it must be 0 or more")
+            if field.name.endswith("_statuses"):
+                self._check_statuses(field.name, value)
+        if self.late_s[0] > self.late_s[1]:
+            raise StandinSettingsError(f"late_s is {self.late_s}; the least time comes first")
         if self.memory_failed_share + self.memory_stuck_share > 1.0:
             raise StandinSettingsError(
                 "memory_failed_share and memory_stuck_share are more than 1 together; lower one"
@@ -90,3 +110,11 @@ class StandinSettings:
             raise StandinSettingsError(
                 f"requests_per_second is {self.requests_per_second}; it must be more than 0"
             )
+
+    def _check_statuses(self, name: str, statuses: tuple[int, ...]) -> None:
+        may_drop = name == "late_statuses"
+        for status in statuses:
+            if not (400 <= status <= 599 or (may_drop and status == CONNECTION_DROPPED)):
+                raise StandinSettingsError(f"{name} has {status}; an error lies in 400 to 599")
+        if not statuses:
+            raise StandinSettingsError(f"{name} is empty; give at least one status")

@@ -8,7 +8,14 @@ from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.http.errors import RetrySettings
 
 KEY = "bb-test-key-4711"
-QUICK = RetrySettings(attempts=4, base_s=0.001, longest_s=0.002, read_back_s=(0.01, 0.02))
+QUICK = RetrySettings(
+    attempts=4,
+    base_s=0.001,
+    longest_s=0.002,
+    quiet_s=0.03,
+    quiet_after_overdue_s=0.1,
+    quiet_after_429_s=0.0,
+)
 
 
 @dataclass

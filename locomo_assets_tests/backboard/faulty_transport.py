@@ -23,11 +23,16 @@ VANISHED = "lost on the way, not carried out"
 UNREACHED = "no connection"
 FAILED_500 = "500, not carried out"
 DONE_502 = "carried out, then 502"
+DONE_500 = "carried out, then 500"
+DONE_504 = "carried out, then 504"
+DONE_408 = "carried out, then 408"
+DONE_429 = "carried out, then 429"
 LATE = "given up, carried out a little later"
 REFUSED_429 = "429"
 REVOKED = "sent without the key"
 CUT = "carried out, stream cut in its middle"
-FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, DONE_502, REFUSED_429)
+DONE = {DONE_408: 408, DONE_429: 429, DONE_500: 500, DONE_502: 502, DONE_504: 504}
+FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, REFUSED_429, *DONE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self.fault: Callable[[Seen], str | None] = no_fault
         self.before: Callable[[int], Awaitable[None]] = do_nothing
         self.after: Callable[[int], Awaitable[None]] = do_nothing
+        self.late_s = 0.05
         self.requests: list[Seen] = []
         self._late: set[asyncio.Task[httpx.Response]] = set()
         self._count: Counter[str] = Counter()
@@ -93,8 +99,8 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         await self.after(seen.number)
         if fault == LOST:
             raise httpx.ReadError("lost")
-        if fault == DONE_502:
-            return httpx.Response(502)
+        if fault in DONE:
+            return httpx.Response(DONE[fault])
         if fault == CUT:
             body = await response.aread()
             return httpx.Response(200, content=body[: len(body) // 2])
@@ -110,7 +116,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         await asyncio.gather(*self._late)
 
     async def _later(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.late_s)
         return await self.inner.handle_async_request(request)
 
     async def texts(self) -> list[list[str]]:
@@ -137,6 +143,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self.late_requests()
+        await self.inner.aclose()
 
 
 @dataclass

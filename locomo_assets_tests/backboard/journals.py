@@ -10,10 +10,15 @@ class MemoryJournal:
         self._threads = dict(state.threads)
         self._turns = list(state.turns)
         self._operations = list(state.operations)
+        self.doubtful = set(state.doubtful)
 
     async def load(self) -> IngestState:
         return IngestState(
-            self._assistant_id, dict(self._threads), tuple(self._turns), tuple(self._operations)
+            self._assistant_id,
+            dict(self._threads),
+            tuple(self._turns),
+            tuple(self._operations),
+            frozenset(self.doubtful),
         )
 
     async def assistant_created(self, assistant_id: str) -> None:
@@ -21,6 +26,9 @@ class MemoryJournal:
 
     async def thread_created(self, session_index: int, thread_id: str) -> None:
         self._threads[session_index] = thread_id
+
+    async def thread_doubted(self, session_index: int, thread_id: str) -> None:
+        self.doubtful.add(session_index)
 
     async def turn_confirmed(self, turn: IngestedTurn) -> None:
         self._turns.append(turn)

@@ -9,18 +9,20 @@ import httpx
 import pytest
 
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
-from locomo_assets.backboard.ask import PublishedThread, ask_all
+from locomo_assets.backboard.ask import QuestionThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
 from locomo_assets.backboard.ingest import IngestProtocol, ingest
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import KeyRefusedError, NotFoundError, UnreachableError
 from locomo_assets.http.limits import Limits
+from locomo_assets.locomo.model import Question
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK, quick_client
 from locomo_assets_tests.backboard.factories import CONVERSATION, TEXTS
 from locomo_assets_tests.backboard.faulty_transport import (
     CUT,
+    DONE_429,
     DONE_502,
     LOST,
     REFUSED_429,
@@ -116,8 +118,8 @@ async def test_published_questions(tmp_path: Path) -> None:
     assert results[0].row()["memory_mode"] == "Auto"
 
 
-@pytest.mark.parametrize("fault", [CUT, LOST, VANISHED, DONE_502])
-async def test_an_isolated_answer_that_is_lost_is_asked_for_in_a_fresh_thread(
+@pytest.mark.parametrize("fault", [CUT, LOST, VANISHED, DONE_502, REFUSED_429, DONE_429])
+async def test_an_isolated_answer_that_is_lost_is_read_back_before_it_is_asked_for_again(
     tmp_path: Path, fault: str
 ) -> None:
     async with faulty_service(tmp_path) as service:
@@ -125,28 +127,52 @@ async def test_an_isolated_answer_that_is_lost_is_asked_for_in_a_fresh_thread(
         service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 1 else None
         results = await ask_questions(service, assistant_id, ISOLATED)
         texts = threads_asked(await service.transport.texts())
+        posted = sum(seen.is_message for seen in service.transport.requests)
+    done = fault not in (VANISHED, REFUSED_429)
     assert [one.outcome for one in results] == ["answered"] * 5
-    assert sorted(one.asks for one in results) == [1, 1, 1, 1, 2]
-    assert all(len(thread) == 2 for thread in texts)
-    assert len(texts) == (5 if fault == VANISHED else 6)
+    assert sorted(one.asks for one in results) == [1, 1, 1, 1, 1 if done else 2]
+    assert [one.read_back for one in results].count(True) == done
+    assert sorted(map(len, texts)) == [2] * 5
+    assert posted == 5 if done else 6
     assert (
         len({one.answer for one in results if one.question.question == "What is Ann's dog called?"})
         == 1
     )
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason", "asks"), [(CUT, "run_ended", 4), (LOST, "lost", 4), (REFUSED_429, "429", 1)]
-)
+async def test_an_isolated_question_whose_thread_is_noted_is_read_back(tmp_path: Path) -> None:
+    """By the next process: from those threads that hold an answer."""
+    noted: dict[int, str] = {}
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+
+        async def note(question: Question, thread_id: str) -> None:
+            assert (await service.client.get_thread(thread_id)).messages == ()
+            noted[question.question_index] = thread_id
+
+        await ask_questions(service, assistant_id, ISOLATED, on_thread=note)
+        assert len(noted) == 5
+        noted[3] = (await service.client.create_thread(assistant_id)).thread_id
+        noted[4] = "00000000-0000-0000-0000-000000000000"
+        service.transport.reset()
+        again = await ask_questions(service, assistant_id, ISOLATED, asked_in=noted)
+        posted = sum(seen.is_message for seen in service.transport.requests)
+    assert [one.outcome for one in again] == ["answered"] * 5
+    assert [one.read_back for one in again] == [True, True, True, False, False]
+    assert [one.asks for one in again] == [0, 0, 0, 1, 1]
+    assert posted == 2
+
+
+@pytest.mark.parametrize(("fault", "reason"), [(VANISHED, "lost"), (REFUSED_429, "429")])
 async def test_an_isolated_question_that_always_fails_is_unanswered(
-    tmp_path: Path, fault: str, reason: str, asks: int
+    tmp_path: Path, fault: str, reason: str
 ) -> None:
     async with faulty_service(tmp_path) as service:
         assistant_id = await ingested_assistant(service)
         service.transport.fault = lambda seen: fault if seen.is_message else None
         results = await ask_questions(service, assistant_id, ISOLATED)
     for one in results:
-        assert (one.outcome, one.answer, one.asks) == ("unanswered", None, asks)
+        assert (one.outcome, one.answer, one.asks) == ("unanswered", None, 4)
         assert one.reason is not None
         assert reason in one.reason
         assert one.row()["latency_ms"] is None
@@ -321,7 +347,7 @@ async def test_one_question_in_a_given_thread(tmp_path: Path) -> None:
         (first,) = await ask_all(service.client, assistant_id, QUESTIONS[:1], PUBLISHED, ignored)
         service.transport.reset()
         service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
-        thread = PublishedThread(service.client, str(first.thread_id), PUBLISHED)
+        thread = QuestionThread(service.client, str(first.thread_id), PUBLISHED)
         again = await thread.ask(QUESTIONS[0])
         (texts,) = threads_asked(await service.transport.texts())
     assert (again.thread_id, again.read_back) == (first.thread_id, True)

@@ -26,7 +26,15 @@ FAULTS = StandinSettings(
     memory_delay_ms=5,
     memory_failed_share=0.1,
 )
-RETRY = RetrySettings(attempts=12, asks=12, base_s=0.005, longest_s=0.05, read_back_s=(0.02,))
+RETRY = RetrySettings(
+    attempts=12,
+    asks=12,
+    base_s=0.005,
+    longest_s=0.05,
+    quiet_s=0.02,
+    quiet_after_overdue_s=0.02,
+    quiet_after_429_s=0.0,
+)
 
 
 async def test_ingesting_and_asking_at_a_failing_server(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from locomo_assets.http.errors import (
     AmbiguousError,
     KeyRefusedError,
     RetrySettings,
+    ThreadDamagedError,
     ThreadMismatchError,
     UnreachableError,
 )
@@ -183,7 +184,7 @@ async def test_a_lost_assistant_or_thread_is_looked_for_before_making_another(
 
 
 async def test_a_turn_saved_late_and_twice_is_found_out(tmp_path: Path) -> None:
-    retry = replace(QUICK, read_back_s=(0.001,))
+    retry = replace(QUICK, quiet_after_overdue_s=0.001)
     async with faulty_service(tmp_path, retry=retry) as service:
         service.transport.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
 
@@ -192,13 +193,14 @@ async def test_a_turn_saved_late_and_twice_is_found_out(tmp_path: Path) -> None:
                 await service.transport.late_requests()
 
         service.transport.before = wait_for_it
-        with pytest.raises(ThreadMismatchError, match="session 1") as caught:
+        service.transport.late_s = 0.5
+        with pytest.raises(ThreadDamagedError, match="session 1") as caught:
             await ingested(service)
-    assert "delete the assistant" in str(caught.value)
+    assert "into a new assistant" in str(caught.value)
 
 
 async def test_a_late_turn_is_waited_for(tmp_path: Path) -> None:
-    retry = replace(QUICK, read_back_s=(0.02, 0.2))
+    retry = replace(QUICK, quiet_after_overdue_s=0.3)
     async with faulty_service(tmp_path, retry=retry) as service:
         service.transport.fault = lambda seen: LATE if seen.is_message and seen.nth == 2 else None
         result = await ingested(service)
@@ -346,7 +348,7 @@ async def test_a_key_refused_on_the_way_ends_it_with_its_own_error(
 
 async def test_a_turn_that_can_never_be_sent_ends_it(tmp_path: Path) -> None:
     async with faulty_service(
-        tmp_path, retry=RetrySettings(asks=3, base_s=0.001, read_back_s=())
+        tmp_path, retry=RetrySettings(asks=3, base_s=0.001, quiet_s=0.0, quiet_after_overdue_s=0.0)
     ) as service:
         service.transport.fault = lambda seen: (
             VANISHED if seen.is_message and seen.nth >= 2 else None

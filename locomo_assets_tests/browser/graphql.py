@@ -151,12 +151,6 @@ class Ui:
                     keys += [f"{conversation}|{release}" for release in releases]
         return found
 
-    def tags(self, run_id: str) -> dict[str, str]:
-        """Of a run."""
-        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
-        tags = self.ask(query, id=run_id)["runOrError"]["tags"]
-        return {tag["key"]: tag["value"] for tag in tags}
-
     def status(self, run_id: str) -> str:
         """Of a run."""
         query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"

@@ -1,8 +1,13 @@
-"""`make chaos`: kills runs over a whole data set at random points, and prints the counts."""
+"""`make chaos`: kills runs over a whole data set, and runs through each kind of fault."""
 
 import random
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +15,45 @@ import typer
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.parsing import read_dataset
+from locomo_assets_tests.chaos.faults import FAULTS, run_fault
 from locomo_assets_tests.chaos.killing import STAGES, kill_runs
 from locomo_assets_tests.chaos.place import served
+from locomo_assets_tests.chaos.result import PROTOCOLS, Result, markdown, write_between_marks
+from locomo_assets_tests.chaos.takeovers import TAKEOVERS, run_takeover
 
 SHARES = (0.5, 0.25, 0.25)
 """Of the kills: while turns are told, questions answered, verdicts given."""
+AT_ONCE = 6
+"""Faults that are run through side by side; they wait more than they work."""
+
+
+class Part(StrEnum):
+    """What is done."""
+
+    KILLS = "kills"
+    FAULTS = "faults"
+    ALL = "all"
 
 
 def main(
-    dataset: Annotated[str, typer.Argument(help="Path of a LoCoMo file.")],
+    dataset: Annotated[str, typer.Argument(help="Path of a LoCoMo file, for the kills.")],
+    *,
     kills: Annotated[int, typer.Option(min=1)] = 20,
     seed: Annotated[int | None, typer.Option(help="To repeat a run's points.")] = None,
+    part: Annotated[Part, typer.Option(help="Killed runs, the table of faults, or both.")] = (
+        Part.ALL
+    ),
+    only: Annotated[str, typer.Option(help="Only faults with this in their name.")] = "",
+    write: Annotated[Path | None, typer.Option(help="The page that gets the table.")] = None,
 ) -> None:
-    """Kill runs at random points, then check the server's record against the history."""
-    seed = random.randrange(2**32) if seed is None else seed
+    """Disturb runs, then check the server's own record."""
+    if part != Part.FAULTS:
+        _kill(dataset, kills, random.randrange(2**32) if seed is None else seed)
+    if part != Part.KILLS:
+        _strike(only, write)
+
+
+def _kill(dataset: str, kills: int, seed: int) -> None:
     print(f"{kills} kills, seed {seed}", flush=True)
     try:
         data = read_dataset(str(Path(dataset).absolute()))
@@ -47,6 +77,39 @@ def main(
         "each turn once and in order at the server; each question once, with a verdict; repeated: "
         "no more than what was lost or not yet saved"
     )
+
+
+def rows() -> dict[tuple[str, str], Callable[[], Result]]:
+    """Fault and protocol → what runs through it."""
+    return {
+        **{(one.name, p): partial(run_fault, one, p) for one in FAULTS for p in PROTOCOLS},
+        **{(one.name, p): partial(run_takeover, one, p) for one in TAKEOVERS for p in PROTOCOLS},
+    }
+
+
+def _told(run: Callable[[], Result]) -> Result:
+    result = run()
+    print(*result.cells(), sep="  ", file=sys.stderr, flush=True)
+    return result
+
+
+def _strike(only: str, write: Path | None) -> None:
+    begun = time.monotonic()
+    cases = {name: run for name, run in rows().items() if only in name[0]}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        # The last ones wait longest, so they begin first.
+        running = {name: pool.submit(_told, cases[name]) for name in reversed(cases)}
+        results = [running[name].result() for name in cases]
+    table = markdown(results)
+    print(table)
+    print(f"{len(results)} rows, {time.monotonic() - begun:.0f} s", file=sys.stderr)
+    if write is not None:
+        write_between_marks(write, table)
+    wrong = [f"{one.fault}, {one.protocol}" for one in results if not one.is_right()]
+    if wrong:
+        raise SystemExit(
+            f"error: turns doubled unnoticed or lost, or paid twice: {'; '.join(wrong)}"
+        )
 
 
 if __name__ == "__main__":

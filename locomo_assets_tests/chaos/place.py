@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from locomo_assets.history import database
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs.checkpoint import SAVED_EVERY_S
-from locomo_assets.standin.settings import DEFAULT_KEY
-from locomo_assets_tests.chaos.serving import events_path
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.chaos.serving import FAULTY, RECOVER, events_path, settings_argument
 from locomo_assets_tests.runs.fixtures import Record, assert_told_once
 
 REPOSITORY = Path(__file__).parents[2]
@@ -53,9 +53,17 @@ class Kill:
 class Place:
     """A home, the environment of runs in it, and the record of the stand-in they measure."""
 
-    def __init__(self, home: Path, port: int, dataset: Dataset, history: str | None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        dataset: Dataset,
+        history: str | None,
+        server: "subprocess.Popen[bytes]",
+    ) -> None:
         root = f"http://127.0.0.1:{port}"
         self.home = home
+        self._server = server
         self.dataset = dataset
         self.record = Record(home / "served.sqlite")
         self.database_path = (home if history else home / "history") / "history.duckdb"
@@ -75,11 +83,21 @@ class Place:
         }
 
     @contextmanager
-    def running(self, *, home: Path | None = None) -> Iterator[Process]:
-        """A run of the release; killed at the end if it is still there."""
-        moved = {"LOCOMO_HOME": str(home)} if home else {}
+    def running(
+        self,
+        *,
+        home: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
+    ) -> Iterator[Process]:
+        """A run of the release; killed at the end if it is still there.
+
+        `settings` differ from the place's own; `within` is a command that runs another one.
+        """
+        moved = {**(settings or {}), **({"LOCOMO_HOME": str(home)} if home else {})}
         with subprocess.Popen(
             [
+                *within,
                 *(sys.executable, "-c", "from locomo_assets.cli import main; main()"),
                 *("run", "--release", RELEASE),
             ],
@@ -98,6 +116,10 @@ class Place:
         with self.running() as process:
             _, errors = process.communicate(timeout=timeout_s)
         assert process.returncode == 0, errors
+
+    def end_faults(self) -> None:
+        """The service has recovered; what is late still takes effect."""
+        self._server.send_signal(RECOVER)
 
     def done(self) -> Done:
         """What the server has done until now."""
@@ -192,21 +214,31 @@ def error_line(errors: str) -> str:
 
 
 @contextmanager
-def served(home: Path, dataset: Dataset, history: str | None = None) -> Iterator[Place]:
+def served(
+    home: Path,
+    dataset: Dataset,
+    history: str | None = None,
+    *,
+    settings: StandinSettings = FAULTY,
+) -> Iterator[Place]:
     """A place whose stand-in serves until the end; `history` is its URL where it is not at home."""
     port_file = home / "port"
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "locomo_assets_tests.chaos.serving"),
-            *(str(home / "served.sqlite"), str(port_file)),
+            *(str(home / "served.sqlite"), str(port_file), settings_argument(settings)),
         ],
         cwd=REPOSITORY,
     ) as server:
         try:
             until(port_file.exists, server)
-            yield Place(home, int(port_file.read_text()), dataset, history)
+            yield Place(home, int(port_file.read_text()), dataset, history, server)
         finally:
             server.kill()
+
+
+def _errors(process: "Process | subprocess.Popen[bytes]") -> str:
+    return str(process.stderr.read())[-2000:] if process.stderr else ""
 
 
 def until(
@@ -218,6 +250,6 @@ def until(
     """Waits for something while a process lives."""
     deadline = time.monotonic() + timeout_s
     while not true():
-        assert process.poll() is None, "the process ended before it came so far"
+        assert process.poll() is None, f"ended before it came so far: {_errors(process)}"
         assert time.monotonic() < deadline, "the process did not come so far in time"
         time.sleep(0.01)

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.cli import remote
+from locomo_assets.history.provenance import Lineage
+from locomo_assets.runs.damage import ASSET
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin.server import running_standin
@@ -90,3 +92,30 @@ def test_without_options_the_retention_decides(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LOCOMO_KEEP_ASSISTANTS_DAYS", "0")
     assert "3 deleted" in command("delete", "--yes")[1]
     assert names() == {OTHER}
+
+
+@pytest.mark.usefixtures("_four_assistants")
+def test_those_of_damaged_ingestions_are_deleted_when_asked_for() -> None:
+    async def id_of(name: str) -> str:
+        async with Services(read_settings()).client() as (client, _):
+            [found] = await client.list_assistants(name=name)
+            return found.assistant_id
+
+    assert command("list", "--damaged")[1].startswith("0 assistants of ours")
+    store = Services(read_settings()).store()
+    lineage = Lineage(
+        asset=ASSET,
+        run_id="run-1",
+        release="r1",
+        conversation="conv-26",
+        code_version="1",
+        dataset_sha256="d" * 64,
+        system="standin",
+        extra={"ingestion_id": "i", "assistant_id": asyncio.run(id_of(R1)), "reason": "twice"},
+    )
+    attempt = store.begin(lineage)
+    attempt.append("ingest_journal", [{"event": "damaged", **lineage.extra}])
+    attempt.commit()
+    code, output = command("delete", "--damaged", "--yes")
+    assert (code, "1 deleted" in output) == (0, True)
+    assert names() == {R2, CLONE, OTHER}

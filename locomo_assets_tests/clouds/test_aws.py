@@ -165,6 +165,18 @@ def test_https_goes_out_and_nothing_comes_in() -> None:
     assert [one["FromPort"] for one in dagster["SecurityGroupEgress"]] == [443, 5432]
 
 
+@pytest.mark.parametrize("template", ["template.yaml", "dagster-template.yaml"])
+def test_roles_are_for_services_on_behalf_of_this_account(template: str) -> None:
+    """Else somebody else's schedule or task could have AWS use them."""
+    roles = [one for one in read_template(template).values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) >= 2
+    for role in roles:
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert list(statement["Principal"]) == ["Service"]
+        account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert statement["Condition"] == {"StringEquals": account}
+
+
 def test_the_bucket_answers_over_tls_alone() -> None:
     (statement,) = read_template("template.yaml")["BucketPolicy"]["Properties"]["PolicyDocument"][
         "Statement"

@@ -1,7 +1,9 @@
 """Dagster on AWS: deploy/aws/dagster.yaml loaded by Dagster, and a run launched into moto's ECS."""
 
 import http.server
+import inspect
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import dagster as dg
+import dagster_aws.ecs.launcher
 import pytest
 import yaml
 from dagster._core.code_pointer import ModuleCodePointer
@@ -109,34 +112,47 @@ def _instance_config() -> dict[str, object]:
     return dict(config)
 
 
-def test_a_run_is_launched_as_the_task_of_the_template(
-    s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = s3_url.split("/")[2][:20]
+@contextmanager
+def _instance(name: str, folder: Path) -> Iterator[tuple[dg.DagsterInstance, str]]:
+    """The instance of Dagster's own task, and the cluster's name."""
     bucket, cluster, own_task = _started_dagster(name)
-    monkeypatch.setenv("LOCOMO_BUCKET", bucket)
-    monkeypatch.setenv("LOCOMO_ECS_TASK_DEFINITION", f"{name}-dagster-run")
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgresql://somebody:planted-password@nowhere/x")
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(_instance_config()))
-    with (
-        metadata(cluster, own_task) as uri,
-        dg.DagsterInstance.from_config(str(tmp_path)) as instance,
-    ):
-        monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", uri)
-        origin = JobPythonOrigin(
-            "__ASSET_JOB",
-            RepositoryPythonOrigin(
-                executable_path="/opt/venv/bin/python",
-                code_pointer=ModuleCodePointer("locomo_assets.definitions", "defs"),
-                container_image="locomo-assets",
-                entry_point=DEFAULT_DAGSTER_ENTRY_POINT,
-                container_context={},
-            ),
-        )
-        run = create_run_for_test(instance, "__ASSET_JOB", job_code_origin=origin)
-        instance.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
-        launched = instance.get_run_by_id(run.run_id)
-        assert launched is not None
+    environment = {
+        "LOCOMO_BUCKET": bucket,
+        "LOCOMO_ECS_TASK_DEFINITION": f"{name}-dagster-run",
+        "DAGSTER_POSTGRES_URL": "postgresql://somebody:planted-password@nowhere/x",
+    }
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(_instance_config()))
+    with pytest.MonkeyPatch.context() as process, metadata(cluster, own_task) as uri:
+        for variable, value in environment.items():
+            process.setenv(variable, value)
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            process.setenv("ECS_CONTAINER_METADATA_URI_V4", uri)
+            yield instance, cluster
+
+
+def _launched(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> dg.DagsterRun:
+    """A run after the launcher had it."""
+    origin = JobPythonOrigin(
+        "__ASSET_JOB",
+        RepositoryPythonOrigin(
+            executable_path="/opt/venv/bin/python",
+            code_pointer=ModuleCodePointer("locomo_assets.definitions", "defs"),
+            container_image="locomo-assets",
+            entry_point=DEFAULT_DAGSTER_ENTRY_POINT,
+            container_context={},
+        ),
+    )
+    run = create_run_for_test(instance, "__ASSET_JOB", job_code_origin=origin, tags=tags)
+    instance.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
+    launched = instance.get_run_by_id(run.run_id)
+    assert launched is not None
+    return launched
+
+
+def test_a_run_is_launched_as_the_task_of_the_template(s3_url: str, tmp_path: Path) -> None:
+    name = s3_url.split("/")[2][:20]
+    with _instance(name, tmp_path) as (instance, cluster):
+        launched = _launched(instance)
         assert isinstance(instance.compute_log_manager, S3ComputeLogManager)
         ecs = boto3.client("ecs")
         (task,) = ecs.describe_tasks(cluster=cluster, tasks=[launched.tags["ecs/task_arn"]])[
@@ -152,8 +168,51 @@ def test_a_run_is_launched_as_the_task_of_the_template(
         (one,) = overrides["containerOverrides"]
         assert one["name"] == "run"
         assert one["command"][:3] == ["dagster", "api", "execute_run"]
-        assert instance.run_launcher.terminate(run.run_id)
+        assert instance.run_launcher.terminate(launched.run_id)
     assert container(f"{name}-dagster-run")["entryPoint"] == ["/usr/bin/env"]
+
+
+COMMAND = {"name": "run", "command": ["sh", "-c", "env"]}
+REPLACING: dict[str, object] = {
+    "ecs/container_overrides": COMMAND,
+    "ecs/task_overrides": {"containerOverrides": [COMMAND]},
+    "ecs/run_task_kwargs": {"overrides": {"containerOverrides": [COMMAND]}},
+    "ecs/of_a_later_dagster": {},
+}
+
+
+def test_tags_may_change_the_size_of_a_task_and_nothing_else(s3_url: str, tmp_path: Path) -> None:
+    name = s3_url.split("/")[2][:20]
+    with _instance(name, tmp_path) as (instance, cluster):
+        ecs = boto3.client("ecs")
+        before = ecs.list_tasks(cluster=cluster)["taskArns"]
+        for tag, value in REPLACING.items():
+            refused = _launched(instance, {tag: json.dumps(value), "ecs/cpu": "1024"})
+            assert refused.status is dg.DagsterRunStatus.FAILURE, tag
+            (event,) = instance.all_logs(refused.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+            told = event.get_dagster_event().message or ""
+            assert told.startswith(f"run tag {tag}: refused"), told
+            assert "ecs/memory" in told
+            assert "\n" not in told
+            assert refused.tags["dagster/will_retry"] == "false"
+        assert ecs.list_tasks(cluster=cluster)["taskArns"] == before
+        # A retry has the tags of the run before, those of its launch too.
+        first = _launched(instance, {"ecs/cpu": "1024", "ecs/ephemeral_storage": "30"})
+        retried = _launched(instance, dict(first.tags))
+        assert retried.tags["ecs/task_arn"] != first.tags["ecs/task_arn"]
+        (task,) = ecs.describe_tasks(cluster=cluster, tasks=[retried.tags["ecs/task_arn"]])["tasks"]
+        assert task["overrides"]["ephemeralStorage"] == {"sizeInGiB": 30}
+        (one,) = task["overrides"]["containerOverrides"]
+        assert one["cpu"] == 1024
+        assert one["command"][:3] == ["dagster", "api", "execute_run"]
+
+
+def test_all_tags_that_dagsters_launcher_obeys_are_of_the_kind_that_is_looked_at() -> None:
+    obeyed = re.findall(
+        r'run\.tags\.get\(\s*"([^"]+)"', inspect.getsource(dagster_aws.ecs.launcher)
+    )
+    assert set(REPLACING) - {"ecs/of_a_later_dagster"} < set(obeyed)
+    assert all(tag.startswith("ecs/") for tag in obeyed)
 
 
 def test_the_whole_file_is_an_instance() -> None:

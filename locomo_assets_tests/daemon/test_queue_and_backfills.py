@@ -20,7 +20,7 @@ from locomo_assets.history import database, lease
 from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import prepare_home
-from locomo_assets.pipeline.launcher import PROCESS_TAG
+from locomo_assets.pipeline.launcher import registered_process
 from locomo_assets.pipeline.partitions import RELEASE
 from locomo_assets.runs import runner
 from locomo_assets.runs.context import RunContext, Task
@@ -86,7 +86,9 @@ def test_backfills_and_a_killed_run_keep_to_the_limits_together(
             _until(lambda: "waiting: 127.0.0.1:" in (home / "by-hand.txt").read_text(), by_hand)
             assert f"run {killed}" in (home / "by-hand.txt").read_text()
             before = counted.begun["messages"]
-            _, process = json.loads(ui.tags(killed)[PROCESS_TAG])
+            with dg.DagsterInstance.get() as instance:
+                process = registered_process(instance, killed)
+            assert process is not None
             os.kill(lease.pid_of(process), signal.SIGKILL)
             _until(lambda: counted.begun["messages"] == before + LIMIT, by_hand)
             counted.holding = False

@@ -2,12 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from locomo_assets_tests.kubernetes.cluster import Object
+from locomo_assets_tests.kubernetes.cluster import rendered as render
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KUBERNETES = REPOSITORY / "deploy" / "kubernetes"
@@ -21,8 +24,8 @@ OTHERS = ("CiliumNetworkPolicy", "ExternalSecret")
 """Kinds of other projects, for which there are no schemas here."""
 
 
-def has_kubectl() -> bool:
-    return shutil.which("kubectl") is not None
+rendered = cache(render)
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 
 
 def written() -> Iterator[tuple[Path, Object]]:

@@ -1,10 +1,13 @@
 """The chart's values say what dagster.yaml and deploy/kubernetes say."""
 
+import copy
 import re
 from typing import Any
 
 import pytest
 import yaml
+from dagster._config import process_config
+from dagster_k8s import K8sRunLauncher
 from packaging.version import Version
 
 from locomo_assets_tests.deploy.manifests import REPOSITORY, pod_specs, written
@@ -18,7 +21,7 @@ SERVERS = {
     "locomo-webserver": VALUES["dagsterWebserver"],
     "locomo-daemon": VALUES["dagsterDaemon"],
 }
-RUNS = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+RUNS = VALUES["runLauncher"]["config"]["customRunLauncher"]
 
 
 def snake(value: Any) -> Any:
@@ -27,24 +30,28 @@ def snake(value: Any) -> Any:
 
 
 def test_run_pods_are_the_same() -> None:
-    assert VALUES["runLauncher"]["type"] == INSTANCE["run_launcher"]["class"]
-    for mine, theirs in {
-        "image_pull_policy": "imagePullPolicy",
-        "labels": "labels",
-        "resources": "resources",
-        "security_context": "securityContext",
-        "volumes": "volumes",
-        "volume_mounts": "volumeMounts",
-    }.items():
-        assert RUNS[theirs] == LAUNCHER[mine], theirs
-    assert [one["name"] for one in RUNS["envConfigMaps"]] == LAUNCHER["env_config_maps"]
-    assert VALUES["global"]["dagsterHome"] == LAUNCHER["dagster_home"]
-    theirs, mine = RUNS["runK8sConfig"], LAUNCHER["run_k8s_config"]
-    assert theirs["podSpecConfig"] == mine["pod_spec_config"]
-    assert theirs["jobSpecConfig"] == mine["job_spec_config"]
-    keys = [one for one in mine["container_config"]["env"] if one["name"].endswith("_API_KEY")]
-    assert theirs["containerConfig"] == {"env": keys}
-    assert RUNS["envVars"] == []
+    assert VALUES["runLauncher"]["type"] == "CustomRunLauncher"
+    for one in ("module", "class"):
+        assert RUNS[one] == INSTANCE["run_launcher"][one]
+    theirs, mine = copy.deepcopy(RUNS["config"]), copy.deepcopy(LAUNCHER)
+    # What the chart calls otherwise than deploy/kubernetes.
+    name = VALUES["fullnameOverride"]
+    assert theirs.pop("service_account_name") == name
+    assert theirs.pop("instance_config_map") == f"{name}-instance"
+    assert theirs.pop("postgres_password_secret") == VALUES["global"]["postgresqlSecretName"]
+    assert theirs.pop("job_namespace")
+    for one in ("service_account_name", "instance_config_map", "job_namespace"):
+        del mine[one]
+    container = mine["run_k8s_config"]["container_config"]
+    container["env"] = [one for one in container["env"] if one["name"].endswith("_API_KEY")]
+    assert theirs == mine
+    assert VALUES["global"]["dagsterHome"] == mine["dagster_home"]
+
+
+def test_run_launcher_is_one_that_dagster_takes() -> None:
+    launcher: Any = K8sRunLauncher  # its own types are not written
+    taken = process_config(launcher.config_type(), RUNS["config"])
+    assert taken.success, taken.errors
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -58,8 +65,9 @@ def test_servers_are_the_same(name: str) -> None:
     assert theirs["securityContext"] == container["securityContext"]
     assert theirs["resources"] == container["resources"]
     assert [{"configMapRef": one} for one in theirs["envConfigMaps"]] == container["envFrom"]
-    keys = [one for one in container["env"] if one["name"].endswith("_API_KEY")]
-    assert theirs.get("env", []) == keys
+    # The chart itself gives what Dagster needs.
+    ours = [one for one in container["env"] if not one["name"].startswith("DAGSTER_")]
+    assert theirs.get("env", []) == ours
 
 
 def test_image_is_the_overlays() -> None:

@@ -11,24 +11,23 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.instance.ref import InstanceRef
 
+from locomo_assets.settings import Settings
 from locomo_assets_tests.deploy.manifests import (
     KUBERNETES,
     KUSTOMIZATIONS,
     OTHERS,
     REPOSITORY,
-    has_kubectl,
+    needs_kubectl,
     pod_specs,
+    rendered,
     written,
 )
 from locomo_assets_tests.kubernetes.cluster import Object
-from locomo_assets_tests.kubernetes.cluster import rendered as render
 
 OLDEST = "1.27"  # that has all that is used here: gRPC probes
 NEWEST = kubernetes_validate.latest_version()
 INSTANCE: dict[str, Any] = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
 LAUNCHER = INSTANCE["run_launcher"]["config"]
-rendered = cache(render)
-needs_kubectl = pytest.mark.skipif(not has_kubectl(), reason="kubectl is not installed")
 
 
 def validate(one: Object, version: str) -> None:
@@ -164,6 +163,24 @@ def test_no_secret_is_copied_into_run_pods() -> None:
         assert set(one) == {"name", "valueFrom"}, one
 
 
+def test_alert_urls_come_from_their_secret_alone() -> None:
+    """They hold tokens; only sensors, which the code server runs, need them."""
+    settings = {f"LOCOMO_ALERT_URLS_{level}": level.lower() for level in ("HIGH", "MEDIUM", "LOW")}
+    assert {name.removeprefix("LOCOMO_").lower() for name in settings} < set(Settings.model_fields)
+    for name, pod in _base_pods():
+        found = {
+            one["name"]: one["valueFrom"]
+            for one in pod["containers"][0]["env"]
+            if one["name"] in settings
+        }
+        reference = {"name": "alert-urls", "optional": True}
+        expected = {
+            setting: {"secretKeyRef": {**reference, "key": key}}
+            for setting, key in settings.items()
+        }
+        assert found == (expected if name == "locomo-code" else {}), name
+
+
 def test_disruption_budget_covers_the_most_runs_at_once() -> None:
     (runs,) = [
         one
@@ -180,7 +197,17 @@ def test_disruption_budget_covers_the_most_runs_at_once() -> None:
         ({"container_config": {"resources": {"limits": {"cpu": "1"}}}}, None),
         ({"pod_spec_config": {"nodeSelector": {"a": "b"}, "tolerations": []}}, None),
         ({"container_config": {"image": "evil"}}, "container_config.image"),
+        ({"container_config": {"command": ["sh"]}}, "container_config.command"),
+        ({"container_config": {"args": ["-c"]}}, "container_config.args"),
+        ({"container_config": {"env": [{"name": "A", "value": "b"}]}}, "container_config.env"),
+        ({"container_config": {"envFrom": []}}, "container_config.env_from"),
         ({"pod_spec_config": {"serviceAccountName": "x"}}, "pod_spec_config.service_account_name"),
+        ({"pod_spec_config": {"containers": [{"name": "a"}]}}, "pod_spec_config.containers"),
+        ({"pod_spec_config": {"initContainers": []}}, "pod_spec_config.init_containers"),
+        ({"pod_spec_config": {"volumes": []}}, "pod_spec_config.volumes"),
+        ({"pod_template_spec_metadata": {"labels": {"a": "b"}}}, "pod_template_spec_metadata"),
+        ({"job_spec_config": {"backoffLimit": 9}}, "job_spec_config"),
+        ({"job_metadata": {"namespace": "x"}}, "job_metadata"),
     ],
 )
 def test_tags_may_change_size_and_place_only(tag: dict[str, Any], refused: str | None) -> None:

@@ -70,11 +70,12 @@ def failing(status: int, message: str = "no") -> Answer:
 
 @dataclass
 class ScriptedServer:
-    """Gives `probe` to questions for a model, and `verdicts` in order, the last for ever."""
+    """Gives `verdicts` in order, the last for ever; to what is read `gets`, and then `probe`."""
 
     base_url: str = ""
     probe: Answer = field(default_factory=model)
     verdicts: list[Answer] = field(default_factory=lambda: [completion()])
+    gets: list[Answer] = field(default_factory=list)
     fixed: Answer | None = None  # to everything that is posted, whatever it is
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -96,7 +97,7 @@ def scripted_server() -> Iterator[ScriptedServer]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._give(script.probe)
+            self._give(script.gets.pop(0) if script.gets else script.probe)
 
         def do_POST(self) -> None:
             with script.lock:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ from locomo_assets.standin import judge as standin_judge
 from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.judging.scripted import KEY, failing, scripted_server
+from locomo_assets_tests.judging.scripted import KEY, Answer, completion, failing, scripted_server
 
 CASES = {
     "a" * 64: Case("When?", "7 May 2023", "On 7 May 2023."),
@@ -169,7 +169,42 @@ async def test_what_a_batch_does_not_judge_is_unscored_and_the_rest_is_kept(
         assert judgement.cost_usd == cost
 
 
-async def test_a_batch_the_server_does_not_know_is_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [lambda body: body[:-30], lambda body: body.split(b"\n")[0]])
+async def test_results_that_arrive_garbled_are_read_again(
+    monkeypatch: pytest.MonkeyPatch, torn: Callable[[bytes], bytes]
+) -> None:
+    """Before a second batch is bought; without a whole answer in the end they are unscored."""
+    monkeypatch.setattr(batch_module, "_READ_PAUSES_S", (0.0, 0.0, 0.0))
+    body = json.loads(completion().body)
+    lines = [
+        json.dumps({"custom_id": custom_id(one, 1), "response": {"status_code": 200, "body": body}})
+        for one in CASES
+    ]
+    whole = "\n".join(lines).encode()
+    state = BatchState("b1", "completed", files=("file-1",))
+    calls: list[CallRecord] = []
+    with scripted_server() as server:
+        async with LLMJudge.connect(
+            api_key=KEY,
+            base_url=server.base_url,
+            prices=PriceTable.read(),
+            options=CallOptions(record=calls.append),
+        ) as judge:
+            server.gets = [Answer(body=torn(whole)), Answer(body=whole)]
+            read = await judge.batches().results(state, CASES)
+            assert [str(one.verdict) for one in read.judgements.values()] == ["correct"] * 2
+            assert server.gets == []
+            server.gets = [Answer(body=torn(whole))] * 4
+            read = await judge.batches().results(state, CASES)
+            assert "unscored" in {str(one.verdict) for one in read.judgements.values()}
+            assert len(server.gets) == 1
+    assert sum(call.endpoint == BATCHED for call in calls) == 3
+
+
+async def test_a_batch_the_server_does_not_know_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_READ_PAUSES_S", (0.0,))
     async with at_standin(tmp_path) as (judge, _, _):
         state = await judge.state("batch_x")
         assert state.is_over

@@ -19,7 +19,7 @@ from dagster._daemon.monitoring import execute_run_monitoring_iteration
 
 from locomo_assets.history import lease
 from locomo_assets.pipeline.launch import prepare_home
-from locomo_assets.pipeline.launcher import PROCESS_TAG
+from locomo_assets.pipeline.launcher import register_process, registered_process
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are told apart through /proc only"
@@ -47,13 +47,20 @@ def _process() -> Iterator["subprocess.Popen[bytes]"]:
             process.kill()
 
 
-def _started(instance: dg.DagsterInstance, machine: str | None, process: str | None) -> str:
+def _started(
+    instance: dg.DagsterInstance,
+    machine: str | None,
+    process: str | None,
+    tags: dict[str, str] | None = None,
+) -> str:
     """A run at work in a process; its id."""
-    run = dg.DagsterRun(
-        job_name="__ASSET_JOB",
-        status=dg.DagsterRunStatus.STARTED,
-        tags={PROCESS_TAG: json.dumps([machine, process])} if process else {},
-    )
+    run = dg.DagsterRun(job_name="__ASSET_JOB", status=dg.DagsterRunStatus.STARTED, tags=tags or {})
+    if process is not None:
+        with pytest.MonkeyPatch.context() as there:
+            there.setattr(lease, "this_machine", lambda: machine)
+            there.setattr(lease, "this_process", lambda: process)
+            register_process(instance, run.run_id)
+        assert registered_process(instance, run.run_id) == process
     return instance.add_run(run).run_id
 
 
@@ -127,3 +134,25 @@ def test_cancel_of_a_dead_run_ends_it(instance: dg.DagsterInstance) -> None:
     assert instance.run_launcher.terminate(run_id)
     assert _run(instance, run_id).status == dg.DagsterRunStatus.CANCELED
     assert not instance.run_launcher.terminate(run_id)
+
+
+def test_process_that_only_a_tag_names_gets_no_signal(instance: dg.DagsterInstance) -> None:
+    with _process() as another:
+        worker = json.dumps([lease.this_machine(), lease.process_identity(another.pid)])
+        run_id = _started(instance, None, None, {"locomo/process": worker})
+        assert not instance.run_launcher.terminate(run_id)
+        assert another.poll() is None
+
+
+@pytest.mark.parametrize("process", ["{pid}", "{pid}@1"])
+def test_process_of_which_only_the_id_is_known_gets_no_signal(
+    instance: dg.DagsterInstance, process: str
+) -> None:
+    with _process() as another:
+        run_id = _started(instance, lease.this_machine(), process.format(pid=another.pid))
+        ended = instance.run_launcher.terminate(run_id)
+        assert another.poll() is None
+    # Another start proves that the run's own process is gone.
+    assert ended == ("@" in process)
+    expected = dg.DagsterRunStatus.CANCELED if ended else dg.DagsterRunStatus.STARTED
+    assert _run(instance, run_id).status == expected

@@ -2,7 +2,9 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from locomo_assets.backboard.messages import session_texts
 from locomo_assets.locomo.model import Conversation
@@ -15,6 +17,19 @@ DATASET = read_dataset(packaged_sample())
 def turn_texts(conversation: Conversation) -> list[str]:
     """What the service must have been told, in order."""
     return [text for session in conversation.sessions for text in session_texts(session)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """A message that the stand-in saved, and when (epoch seconds)."""
+
+    assistant_id: str
+    assistant_name: str
+    thread_id: str
+    message_id: str
+    role: str
+    content: str
+    saved_at: float
 
 
 class Record:
@@ -56,6 +71,17 @@ class Record:
             "WHERE assistant_id = ? AND role = 'user' ORDER BY messages.seq"
         )
         return [[str(text) for (text,) in self._rows(said, str(one))] for (one,) in assistants]
+
+    def messages(self) -> list[RecordedMessage]:
+        """All messages, in the order they were saved; none before the stand-in has its state."""
+        if not self._path.exists():
+            return []
+        rows: list[Any] = self._rows(
+            "SELECT assistant_id, name, thread_id, message_id, role, content, messages.created_at "
+            "FROM messages JOIN threads USING (thread_id) JOIN assistants USING (assistant_id) "
+            "ORDER BY messages.seq"
+        )
+        return [RecordedMessage(*row) for row in rows]
 
     def _rows(self, sql: str, *arguments: str) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self._path, timeout=30)) as db:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,7 +161,9 @@ async def test_a_judge_that_was_away_for_a_while_judges_the_rest_in_the_same_att
         await ingest_conversation(run, ORDER)
         run.judge = Away()
         report = await answered_and_judged(run)
-    assert (report.verdicts, report.verdicts_ahead, report.unscored) == (QUESTIONS, 3, 0)
+    assert (report.verdicts, report.unscored) == (QUESTIONS, 0)
+    # Those that were asked for beside the one that failed are kept, too.
+    assert 3 <= report.verdicts_ahead < QUESTIONS
     assert_each_judged_once(store)
 
 
@@ -201,7 +204,8 @@ async def test_verdicts_wait_for_another_run_that_ends_before_the_answers_do(
     async with at_bench(store, urls, "one") as run, at_bench(store, urls, "other") as other:
         await ingest_conversation(run, ORDER)
         async with leased(store.storage, other.lineage("judgements", ORDER, DATASET.sha256)):
-            work = asyncio.create_task(answered_and_judged(run))
+            # The run works under its own leases alone.
+            work = asyncio.create_task(answered_and_judged(run), context=Context())
             await come_to(run, questions=QUESTIONS // 2)
         report = await work
     assert (report.verdicts, report.verdicts_ahead) == (QUESTIONS, 0)

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from locomo_assets_tests.standin.client import (
     turn_form,
 )
 
+CASE = "Question: Who?\nGold answer: Ada\nGenerated answer: Ada"
 LOST = (httpx.RemoteProtocolError, httpx.ReadError)
 
 
@@ -95,6 +98,87 @@ def test_a_lost_answer_was_done_once_and_gives_no_byte(tmp_path: Path) -> None:
         assert said[:5] == [f"Ada: {number}" for number in range(5)]
         assert said[5] == "Who?"
         assert len(said) == 7
+
+
+def test_a_request_refused_after_the_work_was_done_once(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with running_standin(StandinSettings(), path) as sound, connect(sound) as client:
+        assistant_id = client.assistant()
+        thread_id = client.thread(assistant_id)
+        refusing: dict[str, Any] = {
+            "refused_after_share": 1.0,
+            "refused_after_statuses": (408, 429, 504),
+        }
+        with standin_client(tmp_path, **refusing, retry_after_s=7) as faulty:
+            url = f"/threads/{thread_id}/messages"
+            forms = [turn_form(f"Ada: {n}") for n in range(20)] + [question_form("Who?")]
+            seen = [faulty.http.post(url, data=form) for form in forms]
+            assert faulty.http.post(f"/assistants/{assistant_id}/threads").status_code >= 400
+            # Reading has no effect that could precede the refusal.
+            assert faulty.http.get(f"/threads/{thread_id}").status_code == 200
+        assert {response.status_code for response in seen} == {408, 429, 504}
+        assert all(set(response.json()) == {"detail"} for response in seen)
+        waits = {response.headers.get("Retry-After") for response in seen}
+        assert waits == {"7", None}
+        said = client.contents(thread_id)
+        assert said[:21] == [*(f"Ada: {n}" for n in range(20)), "Who?"]
+        assert len(said) == 22  # the answer too
+        assert len(client.get(f"/assistants/{assistant_id}/threads")) == 2
+
+
+def test_a_late_request_is_done_once_and_later(tmp_path: Path) -> None:
+    with standin_client(tmp_path) as sound:
+        assistant_id = sound.assistant()
+        thread_id = sound.thread(assistant_id)
+        late: dict[str, Any] = {
+            "late_share": 1.0,
+            "late_s": (1.0, 1.2),
+            "late_statuses": (0, 408, 503),
+        }
+        with standin_client(tmp_path, **late) as faulty:
+            url = f"/threads/{thread_id}/messages"
+            statuses = []
+            began = time.monotonic()
+            for number in range(12):
+                try:
+                    form = turn_form(f"Ada: {number}")
+                    statuses.append(faulty.http.post(url, data=form).status_code)
+                except LOST:
+                    statuses.append(0)
+            with suppress(*LOST):
+                faulty.http.post(f"/assistants/{assistant_id}/threads")
+            assert time.monotonic() - began < 1.0, "too slow a machine for this test"
+            assert set(statuses) == {0, 408, 503}
+            assert sound.contents(thread_id) == []
+            time.sleep(1.5)
+            assert sorted(sound.contents(thread_id)) == sorted(f"Ada: {n}" for n in range(12))
+            assert len(sound.get(f"/assistants/{assistant_id}/threads")) == 2
+
+
+def test_a_late_request_is_not_done_once_the_server_is_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with running_standin(StandinSettings(), path) as sound, connect(sound) as client:
+        thread_id = client.thread(client.assistant())
+        late: dict[str, Any] = {"late_share": 1.0, "late_s": (0.3, 0.3), "late_statuses": (500,)}
+        with standin_client(tmp_path, **late) as faulty:
+            form = turn_form("Ada: x")
+            answer = faulty.http.post(f"/threads/{thread_id}/messages", data=form)
+            assert answer.status_code == 500
+        time.sleep(0.6)
+        assert client.contents(thread_id) == []
+
+
+def test_refused_after_the_work_and_late_are_errors_in_the_judges_form(tmp_path: Path) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": CASE}]}
+    headers = {"Authorization": f"Bearer {DEFAULT_KEY}"}
+    for setting in ("refused_after_share", "late_share"):
+        shares: dict[str, Any] = {setting: 1.0}
+        settings = StandinSettings(**shares, late_statuses=(503,))
+        with running_standin(settings, tmp_path / "state.sqlite") as urls:
+            url = f"{urls.openai}/chat/completions"
+            response = httpx.post(url, json=body, headers=headers)
+        assert response.status_code >= 400
+        assert set(response.json()) == {"error"}
 
 
 def test_other_connections_outlive_a_lost_one(tmp_path: Path) -> None:

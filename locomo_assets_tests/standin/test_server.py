@@ -1,5 +1,6 @@
 """The application: as a process, without a socket, and on a real conversation."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -214,6 +215,22 @@ async def test_a_lost_response_is_a_connection_error_after_the_request_took_effe
         assert raised.value.request.url.path.endswith("/messages")
     with StandinState(path) as state:
         assert [message.content for message in state.messages(thread_id)] == ["Ada: x"]
+
+
+async def test_a_late_request_is_not_done_once_the_transport_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    async with standin_transport(path) as transport, http_client(transport) as http:
+        thread_id = await new_thread(http)
+    late = StandinSettings(late_share=1.0, late_s=(0.1, 0.1), late_statuses=(503,))
+    async with standin_transport(path, late) as transport, http_client(transport) as http:
+        url = f"/threads/{thread_id}/messages"
+        await http.post(url, data=turn_form("Ada: in time"))
+        await asyncio.sleep(0.3)
+        answer = await http.post(url, data=turn_form("Ada: too late"))
+        assert answer.status_code == 503
+    await asyncio.sleep(0.3)
+    with StandinState(path) as state:
+        assert [message.content for message in state.messages(thread_id)] == ["Ada: in time"]
 
 
 async def test_a_disconnected_stream_is_an_error(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def _exclusive(storage: Storage, run_id: str) -> Iterator[Callable[[], None]]:
 
     def renew_lease() -> None:
         with storage_errors("backup", "LOCOMO_BACKUP"):
-            lease.renew(storage, held, ttl_s=_LEASE_TTL_S)
+            lease.renew(storage, held)
 
     try:
         yield renew_lease

@@ -15,7 +15,7 @@ from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
-from locomo_assets.pipeline.launcher import process_tag
+from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import grid, split
 from locomo_assets.reporting.tables import limits_markdown
 from locomo_assets.runs.batches import BatchPendingError
@@ -91,7 +91,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
         config: MeasureConfig,
         services: dg.ResourceParam[Services],
     ):
-        context.instance.add_run_tags(context.run.run_id, process_tag())
+        register_process(context.instance, context.run.run_id)
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         if not wanted:
             raise dg.Failure(

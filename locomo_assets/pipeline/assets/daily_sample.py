@@ -16,7 +16,7 @@ from locomo_assets.locomo.sampling import stratified_sample
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
-from locomo_assets.pipeline.launcher import process_tag
+from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import CONVERSATION
 from locomo_assets.reporting.tables import samples_markdown
 from locomo_assets.runs.context import NothingToMeasureError, Task, stored_conversation
@@ -41,7 +41,7 @@ def daily_sample(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult[None]:
     """Measures today's sample; its numbers never bear the names of a release's."""
-    context.instance.add_run_tags(context.run.run_id, process_tag())
+    register_process(context.instance, context.run.run_id)
     names = context.instance.get_dynamic_partitions(CONVERSATION)
     told: dict[str, Any] = {}
 

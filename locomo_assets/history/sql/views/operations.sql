@@ -15,7 +15,7 @@ SELECT
     coalesce(sum(calls_of_unknown_cost), 0)::BIGINT AS calls_of_unknown_cost
 FROM attempts
 LEFT JOIN call_counts USING (attempt_id)
-WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks')
+WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks', 'damaged_ingestions')
 GROUP BY run_id, release, system;
 
 CREATE VIEW cost_by_month AS
@@ -65,3 +65,8 @@ SELECT
     errors / calls AS error_rate
 FROM totals
 WHERE error IS NOT NULL;
+
+CREATE VIEW damaged_ingestions AS
+SELECT release, conversation, system, ingestion_id, assistant_id, reason, noted_at, run_id
+FROM ingest_journal
+WHERE event = 'damaged';
