@@ -5,7 +5,7 @@ again and again in the same words is no error.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,25 +65,18 @@ def read_repeated_answer(database_path: Path, row: Accuracy) -> RepeatedAnswer:
     }
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), parameters).fetchall()
-    return commonest(rows)
+    return commonest_answer([answer for (answer,) in rows])
 
 
-def commonest(answers: Iterable[tuple[str, str]]) -> RepeatedAnswer:
-    """Of pairs of question and answer. A question that is asked twice counts once."""
-    questions: dict[str, set[str]] = {}
-    first: dict[str, str] = {}
-    answered = 0
-    for question, answer in answers:
-        answered += 1
+def commonest_answer(answers: Sequence[str]) -> RepeatedAnswer:
+    """Of the answers that do not decline; texts that differ by white space or an id are one."""
+    same: dict[str, list[str]] = {}
+    for answer in answers:
         text = " ".join(answer.lower().replace("’", "'").split())
         if not declines(text):
-            text = _ID.sub("…", text)
-            first.setdefault(text, answer)
-            questions.setdefault(text, set()).add(question)
-    if not questions:
-        return RepeatedAnswer("", 0, answered)
-    text = max(questions, key=lambda one: len(questions[one]))
-    return RepeatedAnswer(first[text], len(questions[text]), answered)
+            same.setdefault(_ID.sub("…", text), []).append(answer)
+    commonest = max(same.values(), key=len, default=[""])
+    return RepeatedAnswer(commonest[0], len(commonest) if same else 0, len(answers))
 
 
 def repeated_answer_warnings(database_path: Path, rows: Iterable[Accuracy]) -> list[str]:

@@ -1,5 +1,5 @@
--- The answers of one series of a release, with their questions.
-SELECT question, answer
+-- The answers of one series of a release.
+SELECT answer
 FROM current_answers
 WHERE
     release = $release

@@ -223,7 +223,7 @@ class Transport:
         while True:
             try:
                 # To the end, because another run may follow; and the connection can be kept.
-                rest_s = min(ended_at + _NEXT_RUN_S, stats.start + 0.99 * stats.limit_s)
+                rest_s = min(ended_at + _NEXT_RUN_S, stats.start + 0.9 * stats.limit_s)
                 async with asyncio.timeout(rest_s - perf_counter() if reader.ended else None):
                     chunk = await anext(chunks, None)
                 events = decoder.feed(chunk or b"")
