@@ -45,6 +45,7 @@ class Proxy:
         ready.set()
         await self._stopped.wait()
         server.close()
+        await asyncio.sleep(0.05)  # a task that is cancelled before it begins closes no socket
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
