@@ -197,11 +197,13 @@ class BackboardClient:
             call = _on_assistant("GET", "/memories", assistant_id, True, params=params)
             fields = models.mapping(await self._json(call), call.endpoint)
             memories = models.memories(fields.get("memories"))
+            before = len(found)
             found.update((one.memory_id, one) for one in memories)
             total = models.count(fields, "total_count")
             pages = models.count(fields, "total_pages") or -(-(total or 0) // _PAGE)
             page += 1
-            if not memories:
+            # Its number of pages may be nonsense.
+            if len(found) == before:
                 break
         return list(found.values())
 
