@@ -258,7 +258,8 @@ class BatchJudge:
         # A batch that failed as a whole was not begun.
         nothing = 0 if state.status == "failed" else None
         reply = unscored(missing)
-        return read_results(files, names, RequestResult(reply, None, None, None, nothing, nothing))
+        nowhere = RequestResult(reply, None, None, None, nothing, nothing)
+        return read_results(files, names, nowhere, limit=self._parameters.limit)
 
     async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
         # After a lost answer the package would send it again, and two batches would be paid for.

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from locomo_assets.judging.completion import read_completion
 from locomo_assets.judging.judge import Reply, unscored
+from locomo_assets.judging.parameters import MAX_TOKENS
 from locomo_assets.judging.server_errors import read_error, read_json
 
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
@@ -72,11 +73,15 @@ def request_lines(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 
 def read_results(
-    files: Iterable[bytes], wanted: Collection[str], missing: RequestResult
+    files: Iterable[bytes],
+    wanted: Collection[str],
+    missing: RequestResult,
+    *,
+    limit: int = MAX_TOKENS,
 ) -> ParsedResults:
     """The results in the output and error files; `missing` for requests that are in neither.
 
-    A request with more than one result is unscored. Never raises.
+    A request with more than one result is unscored. `limit` is its limit of tokens. Never raises.
     """
     found: dict[str, list[RequestResult]] = {name: [] for name in wanted}
     unreadable = unknown = 0
@@ -87,7 +92,7 @@ def read_results(
             unreadable += 1
             continue
         if read.custom_id in found:
-            found[read.custom_id].append(_result(read))
+            found[read.custom_id].append(_result(read, limit))
         else:
             unknown += 1
     if unreadable:
@@ -112,7 +117,7 @@ def _only(results: list[RequestResult], missing: RequestResult) -> RequestResult
     )
 
 
-def _result(line: _Line) -> RequestResult:
+def _result(line: _Line, limit: int) -> RequestResult:
     if line.response is None:
         said = read_error({"error": line.error}, 0) if line.error else None
         code = (said and said.code) or "it was not carried out"
@@ -126,7 +131,7 @@ def _result(line: _Line) -> RequestResult:
     if status != 200:
         reply = unscored(str(read_error(line.response.body, status)))
         return RequestResult(reply, status, f"HTTP {status}", request_id, 0, 0)
-    reply, usage = read_completion(line.response.body)
+    reply, usage = read_completion(line.response.body, limit)
     return RequestResult(
         reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from locomo_assets.http.calls import explain_old_tls, whole_number
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
+from locomo_assets.judging.parameters import MAX_TOKENS
 from locomo_assets.judging.server_errors import (
     NO_CREDIT,
     NO_KEY,
@@ -48,28 +49,32 @@ class _Answer(BaseModel):
     choices: list[_Choice]
 
 
-def read_completion(body: object) -> tuple[Reply, Usage]:
-    """The reply and its tokens, from parsed JSON. Never raises."""
+def read_completion(body: object, limit: int = MAX_TOKENS) -> tuple[Reply, Usage]:
+    """The reply and its tokens, from parsed JSON. `limit` is what was sent. Never raises."""
     try:
         read = _Answer.model_validate(body)
     except ValidationError:
         return unscored(NO_COMPLETION), Usage()
     usage = body.get("usage") if isinstance(body, dict) else None
-    return _reply(read), Usage.model_validate(usage if isinstance(usage, dict) else {})
+    return _reply(read, limit), Usage.model_validate(usage if isinstance(usage, dict) else {})
 
 
 NO_COMPLETION = "the server's answer is not a chat completion"
-CUT_OFF = "the reply was cut off at its limit of tokens; raise LOCOMO_JUDGE_MAX_TOKENS"
 
 
-def _reply(answer: _Answer) -> Reply:
+def cut_off(limit: int) -> Reply:
+    """Where the model's thinking, or its reply, needs more tokens than the limit."""
+    return unscored(f"the reply was cut off at {limit} tokens; raise LOCOMO_JUDGE_MAX_TOKENS")
+
+
+def _reply(answer: _Answer, limit: int) -> Reply:
     if not answer.choices:
         return unscored("the server's answer holds no choice")
     choice = answer.choices[0]
     if choice.message.refusal:
         return unscored("the judge refused")
     if choice.finish_reason == "length":
-        return unscored(CUT_OFF)
+        return cut_off(limit)
     if choice.finish_reason == "content_filter":
         return unscored("the reply was withheld by the content filter")
     text = _text_of(choice.message.content)

@@ -290,20 +290,23 @@ def parse_reply(text: str) -> Reply:
         return unscored("the reply gives its label more than once")
     except (ValueError, RecursionError):
         return unscored("the reply is not JSON")
+    if found is None:
+        return unscored("the reply is not a JSON object")
     replies = [_read(one) for one in found if len(found) == 1 or "label" in _by_name(one)]
     if len({reply.verdict for reply in replies}) > 1:
         return unscored("the reply holds labels that disagree")
-    return replies[-1] if replies else unscored("the reply holds no JSON object with a label")
+    return replies[-1] if replies else unscored("the reply is not JSON with a label")
 
 
-def _objects_in(text: str) -> list[dict[str, object]]:
+def _objects_in(text: str) -> list[dict[str, object]] | None:
     """The text as a JSON object, or the outermost ones in it, without those in its thinking.
 
-    ValueError if one of them is no whole JSON object: it may have been cut off.
+    None if the text is other JSON. ValueError if one of them is no whole JSON object: it may have
+    been cut off.
     """
     try:
         whole = _decoder.decode(text)
-        return [whole] if isinstance(whole, dict) else []
+        return [whole] if isinstance(whole, dict) else None
     except json.JSONDecodeError:
         pass
     text = _THINKING.sub("", text)

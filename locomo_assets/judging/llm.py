@@ -19,9 +19,9 @@ from locomo_assets.http.calls import API_VERSION, CallOptions, checked_base_url,
 from locomo_assets.http.limits import VERDICT, BudgetReachedError
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
-    CUT_OFF,
     NO_COMPLETION,
     Usage,
+    cut_off,
     describe_error,
     fatal_error,
     raise_if_fatal,
@@ -207,7 +207,7 @@ class LLMJudge:
                 if self._adapt(error):
                     continue
                 return self._failed(error), Usage()
-            reply, usage = read_completion(read_json(response.content))
+            reply, usage = read_completion(read_json(response.content), self._parameters.limit)
             self._are_taken = self._are_taken or reply.reason != NO_COMPLETION
             return reply, usage
 
@@ -225,7 +225,7 @@ class LLMJudge:
         said = server_error(error)
         if said is not None and said.is_cut_off:
             self._are_taken = True
-            return unscored(CUT_OFF)
+            return cut_off(self._parameters.limit)
         if said is not None and said.fatal:
             raise fatal_error(said, host)
         return unscored(describe_error(error))
