@@ -115,9 +115,7 @@ class LLMJudge:
         options = options or CallOptions()
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
         http = RecordingClient(url, options, timeout)
-        async with openai.AsyncOpenAI(
-            api_key=key, max_retries=max_retries, http_client=http, **_address(url, key)
-        ) as client:
+        async with _client_at(url, key, max_retries=max_retries, http_client=http) as client:
             system = await _probed_system(client, client.base_url.host, model)
             identity = llm_identity(system, model, chosen)
             judge = cls(client, identity, chosen, prices, options, max_tokens=max_tokens)
@@ -251,16 +249,13 @@ def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdenti
     )
 
 
-def _address(url: str, key: str) -> dict[str, Any]:
-    """Where the client asks. With a version in the URL it is Azure, which has its own header."""
+def _client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
+    """With a version in the URL it is Azure, which has its own header for the key."""
     plain, _, query = url.partition("?")
     if not query:
-        return {"base_url": plain}
-    return {
-        "base_url": plain,
-        "default_query": {API_VERSION: httpx2.QueryParams(query)[API_VERSION]},
-        "default_headers": {"Authorization": openai.Omit(), "api-key": key},
-    }
+        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
+    version = httpx2.QueryParams(query)[API_VERSION]
+    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
 
 
 async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> str:
