@@ -39,7 +39,7 @@ _RENEWAL_TRIES = 3
 
 
 def clock_margin_s(ttl_s: float) -> float:
-    """By how much the clocks of two machines may differ: 5 s for a lease of 60 s.
+    """How far the clock of each machine may be from the right time: 5 s for a lease of 60 s.
 
     A holder stops so long before its lease expires, and others wait so long after that.
     """

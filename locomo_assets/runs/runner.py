@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.errors import LeaseTakenError
+from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import leased, wait_for_expiry
 from locomo_assets.history.provenance import Lineage, Manifest, UnfinishedAttempt
 from locomo_assets.http.errors import ThreadDamagedError
@@ -112,7 +112,8 @@ async def measure(
         return None
 
     async def leave_unanswered(asset: str, task: Task, error: LocomoError | OSError) -> None:
-        started = not isinstance(error, NothingToMeasureError | LeaseTakenError)
+        is_elsewhere = isinstance(error, LeaseTakenError | LeaseLostError)
+        started = not is_elsewhere and not isinstance(error, NothingToMeasureError)
         if started and asset != "judgements" and "answers" in assets:
             damaged = asset == "answers" and isinstance(error, ThreadDamagedError)
             why = f"{asset} failed: {error}"
@@ -164,7 +165,7 @@ async def measure(
 
 
 async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Collection[str]) -> None:
-    """Wait until the leases that crashed runs held on these tasks are over, at most a minute."""
+    """Wait until the leases that crashed runs held on these tasks are over, about a minute."""
     releases = sorted({task.release for task in tasks})
     lineages = [run.lineage(asset, task, "") for task in tasks for asset in STAGES]
     lineages += [canary_lineage(run, release) for release in releases]

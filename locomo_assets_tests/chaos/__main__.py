@@ -87,16 +87,19 @@ def rows() -> dict[tuple[str, str], Callable[[], Result]]:
     }
 
 
+def _told(run: Callable[[], Result]) -> Result:
+    result = run()
+    print(*result.cells(), sep="  ", file=sys.stderr, flush=True)
+    return result
+
+
 def _strike(only: str, write: Path | None) -> None:
     begun = time.monotonic()
     cases = {name: run for name, run in rows().items() if only in name[0]}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # The last ones wait longest, so they begin first.
-        running = {name: pool.submit(cases[name]) for name in reversed(cases)}
-        results = []
-        for name in cases:
-            results.append(running[name].result())
-            print(*results[-1].cells(), sep="  ", file=sys.stderr, flush=True)
+        running = {name: pool.submit(_told, cases[name]) for name in reversed(cases)}
+        results = [running[name].result() for name in cases]
     table = markdown(results)
     print(table)
     print(f"{len(results)} rows, {time.monotonic() - begun:.0f} s", file=sys.stderr)

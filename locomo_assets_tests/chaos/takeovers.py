@@ -98,11 +98,13 @@ def hang_the_store(place: Place, first: Process, proxy: Proxy) -> list[int]:
 
 def hide_processes(place: Place, first: Process, _proxy: Proxy) -> list[int]:
     """The other sees nothing of the first in /proc, as if that were another user's."""
+    first.send_signal(signal.SIGSTOP)  # so that it still holds its lease when the other asks
     with place.running(within=_hiding(first, place.home)) as other:
-        other.communicate(timeout=OTHER_S)
-        taken = other.returncode
+        _, errors = other.communicate(timeout=OTHER_S)
+    first.send_signal(signal.SIGCONT)
+    assert "is at work on it" in errors or other.returncode == 0, errors
     first.communicate(timeout=OTHER_S)
-    return [taken, first.returncode]
+    return [other.returncode, first.returncode]
 
 
 TAKEOVERS = (
