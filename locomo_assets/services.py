@@ -109,7 +109,9 @@ class Services:
             options = self._call_options(self.limits(), budget)
             client, base_url = await stack.enter_async_context(self.client(options))
             system = (await client.probe()).system
-            judge, batching = await stack.enter_async_context(self._judge(prices, options))
+            judge, batching = await stack.enter_async_context(
+                self._judge(store, run_id, prices, options)
+            )
             if budget is not None:
                 answer = self._expected_answer(store, tasks)
                 self._price(budget, prices, system, judge, answer)
@@ -242,7 +244,7 @@ class Services:
 
     @asynccontextmanager
     async def _judge(
-        self, prices: "PriceTable", options: "CallOptions"
+        self, store: HistoryStore, run_id: str, prices: "PriceTable", options: "CallOptions"
     ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
         chosen = self.settings
         if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
@@ -253,6 +255,7 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
+        from locomo_assets.runs.judge_servers import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
@@ -262,6 +265,11 @@ class Services:
             prices=prices,
             options=options,
         ) as judge:
+            if (endpoint := judge.endpoint) is not None:
+                url = chosen.openai_base_url or ""
+                judge.name_server(
+                    await asyncio.to_thread(server_name, store, url, endpoint, run_id)
+                )
             yield (
                 VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
                 Batching(
