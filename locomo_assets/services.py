@@ -120,7 +120,9 @@ class Services:
                     answer = self._expected_answer(store, tasks)
                     self._price(budget, prices, system, judge, answer)
 
-            judge, batching = await stack.enter_async_context(self._judge(prices, options, price))
+            judge, batching = await stack.enter_async_context(
+                self._judge(store, run_id, prices, options, price)
+            )
             yield RunContext(
                 store=store,
                 client=client,
@@ -250,6 +252,8 @@ class Services:
     @asynccontextmanager
     async def _judge(
         self,
+        store: HistoryStore,
+        run_id: str,
         prices: "PriceTable",
         options: "CallOptions",
         price: Callable[["JudgeIdentity"], None],
@@ -266,6 +270,7 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
+        from locomo_assets.runs.judge_servers import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
@@ -276,6 +281,11 @@ class Services:
             prices=prices,
             options=options,
         ) as judge:
+            if (endpoint := judge.endpoint) is not None:
+                url = chosen.openai_base_url or ""
+                judge.name_server(
+                    await asyncio.to_thread(server_name, store, url, endpoint, run_id)
+                )
             price(judge.identity)
             await judge.learn_parameters()
             yield (
