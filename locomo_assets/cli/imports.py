@@ -164,6 +164,7 @@ def _dataset(settings: Settings, source: str | None) -> "Dataset":
 
 def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRelease]") -> None:
     from locomo_assets.history import database
+    from locomo_assets.imports.results import UNKNOWN
     from locomo_assets.imports.save import save_imports
     from locomo_assets.services import Services
 
@@ -182,6 +183,11 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
             f"release {one.release}: {counts} " + ("imported" if manifest else "are there already")
         )
         unread.update(results.unread)
+    if any(UNKNOWN in one.results.judges for one in releases):
+        print(
+            "who judged is not in the file; name model and prompt with --judge, so that results "
+            "of different judges are not compared"
+        )
     if unread:
         print(f"fields without a meaning here, left out: {_listed(unread)}")
     database.publish(store, path)
@@ -196,7 +202,7 @@ _MOST_FIELDS = 12
 
 def _listed(unread: "Counter[str]") -> str:
     """Names and counts; the names are others' words, so they are kept short and on one line."""
-    common = unread.most_common(_MOST_FIELDS)
+    common = sorted(unread.items(), key=lambda one: (-one[1], one[0]))[:_MOST_FIELDS]
     names = [f"{repr(name)[1:-1]:.40} ({count:,}×)" for name, count in common]
     further = len(unread) - len(common)
     return ", ".join(names) + (f", and {further:,} more" if further else "")

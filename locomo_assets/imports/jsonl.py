@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from locomo_assets.imports.matching import Match, match_entries
 from locomo_assets.imports.results import (
+    UNKNOWN,
     ImportedAnswer,
     ImportedFile,
     ImportedResults,
@@ -17,9 +18,6 @@ from locomo_assets.imports.results import (
 from locomo_assets.imports.shapes import Entry, Place, read_entries
 from locomo_assets.judging.judge import Verdict, majority
 from locomo_assets.locomo.model import Dataset
-
-UNKNOWN = "unknown"
-"""The model or judge that neither the file nor the person names."""
 
 
 def parse_jsonl(

@@ -21,6 +21,9 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.judging.judge import Verdict
 from locomo_assets.locomo.model import Question
 
+UNKNOWN = "unknown"
+"""The model or judge that neither a file nor the person names."""
+
 
 class ImportRefusedError(LocomoError):
     """The files can't be imported; names file, place and cause. Nothing is stored."""
@@ -64,9 +67,9 @@ class ImportedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ImportedAnswer:
-    """A question's answer (None: unanswered, for `reason`) and its verdicts, one per judge.
+    """A question's answer and its verdicts, one per judge; unanswered if there is a `reason`.
 
-    What the file does not state is None. `retrieved` are the texts of the retrieved memories, by
+    What the file does not state is None, and be it the answer. `retrieved` are the texts of the retrieved memories, by
     rank.
     """
 
@@ -99,6 +102,11 @@ class ImportedResults:
     answers: tuple[ImportedAnswer, ...]
     assumed: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def judges(self) -> set[str]:
+        """The names of those who judged."""
+        return {verdict.judge["judge"] for answer in self.answers for verdict in answer.verdicts}
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def _answer_row(answer_id: str, answer: ImportedAnswer, protocol: str) -> Row:
         "memory_mode": answer.memory_mode,
         "llm_provider": answer.llm_provider,
         "llm_model": answer.llm_model,
-        "outcome": "unanswered" if answer.answer is None else "answered",
+        "outcome": "answered" if answer.reason is None else "unanswered",
         "reason": answer.reason,
         "answer": answer.answer,
         "retrieved": None if answer.retrieved is None else len(answer.retrieved),
