@@ -16,6 +16,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import log_call
 from locomo_assets.logs import telling
 from locomo_assets.prices import is_free
+from locomo_assets.redaction import keep_out_of_logs
 from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
 from locomo_assets.runs.releases import ReleaseGuard
 from locomo_assets.runs.run_slots import hold_run_slots, services_at
@@ -93,6 +94,10 @@ class Services:
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             stack.enter_context(telling(run_id=run_id))
+            # Before either service answers, because each might tell the other's key.
+            for given in (chosen.backboard_api_key_given, chosen.openai_api_key_given):
+                if given is not None:
+                    keep_out_of_logs(given.get_secret_value())
             store = self.store()
             await stack.enter_async_context(
                 hold_run_slots(
