@@ -16,6 +16,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import log_call
 from locomo_assets.logs import telling
 from locomo_assets.prices import is_free
+from locomo_assets.redaction import keep_out_of_logs
 from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
 from locomo_assets.runs.releases import ReleaseGuard
 from locomo_assets.runs.run_slots import hold_run_slots, services_at
@@ -93,6 +94,10 @@ class Services:
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             stack.enter_context(telling(run_id=run_id))
+            # Before either service answers, because each might tell the other's key.
+            for given in (chosen.backboard_api_key_given, chosen.openai_api_key_given):
+                if given is not None:
+                    keep_out_of_logs(given.get_secret_value())
             store = self.store()
             await stack.enter_async_context(
                 hold_run_slots(
@@ -115,7 +120,9 @@ class Services:
                     answer = self._expected_answer(store, tasks)
                     self._price(budget, prices, system, judge, answer)
 
-            judge, batching = await stack.enter_async_context(self._judge(prices, options, price))
+            judge, batching = await stack.enter_async_context(
+                self._judge(store, run_id, prices, options, price)
+            )
             yield RunContext(
                 store=store,
                 client=client,
@@ -245,6 +252,8 @@ class Services:
     @asynccontextmanager
     async def _judge(
         self,
+        store: HistoryStore,
+        run_id: str,
         prices: "PriceTable",
         options: "CallOptions",
         price: Callable[["JudgeIdentity"], None],
@@ -261,6 +270,7 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
+        from locomo_assets.runs.judge_servers import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
@@ -271,6 +281,11 @@ class Services:
             prices=prices,
             options=options,
         ) as judge:
+            if (endpoint := judge.endpoint) is not None:
+                url = chosen.openai_base_url or ""
+                judge.name_server(
+                    await asyncio.to_thread(server_name, store, url, endpoint, run_id)
+                )
             price(judge.identity)
             await judge.learn_parameters()
             yield (

@@ -74,6 +74,11 @@ def by_release(
     return _read(database_path, release, overall=True, max_error_percent=max_error_percent)
 
 
+def of_series(rows: Sequence[Accuracy], series: tuple[str, ...] | None) -> Accuracy:
+    """The row of a release that is of the series, else the first."""
+    return next((row for row in rows if row.series == series), rows[0])
+
+
 def by_category(
     database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:

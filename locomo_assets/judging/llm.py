@@ -31,12 +31,14 @@ from locomo_assets.judging.completion import (
 from locomo_assets.judging.http_client import RecordingClient
 from locomo_assets.judging.judge import (
     COMPLETIONS,
+    OPENAI,
     OPENAI_URL,
     JudgeError,
     JudgeIdentity,
     Judgement,
     Reply,
     Verdict,
+    endpoint_of,
     unscored,
     with_votes,
 )
@@ -61,8 +63,10 @@ class LLMJudge:
         options: CallOptions,
         *,
         max_tokens: int | None = None,
+        endpoint: str,
     ) -> None:
         self._client = client
+        self._endpoint = endpoint
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
@@ -97,7 +101,7 @@ class LLMJudge:
         `prompt` is a packaged prompt's name or a file's path, `max_tokens` the limit of a reply
         (None: see `Parameters`). The server is asked for the model first, which is free. Its
         answer gives the system in every verdict's identity: `openai`, `standin` if it says so, or
-        its host.
+        its host, until `name_server` says another.
 
         Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
         can't be reached, or the model is missing.
@@ -116,16 +120,34 @@ class LLMJudge:
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
         http = RecordingClient(url, options, timeout)
         async with _client_at(url, key, max_retries=max_retries, http_client=http) as client:
-            system = await _probed_system(client, client.base_url.host, model)
+            system = await _probed_system(client, model)
             identity = llm_identity(system, model, chosen)
-            judge = cls(client, identity, chosen, prices, options, max_tokens=max_tokens)
+            judge = cls(
+                client,
+                identity,
+                chosen,
+                prices,
+                options,
+                endpoint=endpoint_of(url),
+                max_tokens=max_tokens,
+            )
             http.cost_usd = judge._cost_usd
             yield judge
 
     async def probe(self) -> str:
         """Ask for the model again, which is free; the system as in `JudgeIdentity`."""
-        host = self._client.base_url.host
-        return await _probed_system(self._client, host, self._identity.model)
+        return await _probed_system(self._client, self._identity.model)
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where it asks, as `endpoint_of`; None where the system alone says who judges."""
+        if self._identity.system in (OPENAI, STANDIN):
+            return None
+        return self._endpoint
+
+    def name_server(self, system: str) -> None:
+        """Give the server another name in the identity, before anything is judged."""
+        self._identity = llm_identity(system, self._identity.model, self._prompt)
 
     def batches(self, votes: int = 1) -> BatchJudge:
         """The same judge, with the parameters known by now, asked in batches."""
@@ -237,8 +259,8 @@ class LLMJudge:
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
-    """The identity of a model of a system (`openai`, `standin`, a host) with a prompt."""
-    prefix = "" if system == "openai" else f"{system}:"
+    """The identity of a model of a system (as in `JudgeIdentity`) with a prompt."""
+    prefix = "" if system == OPENAI else f"{system}:"
     return JudgeIdentity(
         name=f"{prefix}{model}/{prompt.label}",
         system=system,
@@ -258,8 +280,9 @@ def _client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
     return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
 
 
-async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> str:
-    is_openai = host == httpx2.URL(OPENAI_URL).host
+async def _probed_system(client: openai.AsyncOpenAI, model: str) -> str:
+    host = client.base_url.host
+    is_openai = endpoint_of(str(client.base_url)) == endpoint_of(OPENAI_URL)
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
@@ -279,4 +302,4 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
         return host
     if getattr(found, "owned_by", None) == STANDIN:
         return STANDIN
-    return "openai" if is_openai else host
+    return OPENAI if is_openai else host

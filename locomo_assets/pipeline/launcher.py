@@ -36,7 +36,7 @@ class _Worker(NamedTuple):
         None where it is not certain that the process with this id is the run's.
         """
         here = lease.this_machine()
-        if here is None or self.machine != here or "@" not in self.process:
+        if here is None or self.machine != here:
             yield None
             return
         pid, opened = lease.pid_of(self.process), None

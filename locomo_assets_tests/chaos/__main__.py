@@ -23,7 +23,7 @@ from locomo_assets_tests.chaos.takeovers import TAKEOVERS, run_takeover
 
 SHARES = (0.5, 0.25, 0.25)
 """Of the kills: while turns are told, questions answered, verdicts given."""
-AT_ONCE = 6
+AT_ONCE = 10
 """Faults that are run through side by side; they wait more than they work."""
 
 
@@ -87,16 +87,19 @@ def rows() -> dict[tuple[str, str], Callable[[], Result]]:
     }
 
 
+def _told(run: Callable[[], Result]) -> Result:
+    result = run()
+    print(*result.cells(), sep="  ", file=sys.stderr, flush=True)
+    return result
+
+
 def _strike(only: str, write: Path | None) -> None:
     begun = time.monotonic()
     cases = {name: run for name, run in rows().items() if only in name[0]}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # The last ones wait longest, so they begin first.
-        running = {name: pool.submit(cases[name]) for name in reversed(cases)}
-        results = []
-        for name in cases:
-            results.append(running[name].result())
-            print(*results[-1].cells(), sep="  ", file=sys.stderr, flush=True)
+        running = {name: pool.submit(_told, cases[name]) for name in reversed(cases)}
+        results = [running[name].result() for name in cases]
     table = markdown(results)
     print(table)
     print(f"{len(results)} rows, {time.monotonic() - begun:.0f} s", file=sys.stderr)

@@ -20,7 +20,7 @@ from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs.checkpoint import SAVED_EVERY_S
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.chaos.serving import FAULTY, events_path, settings_argument
+from locomo_assets_tests.chaos.serving import FAULTY, RECOVER, events_path, settings_argument
 from locomo_assets_tests.runs.fixtures import Record, assert_told_once
 
 REPOSITORY = Path(__file__).parents[2]
@@ -53,9 +53,17 @@ class Kill:
 class Place:
     """A home, the environment of runs in it, and the record of the stand-in they measure."""
 
-    def __init__(self, home: Path, port: int, dataset: Dataset, history: str | None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        dataset: Dataset,
+        history: str | None,
+        server: "subprocess.Popen[bytes]",
+    ) -> None:
         root = f"http://127.0.0.1:{port}"
         self.home = home
+        self._server = server
         self.dataset = dataset
         self.record = Record(home / "served.sqlite")
         self.database_path = (home if history else home / "history") / "history.duckdb"
@@ -108,6 +116,10 @@ class Place:
         with self.running() as process:
             _, errors = process.communicate(timeout=timeout_s)
         assert process.returncode == 0, errors
+
+    def end_faults(self) -> None:
+        """The service has recovered; what is late still takes effect."""
+        self._server.send_signal(RECOVER)
 
     def done(self) -> Done:
         """What the server has done until now."""
@@ -220,7 +232,7 @@ def served(
     ) as server:
         try:
             until(port_file.exists, server)
-            yield Place(home, int(port_file.read_text()), dataset, history)
+            yield Place(home, int(port_file.read_text()), dataset, history, server)
         finally:
             server.kill()
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from locomo_assets.standin.server import LOOPBACK
 
@@ -17,6 +17,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
         self._passing.set()
+        self._connections: set[asyncio.Task[None] | None] = set()
         self.port = 0
 
     def swallow(self) -> None:
@@ -48,18 +49,31 @@ class Proxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # sockets are closed in the loop's next rounds
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Nothing else keeps a connection's tasks from being collected as garbage."""
+        task = asyncio.current_task()
+        self._connections.add(task)
+        try:
+            await self._join(reader, writer)
+        except asyncio.CancelledError:
+            pass  # asyncio's streams know no connection that is cancelled
+        finally:
+            writer.transport.abort()
+            self._connections.discard(task)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             up_reader, up_writer = await asyncio.open_connection(LOOPBACK, self._upstream)
             try:
-                await asyncio.gather(self._pump(reader, up_writer), self._pump(up_reader, writer))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._pump(reader, up_writer))
+                    group.create_task(self._pump(up_reader, writer))
             finally:
-                up_writer.close()
-        except (OSError, asyncio.CancelledError):
-            pass  # either side, or the test, has ended
-        finally:
-            writer.close()
+                up_writer.transport.abort()
+        except* (OSError, EOFError):
+            pass  # either side has ended
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -67,5 +81,4 @@ class Proxy:
             await self._passing.wait()
             writer.write(data)
             await writer.drain()
-        with suppress(OSError):
-            writer.write_eof()
+        raise EOFError

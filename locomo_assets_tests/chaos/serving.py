@@ -1,5 +1,5 @@
 """A faulty stand-in in a process of its own: `python -m … STATE PORT_FILE SETTINGS`, until it is
-stopped.
+stopped. The signal `RECOVER` ends its faults.
 
 Beside its state it keeps a journal (`STATE.events`, JSON lines) of what that does not show: each
 verdict it gave, each fault, each answer and verdict whose connection was then lost, and when the
@@ -7,7 +7,9 @@ request of each message arrived.
 """
 
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -45,6 +47,13 @@ _lost: ContextVar[bool] = ContextVar("lost", default=False)
 _arrived: ContextVar[float] = ContextVar("arrived")
 
 
+# From when it is set on, no fault strikes; what is late still takes effect.
+_recovered = threading.Event()
+
+RECOVER = signal.SIGUSR1
+"""The signal that ends the faults."""
+
+
 def events_path(state: Path) -> Path:
     """Where the journal of a stand-in with this state is."""
     return state.with_suffix(".events")
@@ -74,7 +83,7 @@ def _keep_journal(path: Path) -> None:
     occurs = middleware.FaultInjector.occurs
 
     def noted(self: middleware.FaultInjector, kind: str, share: float) -> bool:
-        struck = occurs(self, kind, share)
+        struck = occurs(self, kind, share) and not _recovered.is_set()
         if kind == "lost_answer":
             _lost.set(struck)
             _arrived.set(time.time())
@@ -112,6 +121,7 @@ def _settings(argument: str) -> StandinSettings:
 def main(state: Path, port_file: Path, settings: StandinSettings) -> None:
     """Serves until killed; the port stands in `port_file` once it answers."""
     _keep_journal(events_path(state))
+    signal.signal(RECOVER, lambda *_: _recovered.set())
 
     def ready(port: int) -> None:
         made = port_file.with_suffix(".tmp")

@@ -24,7 +24,7 @@ Labels = dict[str, str]
 
 def policies() -> list[Object]:
     """All of base and components."""
-    return [one for path, one in written() if one["kind"] == "NetworkPolicy"]
+    return [one for _, one in written() if one["kind"] == "NetworkPolicy"]
 
 
 def selects(selector: dict[str, Any], labels: Labels) -> bool:

@@ -252,8 +252,8 @@ def test_a_time_is_read_in_any_unit(sent: float | str) -> None:
 
 
 def test_what_can_be_no_time_is_none() -> None:
-    numbers: tuple[float, ...] = (True, 0, -1, 10**30, 10**400, float("nan"), float("inf"), -1e300, 1e300)
-    others: tuple[object, ...] = (None, "2026-01-01", "", [], {}, "nan", "inf", "1e400")
+    numbers: tuple[float, ...] = (True, 0, -1, 10**30, 10**400, -1e300, 1e300, float("nan"))
+    others: tuple[object, ...] = (None, "2026-01-01", "", [], {}, "nan", "inf", float("inf"))
     for odd in (*numbers, *others):
         assert read_time(odd) is None
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from locomo_assets.history.database import query, refresh
+from locomo_assets.history.errors import LeaseLostError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs import runner
@@ -55,12 +56,17 @@ def scenario(tmp_path: Path) -> Scenario:
     return Scenario(tmp_path)
 
 
-def _fails_for(monkeypatch: pytest.MonkeyPatch, asset: str, conversation: str) -> None:
+def _fails_for(
+    monkeypatch: pytest.MonkeyPatch,
+    asset: str,
+    conversation: str,
+    error: Exception | None = None,
+) -> None:
     stage = STAGES[asset]
 
     async def failing(run: RunContext, task: Task, *queue: AnswerQueue) -> StageReport:
         if task.conversation == conversation:
-            raise OSError("no room left on the device")
+            raise error or OSError("no room left on the device")
         return await stage(run, task, *queue)
 
     monkeypatch.setitem(runner.STAGES, asset, failing)
@@ -87,6 +93,14 @@ async def test_answers_of_before_go_on_to_count(
     _fails_for(monkeypatch, "ingested_memories", SECOND)
     assert await scenario.measure(urls, SECOND, force=True) == [SECOND]
     assert scenario.accuracy() == [(8, 8, 0, 0.0)]
+
+
+async def test_what_another_run_took_over_is_no_failure(
+    scenario: Scenario, urls: BaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fails_for(monkeypatch, "ingested_memories", SECOND, LeaseLostError("taken over"))
+    assert await scenario.measure(urls, FIRST, SECOND) == [SECOND]
+    assert scenario.accuracy() == [(4, 4, 0, 0.0)]
 
 
 async def test_what_another_run_is_at_is_no_failure(scenario: Scenario, urls: BaseUrls) -> None:
