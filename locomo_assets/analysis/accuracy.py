@@ -97,6 +97,26 @@ def invalid_message(row: Accuracy, max_error_percent: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class NoVerdictReason:
+    """The commonest reason of an outcome without a verdict: of so many `questions_in_all`."""
+
+    verdict: str
+    reason: str
+    questions: int
+    questions_in_all: int
+
+
+def no_verdict_reasons(database_path: Path, row: Accuracy) -> list[NoVerdictReason]:
+    """Why questions of a series are unscored, and why unanswered, where some are."""
+    names = ("release", "system", "judge", "question_protocol", "dataset_sha256")
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(
+            _sql("no_verdict_reasons"), {name: getattr(row, name) for name in names}
+        ).fetchall()
+    return [NoVerdictReason(*one) for one in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One day's sample of a series. `change_points` is the difference to the sample before it."""
 

@@ -19,6 +19,8 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_forecast,
     print_gold_faults,
+    print_reasons,
+    print_warnings,
 )
 from locomo_assets.runs.context import Counts
 from locomo_assets.settings import read_settings
@@ -84,7 +86,9 @@ def run(
     out = console()
     path, limit = services.settings.database_path, services.settings.max_error_percent
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
+    print_reasons(out, path, wholes)
     print_gold_faults(out, path, wholes, services.keep_audit())
+    print_warnings(out, path, wholes)
     out.print(f"\nHistory   {path}", soft_wrap=True)
     instance = services.settings.home / "dagster"
     out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)

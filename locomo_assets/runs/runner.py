@@ -15,7 +15,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import leased, wait_for_expiry
 from locomo_assets.history.provenance import Lineage, Manifest, UnfinishedAttempt
-from locomo_assets.http.errors import ThreadDamagedError
+from locomo_assets.http.errors import BackboardError, ThreadDamagedError
 from locomo_assets.http.limits import BudgetReachedError, first_failure, gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
 from locomo_assets.logs import telling
@@ -94,8 +94,6 @@ async def measure(
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
-    asked: set[Task] = set()
-
     async def run_stage(asset: str, task: Task, *queue: AnswerQueue) -> Failed | None:
         if asset not in assets:
             return None
@@ -106,8 +104,6 @@ async def measure(
             await leave_unanswered(asset, task, error)
             return Failed(task, asset, error)
         _log.info("%s: %s", asset, report.skipped or "done")
-        if asset == "answers" and report.attempt_id is not None:
-            asked.add(task)
         on_report(task, report)
         return None
 
@@ -122,9 +118,12 @@ async def measure(
     async def count_again(task: Task) -> Failed | None:
         try:
             await check_again(run, task)
-        except (LocomoError, OSError) as error:
+        except ThreadDamagedError as error:
             await leave_unanswered("answers", task, error)
             return Failed(task, "answers", error)
+        except BackboardError as error:
+            # What is stored can be judged again without the service; the next run looks again.
+            _log.warning("messages that may have arrived twice are not counted again: %s", error)
         return None
 
     async def answer_and_judge(task: Task) -> Failed | None:
@@ -142,8 +141,8 @@ async def measure(
     async def one(task: Task) -> Failed | None:
         with telling(partition=f"{task.conversation}|{task.release}"):
             failed = await run_stage("ingested_memories", task) or await answer_and_judge(task)
-            if task in asked:
-                failed = await count_again(task) or failed
+            if failed is None and "answers" in assets:
+                failed = await count_again(task)
             return failed
 
     async def calibrate(release: str) -> Failed | None:

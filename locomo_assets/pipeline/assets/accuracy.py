@@ -13,6 +13,7 @@ from locomo_assets.analysis.checks import (
     release_is_what_was_measured,
 )
 from locomo_assets.analysis.gold_faults import gold_fault_numbers
+from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.workload import read_workload
 from locomo_assets.errors import LocomoError
@@ -125,6 +126,9 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
     found = {
         "error_budget": quality.error_budget(row, settings.max_error_percent),
         "api_errors": quality.api_errors(workload),
+        "distinct_answers": quality.distinct_answers(
+            read_repeated_answer(settings.database_path, row)
+        ),
         "accuracy": quality.accuracy(row, workload.judge_system, settings.min_accuracy_percent),
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
