@@ -48,7 +48,7 @@ from locomo_assets.judging.server_errors import read_json
 from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import keep_out_of_logs
 
-_TRIAL = 'Return the JSON object {"reasoning": "none", "label": "CORRECT"}.'
+_TRIAL = {"question": "How much is 1 + 1?", "gold_answer": "2", "generated_answer": "2"}
 
 
 class LLMJudge:
@@ -162,7 +162,7 @@ class LLMJudge:
         )
 
     async def learn_parameters(self) -> None:
-        """Find out by one short request, for a few words, what the model takes.
+        """Find out by one verdict on a trivial answer what the model takes.
 
         To be awaited before verdicts are looked up by `identity`. Nothing is asked where the
         budget is used up. Raises JudgeError if no verdict can be had.
@@ -170,7 +170,7 @@ class LLMJudge:
         if self._are_taken:
             return
         try:
-            reply, _, _ = await self._paid(_TRIAL)
+            reply, _, _ = await self._paid(self._prompt.fill(**_TRIAL))
         except BudgetReachedError:
             return
         if not self._are_taken:
