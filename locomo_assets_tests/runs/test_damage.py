@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ from locomo_assets.runs.stages import StageReport
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK
-from locomo_assets_tests.backboard.faulty_transport import LATE, LOST, FaultyTransport
+from locomo_assets_tests.backboard.faulty_transport import LATE, LOST, FaultyTransport, Seen
 from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET, Record, turn_texts
 
@@ -95,10 +96,20 @@ def service(urls: BaseUrls) -> Iterator[Service]:
 
 @asynccontextmanager
 async def faulty_run(
-    store: HistoryStore, urls: BaseUrls, protocol: ProtocolName, fault: str | None
+    store: HistoryStore,
+    urls: BaseUrls,
+    protocol: ProtocolName,
+    fault: str | None,
+    status: str | None,
 ) -> AsyncIterator[RunContext]:
-    """The third message of the ingestion meets the fault."""
+    """The third message of the ingestion meets the fault, or is answered with the status."""
     transport = FaultyTransport(httpx.AsyncHTTPTransport())
+
+    def edit(seen: Seen, answer: Any) -> Any:
+        is_third = seen.is_message and seen.nth == 2
+        return {**answer, "status": status} if is_third and status else answer
+
+    transport.edit = edit
     transport.fault = lambda seen: fault if seen.is_message and seen.nth == 2 else None
     transport.late_s = 1.0
 
@@ -128,6 +139,7 @@ async def run_once(
     *,
     protocol: ProtocolName = "isolated",
     fault: str | None = None,
+    status: str | None = None,
     after: str | None = None,
     then: Callable[[], None] = lambda: None,
 ) -> list[Failed]:
@@ -137,7 +149,7 @@ async def run_once(
         if report.asset == after:
             then()
 
-    async with faulty_run(store, urls, protocol, fault) as run:
+    async with faulty_run(store, urls, protocol, fault, status) as run:
         return await measure(run, [TASK], list(STAGES), on_report)
 
 
@@ -193,6 +205,18 @@ async def test_a_turn_that_arrives_twice_while_it_is_ingested_damages_it_as_well
     tmp_path: Path, store: HistoryStore, urls: BaseUrls, service: Service
 ) -> None:
     assert_failed(await run_once(store, urls, fault=LATE), "holds turn D1:3 a second time")
+    assert accuracy(store, tmp_path) == [(4, 0, 4)]
+    assert await run_once(store, urls) == []
+    assert len(service.assistants()) == 2
+    assert accuracy(store, tmp_path) == [(4, 4, 0)]
+
+
+@pytest.mark.parametrize("status", ["FAILED", "cancelled"])
+async def test_a_turn_that_failed_at_the_service_is_not_ingested_and_the_next_run_ingests_anew(
+    tmp_path: Path, store: HistoryStore, urls: BaseUrls, service: Service, status: str
+) -> None:
+    assert_failed(await run_once(store, urls, status=status), "turn D1:3 in thread")
+    assert store.manifests(asset="ingested_memories") == []
     assert accuracy(store, tmp_path) == [(4, 0, 4)]
     assert await run_once(store, urls) == []
     assert len(service.assistants()) == 2
