@@ -17,8 +17,8 @@ test-kills: .venv/test  ## A hundred killed writers of the history
 	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100
 
 LOCOMO10 ?= ../shared/data/locomo10.json
-chaos: .venv/test  ## Twenty killed runs over the whole of LOCOMO10, against a faulty stand-in
-	$(BIN)/python -m locomo_assets_tests.chaos $(LOCOMO10)
+chaos: .venv/test  ## Killed runs over the whole of LOCOMO10, then each kind of fault (CHAOS="--part kills")
+	$(BIN)/python -m locomo_assets_tests.chaos $(LOCOMO10) $(CHAOS)
 
 BENCH_SHARE ?= 0.1
 bench: .venv/test  ## Speed, memory, scale, as ratios (BENCH_SHARE=1: whole conversations; BENCH="--only whole")

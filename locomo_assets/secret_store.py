@@ -68,7 +68,7 @@ def _read(secret: str) -> Mapping[str, str]:
         raise VaultError(f"secret {secret} is binary; store a JSON object of texts") from None
     try:
         held = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         held = None
     if not isinstance(held, dict) or not all(isinstance(value, str) for value in held.values()):
         raise VaultError(

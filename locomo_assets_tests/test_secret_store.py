@@ -65,7 +65,11 @@ def test_an_empty_key_is_done_without_and_a_missing_one_is_told(
 
 
 @pytest.mark.usefixtures("s3_url")
-@pytest.mark.parametrize("text", ["planted-text", '["planted-text"]', '{"OPENAI_API_KEY": 7}'])
+@pytest.mark.parametrize(
+    "text",
+    ["planted-text", '["planted-text"]', '{"OPENAI_API_KEY": 7}', "[" * 30_000],
+    ids=["text", "list", "number", "nested"],
+)
 def test_another_shape_is_told_without_its_text(text: str) -> None:
     store("shapeless", text)
     with pytest.raises(VaultError, match="secret shapeless is no JSON object of texts") as caught:

@@ -13,8 +13,10 @@ import pyarrow as pa
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.decision import Conclusion
+from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
+from locomo_assets.backboard.ingest import NO_OPERATIONS
 from locomo_assets.history import database
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.locomo.model import OFFICIAL_NAMES, Dataset, to_rows
@@ -122,8 +124,8 @@ def schema(dataset: Dataset) -> Finding:
 def ingestion_complete(counts: IngestionCounts) -> Finding:
     """The service has as many messages as there are turns, and every memory operation has ended.
 
-    A failed or timed out operation has ended too. An ingestion from before the service's messages
-    were counted is checked by our own count.
+    A failed or timed out operation has ended too, but there must have been one. An ingestion from
+    before the service's messages were counted is checked by our own count.
     """
     turns, ingested, on_server = counts.turns, counts.turns_ingested, counts.messages_on_server
     ended = {
@@ -145,10 +147,13 @@ def ingestion_complete(counts: IngestionCounts) -> Finding:
     }
     if on_server is not None:
         details["messages_on_server"] = on_server
+    # Memory is on in every ingestion; where operations were not counted, nothing is known.
+    without = counts.operations == 0 and ingested > 0
     return Finding(
-        passed=ingested == turns and on_server in (None, turns) and still_open == 0,
-        expected=f"{turns} turns at the service, {operations} memory operations ended",
-        actual=f"{ingested} turns sent, {counted}; operations: {in_words}, {still_open} open",
+        passed=ingested == turns and on_server in (None, turns) and still_open == 0 and not without,
+        expected=f"{turns} turns at the service, {operations or 'their'} memory operations ended",
+        actual=f"{ingested} turns sent, {counted}; operations: {in_words}, {still_open} open"
+        + (f"; {NO_OPERATIONS}" if without else ""),
         numbers=details,
     )
 
@@ -250,6 +255,22 @@ def api_errors(workload: Workload) -> Finding:
             "requests_failed": workload.requests_failed,
             "tries": workload.tries,
             "repeats": workload.repeats,
+        },
+        severity=CheckSeverity.WARN,
+    )
+
+
+def distinct_answers(repeated: RepeatedAnswer) -> Finding:
+    """No answer stands for many questions, unless it declines them."""
+    return Finding(
+        passed=not repeated.is_suspicious,
+        expected=f"no answer but a declining one stands for more than {repeated.allowed:.0f} of "
+        f"{repeated.answered} questions",
+        actual=repeated.line(),
+        numbers={
+            "questions_of_commonest_answer": repeated.questions,
+            "commonest_answer_percent": round(repeated.percent, 2),
+            "answered": repeated.answered,
         },
         severity=CheckSeverity.WARN,
     )

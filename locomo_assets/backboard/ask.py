@@ -58,8 +58,8 @@ async def ask_all(
     `on_answer` gets each result as it comes, several at a time unless the protocol is `published`.
     `message` gives the text that is sent for a question, except in `published`.
 
-    Where each question has a thread of its own, `on_thread` gets the thread's id before the
-    question is put to it. To resume, give the threads of an earlier process as `asked_in`, by
+    `on_thread` gets the id of a new thread before the first question is put to it. To resume where
+    each question has a thread of its own, give the threads of an earlier process as `asked_in`, by
     question index: an answer that one of them holds is read back.
 
     To resume a `published` phase, give its `thread_id` and the questions `asked_before`: if the
@@ -81,6 +81,8 @@ async def ask_all(
     elif questions:
         if thread_id is None:
             made = await _create_thread(client, assistant_id)
+            if on_thread is not None:
+                await on_thread(questions[0], made)
             thread = QuestionThread(client, made, protocol, held=0)
             await _ask_published(thread, questions, None, keep)
         else:

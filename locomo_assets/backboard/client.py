@@ -5,9 +5,11 @@ Source: docs.backboard.io and the vendor's Python SDK 1.5.19.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -24,6 +26,8 @@ MESSAGES = "POST /threads/{id}/messages"
 
 _PAGE = 100
 _PROBE_ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 class BackboardClient:
@@ -76,8 +80,7 @@ class BackboardClient:
     async def probe(self) -> models.Probe:
         """Check that the service answers and accepts the key; tells which system it is."""
         call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
-        raw, _, headers = await self._transport.json(call, attempts=_PROBE_ATTEMPTS)
-        models.listing(raw, call.endpoint)
+        _, _, headers = await self._transport.json(call, models.listing, attempts=_PROBE_ATTEMPTS)
         return models.Probe(system=headers.get("x-locomo-system") or "backboard")
 
     async def create_assistant(
@@ -95,7 +98,7 @@ class BackboardClient:
         if llm_model is not None:
             body["llm_model_name"] = llm_model
         call = Call("POST", "/assistants", "/assistants", False, json=body)
-        return models.assistant(await self._json(call), call.endpoint)
+        return await self._json(call, models.assistant)
 
     async def list_assistants(self, *, name: str | None = None) -> list[models.Assistant]:
         """All assistants of the account, or those with exactly this name."""
@@ -107,8 +110,7 @@ class BackboardClient:
 
     async def get_assistant(self, assistant_id: str) -> models.Assistant:
         """Raises `NotFoundError` if there is none."""
-        call = _on_assistant("GET", "", assistant_id, True)
-        return models.assistant(await self._json(call), call.endpoint)
+        return await self._json(_on_assistant("GET", "", assistant_id, True), models.assistant)
 
     async def delete_assistant(self, assistant_id: str) -> None:
         """Permanent, with threads and memories. A missing assistant is no error."""
@@ -118,12 +120,12 @@ class BackboardClient:
         """A copy with its current memories, without its threads. Not repeatable."""
         body = {"name": name, "copy_memories": True, "copy_documents": False}
         call = _on_assistant("POST", "/clone", assistant_id, False, json=body)
-        return models.clone(await self._json(call), call.endpoint)
+        return await self._json(call, models.clone)
 
     async def create_thread(self, assistant_id: str) -> models.Thread:
         """A new, empty thread. Not repeatable: in doubt, list the assistant's threads."""
         call = _on_assistant("POST", "/threads", assistant_id, False, json={})
-        return models.thread(await self._json(call), call.endpoint)
+        return await self._json(call, models.thread)
 
     async def list_threads(self, assistant_id: str) -> list[models.Thread]:
         """All threads of an assistant, with or without messages, as the server chooses."""
@@ -133,8 +135,7 @@ class BackboardClient:
 
     async def get_thread(self, thread_id: str) -> models.Thread:
         """A thread with its messages, oldest first."""
-        call = _on_thread("GET", "", thread_id, True)
-        return models.thread(await self._json(call), call.endpoint)
+        return await self._json(_on_thread("GET", "", thread_id, True), models.thread)
 
     async def add_message(
         self,
@@ -160,8 +161,8 @@ class BackboardClient:
             **_model(llm_provider, llm_model),
         }
         call = _on_thread("POST", "/messages", thread_id, False, form=form)
-        raw, sent, _ = await self._transport.json(call)
-        return models.saved(raw, call.endpoint, sent.sent_at, sent.latency_ms or 0.0)
+        saved, stats, _ = await self._transport.json(call, models.saved)
+        return replace(saved, sent_at=stats.sent_at, latency_ms=stats.latency_ms or 0.0)
 
     async def ask(
         self,
@@ -195,13 +196,13 @@ class BackboardClient:
         while page <= pages:
             params = {"page": page, "page_size": _PAGE}
             call = _on_assistant("GET", "/memories", assistant_id, True, params=params)
-            fields = models.mapping(await self._json(call), call.endpoint)
-            memories = models.memories(fields.get("memories"))
+            memories, total, pages = await self._json(call, models.page_of_memories)
+            before = len(found)
             found.update((one.memory_id, one) for one in memories)
-            total = models.count(fields, "total_count")
-            pages = models.count(fields, "total_pages") or -(-(total or 0) // _PAGE)
+            pages = pages or -(-total // _PAGE)
             page += 1
-            if not memories:
+            # Its number of pages may be nonsense.
+            if len(found) == before:
                 break
         return list(found.values())
 
@@ -209,15 +210,15 @@ class BackboardClient:
         """The state of a memory operation, by which a message's memory is formed."""
         template = "/assistants/memories/operations/{id}"
         call = Call("GET", template, template.replace("{id}", quote(operation_id, safe="")), True)
-        return models.operation(await self._json(call), operation_id, call.endpoint)
+        return await self._json(call, partial(models.operation, operation_id))
 
-    async def _json(self, call: Call) -> Any:
-        raw, _, _ = await self._transport.json(call)
-        return raw
+    async def _json(self, call: Call, read: Callable[[object, str], T]) -> T:
+        answer, _, _ = await self._transport.json(call, read)
+        return answer
 
     async def _delete(self, call: Call) -> None:
         try:
-            await self._transport.json(call)
+            await self._json(call, models.deleted)
         except NotFoundError:
             return
 
@@ -228,7 +229,7 @@ class BackboardClient:
         while True:
             paged = {"skip": skip, "limit": _PAGE, **params}
             call = Call("GET", template, path, True, params=paged)
-            raw = models.listing(await self._json(call), call.endpoint)
+            raw = await self._json(call, models.listing)
             for item in raw:
                 yield dict(item)
             if len(raw) < _PAGE:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from locomo_assets.backboard.models import quote
 from locomo_assets.http.calls import explain_old_tls
 from locomo_assets.http.errors import (
     AmbiguousError,
@@ -78,16 +79,26 @@ def overdue(call: Call, base_url: str, limit_s: float) -> BackboardError:
     return _answer_lost(call, base_url, f"not finished after {limit_s:g} s", AnswerOverdueError)
 
 
-def unreadable(
-    call: Call,
-    base_url: str,
-    why: str = "it is not JSON; check that the base URL is Backboard's API",
-) -> BackboardError:
+def unreadable(call: Call, base_url: str, why: str) -> BackboardError:
     """For a success whose body can't be used."""
     kind = UnexpectedAnswerError if call.repeatable else AmbiguousError
-    return kind(
-        f"{call.endpoint} at {base_url}: the answer can't be read: {why}", endpoint=call.endpoint
-    )
+    return kind(_unreadable(call, base_url, why), endpoint=call.endpoint)
+
+
+def not_json(call: Call, base_url: str) -> BackboardError:
+    """For a success that is no JSON, as a page of HTML while the service is maintained."""
+    kind = ServerFailedError if call.repeatable else AmbiguousError
+    why = "it is not JSON; check that the base URL is Backboard's API, or run it again later"
+    return kind(_unreadable(call, base_url, why), endpoint=call.endpoint)
+
+
+def undocumented(call: Call, error: UnexpectedAnswerError) -> BackboardError:
+    """For a success that is not what is documented: what a POST was for may have been done."""
+    return error if call.repeatable else AmbiguousError(str(error), endpoint=call.endpoint)
+
+
+def _unreadable(call: Call, base_url: str, why: str) -> str:
+    return f"{call.endpoint} at {base_url}: the answer can't be read: {why}"
 
 
 def refused(call: Call, base_url: str, response: httpx.Response) -> BackboardError:
@@ -128,18 +139,11 @@ def _answer_lost(
 
 
 def _detail(response: httpx.Response) -> str:
-    """What the server says is wrong, in a few words, without what we sent (`input` of a 422)."""
     try:
-        raw = response.json()
+        said = quote(response.json())
     except (ValueError, RecursionError):
         return ""
-    detail = raw.get("detail") or raw.get("message") if isinstance(raw, dict) else None
-    if isinstance(detail, list):
-        parts = [item for item in detail if isinstance(item, dict)]
-        detail = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in parts)
-    if not isinstance(detail, str) or not detail:
-        return ""
-    return f" ({' '.join(detail.split())[:200]})"
+    return f" ({said})" if said else ""
 
 
 def _cause(error: Exception) -> str:

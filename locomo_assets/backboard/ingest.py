@@ -24,12 +24,19 @@ from locomo_assets.backboard.reconcile import (
     check_turns,
     compare_with_server,
     count_messages,
+    failed_turn,
     recovered_turn,
     sent_messages,
 )
 from locomo_assets.errors import LocomoError
+from locomo_assets.http.errors import UnexpectedAnswerError
 from locomo_assets.http.limits import first_failure
 from locomo_assets.locomo.model import Conversation, Session
+
+NO_OPERATIONS = (
+    "not a single memory operation though memory is on: the form of the service's answer may have "
+    "changed (its messages carry no memory_operation_id)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +230,7 @@ class _Ingestion:
                 sweep.cancel()
             await self._watch.give_up()
         messages_on_server = await count_messages(self._client, self._conversation, self._threads)
+        self._require_operations()
         memories = await self._client.list_memories(self._assistant_id)
         return IngestionResult(
             assistant_id=self._assistant_id,
@@ -333,6 +341,8 @@ class _Ingestion:
                 llm_provider=self._protocol.llm_provider,
                 llm_model=self._protocol.llm_model,
             )
+            if saved.failure is not None:
+                raise failed_turn(session, position, thread_id, saved.failure)
             return IngestedTurn(
                 session_index=session.session_index,
                 turn_index=turn.turn_index,
@@ -368,6 +378,16 @@ class _Ingestion:
             await self._watch.wait(operation)
         else:
             self._watch.add(operation)
+
+    def _require_operations(self) -> None:
+        """Without them nobody knows when the memory has formed, nor whether it has."""
+        is_on = self._protocol.memory.lower() in ("on", "auto")
+        if is_on and self._turns and not self._with_operation:
+            raise UnexpectedAnswerError(
+                f"{len(self._turns)} saved turns of {self._conversation.conversation}, and "
+                f"{NO_OPERATIONS}; see what the service changed, delete assistant "
+                f"{self._assistant_id} and run it again to ingest the conversation anew"
+            )
 
     async def _wait_for_earlier(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from locomo_assets.http.calls import whole_number
 from locomo_assets.http.errors import UnexpectedAnswerError
 
-_LARGEST_INT = 2**63 - 1
+_LONGEST_QUOTE_CHARS, _MOST_ERRORS = 200, 5
+FAILED_STATUSES = frozenset(("failed", "cancelled", "canceled", "error"))
+"""Statuses, in lower case, of a message that came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,16 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A message that was saved without asking a model; `latency_ms` excludes our own queue."""
+    """A message that was saved without asking a model; `latency_ms` excludes our own queue.
+
+    `failure` is not None if its status is one of `FAILED_STATUSES`: the status, and why.
+    """
 
     message_id: str | None
     memory_operation_id: str | None
-    sent_at: datetime
-    latency_ms: float
+    failure: str | None = None
+    sent_at: datetime | None = None
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ def assistant(raw: object, endpoint: str) -> Assistant:
 
 def clone(raw: object, endpoint: str) -> Clone:
     fields = mapping(raw, endpoint)
+    if "assistant" not in fields:
+        raise _undocumented(fields, "assistant", endpoint)
     return Clone(
         assistant=assistant(fields.get("assistant"), endpoint),
         memories_cloned=count(fields, "memories_cloned"),
@@ -137,28 +146,35 @@ def message(fields: Mapping[str, Any]) -> Message:
     )
 
 
-def saved(raw: object, endpoint: str, sent_at: datetime, latency_ms: float) -> Saved:
-    """From `{messages: [...]}` of newer servers, or the flat message of older ones."""
+def saved(raw: object, endpoint: str) -> Saved:
+    """From `{messages: [...]}` of newer servers, or the flat message of older ones.
+
+    Without times. An answer that names neither the message nor its operation is none, unless it
+    says that the message failed.
+    """
     fields = mapping(raw, endpoint)
     mine: Mapping[str, Any] = {}
     for item in items(fields.get("messages")):
         if (text(item, "role") or "user").lower() == "user":
             mine = item
-    return Saved(
-        message_id=text(fields, "message_id") or text(mine, "message_id", "id"),
-        memory_operation_id=text(fields, "memory_operation_id")
-        or text(mine, "memory_operation_id"),
-        sent_at=sent_at,
-        latency_ms=latency_ms,
-    )
+    message_id = text(fields, "message_id") or text(mine, "message_id", "id")
+    operation_id = text(fields, "memory_operation_id") or text(mine, "memory_operation_id")
+    statuses = [_lower(text(one, "status")) for one in (mine, fields)]
+    failed = next((one for one in statuses if one in FAILED_STATUSES), None)
+    if failed is None and not (message_id or operation_id):
+        raise _undocumented(fields, "message_id", endpoint)
+    failure = failed and ": ".join(filter(None, (failed, quote(mine) or quote(fields))))
+    return Saved(message_id=message_id, memory_operation_id=operation_id, failure=failure)
 
 
-def operation(raw: object, operation_id: str, endpoint: str) -> Operation:
+def operation(operation_id: str, raw: object, endpoint: str) -> Operation:
     """`status` may be in either case; `memory_ids` lists ids, or objects with an `id`.
 
     Objects with event NONE are left out: nothing was remembered.
     """
     fields = mapping(raw, endpoint)
+    if text(fields, "status") is None and (fields.get("error") or fields.get("detail")):
+        raise _undocumented(fields, "status", endpoint)
     status = (text(fields, "status") or "").upper()
     state = {"COMPLETED": "completed", "ERROR": "error", "FAILED": "error"}.get(status, "running")
     ids: list[str] = []
@@ -186,17 +202,31 @@ def memory(fields: Mapping[str, Any]) -> Memory:
     )
 
 
+def page_of_memories(raw: object, endpoint: str) -> tuple[tuple[Memory, ...], int, int]:
+    """The memories of a page, and how many memories and pages there are: 0 where it is not said."""
+    fields = mapping(raw, endpoint)
+    if not isinstance(fields.get("memories"), list):
+        raise _undocumented(fields, "memories", endpoint)
+    totals = [count(fields, name) or 0 for name in ("total_count", "total_pages")]
+    return memories(fields["memories"]), totals[0], totals[1]
+
+
 def memories(raw: object) -> tuple[Memory, ...]:
     """The memories in a list, without what is no object."""
     return tuple(memory(item) for item in items(raw))
+
+
+def deleted(raw: object, endpoint: str) -> None:
+    """What a DELETE answers does not matter, unless it is an error."""
+    if isinstance(raw, dict) and (raw.get("error") or raw.get("detail")):
+        raise _undocumented(raw, "deleted_at", endpoint)
 
 
 def mapping(raw: object, endpoint: str) -> Mapping[str, Any]:
     """The object itself, or `UnexpectedAnswerError`."""
     if not isinstance(raw, dict):
         raise UnexpectedAnswerError(
-            f"{endpoint} answered with {_kind(raw)} where an object was documented: "
-            "check that the base URL is Backboard's API",
+            f"{endpoint} answered with {_kind(raw)} where an object was documented: {_CHECK_URL}",
             endpoint=endpoint,
         )
     return raw
@@ -205,9 +235,10 @@ def mapping(raw: object, endpoint: str) -> Mapping[str, Any]:
 def listing(raw: object, endpoint: str) -> list[Mapping[str, Any]]:
     """A list of objects, or `UnexpectedAnswerError`."""
     if not isinstance(raw, list):
+        said = quote(raw)
         raise UnexpectedAnswerError(
-            f"{endpoint} answered with {_kind(raw)} where a list was documented: "
-            "check that the base URL is Backboard's API",
+            f"{endpoint} answered with {_kind(raw)} where a list was documented"
+            f"{f' ({said})' if said else ''}: {_CHECK_URL}",
             endpoint=endpoint,
         )
     return items(raw)
@@ -222,11 +253,45 @@ def required(fields: Mapping[str, Any], name: str, endpoint: str) -> str:
     """A required text, or `UnexpectedAnswerError`."""
     value = text(fields, name)
     if not value:
-        raise UnexpectedAnswerError(
-            f"{endpoint} answered without `{name}`: check that the base URL is Backboard's API",
-            endpoint=endpoint,
-        )
+        raise _undocumented(fields, name, endpoint)
     return value
+
+
+_CHECK_URL = "check that the base URL is Backboard's API, and what its status page says"
+
+
+def _undocumented(fields: Mapping[str, Any], name: str, endpoint: str) -> UnexpectedAnswerError:
+    """For a success without its documented field, with what the service says instead."""
+    said = quote(fields)
+    return UnexpectedAnswerError(
+        f"{endpoint} answered without `{name}`{f' ({said})' if said else ''}: {_CHECK_URL}",
+        endpoint=endpoint,
+    )
+
+
+def quote(raw: object) -> str:
+    """What an answer or event says is wrong, in a few words; empty if it says nothing.
+
+    Without what we sent (`input` of a 422), which may repeat the whole message.
+    """
+    if not isinstance(raw, dict):
+        return ""
+    said = [_words(raw.get(name)) for name in ("error", "detail", "message")]
+    line = " ".join(": ".join(dict.fromkeys(part for part in said if part)).split())
+    return storable(line)[:_LONGEST_QUOTE_CHARS]
+
+
+def _words(raw: object) -> str:
+    """The words of an error: a text, an object's, or those of each one in a list."""
+    if isinstance(raw, list):
+        return "; ".join(filter(None, map(_words, raw[:_MOST_ERRORS])))
+    if not isinstance(raw, dict):
+        return raw if isinstance(raw, str) else ""
+    where = f"{raw['loc']}: " if "loc" in raw else ""
+    names = ("message", "msg", "detail", "error", "code", "type")
+    return next(
+        (f"{where}{one}" for one in map(raw.get, names) if isinstance(one, str) and one), ""
+    )
 
 
 def text(fields: Mapping[str, Any], *names: str) -> str | None:
@@ -252,10 +317,7 @@ def number(fields: Mapping[str, Any], name: str) -> float | None:
 
 def count(fields: Mapping[str, Any], name: str) -> int | None:
     """A whole number, not negative, that fits 64 bits."""
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_INT:
-        return None
-    return value
+    return whole_number(fields.get(name))
 
 
 def time(fields: Mapping[str, Any], name: str) -> datetime | None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import fold, message_text, same_text, session_texts
-from locomo_assets.backboard.models import Message, Thread
+from locomo_assets.backboard.models import FAILED_STATUSES, Message, Thread
 from locomo_assets.http.errors import ThreadDamagedError, ThreadMismatchError
 from locomo_assets.locomo.model import Conversation, Session
 
@@ -111,12 +111,15 @@ def check_turns(
 ) -> None:
     """Check that a thread holds the session's first turns, each once, and at least `least`.
 
-    Raises `ThreadDamagedError` if it holds anything else, `ThreadMismatchError` if it holds fewer.
+    Raises `ThreadDamagedError` if it holds anything else or a turn that failed,
+    `ThreadMismatchError` if it holds fewer.
     """
     texts = session_texts(session)
     where = f"thread {thread_id} of session {session.session_index} holds"
     for position, message in enumerate(messages):
         if position < len(texts) and same_text(message.content, texts[position]):
+            if message.status in FAILED_STATUSES:
+                raise failed_turn(session, position, thread_id, message.status or "")
             continue
         earlier = [
             one
@@ -135,6 +138,20 @@ def check_turns(
             f"{where} {len(messages)} messages where {least} turns were confirmed: run it again; "
             "if it says so again, delete the assistant, and the conversation is ingested anew"
         )
+
+
+def failed_turn(
+    session: Session, position: int, thread_id: str, failure: str
+) -> ThreadDamagedError:
+    """For a turn that the service took and says it failed at.
+
+    It may be in the thread, and no call is documented that takes it out or tries it again: sent
+    again it could be there twice.
+    """
+    return ThreadDamagedError(
+        f"turn {session.turns[position].dia_id} in thread {thread_id} of session "
+        f"{session.session_index} was not remembered, the service says ({failure}): {_INGEST_ANEW}"
+    )
 
 
 _INGEST_ANEW = (

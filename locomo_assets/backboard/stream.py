@@ -12,18 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from locomo_assets.backboard.models import Memory, count, memories, storable, text
+from locomo_assets.backboard.models import Memory, count, memories, quote, storable, text
 from locomo_assets.http.errors import (
     RunFailedError,
     StreamIncompleteError,
     StreamMalformedError,
 )
-from locomo_assets.redaction import hide_in_answer
+from locomo_assets.redaction import hide_in_answer, hide_in_body
 
 LARGEST_EVENT_CHARS = 8_000_000
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FAILED = ("run_failed", "error")
+_TEXT_OR_THOUGHT = ("content_streaming", "reasoning_streaming")
+_GOES_ON = ("REQUIRES_ACTION", "IN_PROGRESS")
+"""Statuses after which another run of the same stream has to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +44,43 @@ class Run:
 
 
 class RunReader:
-    """Takes events in order, and gives the `result`, without registered keys."""
+    """Takes events in order, and gives the `result`, without registered keys.
+
+    Where tools are used a stream holds several runs, each with its `run_ended`. The answer is the
+    last one's text alone; what was retrieved may have come in any.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._pieces: list[str] = []
         self._memories: tuple[Memory, ...] = ()
         self._ended: Mapping[str, Any] | None = None
+        self._waits_for: str | None = None
+        self.runs = 1
 
     @property
     def begun(self) -> bool:
-        """Whether some of the answer's text has come."""
+        """Whether some of the run's text has come."""
         return bool(self._pieces)
 
     @property
     def ended(self) -> bool:
-        """Whether `run_ended` has come; events after it are ignored."""
-        return self._ended is not None
+        """Whether the run has ended and no other has begun; another may yet follow."""
+        return self._ended is not None and self._waits_for is None
 
     def take(self, event: "SseEvent") -> None:
         """Take one event.
 
-        Raises `RunFailedError` if it says so, `StreamMalformedError` if it is not JSON.
+        Raises `RunFailedError` if it says so, `StreamMalformedError` if it is not JSON and a run
+        is under way.
         """
-        if self.ended or event.data.strip() in ("", "[DONE]"):
+        if event.data.strip() in ("", "[DONE]"):
             return
         try:
             fields = json.loads(hide_in_answer(event.data))
         except (ValueError, RecursionError) as error:
+            if self.ended:
+                return
             raise StreamMalformedError(
                 f"{self._endpoint}: the stream holds an event that is not JSON",
                 endpoint=self._endpoint,
@@ -76,20 +88,27 @@ class RunReader:
         if not isinstance(fields, dict):
             return
         kind = text(fields, "type") or event.event
-        if kind == "content_streaming":
+        if kind in _TEXT_OR_THOUGHT:
             # Kept raw, because a character may come as two halves in two events.
             piece = fields.get("content")
             if isinstance(piece, str) and piece:
-                self._pieces.append(piece)
+                if self._ended is not None or self._waits_for is not None:
+                    self._begin_another()
+                if kind == "content_streaming":
+                    self._pieces.append(piece)
         elif kind == "memory_retrieved":
-            self._memories = memories(fields.get("memories"))
+            self._memories = memories(fields.get("memories")) or self._memories
+        elif kind == "tool_submit_required":
+            self._begin_another(waits_for=kind)
         elif kind == "run_ended":
             self._end(fields)
-        elif kind in _FAILED:
+        elif kind in _FAILED or ("type" not in fields and fields.get("error")):
             raise self._failure(fields, kind)
 
     def result(self) -> Run:
-        """The answer; raises `StreamIncompleteError` if the run has not ended."""
+        """The last run's answer; raises `StreamIncompleteError` if it has not ended."""
+        if self._waits_for is not None:
+            raise self._failure(self._ended or {}, self._waits_for)
         if self._ended is None:
             raise StreamIncompleteError(
                 f"{self._endpoint}: the stream ended without `run_ended`", endpoint=self._endpoint
@@ -107,16 +126,38 @@ class RunReader:
             model_name=text(ended, "model_name"),
         )
 
+    def _begin_another(self, waits_for: str | None = None) -> None:
+        self._pieces, self._ended, self._waits_for = [], None, waits_for
+        self.runs += 1
+
     def _end(self, fields: Mapping[str, Any]) -> None:
         status = text(fields, "status")
-        if status is not None and status.upper() != "COMPLETED":
+        if self._ended is not None:
+            # Nothing came since the last end: told twice, or a run without any text.
+            run_id = text(fields, "run_id")
+            if not self.ended or run_id is None or run_id != text(self._ended, "run_id"):
+                self._begin_another()
+        if status is not None and status.upper() in _GOES_ON:
+            self._begin_another(waits_for=f"run_ended with status {status}")
+        elif status is not None and status.upper() != "COMPLETED":
             raise self._failure(fields, f"run_ended with status {status[:40]}")
         self._ended = fields
 
     def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
-        said = [text(fields, name) for name in ("message", "error", "detail")]
-        line = ": ".join(dict.fromkeys(part for part in (self._endpoint, kind, *said) if part))
-        return RunFailedError(" ".join(line.split())[:300], endpoint=self._endpoint)
+        line = ": ".join(part for part in (self._endpoint, kind, quote(fields)) if part)
+        return RunFailedError(" ".join(line.split()), endpoint=self._endpoint)
+
+
+def no_stream(endpoint: str, body: bytes) -> StreamIncompleteError:
+    """For a success without any event, such as `{"error": …}`; `body` is how it begins."""
+    try:
+        said = quote(json.loads(hide_in_body(body)))
+    except (ValueError, RecursionError):
+        said = ""
+    return StreamIncompleteError(
+        f"{endpoint} answered with no stream of events{f' ({said})' if said else ''}",
+        endpoint=endpoint,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,26 @@ taken out of every answer, its headers included, where it is received; see `boun
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import httpx
 
-from locomo_assets.backboard.failures import LOST, Call, lost, overdue, refused, unreadable
-from locomo_assets.backboard.stream import Run, RunReader, SseDecoder
+from locomo_assets.backboard.failures import (
+    LOST,
+    Call,
+    lost,
+    not_json,
+    overdue,
+    refused,
+    undocumented,
+    unreadable,
+)
+from locomo_assets.backboard.stream import Run, RunReader, SseDecoder, no_stream
 from locomo_assets.bounded import (
     ANSWER_BYTES,
     GZIP_ONLY,
@@ -41,6 +50,8 @@ from locomo_assets.http.errors import (
     PermanentError,
     RateLimitedError,
     RetrySettings,
+    StreamMalformedError,
+    UnexpectedAnswerError,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
 from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
@@ -53,6 +64,12 @@ T = TypeVar("T")
 # Less than the 5 s after which common servers close an idle connection: a request written to one
 # just closed would be ambiguous.
 _KEEP_ALIVE_S = 4.0
+
+# How long a stream may stay open after a run's end before that run is taken for its last one.
+_NEXT_RUN_S = 5.0
+
+# As much of an answer without events as is looked at for the service's words.
+_NO_STREAM_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +180,27 @@ class Transport:
         await self._builder.aclose()
 
     async def json(
-        self, call: Call, *, attempts: int | None = None
-    ) -> tuple[Any, RequestStats, httpx.Headers]:
-        """The answer's JSON (None for an empty body), how it went, and its headers."""
+        self, call: Call, read: Callable[[object, str], T], *, attempts: int | None = None
+    ) -> tuple[T, RequestStats, httpx.Headers]:
+        """What `read` makes of the answer's JSON, how it went, and its headers.
+
+        `read` gets None for an empty body, and the endpoint. It raises `UnexpectedAnswerError`.
+        """
 
         async def take(
             response: httpx.Response, stats: RequestStats
-        ) -> tuple[Any, RequestStats, httpx.Headers]:
+        ) -> tuple[T, RequestStats, httpx.Headers]:
             body = await read_answer(response, ANSWER_BYTES)
             stats.latency_ms = stats.elapsed_ms()
             log_body(SERVICE, call.endpoint, "received", body)
             try:
-                return (json.loads(body) if body else None), stats, _headers(response)
+                raw = json.loads(body) if body else None
             except (ValueError, RecursionError) as error:
-                raise unreadable(call, self.base_url) from error
+                raise not_json(call, self.base_url) from error
+            try:
+                return read(raw, call.endpoint), stats, _headers(response)
+            except UnexpectedAnswerError as error:
+                raise undocumented(call, error) from error
 
         return await self._retrying(call, take, self._timeouts.call_s, self._phases, attempts)
 
@@ -195,19 +219,33 @@ class Transport:
     async def _read_run(self, call: Call, response: httpx.Response, stats: RequestStats) -> Run:
         decoder, reader = SseDecoder(), RunReader(call.endpoint)
         chunks = answer_pieces(response, STREAM_BYTES)
-        async for chunk in chunks:
-            for event in decoder.feed(chunk):
-                reader.take(event)
-            if reader.begun and stats.first_chunk_ms is None:
-                stats.first_chunk_ms = stats.elapsed_ms()
-            if reader.ended:
-                stats.latency_ms = stats.elapsed_ms()
-                # Read to the end so that the connection can be kept; the answer is already whole.
-                with suppress(UnusableBodyError, *LOST):
-                    async with asyncio.timeout(1.0):
-                        async for _ in chunks:
-                            pass
+        begin, runs, has_events, ended_at = b"", reader.runs, False, 0.0
+        while True:
+            try:
+                # To the end, because another run may follow; and the connection can be kept.
+                rest_s = min(ended_at + _NEXT_RUN_S, stats.start + 0.9 * stats.limit_s)
+                async with asyncio.timeout(rest_s - perf_counter() if reader.ended else None):
+                    chunk = await anext(chunks, None)
+                events = decoder.feed(chunk or b"")
+            except (UnusableBodyError, StreamMalformedError, TimeoutError, *LOST):
+                if not reader.ended:
+                    raise
                 break
+            if chunk is None:
+                break
+            if not has_events:
+                begin = (begin + chunk)[:_NO_STREAM_BYTES]
+            for event in events:
+                has_events, had_ended = True, reader.ended
+                reader.take(event)
+                if reader.runs > runs:
+                    runs, stats.first_chunk_ms = reader.runs, None
+                if reader.begun and stats.first_chunk_ms is None:
+                    stats.first_chunk_ms = stats.elapsed_ms()
+                if reader.ended and not had_ended:
+                    stats.latency_ms, ended_at = stats.elapsed_ms(), perf_counter()
+        if not has_events:
+            raise no_stream(call.endpoint, begin)
         return reader.result()
 
     async def _retrying(

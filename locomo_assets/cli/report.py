@@ -20,6 +20,7 @@ from locomo_assets.reporting.terminal import (
     print_json,
     print_scores,
     print_table,
+    print_warnings,
 )
 from locomo_assets.settings import read_settings
 
@@ -93,6 +94,7 @@ def report(
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
+    print_warnings(out, path, wholes)
     for row in wholes:
         if not row.valid:
             out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)

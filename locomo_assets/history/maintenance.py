@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from locomo_assets.history.data_files import decode_data_file
 from locomo_assets.history.database import open_read_only, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import (
+    DataFile,
+    Manifest,
     attempt_id_of,
+    data_file_folder,
     first_path,
     manifest_path,
     name_time,
+    parse_manifest_name,
 )
 from locomo_assets.history.store import HistoryStore
 
@@ -49,10 +55,13 @@ class PruneReport:
 
 
 def check(store: HistoryStore) -> CheckReport:
-    """Read every manifest and data file, and compare counts and hashes. Changes nothing."""
+    """Read every manifest and data file; compare counts, hashes, and what each says of itself.
+
+    Changes nothing.
+    """
     # Data files first: an attempt that commits meanwhile is then found by its manifest.
     existing = {path for path in store.storage.list("tables") if path.endswith(".parquet")}
-    problems: list[str] = []
+    problems = _contradicting_manifests(store)
     committed: set[str] = set()
     named: set[str] = set()
     attempts = data_files = rows = size_bytes = 0
@@ -71,12 +80,18 @@ def check(store: HistoryStore) -> CheckReport:
                 f"manifest {manifest.path} is that of {own_path}; restore it from a copy"
             )
         for data_file in manifest.data_files:
+            if data_file.path in named:
+                problems.append(
+                    f"{data_file.path} is named twice, the second time by {manifest.path}; "
+                    "restore that from a copy"
+                )
             named.add(data_file.path)
             try:
-                decode_data_file(data_file, store.storage.get(data_file.path))
+                found = decode_data_file(data_file, store.storage.get(data_file.path))
             except HistoryDamagedError as exc:
                 problems.append(str(exc))
                 continue
+            problems += _contradictions(manifest, data_file, found)
             data_files += 1
             rows += data_file.rows
             size_bytes += data_file.size_bytes or 0
@@ -90,6 +105,49 @@ def check(store: HistoryStore) -> CheckReport:
         unfinished=tuple(sorted({attempt_id_of(path) for path in rest} - committed)),
         superseded_files=sum(attempt_id_of(path) in committed for path in rest),
     )
+
+
+def _contradicting_manifests(store: HistoryStore) -> list[str]:
+    """Attempts with manifests in several places: readers take one of them for the attempt."""
+    places: dict[str, set[str]] = {}
+    for path in store.storage.list("attempts"):
+        if name := parse_manifest_name(path):
+            places.setdefault(name.attempt_id, set()).add(first_path(path))
+    return [
+        f"attempt {attempt_id} has {len(paths)} manifests ({', '.join(sorted(paths))}); delete "
+        "those that are not its own"
+        for attempt_id, paths in places.items()
+        if len(paths) > 1
+    ]
+
+
+def _contradictions(manifest: Manifest, data_file: DataFile, found: pa.Table) -> list[str]:
+    """Where a data file's folder, or the lineage in its rows, is not its manifest's."""
+    lineage = manifest.lineage
+    problems = []
+    if (
+        data_file.path.rpartition("/")[0] != data_file_folder(data_file.table, lineage)
+        or attempt_id_of(data_file.path) != manifest.attempt_id
+    ):
+        problems.append(f"{data_file.path} lies where no file of {manifest.path} does")
+    expected = {
+        "attempt_id": manifest.attempt_id,
+        "run_id": lineage.run_id,
+        "asset": lineage.asset,
+        "release": lineage.release,
+        "conversation": lineage.conversation,
+        "dataset_sha256": lineage.dataset_sha256,
+        "system": lineage.system,
+    }
+    for name, value in expected.items():
+        # Where the lineage has none, the rows name their own.
+        other = set(found.column(name).unique().to_pylist()) - {value}
+        if value is not None and other:
+            problems.append(
+                f"{data_file.path} has rows of {name} {min(map(str, other))!r:.100}, its manifest "
+                f"says {value!r:.100}"
+            )
+    return [f"{problem}; restore both from a copy" for problem in problems]
 
 
 def prune(

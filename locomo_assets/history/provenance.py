@@ -227,14 +227,14 @@ def manifest_from_json(path: str, data: bytes) -> Manifest:
         value = json.loads(data)
         compacted_at = value.get("compacted_at")
         return Manifest(
-            attempt_id=value["attempt_id"],
+            attempt_id=_text(value, "attempt_id"),
             lineage=lineage_from_json(value),
-            begun_at=datetime.fromisoformat(value["begun_at"]),
-            committed_at=datetime.fromisoformat(value["committed_at"]),
+            begun_at=_time(value["begun_at"]),
+            committed_at=_time(value["committed_at"]),
             data_files=tuple(map(_data_file_from_json, value["parts"])),
-            continued=tuple(value["continued"]),
+            continued=tuple(map(_as_text, value["continued"])),
             path=path,
-            compacted_at=datetime.fromisoformat(compacted_at) if compacted_at else None,
+            compacted_at=_time(compacted_at) if compacted_at else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise HistoryDamagedError(
@@ -255,20 +255,44 @@ def _data_file_from_json(value: Mapping[str, Any]) -> DataFile:
         raise ValueError(f"{found.path!r:.200} is no path of a data file of {found.table}")
     if not re.fullmatch("[0-9a-f]{64}", found.sha256 or ""):
         raise ValueError(f"{found.path} has no SHA-256")
-    if min(int(found.rows), int(found.size_bytes or -1)) < 0:
+    counts = (found.rows, found.size_bytes)
+    if any(type(count) is not int or count < 0 for count in counts):
         raise ValueError(f"{found.path} has no number of rows or bytes")
     return found
 
 
 def lineage_from_json(value: Mapping[str, Any]) -> Lineage:
-    """The inverse of `lineage_to_json`."""
+    """The inverse of `lineage_to_json`. Raises ValueError, KeyError or TypeError."""
+    if not isinstance(value["extra"], dict):
+        raise ValueError("extra is no object")
     return Lineage(
-        asset=value["asset"],
-        run_id=value["run_id"],
-        release=value["release"],
-        conversation=value["conversation"],
-        code_version=value["code_version"],
-        dataset_sha256=value["dataset_sha256"],
-        system=value["system"],
+        asset=_text(value, "asset"),
+        run_id=_text(value, "run_id"),
+        release=_text_or_none(value, "release"),
+        conversation=_text_or_none(value, "conversation"),
+        code_version=_text(value, "code_version"),
+        dataset_sha256=_text_or_none(value, "dataset_sha256"),
+        system=_text_or_none(value, "system"),
         extra=value["extra"],
     )
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    return _as_text(value[name], name)
+
+
+def _text_or_none(value: Mapping[str, Any], name: str) -> str | None:
+    return None if value[name] is None else _text(value, name)
+
+
+def _as_text(value: object, name: str = "continued") -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return time

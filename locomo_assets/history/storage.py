@@ -81,6 +81,10 @@ def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
         return found
 
 
+_TIME_OUT_S = 60.0
+"""For one request to an object store and its repetitions; s3fs would repeat for several minutes."""
+
+
 class LocalStorage:
     """A folder on this machine."""
 
@@ -143,6 +147,9 @@ class ObjectStorage:
         self._url = url.rstrip("/")
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
+        # Of fsspec's own; what its other file systems would make of it is not known.
+        takes_time_out = getattr(self._fs, "async_impl", False)
+        self._time_out = {"timeout": _TIME_OUT_S} if takes_time_out else {}
         self._root: str = root.rstrip("/")
 
     @property
@@ -151,15 +158,15 @@ class ObjectStorage:
 
     def put(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True):
-            self._fs.pipe_file(self._at(path), data)
+            self._fs.pipe_file(self._at(path), data, **self._time_out)
 
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):
-            self._fs.pipe_file(self._at(path), data, mode="create")
+            self._fs.pipe_file(self._at(path), data, mode="create", **self._time_out)
 
     def get(self, path: str) -> bytes:
         with _translate_errors(self._url, "read", path, remote=True):
-            data: bytes = self._fs.cat_file(self._at(path))
+            data: bytes = self._fs.cat_file(self._at(path), **self._time_out)
             return data
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
@@ -178,13 +185,13 @@ class ObjectStorage:
 
     def list(self, prefix: str) -> list[str]:
         with _translate_errors(self._url, "read", remote=True):
-            found = self._fs.find(self._at(prefix))
+            found = self._fs.find(self._at(prefix), **self._time_out)
         return sorted(path.removeprefix(self._root).lstrip("/") for path in found)
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
             with _translate_errors(self._url, "written", remote=True), suppress(FileNotFoundError):
-                self._fs.rm_file(self._at(path))
+                self._fs.rm_file(self._at(path), **self._time_out)
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}"
@@ -236,6 +243,8 @@ def _translate_errors(
 
 
 def _cause(exc: OSError) -> str:
+    if isinstance(exc, TimeoutError):
+        return "no answer in time; check the network and the storage, and run again"
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; make room and run again, half-written files do not count"
     if isinstance(exc, PermissionError) or exc.errno == errno.EROFS:

@@ -3,6 +3,7 @@
     format.json                                           {schema_version, history_id}
     tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
     attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
+    judges/<host>.json                                    see `runs.judge_servers`
 
 Files have unique names and are never rewritten. The manifest is written last, so an attempt is
 committed as a whole or not at all.
@@ -88,7 +89,9 @@ class HistoryStore:
             data = storage.get("format.json")
         try:
             found = json.loads(data)
-            version, history_id = int(found["schema_version"]), str(found["history_id"])
+            version, history_id = found["schema_version"], found["history_id"]
+            if type(version) is not int or version < 1 or not isinstance(history_id, str):
+                raise ValueError("schema_version is no number from 1, or history_id no text")
         except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise HistoryDamagedError(
                 f"history {url}: format.json can't be read ({exc}); restore it from a copy"

@@ -7,15 +7,15 @@
     │   ├── RequestRefusedError       400, 422, redirects and every other status
     │   ├── UnexpectedAnswerError     an answer that is not what the service documents
     │   └── ThreadMismatchError       a thread holds other messages than it should
-    │       └── ThreadDamagedError    it holds more than was to be sent: a message arrived twice
+    │       └── ThreadDamagedError    for good: it holds a message twice, or one that failed
     ├── TransientError                bounded retries are over
     │   ├── UnreachableError          no connection: nothing was sent
     │   ├── RateLimitedError          429: not done, most likely
-    │   ├── ServerFailedError         408, and 5xx where repeating is harmless
+    │   ├── ServerFailedError         408, 5xx or a page of HTML where repeating is harmless
     │   └── ConnectionBrokenError     the answer was lost where repeating is harmless
     ├── AmbiguousError                sent, and nobody knows whether it was done: read back first
     │   ├── AnswerOverdueError        no answer in time (408, 504): the server may be at work on it
-    │   ├── StreamIncompleteError     a stream that ended without `run_ended`
+    │   ├── StreamIncompleteError     a stream whose last run has no `run_ended`, or no stream
     │   └── StreamMalformedError      a stream that is not server-sent JSON events
     └── RunFailedError                the service says that the run failed: no answer
 
@@ -85,7 +85,10 @@ class ThreadMismatchError(PermanentError):
 
 
 class ThreadDamagedError(ThreadMismatchError):
-    """A thread holds more than was to be sent: what was asked of its memory can't count."""
+    """A thread holds a message twice, or one that failed, and can't be put right.
+
+    What is asked of its memory can't count.
+    """
 
 
 class TransientError(BackboardError):
@@ -101,7 +104,7 @@ class RateLimitedError(TransientError):
 
 
 class ServerFailedError(TransientError):
-    """408, or 5xx where repeating is harmless, at every attempt."""
+    """408, 5xx, or a body that is not JSON where repeating is harmless, at every attempt."""
 
 
 class ConnectionBrokenError(TransientError):
@@ -117,7 +120,7 @@ class AnswerOverdueError(AmbiguousError):
 
 
 class StreamIncompleteError(AmbiguousError):
-    """The stream ended without `run_ended`: no answer, though one may have been saved."""
+    """The last run of the stream has not ended: no answer, though one may have been saved."""
 
 
 class StreamMalformedError(AmbiguousError):

@@ -63,8 +63,8 @@ CONVERSATION = (
         "ingestion_complete",
         "ingested_memories",
         "The service itself counts as many messages as there are turns, in their order, and every "
-        "memory operation ended (completed, failed or timed out). Blocking: of a conversation "
-        "that fails, no question is asked.",
+        "memory operation ended (completed, failed or timed out); there is at least one. "
+        "Blocking: of a conversation that fails, no question is asked.",
         grid,
         blocking=True,
     ),
@@ -89,6 +89,13 @@ RELEASE = (
         "accuracy_metrics",
         "At most 5 % of the requests behind the numbers failed for good. A repeat that went well "
         "is no such failure; repeats are counted beside. A warning.",
+        releases,
+    ),
+    _spec(
+        "distinct_answers",
+        "accuracy_metrics",
+        "No answer, unless it declines, stands for more than 3 questions or 2 % of them: an error "
+        "of the service may have come as text. A warning.",
         releases,
     ),
     _spec(

@@ -13,6 +13,7 @@ from locomo_assets import __version__
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
+from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
     abstention_line,
@@ -152,6 +153,7 @@ def read_report_data(
         score_notes=(
             *(line for line in abstention if line),
             *reference_lines(database_path, whole.release),
+            *repeated_answer_warnings(database_path, [whole]),
         ),
         previous=previous,
         comparison=comparison,

@@ -173,6 +173,8 @@ class _Phase:
         attempt = run.store.begin(resumable_lineage(lineage, self.task, self.source.answers))
         attempt.append(RELEASE_CHECKS, [check.row() for check in checks])
         rows: list[Row] = []
+        # Of each: whether its question may arrive a second time.
+        doubts = [bool(earlier)]
 
         async def keep(answer: AnswerResult) -> None:
             answer_id = f"{attempt.attempt_id}/{answer.question_index}"
@@ -187,6 +189,7 @@ class _Phase:
                 "sample_id": self.task.sample_id,
             }
             rows.append(row)
+            doubts.append(answer.asks != 1 or answer.read_back or answer.answer is None)
             retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
             writer.add("retrieved_memories", *retrieved)
             writer.add("answers", row)
@@ -208,8 +211,22 @@ class _Phase:
             price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
             writer = CheckpointWriter(attempt, _TABLES, calls, price, on_saved=self._pass_on)
             async with checkpointing(writer):
+                noted = run.store.read(_THREADS, left).to_pylist()
                 if to_ask and protocol.writes_memory:
-                    await self._ask_a_copy(to_ask, earlier, keep)
+                    thread_id = await self._thread_of_earlier_run(earlier, noted)
+                    in_it = {r["question_index"] for r in earlier if r["thread_id"] == thread_id}
+                    await ask_all(
+                        run.client,
+                        await self._copy() if thread_id is None else "",
+                        to_ask,
+                        protocol,
+                        on_answer=keep,
+                        on_thread=note_thread,
+                        thread_id=thread_id,
+                        asked_before=[
+                            q for q in self.conversation.questions if q.question_index in in_it
+                        ],
+                    )
                 elif to_ask:
                     in_full = protocol.name == "full-context"
                     await ask_all(
@@ -220,18 +237,18 @@ class _Phase:
                         on_answer=keep,
                         message=with_conversation(self.conversation) if in_full else question_text,
                         on_thread=note_thread,
-                        asked_in=self._threads_of_earlier_runs(left),
+                        asked_in=self._threads_of_earlier_runs(noted),
                     )
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
-        thread_id, damage = await self._check_threads([*earlier, *rows])
+        shared, damage = await self._check_threads([*earlier, *rows])
         await finish(
             attempt,
             run.store,
             left,
             ingestion_id=self.source.ingestion_id,
-            question_thread=thread_id,
+            doubtful_question_thread=shared if any(doubts) else None,
         )
         if damage is not None:
             raise damage
@@ -257,48 +274,33 @@ class _Phase:
             return shared, error
         return shared, None
 
-    def _threads_of_earlier_runs(self, left: Sequence[UnfinishedAttempt]) -> dict[int, str]:
+    def _threads_of_earlier_runs(self, noted: Sequence[Row]) -> dict[int, str]:
         """Question index → the newest thread in which its answer may be."""
         known = {} if self.task.force else stored_answers(self.run, self.task, self.source.answers)
         threads = {index: row["thread_id"] for index, row in known.items() if row["thread_id"]}
-        noted = self.run.store.read(_THREADS, left).to_pylist()
         return threads | {row["question_index"]: row["thread_id"] for row in noted}
+
+    async def _thread_of_earlier_run(
+        self, earlier: Sequence[Row], noted: Sequence[Row]
+    ) -> str | None:
+        """The thread that a killed run's questions shared, if it is still there."""
+        threads = [(row["asked_at"], row["thread_id"]) for row in earlier if row["thread_id"]]
+        threads += [(row["noted_at"], row["thread_id"]) for row in noted]
+        if not threads:
+            return None
+        _, thread_id = max(threads)
+        try:
+            await self.run.client.get_thread(str(thread_id))
+        except NotFoundError:
+            return None
+        return str(thread_id)
 
     def _pass_on(self, table: str, rows: Sequence[Row]) -> None:
         if self.queue is not None and table == _ASSET:
             self.queue.put(rows)
 
-    async def _ask_a_copy(
-        self,
-        to_ask: Sequence[Question],
-        earlier: Sequence[Row],
-        keep: Callable[[AnswerResult], Awaitable[None]],
-    ) -> None:
-        """Questions that form memories go to a copy, so that the ingested assistant stays as is.
-
-        Goes on in the thread of the killed run that asked last, if it is still there.
-        """
-        client = self.run.client
-        thread_id: str | None = None
-        if earlier:
-            thread_id = max(earlier, key=lambda row: row["asked_at"])["thread_id"]
-            try:
-                await client.get_thread(str(thread_id))
-            except NotFoundError:
-                thread_id = None
-        asked = {row["question_index"] for row in earlier if row["thread_id"] == thread_id}
-        copy_id = "" if thread_id else await self._copy()
-        await ask_all(
-            client,
-            copy_id,
-            to_ask,
-            self.run.ask_protocol,
-            on_answer=keep,
-            thread_id=thread_id,
-            asked_before=[q for q in self.conversation.questions if q.question_index in asked],
-        )
-
     async def _copy(self) -> str:
+        """Of the ingested assistant, for questions that form memories: it stays as it is."""
         client, assistant_id = self.run.client, await self._assistant()
         task = self.task
         name = (
@@ -348,7 +350,7 @@ async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awai
 
 
 async def check_again(run: RunContext, task: Task) -> None:
-    """Count the threads behind the newest answers once more; `ThreadDamagedError` as at first."""
+    """Count what is doubtful behind the newest answers again; `ThreadDamagedError` as at first."""
     _, sha256 = run.conversation(task.conversation)
     source = memory_source(run, task, sha256)
     await check_ingestion(run, task, source.ingestion)
@@ -357,7 +359,7 @@ async def check_again(run: RunContext, task: Task) -> None:
     )
     newest = [m for m in manifests if m.extra.get("fingerprint") == source.answers][-1:]
     for manifest in newest:
-        thread_id = manifest.extra.get("question_thread")
+        thread_id = manifest.extra.get("doubtful_question_thread")
         rows = run.store.read("answers", newest, ("question", "thread_id")).to_pylist()
         in_it = [row["question"] for row in rows if row["thread_id"] == thread_id]
         await check_question_thread(run, thread_id, in_it)

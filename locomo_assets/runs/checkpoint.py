@@ -6,15 +6,14 @@ To be used under the partition's lease: only then nobody else is at work on what
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
 from locomo_assets.history.store import Attempt, HistoryStore
 from locomo_assets.http.calls import CallRecord
-from locomo_assets.http.limits import first_failure, run_in_thread
+from locomo_assets.http.limits import first_failure, run_in_thread, start_in_daemon_thread
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.context import Task
 
@@ -33,6 +32,7 @@ def call_rows(calls: Sequence[CallRecord], price: ModelPrice) -> list[Row]:
 
 
 SAVED_EVERY_S = 2.0
+_LAST_SAVE_S = 20.0
 
 
 class CheckpointWriter:
@@ -80,7 +80,7 @@ class CheckpointWriter:
                 self._on_saved(table, rows)
 
     def save_now(self) -> dict[str, list[Row]]:
-        """`save` that blocks, for where nothing can be awaited any more; what it saved."""
+        """`save` that blocks; what it saved."""
         saved: dict[str, list[Row]] = {}
         with self._one_at_a_time:
             for table, waiting in self._waiting.items():
@@ -114,8 +114,8 @@ async def checkpointing(writer: CheckpointWriter) -> AsyncIterator[None]:
                 yield
                 ticking.cancel()
     except BaseException:
-        with suppress(HistoryError):
-            writer.save_now()
+        # In a thread that can't hold up the process: the storage may be what hangs.
+        await asyncio.wait([start_in_daemon_thread(writer.save_now)], timeout=_LAST_SAVE_S)
         raise
     await run_in_thread(writer.save_now)
 

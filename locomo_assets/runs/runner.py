@@ -1,7 +1,8 @@
 """Many conversations side by side, each through its stages; then the release's canaries.
 
 A conversation that fails fails alone. A model behind the same name may change, so each judge that
-gave a release verdicts judges the canaries once for it: 36 verdicts, times the votes.
+gave a release verdicts judges the canaries once for it: 36 verdicts, times the votes. Those that it
+leaves unscored are asked again by the next run.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from datetime import UTC, datetime
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import leased, wait_for_expiry
-from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
-from locomo_assets.http.errors import ThreadDamagedError
+from locomo_assets.history.provenance import Lineage, Manifest, UnfinishedAttempt
+from locomo_assets.http.errors import BackboardError, ThreadDamagedError
 from locomo_assets.http.limits import BudgetReachedError, first_failure, gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
 from locomo_assets.logs import telling
@@ -93,8 +94,6 @@ async def measure(
     one conversation are caught; anything else (a fault of ours, a cancel) ends the run.
     """
 
-    asked: set[Task] = set()
-
     async def run_stage(asset: str, task: Task, *queue: AnswerQueue) -> Failed | None:
         if asset not in assets:
             return None
@@ -105,8 +104,6 @@ async def measure(
             await leave_unanswered(asset, task, error)
             return Failed(task, asset, error)
         _log.info("%s: %s", asset, report.skipped or "done")
-        if asset == "answers" and report.attempt_id is not None:
-            asked.add(task)
         on_report(task, report)
         return None
 
@@ -121,9 +118,12 @@ async def measure(
     async def count_again(task: Task) -> Failed | None:
         try:
             await check_again(run, task)
-        except (LocomoError, OSError) as error:
+        except ThreadDamagedError as error:
             await leave_unanswered("answers", task, error)
             return Failed(task, "answers", error)
+        except BackboardError as error:
+            # What is stored can be judged again without the service; the next run looks again.
+            _log.warning("messages that may have arrived twice are not counted again: %s", error)
         return None
 
     async def answer_and_judge(task: Task) -> Failed | None:
@@ -141,8 +141,8 @@ async def measure(
     async def one(task: Task) -> Failed | None:
         with telling(partition=f"{task.conversation}|{task.release}"):
             failed = await run_stage("ingested_memories", task) or await answer_and_judge(task)
-            if task in asked:
-                failed = await count_again(task) or failed
+            if failed is None and "answers" in assets:
+                failed = await count_again(task)
             return failed
 
     async def calibrate(release: str) -> Failed | None:
@@ -179,39 +179,54 @@ def canary_lineage(run: RunContext, release: str) -> Lineage:
 
 
 async def judge_canaries(run: RunContext, release: str) -> bool:
-    """Has the release's canaries judged, unless they are or another run is at it: whether it did.
+    """Has the release's canaries judged that have no verdict yet, unless another run is at it.
 
-    What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
+    Returns whether it asked. What a killed run saved is kept. Raises JudgeError where no verdict
+    can be had any more.
     """
     judge = run.judge.identity.digest()
     canaries_fingerprint = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
     lineage = replace(canary_lineage(run, release), extra={"fingerprint": canaries_fingerprint})
-    if _is_done(run, release, canaries_fingerprint):
+    if not _without_verdict(run, lineage):
         return False
     try:
         async with leased(run.store.storage, lineage):
-            if _is_done(run, release, canaries_fingerprint):
-                return False
             left = [
                 attempt
                 for attempt in run.store.unfinished(CANARIES_ASSET, release, None)
                 if attempt.lineage.extra.get("fingerprint") == canaries_fingerprint
             ]
-            await _judge(run, lineage, left)
+            if not (missing := _without_verdict(run, lineage)):
+                return False
+            kept = _scored(run, left)
+            await _judge(run, lineage, left, [c for c in missing if c.canary_id not in kept])
     except LeaseTakenError:
         return False
     return True
 
 
-def _is_done(run: RunContext, release: str, canaries_fingerprint: str) -> bool:
-    manifests = run.store.manifests(asset=CANARIES_ASSET, release=release)
-    return any(manifest.extra.get("fingerprint") == canaries_fingerprint for manifest in manifests)
+def _without_verdict(run: RunContext, lineage: Lineage) -> list[Canary]:
+    """The canaries that no committed attempt of this lineage has scored."""
+    manifests = run.store.manifests(asset=CANARIES_ASSET, release=lineage.release)
+    scored = _scored(
+        run,
+        [one for one in manifests if one.extra.get("fingerprint") == lineage.extra["fingerprint"]],
+    )
+    return [canary for canary in packaged_canaries().canaries if canary.canary_id not in scored]
 
 
-async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
-    canaries = packaged_canaries()
-    earlier = run.store.read(_CANARIES_TABLE, left, ("canary_id",)).to_pylist()
-    judged = {row["canary_id"] for row in earlier}
+def _scored(run: RunContext, attempts: Sequence[Manifest | UnfinishedAttempt]) -> set[str]:
+    # Unscored is no verdict, as in `runs.judge`.
+    rows = run.store.read(_CANARIES_TABLE, attempts, ("canary_id", "verdict")).to_pylist()
+    return {row["canary_id"] for row in rows if row["verdict"] != "unscored"}
+
+
+async def _judge(
+    run: RunContext,
+    lineage: Lineage,
+    left: Sequence[UnfinishedAttempt],
+    canaries: Sequence[Canary],
+) -> None:
     attempt = run.store.begin(lineage)
     identity = run.judge.identity
 
@@ -222,7 +237,7 @@ async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAtt
         row = {
             "canary_id": canary.canary_id,
             "kind": canary.kind,
-            "canaries_sha256": canaries.sha256,
+            "canaries_sha256": packaged_canaries().sha256,
             **identity.row(),
             **judgement.row(),
             "judged_at": datetime.now(UTC),
@@ -235,7 +250,5 @@ async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAtt
             attempt, [_CANARIES_TABLE], calls, ModelPrice(run.prices, identity.model)
         )
         async with checkpointing(writer):
-            await gather_limited(
-                verdict, [c for c in canaries.canaries if c.canary_id not in judged]
-            )
+            await gather_limited(verdict, canaries)
     await finish(attempt, run.store, left, judge=identity.name, judge_digest=identity.digest())

@@ -4,9 +4,10 @@ The stand-in draws its own faults at random; here a test says which request fail
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,24 @@ LATE = "given up, carried out a little later"
 REFUSED_429 = "429"
 REVOKED = "sent without the key"
 CUT = "carried out, stream cut in its middle"
-DONE = {DONE_408: 408, DONE_429: 429, DONE_500: 500, DONE_502: 502, DONE_504: 504}
-FAULTS = (LOST, VANISHED, UNREACHED, FAILED_500, REFUSED_429, *DONE)
+HTML = "a page of HTML, not carried out"
+DONE_HTML = "carried out, then a page of HTML"
+ERROR_200 = "200 with an error, not carried out"
+DONE_ERROR_200 = "carried out, then 200 with an error"
+ERROR_TEXT = "the month's quota is used up"
+_HTML = (200, "<html><body>Back soon</body></html>")
+_ERROR = (200, json.dumps({"error": {"message": ERROR_TEXT, "type": "quota"}}))
+REFUSED = {FAILED_500: (500, '{"detail": "failed"}'), REFUSED_429: (429, ""), HTML: _HTML}
+DONE = {
+    DONE_HTML: _HTML,
+    **{
+        fault: (int(fault[-3:]), "") for fault in (DONE_408, DONE_429, DONE_500, DONE_502, DONE_504)
+    },
+}
+FAULTS = (LOST, VANISHED, UNREACHED, *REFUSED, *DONE)
+"""What may befall any request: those are repeated that may be."""
+REFUSED |= {ERROR_200: _ERROR}
+DONE |= {DONE_ERROR_200: _ERROR}
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,11 @@ def no_fault(_: Seen) -> str | None:
     return None
 
 
+def as_it_is(_: Seen, answer: Any) -> Any:
+    """The server's own answer."""
+    return answer
+
+
 async def do_nothing(_: int) -> None:
     """Nothing happens."""
 
@@ -62,12 +84,13 @@ class FaultyTransport(httpx.AsyncBaseTransport):
     """`fault` says how a request fails.
 
     `before` and `after` get its number before it is carried out and before it is answered; they
-    may wait, or end it all.
+    may wait, or end it all. `edit` gets the JSON of an answer, and gives the one that is sent.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.fault: Callable[[Seen], str | None] = no_fault
+        self.edit: Callable[[Seen, Any], Any] = as_it_is
         self.before: Callable[[int], Awaitable[None]] = do_nothing
         self.after: Callable[[int], Awaitable[None]] = do_nothing
         self.late_s = 0.05
@@ -86,10 +109,8 @@ class FaultyTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("unreached")
         if fault == VANISHED:
             raise httpx.ReadError("vanished")
-        if fault == FAILED_500:
-            return httpx.Response(500, json={"detail": "failed"})
-        if fault == REFUSED_429:
-            return httpx.Response(429, headers={"Retry-After": "0"})
+        if fault in REFUSED:
+            return _response(*REFUSED[fault])
         if fault == LATE:
             self._late.add(asyncio.create_task(self._later(request)))
             raise httpx.ReadTimeout("late")
@@ -100,15 +121,22 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         if fault == LOST:
             raise httpx.ReadError("lost")
         if fault in DONE:
-            return httpx.Response(DONE[fault])
+            return _response(*DONE[fault])
         if fault == CUT:
             body = await response.aread()
             return httpx.Response(200, content=body[: len(body) // 2])
+        if self.edit is not as_it_is:
+            body = await response.aread()
+            with suppress(ValueError):
+                body = json.dumps(self.edit(seen, json.loads(body))).encode()
+            headers = {"content-type": response.headers["content-type"]}
+            return httpx.Response(response.status_code, headers=headers, content=body)
         return response
 
     def reset(self) -> None:
         """Count from 0 again, without faults."""
         self.fault, self.before, self.after = no_fault, do_nothing, do_nothing
+        self.edit = as_it_is
         self.requests.clear()
         self._count.clear()
 
@@ -144,6 +172,11 @@ class FaultyTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         await self.late_requests()
         await self.inner.aclose()
+
+
+def _response(status: int, text: str) -> httpx.Response:
+    headers = {"Retry-After": "0"} if status == 429 else {}
+    return httpx.Response(status, headers=headers, text=text)
 
 
 @dataclass

@@ -113,6 +113,66 @@ def test_a_run_that_ended_otherwise_is_no_answer(status: str) -> None:
         read_events(EVENTS[1], {"type": "run_ended", "status": status})
 
 
+FIRST: list[dict[str, object]] = [
+    {"type": "content_streaming", "content": "Let me look that up."},
+    {"type": "run_ended", "status": "completed", "run_id": "r1", "output_tokens": 7},
+]
+
+
+@pytest.mark.parametrize("status", ["completed", "REQUIRES_ACTION", "requires_action"])
+@pytest.mark.parametrize(
+    "between",
+    [
+        [],
+        [{"type": "tool_submit_required", "run_id": "r1"}],
+        [{"type": "reasoning_streaming", "content": "Hm."}],
+        [{"type": "unheard_of"}],
+    ],
+)
+def test_text_of_an_earlier_run_is_not_the_answer(
+    status: str, between: list[dict[str, object]]
+) -> None:
+    run = read_events(
+        EVENTS[0], FIRST[0], FIRST[1] | {"status": status}, *between, EVENTS[1], EVENTS[3]
+    )
+    assert (run.text, run.output_tokens) == ("In May ", 3)
+    assert [memory.memory_id for memory in run.retrieved] == ["m1"]
+
+
+def test_a_tool_that_is_asked_for_within_a_run() -> None:
+    tool: dict[str, object] = {"type": "tool_submit_required"}
+    assert read_events(FIRST[0], tool, EVENTS[1], EVENTS[3]).text == "In May "
+    assert read_events(FIRST[0], tool, FIRST[1], EVENTS[1], EVENTS[3]).text == "In May "
+    with pytest.raises(RunFailedError, match="tool_submit_required"):
+        read_events(FIRST[0], tool, FIRST[1])
+    with pytest.raises(RunFailedError, match="tool_submit_required"):
+        read_events(*FIRST, tool)
+
+
+def test_a_last_run_without_text_has_that_of_its_end_or_none() -> None:
+    assert read_events(*FIRST, EVENTS[3] | {"content": "In June"}).text == "In June"
+    assert read_events(*FIRST, EVENTS[3]).text == ""
+    # The end of one run told twice is no other run.
+    assert read_events(*FIRST, FIRST[1]).text == "Let me look that up."
+
+
+def test_a_last_run_that_does_not_end_or_fails_is_no_answer() -> None:
+    with pytest.raises(StreamIncompleteError):
+        read_events(*FIRST, EVENTS[1])
+    with pytest.raises(RunFailedError, match="overloaded"):
+        read_events(*FIRST, {"type": "error", "message": "overloaded"})
+    with pytest.raises(RunFailedError, match="FAILED"):
+        read_events(*FIRST, EVENTS[1], {"type": "run_ended", "status": "FAILED"})
+
+
+@pytest.mark.parametrize(
+    "error", ["overloaded", {"message": "overloaded", "code": 529}, [{"msg": "overloaded"}]]
+)
+def test_an_error_without_a_type_is_a_failure(error: object) -> None:
+    with pytest.raises(RunFailedError, match="overloaded"):
+        read_events(EVENTS[1], {"error": error})
+
+
 def test_a_run_may_end_without_or_with_lower_case_status() -> None:
     assert read_events(EVENTS[1], {"type": "run_ended"}).text == "In May "
     assert read_events(EVENTS[1], {"type": "run_ended", "status": "completed"}).text == "In May "

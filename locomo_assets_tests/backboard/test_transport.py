@@ -188,6 +188,73 @@ async def test_a_stream_that_breaks_after_its_end_is_an_answer() -> None:
     assert got.run.text == "in May"
 
 
+def said(text: str) -> dict[str, object]:
+    return {"type": "content_streaming", "content": text}
+
+
+async def test_a_stream_ends_with_its_last_run_however_long_that_takes_to_begin() -> None:
+    """The second run begins a while after the first has ended."""
+    runs = [said("Let me look."), ENDED, said("In May"), ENDED | {"output_tokens": 2}]
+    async with (
+        raw_server(stream(*runs, pause_s=0.1)) as server,
+        quick_client(server.base_url) as client,
+    ):
+        got = await client.ask("t1", "when?", memory="Readonly")
+        await client.ask("t1", "when?", memory="Readonly")
+    assert (got.run.text, got.run.output_tokens) == ("In May", 2)
+    assert got.first_chunk_ms is not None
+    # Head, two events of the first run, and the text of the second come before.
+    assert 250.0 < got.first_chunk_ms < got.latency_ms - 80.0
+    assert server.connections == 1
+
+
+async def test_a_second_run_that_breaks_off_is_no_answer() -> None:
+    async with (
+        raw_server(stream(said("Let me look."), ENDED, said("In"), end=False)) as server,
+        quick_client(server.base_url) as client,
+    ):
+        with pytest.raises(AmbiguousError):
+            await ask(client)
+
+
+@pytest.mark.parametrize("pings", [0, 1000])
+async def test_a_stream_that_stays_open_after_its_end_is_waited_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, pings: int
+) -> None:
+    monkeypatch.setattr(transport_module, "_NEXT_RUN_S", 0.2)
+    whole = stream(said("in May"), ENDED)
+    chunks = [*whole.chunks[:-1], *[b"8\r\n: ping\n\n\r\n"] * pings]
+    open_stream = Say(chunks, pause_s=0.01, hang=True)
+    async with raw_server(open_stream) as server, quick_client(server.base_url) as client:
+        start = perf_counter()
+        got = await client.ask("t1", "when?", memory="Readonly")
+    assert got.run.text == "in May"
+    assert got.latency_ms < 150.0
+    assert 0.2 <= perf_counter() - start < 1.0
+
+
+async def test_a_stream_open_after_its_end_is_an_answer_when_the_time_for_it_is_over() -> None:
+    whole = stream(said("in May"), ENDED)
+    open_stream = Say(whole.chunks[:-1], hang=True)
+    async with (
+        raw_server(open_stream) as server,
+        quick_client(server.base_url, timeouts=Timeouts(stream_s=0.3)) as client,
+    ):
+        assert (await client.ask("t1", "when?", memory="Readonly")).run.text == "in May"
+
+
+async def test_a_run_that_needs_an_action_is_waited_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_module, "_NEXT_RUN_S", 0.01)
+    runs = [said("Let me look."), ENDED | {"status": "REQUIRES_ACTION"}, said("In May"), ENDED]
+    async with (
+        raw_server(stream(*runs, pause_s=0.1)) as server,
+        quick_client(server.base_url) as client,
+    ):
+        assert (await client.ask("t1", "when?", memory="Readonly")).run.text == "In May"
+
+
 async def test_times_of_a_stream() -> None:
     events = [{"type": "content_streaming", "content": x} for x in ("a", "b", "c")]
     records = Records()
@@ -285,14 +352,94 @@ async def test_a_server_that_is_down(call: Call) -> None:
     assert records.errors() == ["UnreachableError"] * QUICK.attempts
 
 
-@pytest.mark.parametrize(("call", "kind"), [(read, UnexpectedAnswerError), (save, AmbiguousError)])
+@pytest.mark.parametrize(
+    ("call", "kind", "tries"),
+    [(read, ServerFailedError, QUICK.attempts), (save, AmbiguousError, 1)],
+)
 @pytest.mark.parametrize("body", [b"<html>a portal</html>", b"\xff\xfe", b"[" * 100_000])
 async def test_an_answer_that_is_not_json(
-    call: Call, kind: type[BackboardError], body: bytes
+    call: Call, kind: type[BackboardError], tries: int, body: bytes
 ) -> None:
     async with raw_server(answer(200, raw=body)) as server, quick_client(server.base_url) as c:
         with pytest.raises(kind, match="not JSON"):
             await call(c)
+    assert len(server.heads) == tries
+
+
+async def test_a_page_of_html_for_a_while_is_waited_out() -> None:
+    page = answer(200, raw=b"<!doctype html><p>Back soon", headers=[("Content-Type", "text/html")])
+    records = Records()
+    async with (
+        raw_server(page, page, THREAD) as server,
+        quick_client(server.base_url, record=records) as client,
+    ):
+        await read(client)
+    assert records.errors() == ["ServerFailedError", "ServerFailedError", None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": f"{KEY}: no quota"},
+        {"error": {"message": f"no quota for {KEY}", "type": "quota"}},
+        {"detail": "no quota"},
+        {"detail": [{"loc": ["body"], "msg": "no quota", "input": "the whole turn"}]},
+        {"success": False, "message": "no quota"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (read, UnexpectedAnswerError),
+        (lambda c: c.probe(), UnexpectedAnswerError),
+        (lambda c: c.list_threads("a1"), UnexpectedAnswerError),
+        (lambda c: c.list_memories("a1"), UnexpectedAnswerError),
+        (lambda c: c.get_assistant("a1"), UnexpectedAnswerError),
+        (lambda c: c.create_assistant("n", description="d"), AmbiguousError),
+        (lambda c: c.clone_assistant("a1", "n"), AmbiguousError),
+        (lambda c: c.create_thread("a1"), AmbiguousError),
+        (save, AmbiguousError),
+        (ask, StreamIncompleteError),
+    ],
+)
+async def test_an_error_behind_200_is_quoted_at_once(
+    said: object, call: Call, kind: type[BackboardError]
+) -> None:
+    records = Records()
+    async with (
+        raw_server(answer(200, said)) as server,
+        quick_client(server.base_url, record=records) as client,
+    ):
+        with pytest.raises(kind, match="no quota") as caught:
+            await call(client)
+    assert type(caught.value) is kind
+    assert len(server.heads) == 1
+    assert records.errors() == [kind.__name__]
+    assert KEY not in str(caught.value)
+    assert "the whole turn" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda c: c.memory_operation("o1"), lambda c: c.delete_assistant("a1")]
+)
+async def test_an_error_instead_of_an_operation_or_a_deletion(call: Call) -> None:
+    said = answer(200, {"error": "no quota"})
+    async with raw_server(said) as server, quick_client(server.base_url) as client:
+        with pytest.raises(UnexpectedAnswerError, match="no quota"):
+            await call(client)
+    assert len(server.heads) == 1
+
+
+async def test_an_answer_may_have_an_error_field_beside_what_is_documented() -> None:
+    faults = [
+        answer(200, {"message_id": "m1", "error": None}),
+        answer(200, {"thread_id": "t1", "messages": [], "error": "none"}),
+        answer(200, {"operation_id": "o1", "status": "ERROR", "error": "no embedding"}),
+    ]
+    async with raw_server(*faults) as server, quick_client(server.base_url) as client:
+        await save(client)
+        await read(client)
+        assert (await client.memory_operation("o1")).state == "error"
 
 
 async def test_connections_are_kept() -> None:

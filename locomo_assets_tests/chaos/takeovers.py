@@ -131,7 +131,7 @@ def _other(place: Place) -> Iterator[Process]:
         done = place.done()
         with place.running() as process:
             while process.poll() is None and place.done() == done:
-                time.sleep(0.05)
+                time.sleep(0.2)
             if process.poll() != _TAKEN:
                 yield process
                 return

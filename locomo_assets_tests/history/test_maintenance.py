@@ -1,13 +1,15 @@
 """Maintenance: faults are found, nothing is lost, and a killed run can be run again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from locomo_assets.history.database import open_read_only, query, refresh
 from locomo_assets.history.maintenance import check, prune
-from locomo_assets.history.provenance import Manifest
+from locomo_assets.history.provenance import Manifest, manifest_path, manifest_to_json
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     answer,
@@ -84,6 +86,49 @@ def test_a_manifest_in_anothers_place_is_named(store: HistoryStore, tmp_path: Pa
     (problem,) = check(store).problems
     assert "release=r2" in problem
     assert manifest.path in problem
+
+
+def test_an_attempt_with_manifests_in_two_places_is_named(
+    store: HistoryStore, tmp_path: Path
+) -> None:
+    manifest = in_pieces(store)
+    whole = tmp_path / "history" / manifest.path
+    copy = tmp_path / "history" / manifest.path.replace("release=r1", "release=r2")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(whole.read_bytes())
+    problems = check(store).problems
+    assert any(f"{manifest.attempt_id} has 2 manifests" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("field", ["release", "conversation", "run_id", "system", "dataset_sha256"])
+def test_a_manifest_that_its_data_files_contradict_is_named(
+    field: str, store: HistoryStore, tmp_path: Path
+) -> None:
+    manifest = in_pieces(store, pieces=1)
+    other: dict[str, Any] = {field: "another"}
+    changed = replace(manifest.lineage, **other)
+    path = manifest_path(changed, manifest.committed_at, manifest.attempt_id)
+    (tmp_path / "history" / manifest.path).unlink()
+    store.storage.put(path, manifest_to_json(replace(manifest, lineage=changed)))
+    problems = check(store).problems
+    assert any(f"has rows of {field}" in problem for problem in problems)
+    assert all("\n" not in problem for problem in problems)
+
+
+def test_a_data_file_in_anothers_folder_or_named_twice_is_named(
+    store: HistoryStore, tmp_path: Path
+) -> None:
+    manifest = in_pieces(store, pieces=1)
+    first, *others = manifest.data_files
+    elsewhere = first.path.replace("release=r1", "release=r2")
+    (tmp_path / "history" / elsewhere).parent.mkdir(parents=True)
+    (tmp_path / "history" / first.path).rename(tmp_path / "history" / elsewhere)
+    moved = replace(first, path=elsewhere)
+    changed = replace(manifest, data_files=(moved, moved, *others))
+    store.storage.put(manifest.path, manifest_to_json(changed))
+    problems = check(store).problems
+    assert any("lies where no file of" in problem for problem in problems)
+    assert any(f"{elsewhere} is named twice" in problem for problem in problems)
 
 
 def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:

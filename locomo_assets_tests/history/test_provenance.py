@@ -148,6 +148,27 @@ def test_a_deeply_nested_manifest_is_named() -> None:
         manifest_from_json("m.json", b"[" * 200_000)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: 7} for name in ("attempt_id", "asset", "run_id", "release", "system")),
+        {"asset": None},
+        {"conversation": ["a"]},
+        {"extra": None},
+        {"extra": []},
+        {"continued": [["a"]]},
+        {"continued": None},
+        {"committed_at": "2026-01-01T00:00:00"},
+        {"begun_at": 7},
+        {"parts": {"a": 1}},
+    ],
+)
+def test_a_manifest_with_a_value_of_another_kind_is_named(change: dict[str, object]) -> None:
+    value = json.loads(manifest_to_json(Manifest("i", lineage("answers"), AT, AT, (), (), "m")))
+    with pytest.raises(HistoryDamagedError, match=r"m\.json"):
+        manifest_from_json("m.json", json.dumps({**value, **change}).encode())
+
+
 def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(HistoryDamagedError, match="KeyError"):
         manifest_from_json("m.json", json.dumps({"attempt_id": "x"}).encode())

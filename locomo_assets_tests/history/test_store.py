@@ -41,14 +41,22 @@ def test_a_newer_history_is_refused(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+WRONG_FORMATS: tuple[object, ...] = (
+    *({"schema_version": one, "history_id": "x"} for one in (None, "4", 0, True, 1e308, ["4"])),
+    *({"schema_version": 4, "history_id": one} for one in (None, 7, ["x"])),
+    {"schema_version": float("inf"), "history_id": "x"},
+)
+
+
 def test_a_history_without_its_format_is_not_recreated(tmp_path: Path) -> None:
     commit_answers(HistoryStore.open(tmp_path.as_uri()), lineage("answers"))
     (tmp_path / "format.json").unlink()
     with pytest.raises(HistoryDamagedError, match=r"format\.json"):
         HistoryStore.open(tmp_path.as_uri())
-    (tmp_path / "format.json").write_text("{")
-    with pytest.raises(HistoryDamagedError, match=r"format\.json"):
-        HistoryStore.open(tmp_path.as_uri())
+    for wrong in ("{", "[]", "null", *map(json.dumps, WRONG_FORMATS)):
+        (tmp_path / "format.json").write_text(wrong)
+        with pytest.raises(HistoryDamagedError, match=r"format\.json can't be read"):
+            HistoryStore.open(tmp_path.as_uri())
 
 
 def test_an_attempt_is_invisible_until_committed(store: HistoryStore) -> None:

@@ -14,13 +14,8 @@ import pytest
 from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.http.limits import BATCHED_VERDICT, Budget, BudgetReachedError
 from locomo_assets.judging import batch as batch_module
-from locomo_assets.judging.batch import (
-    BatchJudge,
-    RequestResult,
-    custom_id,
-    read_results,
-    request_lines,
-)
+from locomo_assets.judging.batch import BatchJudge
+from locomo_assets.judging.batch_files import RequestResult, custom_id, read_results, request_lines
 from locomo_assets.judging.judge import (
     BATCHED,
     BatchState,

@@ -1,5 +1,6 @@
 """Messages that arrive twice, late: noticed, not counted, and measured anew; on a real stand-in."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -95,11 +96,11 @@ def service(urls: BaseUrls) -> Iterator[Service]:
 
 @asynccontextmanager
 async def faulty_run(
-    store: HistoryStore, urls: BaseUrls, protocol: ProtocolName, fault: str | None
-) -> AsyncIterator[RunContext]:
-    """The third message of the ingestion meets the fault."""
+    store: HistoryStore, urls: BaseUrls, protocol: ProtocolName, fault: str | None, at: int = 2
+) -> AsyncIterator[tuple[RunContext, FaultyTransport]]:
+    """The message with the number `at` (from 0) meets the fault."""
     transport = FaultyTransport(httpx.AsyncHTTPTransport())
-    transport.fault = lambda seen: fault if seen.is_message and seen.nth == 2 else None
+    transport.fault = lambda seen: fault if seen.is_message and seen.nth == at else None
     transport.late_s = 1.0
 
     async def wait_for_what_is_late(number: int) -> None:
@@ -118,7 +119,7 @@ async def faulty_run(
         ) as client,
     ):
         run.client = client
-        yield run
+        yield run, transport
         await transport.late_requests()
 
 
@@ -128,6 +129,7 @@ async def run_once(
     *,
     protocol: ProtocolName = "isolated",
     fault: str | None = None,
+    at: int = 2,
     after: str | None = None,
     then: Callable[[], None] = lambda: None,
 ) -> list[Failed]:
@@ -137,7 +139,7 @@ async def run_once(
         if report.asset == after:
             then()
 
-    async with faulty_run(store, urls, protocol, fault) as run:
+    async with faulty_run(store, urls, protocol, fault, at) as (run, _):
         return await measure(run, [TASK], list(STAGES), on_report)
 
 
@@ -207,6 +209,8 @@ async def test_a_question_that_arrives_twice_is_noticed_and_asked_in_a_new_threa
         store,
         urls,
         protocol="published",
+        fault=LOST,
+        at=len(TURNS) + 1,
         after="judgements",
         then=lambda: service.send_again(question),
     )
@@ -216,6 +220,50 @@ async def test_a_question_that_arrives_twice_is_noticed_and_asked_in_a_new_threa
     assert accuracy(store, tmp_path) == [(4, 4, 0)]
     assert len(service.threads_with(question)) == 2
     assert len(store.manifests(asset="ingested_memories")) == 1
+
+
+async def test_a_turn_that_arrives_after_the_run_is_noticed_by_the_next_one(
+    tmp_path: Path, store: HistoryStore, urls: BaseUrls, service: Service
+) -> None:
+    assert await run_once(store, urls, fault=LOST) == []
+    assert await run_once(store, urls) == []
+    service.send_again(TURNS[2])
+    assert_failed(await run_once(store, urls), "holds turn D1:3 a second time")
+    assert accuracy(store, tmp_path) == [(4, 0, 4)]
+    assert await run_once(store, urls) == []
+    assert accuracy(store, tmp_path) == [(4, 4, 0)]
+
+
+async def test_where_nothing_was_doubtful_a_run_that_reuses_all_asks_nothing(
+    store: HistoryStore, urls: BaseUrls
+) -> None:
+    protocols: list[ProtocolName] = ["isolated", "published"]
+    for protocol in protocols:
+        assert await run_once(store, urls, protocol=protocol) == []
+        async with faulty_run(store, urls, protocol, None) as (run, _):
+            assert await measure(run, [TASK], list(STAGES), lambda *_: None) == []
+            assert run.progress.counts.requests == 0
+
+
+async def test_a_published_question_of_a_stopped_run_is_not_paid_for_again(
+    store: HistoryStore, urls: BaseUrls, state: Path
+) -> None:
+    """The first: no answer of its thread is stored."""
+    async with faulty_run(store, urls, "published", None) as (run, transport):
+        await measure(run, [TASK], ["ingested_memories"], lambda *_: None)
+        work = asyncio.create_task(measure(run, [TASK], ["answers"], lambda *_: None))
+
+        async def stop_once_it_is_answered(number: int) -> None:
+            if transport.requests[number].is_message:
+                work.cancel()
+                await asyncio.sleep(10)
+
+        transport.after = stop_once_it_is_answered
+        await asyncio.wait([work])
+    asked = Record(state).count("assistant")
+    assert await run_once(store, urls, protocol="published") == []
+    assert asked < 4
+    assert Record(state).count("assistant") == 4
 
 
 async def test_an_assistant_that_is_deleted_meanwhile_is_no_damage(

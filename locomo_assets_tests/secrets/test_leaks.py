@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from locomo_assets.history import database
+from locomo_assets.reporting.exporter.metrics import Limits
+from locomo_assets.reporting.exporter.server import HistoryCollector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.secrets.echoing import echoing_standin
 from locomo_assets_tests.secrets.hostile import hostile_standin
 from locomo_assets_tests.secrets.searching import (
     BACKBOARD_KEY,
@@ -116,6 +120,52 @@ def test_verdicts_by_a_batch_keep_no_key(
     )[1]
     assert cleaned >= 4
     assert unscored == verdicts
+    assert files_with_a_key(home) == []
+
+
+@pytest.mark.parametrize("mode", ["direct", "batch"])
+def test_a_run_whose_every_answer_repeats_the_keys_keeps_none(
+    mode: str,
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = home / "report.html"
+    with echoing_standin(tmp_path_factory.mktemp("server"), monkeypatch) as (urls, gate):
+        codes, done = _driven(
+            home,
+            {"arguments": RUN, "environment": {}},
+            {"arguments": ["report"], "environment": {}},
+            {"arguments": ["report", "--html", str(page)], "environment": {}},
+            {"arguments": ["history", "check"], "environment": {}},
+            BACKBOARD_BASE_URL=urls.backboard,
+            OPENAI_BASE_URL=urls.openai,
+            LOCOMO_JUDGE_MODE=mode,
+            LOCOMO_LOG_LEVEL="DEBUG",
+        )
+    assert codes == [0] * 4, done.stderr[-3000:]
+    assert {"POST application/json", "POST text/event-stream"} <= gate.told.keys()
+    assert page.exists()
+    told = {
+        "answers": ("answer", "thread_id", "message_id"),
+        "retrieved_memories": ("memory",),
+        "memories": ("memory",),
+        "judgements": ("reasoning",),
+        "calls": ("request_id",),
+    }
+    for table, columns in told.items():
+        for column in columns:
+            ((cleaned, rows),) = database.query(
+                home / "history" / "history.duckdb",
+                f"SELECT count(*) FILTER ({column} LIKE '%***%'), count({column}) FROM {table}",
+            )[1]
+            # Something was hidden in it: the keys did come this way.
+            assert cleaned >= 1, (table, column, rows)
+    collector = HistoryCollector(home / "history" / "history.duckdb", Limits(85.0, 5.0, 60.0, 2.0))
+    collector.update()
+    registry = CollectorRegistry()
+    registry.register(collector)
+    (home / "metrics.txt").write_bytes(generate_latest(registry))
     assert files_with_a_key(home) == []
 
 

@@ -1,0 +1,94 @@
+"""One answer that stands for many questions: most likely an error of the service, told as text.
+
+Such a text is judged like any other answer, so only its repetition gives it away. To decline
+again and again in the same words is no error.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.history import database
+from locomo_assets.locomo.text_scores import declines
+
+# In 1,540 published answers no text stands for two questions; the stand-in repeats one three times.
+_ALWAYS_ALLOWED, _ALLOWED_PERCENT = 3, 2.0
+
+_SHOWN_CHARS = 80
+_ID = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[a-z_])[\w-]{8,}")
+"""A word of letters and digits, such as a request's id: the same error has another each time."""
+
+_SQL = Path(__file__).with_name("repeated_answers.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedAnswer:
+    """The text that most questions share, of `answered` questions; `questions` is 0 without any."""
+
+    text: str
+    questions: int
+    answered: int
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.questions / max(self.answered, 1)
+
+    @property
+    def allowed(self) -> float:
+        """For how many questions one answer may stand."""
+        return max(_ALWAYS_ALLOWED, self.answered * _ALLOWED_PERCENT / 100.0)
+
+    @property
+    def is_suspicious(self) -> bool:
+        return self.questions > self.allowed
+
+    def line(self) -> str:
+        """What was found, in words."""
+        if self.questions < 2:
+            return f"each of {self.answered} answers stands for one question"
+        shown = " ".join(self.text.split())
+        if len(shown) > _SHOWN_CHARS:
+            shown = f"{shown[:_SHOWN_CHARS]}…"
+        return (
+            f"one answer stands for {self.questions} questions ({self.percent:.1f} % of "
+            f"{self.answered}): {shown!r}"
+        )
+
+
+def read_repeated_answer(database_path: Path, row: Accuracy) -> RepeatedAnswer:
+    """The commonest answer of a series that does not decline."""
+    parameters = {
+        name: getattr(row, name)
+        for name in ("release", "system", "question_protocol", "dataset_sha256")
+    }
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(_SQL.read_text(), parameters).fetchall()
+    return commonest_answer([answer for (answer,) in rows])
+
+
+def commonest_answer(answers: Sequence[str]) -> RepeatedAnswer:
+    """Of the answers that do not decline; texts that differ by white space or an id are one."""
+    same: dict[str, list[str]] = {}
+    for answer in answers:
+        text = " ".join(answer.lower().replace("’", "'").split())
+        if not declines(text):
+            same.setdefault(_ID.sub("…", text), []).append(answer)
+    commonest = max(same.values(), key=len, default=[""])
+    return RepeatedAnswer(commonest[0], len(commonest) if same else 0, len(answers))
+
+
+def repeated_answer_warnings(database_path: Path, rows: Iterable[Accuracy]) -> list[str]:
+    """A line for each series that one answer is suspicious in, whoever judged it."""
+    found = {}
+    for row in rows:
+        key = (row.release, row.system, row.question_protocol, row.dataset_sha256)
+        if key not in found:
+            found[key] = read_repeated_answer(database_path, row)
+    return [
+        f"warning: release {release} · system {system} · questions {protocol}: {one.line()}; if it "
+        "is an error of the service, `run --force` asks all questions again"
+        for (release, system, protocol, _), one in found.items()
+        if one.is_suspicious
+    ]
