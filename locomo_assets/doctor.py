@@ -25,8 +25,9 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.lease import TTL_S
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.parsing import is_loopback, read_dataset
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.locomo.sources import is_loopback
 from locomo_assets.pipeline.launch import local_instance
 from locomo_assets.settings import Settings, SettingsError, read_settings
 
