@@ -5,7 +5,7 @@ lexical judge.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locomo_assets.feeds.feed import ReleaseFeed
     from locomo_assets.http.calls import CallOptions, CallRecord
     from locomo_assets.http.limits import Budget, Limits
-    from locomo_assets.judging.judge import Judge
+    from locomo_assets.judging.judge import Judge, JudgeIdentity
     from locomo_assets.locomo.model import Dataset
     from locomo_assets.prices import PriceTable
     from locomo_assets.runs.context import Batching
@@ -114,10 +114,15 @@ class Services:
             options = self._call_options(self.limits(), budget)
             client, base_url = await stack.enter_async_context(self.client(options))
             system = (await client.probe()).system
-            judge, batching = await stack.enter_async_context(self._judge(prices, options))
-            if budget is not None:
-                answer = self._expected_answer(store, tasks)
-                self._price(budget, prices, system, judge, answer)
+
+            def price(judge: "JudgeIdentity") -> None:
+                if budget is not None:
+                    answer = self._expected_answer(store, tasks)
+                    self._price(budget, prices, system, judge, answer)
+
+            judge, batching = await stack.enter_async_context(
+                self._judge(store, run_id, prices, options, price)
+            )
             yield RunContext(
                 store=store,
                 client=client,
@@ -192,18 +197,17 @@ class Services:
         budget: "Budget",
         prices: "PriceTable",
         system: str,
-        judge: "Judge",
+        judge: "JudgeIdentity",
         answer: "Usage",
     ) -> None:
         from locomo_assets.http.limits import ANSWER, BATCHED_VERDICT, VERDICT
         from locomo_assets.runs.forecast import ASSUMED_VERDICT
 
-        identity = judge.identity
         is_batch = self.settings.judge_mode == "batch"
         paid = (
             (ANSWER, system, self.settings.llm_model, answer, False),
-            (VERDICT, identity.system, identity.model, ASSUMED_VERDICT, False),
-            (BATCHED_VERDICT, identity.system, identity.model, ASSUMED_VERDICT, True),
+            (VERDICT, judge.system, judge.model, ASSUMED_VERDICT, False),
+            (BATCHED_VERDICT, judge.system, judge.model, ASSUMED_VERDICT, True),
         )
         for kind, who, model, one, batch in paid:
             if is_free(who):
@@ -247,26 +251,43 @@ class Services:
 
     @asynccontextmanager
     async def _judge(
-        self, prices: "PriceTable", options: "CallOptions"
+        self,
+        store: HistoryStore,
+        run_id: str,
+        prices: "PriceTable",
+        options: "CallOptions",
+        price: Callable[["JudgeIdentity"], None],
     ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
+        """The judge of a run; `price` is called before it is asked anything that costs."""
         chosen = self.settings
         if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
             from locomo_assets.judging.lexical import LexicalJudge
 
-            yield LexicalJudge(), None
+            lexical = LexicalJudge()
+            price(lexical.identity)
+            yield lexical, None
             return
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
+        from locomo_assets.runs.judge_servers import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
             base_url=chosen.openai_base_url,
             model=chosen.judge_model,
             prompt=chosen.judge_prompt,
+            max_tokens=chosen.judge_max_tokens,
             prices=prices,
             options=options,
         ) as judge:
+            if (endpoint := judge.endpoint) is not None:
+                url = chosen.openai_base_url or ""
+                judge.name_server(
+                    await asyncio.to_thread(server_name, store, url, endpoint, run_id)
+                )
+            price(judge.identity)
+            await judge.learn_parameters()
             yield (
                 VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
                 Batching(

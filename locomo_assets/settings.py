@@ -141,11 +141,16 @@ class Settings(BaseSettings):
     judge_prompt: str = Field(
         default="generous", description="`generous`, `strict`, or the path of a prompt file"
     )
+    judge_max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="The most tokens of a verdict, the model's thinking included; default: 300 as "
+        "published, 4000 for models that want `max_completion_tokens`",
+    )
     judge_votes: int = Field(
         default=1,
         ge=1,
-        description="How many votes the model gives on each answer, an odd number: more than half "
-        "decide; each is paid for",
+        description="Votes of the model on each answer, odd: over half decide; each is paid for",
     )
     judge_mode: Literal["direct", "batch"] = Field(
         default="direct",
@@ -202,8 +207,7 @@ class Settings(BaseSettings):
     )
     backup_cron: str = Field(
         default="30 2 * * *",
-        description="When the schedule `history_backup_run`, once started, backs the history up "
-        "(UTC)",
+        description="When the schedule `history_backup_run`, once started, makes a backup (UTC)",
     )
     sample_questions: int = Field(
         default=100,
@@ -332,11 +336,8 @@ class Settings(BaseSettings):
                 "LOCOMO_RELEASE_FEED_URL is set but LOCOMO_RELEASE_FEED is not; say which kind of "
                 "feed it is (changelog, openapi, sdk, json, file), or unset it"
             )
-        if self.release_feed not in (None, "changelog") and not self.release_feed_url:
-            yield (
-                f"LOCOMO_RELEASE_FEED is {self.release_feed} but LOCOMO_RELEASE_FEED_URL is not "
-                "set; give the feed's URL"
-            )
+        if (kind := self.release_feed) not in (None, "changelog") and not self.release_feed_url:
+            yield f"LOCOMO_RELEASE_FEED is {kind}: LOCOMO_RELEASE_FEED_URL must give the feed's URL"
 
     def _unusable_keys(self) -> Iterator[str]:
         given = {
@@ -402,9 +403,8 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
         parts = urlsplit(self.history_url)
-        if parts.scheme == "file":
-            return Path(unquote(parts.path)) / "history.duckdb"
-        return self.home / "history.duckdb"
+        folder = Path(unquote(parts.path)) if parts.scheme == "file" else self.home
+        return folder / "history.duckdb"
 
     @property
     def standin_path(self) -> Path:

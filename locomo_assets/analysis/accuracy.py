@@ -74,6 +74,11 @@ def by_release(
     return _read(database_path, release, overall=True, max_error_percent=max_error_percent)
 
 
+def of_series(rows: Sequence[Accuracy], series: tuple[str, ...] | None) -> Accuracy:
+    """The row of a release that is of the series, else the first."""
+    return next((row for row in rows if row.series == series), rows[0])
+
+
 def by_category(
     database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
@@ -89,6 +94,26 @@ def invalid_message(row: Accuracy, max_error_percent: float) -> str:
         f"LOCOMO_MAX_ERROR_PERCENT allows {max_error_percent:g} %), so its numbers are not valid; "
         "run it again with the same --release, which asks only what failed"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NoVerdictReason:
+    """The commonest reason of an outcome without a verdict: of so many `questions_in_all`."""
+
+    verdict: str
+    reason: str
+    questions: int
+    questions_in_all: int
+
+
+def no_verdict_reasons(database_path: Path, row: Accuracy) -> list[NoVerdictReason]:
+    """Why questions of a series are unscored, and why unanswered, where some are."""
+    names = ("release", "system", "judge", "question_protocol", "dataset_sha256")
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(
+            _sql("no_verdict_reasons"), {name: getattr(row, name) for name in names}
+        ).fetchall()
+    return [NoVerdictReason(*one) for one in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,10 +197,12 @@ class BackboardClient:
             params = {"page": page, "page_size": _PAGE}
             call = _on_assistant("GET", "/memories", assistant_id, True, params=params)
             memories, total, pages = await self._json(call, models.page_of_memories)
+            before = len(found)
             found.update((one.memory_id, one) for one in memories)
             pages = pages or -(-total // _PAGE)
             page += 1
-            if not memories:
+            # Its number of pages may be nonsense.
+            if len(found) == before:
                 break
         return list(found.values())
 

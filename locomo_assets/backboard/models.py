@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from locomo_assets.http.calls import whole_number
 from locomo_assets.http.errors import UnexpectedAnswerError
 
-_LARGEST_INT = 2**63 - 1
 _LONGEST_QUOTE_CHARS, _MOST_ERRORS = 200, 5
 FAILED_STATUSES = frozenset(("failed", "cancelled", "canceled", "error"))
 """Statuses, in lower case, of a message that came to nothing."""
@@ -317,10 +317,7 @@ def number(fields: Mapping[str, Any], name: str) -> float | None:
 
 def count(fields: Mapping[str, Any], name: str) -> int | None:
     """A whole number, not negative, that fits 64 bits."""
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_INT:
-        return None
-    return value
+    return whole_number(fields.get(name))
 
 
 def time(fields: Mapping[str, Any], name: str) -> datetime | None:

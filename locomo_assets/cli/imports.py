@@ -1,6 +1,10 @@
 """`import …`: results that others measured, as releases of their own."""
 
 import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +15,7 @@ from locomo_assets.reporting.terminal import console, print_accuracy, print_gold
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from locomo_assets.imports.results import ImportedResults
+    from locomo_assets.imports.results import ImportedRelease
     from locomo_assets.locomo.model import Dataset
 
 imports = typer.Typer(
@@ -26,6 +30,19 @@ DatasetOption = Annotated[
     ),
 ]
 SystemOption = Annotated[str, typer.Option(help="Who was measured.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="The model that answered, where the files do not say.")
+]
+JudgeOption = Annotated[
+    str | None,
+    typer.Option(help="Who judged (model and prompt), where the files do not say."),
+]
+PublishedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--published-at", help="When it was published (2026-11-23): its place among the releases."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,42 +53,90 @@ def register(app: typer.Typer) -> None:
 @imports.command("backboard-published")
 def backboard_published(
     folder: Annotated[Path, typer.Argument(help="Holds the locomo_conversation_*.json files.")],
-    release: Annotated[str, typer.Option(help="What to call it.")] = "backboard-published",
+    release: Annotated[
+        str | None,
+        typer.Option(
+            help="What to call it. Default: backboard-published; files with a time in their names "
+            "become one release a run, by its time."
+        ),
+    ] = None,
     dataset: DatasetOption = None,
+    model: ModelOption = None,
+    judge: JudgeOption = None,
+    published_at: PublishedOption = None,
 ) -> None:
-    """Import Backboard's published answers and verdicts. Costs nothing."""
-    from locomo_assets.imports.backboard_published import FILES, parse_published
+    """Import Backboard's published files, or what its benchmark script wrote. Costs nothing."""
+    from locomo_assets.imports.backboard_published import FILES, SUMMARIES, parse_releases
     from locomo_assets.imports.results import ImportRefusedError
 
     settings = read_settings()
+    time = _time(published_at)
     paths = sorted(folder.glob(FILES), key=lambda path: (len(path.name), path.name))
     if not paths:
         raise ImportRefusedError(
-            f"{folder}: holds no {FILES}; give the folder of Backboard's published files"
+            f"{folder}: holds no {FILES}; give the folder of Backboard's published files, or the "
+            "one that its benchmark script wrote"
         )
     files = [(path.name, _read(path)) for path in paths]
+    summaries = [path.name for path in folder.glob(SUMMARIES)]
     read = _dataset(settings, dataset)
-    _save(settings, read, parse_published(files, read), release)
+    releases = parse_releases(files, summaries, read, release, model=model, judge=judge)
+    if time is not None and len(releases) > 1:
+        raise ImportRefusedError(
+            f"--published-at is of one release, but {folder} holds {len(releases)} runs; leave it "
+            "out, or give all of them one name with --release"
+        )
+    _save(settings, read, [replace(one, published_at=time or one.published_at) for one in releases])
 
 
 @imports.command("jsonl")
 def jsonl(
-    file: Annotated[Path, typer.Argument(help="JSON lines, as docs/import.md describes them.")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines, or another shape that docs/import.md lists.")
+    ],
     release: Annotated[str, typer.Option(help="What to call it.")],
     system: SystemOption,
     protocol: Annotated[
         str, typer.Option(help="How the questions were asked: isolated, published, …")
     ] = "unknown",
     dataset: DatasetOption = None,
+    model: ModelOption = None,
+    judge: JudgeOption = None,
+    published_at: PublishedOption = None,
 ) -> None:
-    """Import anybody's answers and verdicts from a file of JSON lines. Costs nothing."""
+    """Import anybody's answers and verdicts: JSON lines, mem0's, Zep's, … Costs nothing."""
     from locomo_assets.imports.jsonl import parse_jsonl
+    from locomo_assets.imports.results import ImportedRelease
 
     settings = read_settings()
+    time = _time(published_at)
     data = _read(file)
     read = _dataset(settings, dataset)
-    results = parse_jsonl(file.name, data, read, system=system, question_protocol=protocol)
-    _save(settings, read, results, release)
+    results = parse_jsonl(
+        file.name,
+        data,
+        read,
+        system=system,
+        question_protocol=protocol,
+        model=model,
+        judge=judge,
+    )
+    _save(settings, read, [ImportedRelease(release, results, time)])
+
+
+def _time(text: str | None) -> datetime | None:
+    from locomo_assets.imports.results import ImportRefusedError
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ImportRefusedError(
+            f"--published-at {text!r:.80}: is no date; write it like 2026-11-23 or "
+            "2026-11-23T14:05:00Z"
+        ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -97,19 +162,47 @@ def _dataset(settings: Settings, source: str | None) -> "Dataset":
     return read_dataset(chosen, settings.dataset_sha256)
 
 
-def _save(settings: Settings, dataset: "Dataset", results: "ImportedResults", release: str) -> None:
+def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRelease]") -> None:
     from locomo_assets.history import database
-    from locomo_assets.imports.save import save_import
+    from locomo_assets.imports.results import UNKNOWN
+    from locomo_assets.imports.save import save_imports
     from locomo_assets.services import Services
 
     services = Services(settings)
     audit_sha256 = services.keep_audit(dataset)
     store, path, limit = services.store(), settings.database_path, settings.max_error_percent
-    manifest = save_import(store, dataset, results, release, f"import-{uuid.uuid4()}")
-    verdicts = sum(len(answer.verdicts) for answer in results.answers)
-    counts = f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
-    print(f"release {release}: {counts} " + ("imported" if manifest else "are there already"))
+    manifests = save_imports(store, dataset, releases, f"import-{uuid.uuid4()}")
+    unread: Counter[str] = Counter()
+    for one, manifest in zip(releases, manifests, strict=True):
+        results = one.results
+        verdicts = sum(len(answer.verdicts) for answer in results.answers)
+        counts = (
+            f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
+        )
+        print(
+            f"release {one.release}: {counts} " + ("imported" if manifest else "are there already")
+        )
+        unread.update(results.unread)
+    if any(UNKNOWN in one.results.judges for one in releases):
+        print(
+            "who judged is not in the file; name model and prompt with --judge, so that results "
+            "of different judges are not compared"
+        )
+    if unread:
+        print(f"fields without a meaning here, left out: {_listed(unread)}")
     database.publish(store, path)
     out = console()
-    wholes = print_accuracy(out, path, release, max_error_percent=limit)
-    print_gold_faults(out, path, wholes, audit_sha256)
+    for one in releases:
+        wholes = print_accuracy(out, path, one.release, max_error_percent=limit)
+        print_gold_faults(out, path, wholes, audit_sha256)
+
+
+_MOST_FIELDS = 12
+
+
+def _listed(unread: "Counter[str]") -> str:
+    """Names and counts; the names are others' words, so they are kept short and on one line."""
+    common = sorted(unread.items(), key=lambda one: (-one[1], one[0]))[:_MOST_FIELDS]
+    names = [f"{repr(name)[1:-1]:.40} ({count:,}×)" for name, count in common]
+    further = len(unread) - len(common)
+    return ", ".join(names) + (f", and {further:,} more" if further else "")

@@ -13,12 +13,13 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_message
+from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_message, of_series
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
     print_forecast,
     print_gold_faults,
+    print_reasons,
     print_warnings,
 )
 from locomo_assets.runs.context import Counts
@@ -81,10 +82,11 @@ def run(
     as_json = services.settings.log_format == "json"
     with _LogProgress() if as_json else _TerminalProgress() as progress:
         services.progress.listeners.append(progress)
-        launch(wanted, services)
+        series = launch(wanted, services)
     out = console()
     path, limit = services.settings.database_path, services.settings.max_error_percent
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
+    print_reasons(out, path, wholes)
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)
     out.print(f"\nHistory   {path}", soft_wrap=True)
@@ -93,8 +95,8 @@ def run(
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
-    if wholes and not wholes[0].valid:
-        raise InvalidNumbersError(invalid_message(wholes[0], limit))
+    if wholes and not (measured := of_series(wholes, series)).valid:
+        raise InvalidNumbersError(invalid_message(measured, limit))
 
 
 class _LogProgress:

@@ -252,7 +252,7 @@ def acquire_at(
             generation = int(Path(older[-1]).stem) + 1 if older else 1
             lease = Lease(f"{folder}/{generation:08d}.json", holder, _expiry(ttl_s), ttl_s)
             storage.put_new(lease.path, _to_json(lease))
-            written = _read(storage, lease.path)
+            written = read(storage, lease.path)
             if written.holder != holder:
                 raise LeaseTakenError(_taken_message(what, written))
             if _is_free_still(storage, lease, older, what):
@@ -266,7 +266,7 @@ def acquire_at(
 
 def _refuse_held(storage: Storage, paths: Iterable[str], what: str) -> None:
     for path in paths:
-        lease = _read(storage, path)
+        lease = read(storage, path)
         if not lease.is_over(datetime.now(UTC)):
             raise LeaseTakenError(_taken_message(what, lease))
 
@@ -297,7 +297,7 @@ def current(storage: Storage, lineage: Lineage) -> Lease | None:
             break
         # Deleted between list and read: somebody acquired the next one.
         with suppress(HistoryDamagedError):
-            return _read(storage, paths[-1])
+            return read(storage, paths[-1])
     return None
 
 
@@ -318,7 +318,7 @@ def _refuse_lost(storage: Storage, lease: Lease) -> None:
             return
         # Deleted between list and read: its holder gave up, or there is a newer one.
         with suppress(HistoryDamagedError):
-            other = _read(storage, newest[0]).holder
+            other = read(storage, newest[0]).holder
             raise LeaseLostError(
                 f"run {lease.holder.run_id} could not renew its lease in time, and run "
                 f"{other.run_id} on {other.host} took its partition over; what was saved until "
@@ -417,7 +417,8 @@ def _to_json(lease: Lease) -> bytes:
     return json.dumps(value, indent=1).encode()
 
 
-def _read(storage: Storage, path: str) -> Lease:
+def read(storage: Storage, path: str) -> Lease:
+    """A lease as it was written; `HistoryDamagedError` if it is gone or can't be read."""
     try:
         value = json.loads(storage.get(path))
         expires_at = datetime.fromisoformat(value["expires_at"])

@@ -100,6 +100,16 @@ class CallRecord:
     request_id: str | None
 
 
+_LARGEST_COUNT = 2**53
+
+
+def whole_number(value: object) -> int | None:
+    """A count out of a server's JSON: whole, not negative, small enough that sums fit 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
+        return None
+    return value
+
+
 Record = Callable[[CallRecord], None]
 """Takes the records. It is called in the event loop's thread, so it must be quick."""
 
@@ -155,11 +165,21 @@ def log_body(service: str, endpoint: str, what: str, body: object) -> None:
         _log.debug("%s: %s", endpoint, what, extra=extra)
 
 
-def checked_base_url(
-    url: str, *, service: str, setting: str, error: Callable[[str], Exception]
-) -> str:
-    """The URL without a slash at its end; `error` where it is no plain http(s) URL.
+API_VERSION = "api-version"
+"""The one parameter that a base URL may have: Azure OpenAI wants it in every request."""
 
+
+def checked_base_url(
+    url: str,
+    *,
+    service: str,
+    setting: str,
+    error: Callable[[str], Exception],
+    may_have_version: bool = False,
+) -> str:
+    """The URL without a slash at its path's end; `error` where it is no plain http(s) URL.
+
+    It may go on with `?api-version=…` if `may_have_version`.
     What is wrong with it may be a secret in the wrong place, so it is not repeated.
     """
     # heavy, and most commands send nothing
@@ -177,12 +197,14 @@ def checked_base_url(
             f"{service}'s base URL must begin with http:// or https:// and name a host: check "
             f"{setting}"
         )
-    if parsed.userinfo or parsed.query or parsed.fragment:
+    has_version = may_have_version and set(parsed.params) == {API_VERSION}
+    if parsed.userinfo or (parsed.query and not has_version) or parsed.fragment:
         raise error(
             f"{service}'s base URL at {parsed.host} holds more than scheme, host and path: take "
             f"user, password, query and fragment out of {setting}"
         )
-    return str(parsed).rstrip("/")
+    plain, _, version = str(parsed).partition("?")
+    return plain.rstrip("/") + (f"?{version}" if has_version else "")
 
 
 def checked_key(key: str, *, service: str, setting: str, error: Callable[[str], Exception]) -> str:

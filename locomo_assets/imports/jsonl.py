@@ -1,174 +1,120 @@
-"""The generic import format: JSON lines, each with one question and one judge.
+"""Anybody's results: a file of any shape that `shapes` knows becomes results on the data set.
 
-docs/import.md describes it for people who write such files.
+docs/import.md describes our own shape, JSON lines, for people who write such files.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Sequence
 
-from pydantic import Field
-
+from locomo_assets.imports.matching import Match, match_entries
 from locomo_assets.imports.results import (
+    UNKNOWN,
     ImportedAnswer,
     ImportedFile,
     ImportedResults,
     ImportedVerdict,
     ImportRefusedError,
-    StrictModel,
     decode_utf8,
-    read_model,
 )
+from locomo_assets.imports.shapes import Entry, Place, read_entries
 from locomo_assets.judging.judge import Verdict, majority
-from locomo_assets.locomo.model import Dataset, Question
-
-_Text = Annotated[str, Field(min_length=1, max_length=200)]
-_Count = Annotated[int, Field(ge=0, lt=2**63)]
-_Verdict = Literal["correct", "wrong", "unscored"]
-
-
-class _Line(StrictModel):
-    conversation: str
-    question_index: int
-    answer: str | None
-    model: _Text
-    judge: _Text
-    verdict: _Verdict | None = None
-    verdicts: Annotated[list[_Verdict], Field(min_length=1)] | None = None
-    reasoning: str | None = None
-    reason: str | None = None
-    question: str | None = None
-    category: int | None = None
-    latency_ms: Annotated[float, Field(ge=0)] | None = None
-    input_tokens: _Count | None = None
-    output_tokens: _Count | None = None
-    retrieved: list[str] | None = None
-
-    @property
-    def is_answered(self) -> bool:
-        return bool((self.answer or "").strip())
-
-    def answer_fields(self) -> dict[str, object]:
-        """The fields that lines of one question by different judges must agree on."""
-        return self.model_dump(exclude={"judge", "verdict", "verdicts", "reasoning", "reason"})
+from locomo_assets.locomo.model import Dataset
 
 
 def parse_jsonl(
-    name: str, data: bytes, dataset: Dataset, *, system: str, question_protocol: str
+    name: str,
+    data: bytes,
+    dataset: Dataset,
+    *,
+    system: str,
+    question_protocol: str,
+    model: str | None = None,
+    judge: str | None = None,
 ) -> ImportedResults:
-    """Read a file's bytes as results on the data set. Raises ImportRefusedError with the line."""
-    questions = {
-        one.conversation: {q.question_index: q for q in one.questions}
-        for one in dataset.conversations
+    """Read a file's bytes as results on the data set. Raises ImportRefusedError with the place.
+
+    `model` and `judge` are those of entries that name none.
+    """
+    read = read_entries(name, decode_utf8(data, name))
+    matches = match_entries(read.entries, dataset)
+    first: dict[tuple[str, int], tuple[Place, Entry, Match]] = {}
+    verdicts: dict[tuple[str, int], dict[str, tuple[Place, ImportedVerdict]]] = {}
+    for (place, entry), match in zip(read.entries, matches, strict=True):
+        earlier, earlier_entry, _ = first.setdefault(match.key, (place, entry, match))
+        if earlier_entry.answer_fields() != entry.answer_fields():
+            raise ImportRefusedError(
+                f"{place}: {match} is on {earlier.place} already with different fields of the "
+                "answer; nothing was imported"
+            )
+        by_judge = verdicts.setdefault(match.key, {})
+        name_of_judge = entry.judge or judge or UNKNOWN
+        if name_of_judge in by_judge:
+            raise ImportRefusedError(
+                f"{place}: {match} already has a verdict by {name_of_judge} on "
+                f"{by_judge[name_of_judge][0].place}; put several votes of one judge into "
+                "`verdicts`"
+            )
+        by_judge[name_of_judge] = (place, _verdict(place, entry, name_of_judge))
+    answers = [
+        _answer(entry, match, model, [one for _, one in verdicts[key].values()])
+        for key, (_, entry, match) in first.items()
+    ]
+    assumed = {
+        field: given
+        for field, given in (("model", model), ("judge", judge))
+        if given and any(getattr(entry, field) is None for _, entry in read.entries)
     }
-    first: dict[tuple[str, int], tuple[int, _Line]] = {}
-    verdicts: dict[tuple[str, int], dict[str, tuple[int, ImportedVerdict]]] = {}
-    for number, text in enumerate(decode_utf8(data, name).split("\n"), start=1):
-        if not text.strip():
-            continue
-        where = f"{name}, line {number}"
-        line = read_model(_Line, text, where)
-        _check_question(line, questions, dataset, where)
-        key = (line.conversation, line.question_index)
-        earlier, earlier_line = first.setdefault(key, (number, line))
-        if earlier_line.answer_fields() != line.answer_fields():
-            raise ImportRefusedError(
-                f"{where}: {_label(line)} is on line {earlier} already with different fields of "
-                "the answer; nothing was imported"
-            )
-        by_judge = verdicts.setdefault(key, {})
-        if line.judge in by_judge:
-            raise ImportRefusedError(
-                f"{where}: {_label(line)} already has a verdict by {line.judge} on line "
-                f"{by_judge[line.judge][0]}; put several votes of one judge into `verdicts`"
-            )
-        by_judge[line.judge] = (number, _verdict(line, where))
-    if not first:
-        raise ImportRefusedError(f"{name}: holds no line; nothing was imported")
-    answers = []
-    for key, (_, line) in first.items():
-        question = questions[line.conversation][line.question_index]
-        given = tuple(verdict for _, verdict in verdicts[key].values())
-        answers.append(_answer(line, question, given))
     return ImportedResults(
-        "jsonl/1",
+        f"{read.shape}/1",
         system,
         question_protocol,
         (ImportedFile.of(name, data, len(answers)),),
         tuple(answers),
+        assumed,
+        read.unread,
     )
 
 
-def _check_question(
-    line: _Line, questions: Mapping[str, Mapping[int, Question]], dataset: Dataset, where: str
-) -> None:
-    known = questions.get(line.conversation)
-    if known is None:
+def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
+    judge = {"judge": name}
+    if entry.verdict is not None and entry.verdicts is not None:
         raise ImportRefusedError(
-            f"{where}: conversation {line.conversation!r:.80} is not in the data set "
-            f"{dataset.source}; name the right one with --dataset or LOCOMO_DATASET"
+            f"{place}: has both `verdict` and `verdicts`; leave one out, nothing was imported"
         )
-    question = known.get(line.question_index)
-    if question is None:
+    votes = [entry.verdict] if entry.verdict is not None else list(entry.verdicts or ())
+    if not votes and "answer" not in entry.model_fields_set:
         raise ImportRefusedError(
-            f"{where}: question_index {line.question_index} is not in {line.conversation}, which "
-            f"has {len(known)} questions, counted from 0; nothing was imported"
+            f"{place}: has neither an answer nor a verdict; nothing was imported"
         )
-    for field, found, expected in (
-        ("question", line.question, question.question),
-        ("category", line.category, question.category),
-    ):
-        if found is not None and found != expected:
+    verdict, agreement = majority(votes) if votes else (Verdict.UNSCORED, None)
+    if verdict is Verdict.UNSCORED and not entry.is_answered:
+        verdict = Verdict.UNANSWERED
+    if verdict in (Verdict.CORRECT, Verdict.WRONG):
+        if entry.reason is not None and entry.is_answered:
             raise ImportRefusedError(
-                f"{where}: {field} is {found!r:.80}, not {expected!r:.80} as in the data set; "
-                "nothing was imported"
+                f"{place}: `reason` is for a missing answer or verdict, and this one has both; "
+                "use `reasoning`"
             )
-
-
-def _verdict(line: _Line, where: str) -> ImportedVerdict:
-    judge = {"judge": line.judge}
-    if not line.is_answered:
-        if line.verdict or line.verdicts:
-            raise ImportRefusedError(
-                f"{where}: there is a verdict but no answer; leave the verdict out"
-            )
-        return ImportedVerdict(
-            judge, Verdict.UNANSWERED, reason=line.reason or "no answer in the file"
-        )
-    if (line.verdict is None) == (line.verdicts is None):
-        raise ImportRefusedError(
-            f"{where}: an answer needs either `verdict` or `verdicts`; nothing was imported"
-        )
-    stated = line.verdicts if line.verdict is None else [line.verdict]
-    votes = [Verdict(vote) for vote in stated or ()]
-    verdict, agreement = majority(votes)
-    if verdict is Verdict.UNSCORED:
-        reason = line.reason or ("no majority" if len(votes) > 1 else "unscored in the file")
-        return ImportedVerdict(judge, verdict, line.reasoning, reason, len(votes))
-    if line.reason is not None:
-        raise ImportRefusedError(
-            f"{where}: `reason` is for a missing answer or verdict, and this line has both; use "
-            "`reasoning`"
-        )
-    return ImportedVerdict(judge, verdict, line.reasoning, None, len(votes), agreement)
+        return ImportedVerdict(judge, verdict, entry.reasoning, None, len(votes), agreement)
+    if verdict is Verdict.UNANSWERED:
+        return ImportedVerdict(judge, verdict, reason=entry.reason or "no answer in the file")
+    missing = "unscored in the file" if votes else "no verdict in the file"
+    reason = entry.reason or ("no majority" if len(votes) > 1 else missing)
+    return ImportedVerdict(judge, verdict, entry.reasoning, reason, max(1, len(votes)))
 
 
 def _answer(
-    line: _Line, question: Question, verdicts: tuple[ImportedVerdict, ...]
+    entry: Entry, match: Match, model: str | None, verdicts: Sequence[ImportedVerdict]
 ) -> ImportedAnswer:
-    reason = None if line.is_answered else line.reason or "no answer in the file"
+    reason = None if entry.is_answered else entry.reason or "no answer in the file"
     return ImportedAnswer(
-        conversation=line.conversation,
-        question=question,
-        answer=line.answer if line.is_answered else None,
+        conversation=match.conversation,
+        question=match.question,
+        answer=entry.answer if entry.is_answered else None,
         reason=reason,
-        llm_model=line.model,
-        latency_ms=line.latency_ms,
-        input_tokens=line.input_tokens,
-        output_tokens=line.output_tokens,
-        retrieved=None if line.retrieved is None else tuple(line.retrieved),
-        verdicts=verdicts,
+        llm_model=entry.model or model or UNKNOWN,
+        latency_ms=entry.latency_ms,
+        input_tokens=entry.input_tokens,
+        output_tokens=entry.output_tokens,
+        retrieved=None if entry.retrieved is None else tuple(entry.retrieved),
+        verdicts=tuple(verdicts),
     )
-
-
-def _label(line: _Line) -> str:
-    return f"question {line.question_index} of {line.conversation}"

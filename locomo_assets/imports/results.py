@@ -2,15 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.judging.judge import Verdict
 from locomo_assets.locomo.model import Question
+
+UNKNOWN = "unknown"
+"""The model or judge that neither a file nor the person names."""
 
 
 class ImportRefusedError(LocomoError):
@@ -55,9 +67,9 @@ class ImportedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ImportedAnswer:
-    """A question's answer (None: unanswered, for `reason`) and its verdicts, one per judge.
+    """A question's answer and its verdicts, one per judge; unanswered if there is a `reason`.
 
-    What the file does not state is None. `retrieved` are the texts of the retrieved memories, by
+    What the file does not state is None, and be it the answer. `retrieved` are the texts of the retrieved memories, by
     rank.
     """
 
@@ -77,22 +89,62 @@ class ImportedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ImportedResults:
-    """The contents of one import's files. `format` is the importer's name and version."""
+    """The contents of one import's files. `format` is the importer's name and version.
+
+    `assumed` is what the person said in place of the files (the model, the judge), and `unread`
+    counts the fields that nothing was made of.
+    """
 
     format: str
     system: str
     question_protocol: str
     files: tuple[ImportedFile, ...]
     answers: tuple[ImportedAnswer, ...]
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def judges(self) -> set[str]:
+        """The names of those who judged."""
+        return {verdict.judge["judge"] for answer in self.answers for verdict in answer.verdicts}
 
 
-class StrictModel(BaseModel):
-    """Converts no values, ignores no fields, and accepts no NaN."""
+@dataclass(frozen=True, slots=True)
+class ImportedRelease:
+    """Results, the release they become, and when that was published, if known."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    release: str
+    results: ImportedResults
+    published_at: datetime | None = None
 
 
-M = TypeVar("M", bound=StrictModel)
+class FileModel(BaseModel):
+    """A part of somebody's file: converts no values, accepts no NaN, counts unknown fields.
+
+    They are counted in the Counter that `read_model` is given.
+    """
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_unknown(cls, content: object, info: ValidationInfo) -> object:
+        if isinstance(content, dict) and isinstance(info.context, Counter):
+            info.context.update(content.keys() - set(cls.field_names()))
+        return content
+
+    @classmethod
+    def field_names(cls) -> Iterator[str]:
+        """What the fields are called in a file."""
+        for name, of in cls.model_fields.items():
+            alias = of.validation_alias
+            if isinstance(alias, AliasChoices):
+                yield from (str(choice) for choice in alias.choices)
+            else:
+                yield alias if isinstance(alias, str) else name
+
+
+M = TypeVar("M", bound=FileModel)
 
 
 def decode_utf8(data: bytes, where: str) -> str:
@@ -105,18 +157,12 @@ def decode_utf8(data: bytes, where: str) -> str:
         ) from None
 
 
-def read_model(model: type[M], text: str, where: str) -> M:
-    """One JSON object as a model. Raises ImportRefusedError, which begins with `where`."""
+def read_json(text: str, where: str) -> object:
+    """A JSON value. Raises ImportRefusedError, which begins with `where`."""
     try:
-        content = json.loads(text, object_pairs_hook=_without_repeats)
+        content: object = json.loads(text, object_pairs_hook=_without_repeats)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-        cause = f"{place.lstrip('.')}: {first['msg']}" if place else first["msg"]
-        raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
     except json.JSONDecodeError as error:
         in_line = f"character {error.pos}"
         at = f"line {error.lineno}, column {error.colno}" if "\n" in text else in_line
@@ -130,6 +176,19 @@ def read_model(model: type[M], text: str, where: str) -> M:
         ) from None
     except (ValueError, RecursionError) as error:
         cause = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
+    return content
+
+
+def read_model(model: type[M], content: object, where: str, unread: Counter[str]) -> M:
+    """A JSON value as a model. Raises ImportRefusedError, which begins with `where`."""
+    try:
+        return model.model_validate(content, context=unread)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        cause = f"{place.lstrip('.')}: {message}" if place else message
         raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
 
 

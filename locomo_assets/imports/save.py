@@ -1,15 +1,22 @@
-"""Storing an import in the history, as one attempt.
+"""Storing imports in the history, each release as one attempt.
 
 The rows are those of a measured release, so that every view works on them. The asset
 `imported_results` marks them as imported, and `imported_files` says from where.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from locomo_assets import __version__
 from locomo_assets.history.provenance import Lineage, Manifest
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.imports.results import ImportedAnswer, ImportedResults, ImportRefusedError
+from locomo_assets.imports.results import (
+    ImportedAnswer,
+    ImportedRelease,
+    ImportedResults,
+    ImportRefusedError,
+)
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs import context
 from locomo_assets.runs.checkpoint import Row
@@ -17,20 +24,32 @@ from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import IMPORTED, check_label, release_row
 
 ASSET = "imported_results"
+_PUBLISHED_AT = "published_at"
 _MEASURED = ("releases", "ingested_memories", "answers", "judgements")
 
 
-def save_import(
-    store: HistoryStore, dataset: Dataset, results: ImportedResults, release: str, run_id: str
-) -> Manifest | None:
-    """Commit the results as a release, and the data set if it is new.
+def save_imports(
+    store: HistoryStore, dataset: Dataset, releases: Sequence[ImportedRelease], run_id: str
+) -> list[Manifest | None]:
+    """Commit results as releases, and the data set if it is new; all are checked before the first.
 
-    Returns None if exactly these files are already stored. Importing other files under the same
-    release supersedes the earlier import. Raises:
-        BadLabelError: the release, the system or the protocol has an invalid name.
-        ImportRefusedError: the release was measured here, or its earlier import has questions
+    None stands for one whose files are stored already, as they are. Importing other files under
+    the same release supersedes the earlier import. Raises:
+        BadLabelError: a release, the system or the protocol has an invalid name.
+        ImportRefusedError: a release was measured here, or its earlier import has questions
             that these files lack, so that its accuracy would mix both.
     """
+    due = [_unless_stored(store, dataset, one) for one in releases]
+    if any(due):
+        _store_dataset(store, dataset, run_id)
+    return [None if one is None else _commit(store, dataset, one, run_id) for one in due]
+
+
+def _unless_stored(
+    store: HistoryStore, dataset: Dataset, one: ImportedRelease
+) -> ImportedRelease | None:
+    """What is to be stored. Once told, the time of publication stays known."""
+    release, results = one.release, one.results
     check_label(release)
     check_label(results.system, "system")
     check_label(results.question_protocol, "question protocol")
@@ -38,31 +57,39 @@ def save_import(
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"
         )
-    fingerprint = _fingerprint(results)
     previous = _previous_import(store, dataset, results, release)
-    if previous is not None:
-        if previous.extra.get("fingerprint") == fingerprint:
-            return None
-        _refuse_missing_questions(store, previous, results)
-    _store_dataset(store, dataset, run_id)
+    if previous is None:
+        return one
+    known = previous.extra.get(_PUBLISHED_AT)
+    if one.published_at is None and known is not None:
+        one = replace(one, published_at=datetime.fromisoformat(known))
+    if (previous.extra.get("fingerprint"), known) == (_fingerprint(results), _published_at(one)):
+        return None
+    _refuse_missing_questions(store, previous, results)
+    return one
+
+
+def _commit(store: HistoryStore, dataset: Dataset, one: ImportedRelease, run_id: str) -> Manifest:
+    results = one.results
     attempt = store.begin(
         Lineage(
             asset=ASSET,
             run_id=run_id,
-            release=release,
+            release=one.release,
             conversation=None,
             code_version=__version__,
             dataset_sha256=dataset.sha256,
             system=results.system,
             extra={
-                "fingerprint": fingerprint,
+                "fingerprint": _fingerprint(results),
                 "format": results.format,
                 "question_protocol": results.question_protocol,
                 "files": {file.file: file.sha256 for file in results.files},
+                _PUBLISHED_AT: _published_at(one),
             },
         )
     )
-    attempt.append("releases", [release_row(IMPORTED)])
+    attempt.append("releases", [{**release_row(IMPORTED), "published_at": one.published_at}])
     attempt.append("imported_files", _file_rows(results))
     protocol = results.question_protocol
     ids = [(f"{attempt.attempt_id}/{_question_key(answer)}", answer) for answer in results.answers]
@@ -72,11 +99,15 @@ def save_import(
     return attempt.commit()
 
 
+def _published_at(one: ImportedRelease) -> str | None:
+    return None if one.published_at is None else one.published_at.isoformat()
+
+
 def _fingerprint(results: ImportedResults) -> str:
-    """Identifies an import by the files' contents, not their names, and the importer's version."""
-    return context.fingerprint(
-        {"format": results.format, "files": sorted(file.sha256 for file in results.files)}
-    )
+    """Identifies an import by the files' contents, not their names, and how they were read."""
+    files = sorted(file.sha256 for file in results.files)
+    assumed = {"assumed": dict(results.assumed)} if results.assumed else {}
+    return context.fingerprint({"format": results.format, "files": files, **assumed})
 
 
 def _previous_import(
@@ -154,7 +185,7 @@ def _answer_row(answer_id: str, answer: ImportedAnswer, protocol: str) -> Row:
         "memory_mode": answer.memory_mode,
         "llm_provider": answer.llm_provider,
         "llm_model": answer.llm_model,
-        "outcome": "unanswered" if answer.answer is None else "answered",
+        "outcome": "answered" if answer.reason is None else "unanswered",
         "reason": answer.reason,
         "answer": answer.answer,
         "retrieved": None if answer.retrieved is None else len(answer.retrieved),

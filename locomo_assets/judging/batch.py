@@ -1,32 +1,34 @@
-"""Verdicts by OpenAI's Batch API: sending, finding and reading a batch, and its files' lines.
+"""Verdicts by OpenAI's Batch API: sending, finding and reading a batch.
 
 How long a run waits for a batch, and what it remembers of it, belongs to `runs.batches`.
 """
 
 import asyncio
-import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 import openai
-from openai.types import Batch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from locomo_assets.http.calls import CallRecord, Record
+from locomo_assets.http.calls import CallRecord, Record, whole_number
 from locomo_assets.http.errors import parse_retry_after
 from locomo_assets.http.limits import BATCHED_VERDICT, Budget, RecordUsage
+from locomo_assets.judging.batch_files import (
+    ENDPOINT,
+    ParsedResults,
+    RequestResult,
+    custom_id,
+    read_results,
+    request_lines,
+)
 from locomo_assets.judging.completion import (
     describe_error,
     is_retryable,
-    one_line,
     raise_if_fatal,
-    read_completion,
-    request_body,
 )
 from locomo_assets.judging.judge import (
     BATCHED,
@@ -37,12 +39,13 @@ from locomo_assets.judging.judge import (
     JudgeError,
     JudgeIdentity,
     Judgement,
-    Reply,
     Verdict,
     count_votes,
     unscored,
 )
+from locomo_assets.judging.parameters import Parameters
 from locomo_assets.judging.prompts import Prompt
+from locomo_assets.judging.server_errors import one_line, read_json
 
 NAME_KEY = "locomo_batch"
 """The key in a batch's metadata that holds our own name for it."""
@@ -54,8 +57,79 @@ _READ_PAUSES_S = (0.0, 1.0, 4.0)
 # The largest difference between our clock and the server's.
 _CLOCK_SKEW = timedelta(hours=2)
 
-_URL: Literal["/v1/chat/completions"] = "/v1/chat/completions"
-_KEY_LENGTH = 48
+# In seconds the year 5138, in milliseconds 1973; likewise in nanoseconds the year 5138.
+_NO_SECONDS, _NO_TIME = 1e11, 1e20
+_WHY = ("code", "message")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def read_time(value: object) -> datetime | None:
+    """A Unix time in seconds, or in a smaller unit, also as text; None if it can't be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        given = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not 0 < given < _NO_TIME:
+        return None
+    while given >= _NO_SECONDS:
+        given /= 1000.0
+    return datetime.fromtimestamp(given, UTC)
+
+
+_Text = Annotated[str | None, BeforeValidator(_text)]
+_Fields = Annotated[Mapping[str, Any], BeforeValidator(_fields)]
+_Time = Annotated[datetime | None, BeforeValidator(read_time)]
+
+
+class _Made(BaseModel):
+    id: str = Field(min_length=1)
+
+
+class _Batch(_Made):
+    """What is odd in a field that we can do without counts as not given."""
+
+    status: _Text = None
+    created_at: _Time = None
+    request_counts: _Fields = Field(default_factory=dict)
+    errors: _Fields = Field(default_factory=dict)
+    metadata: _Fields = Field(default_factory=dict)
+    output_file_id: _Text = None
+    error_file_id: _Text = None
+
+    def state(self) -> BatchState:
+        done, failed, total = (
+            whole_number(self.request_counts.get(name)) or 0
+            for name in ("completed", "failed", "total")
+        )
+        data = self.errors.get("data")
+        errors = [_fields(one) for one in (data if isinstance(data, list) else [])[:3]]
+        whys = [": ".join(filter(None, map(_text, map(one.get, _WHY)))) for one in errors]
+        return BatchState(
+            batch_id=self.id,
+            status=self.status or "unknown",
+            created_at=self.created_at,
+            done=done + failed,
+            total=total,
+            files=tuple(filter(None, (self.output_file_id, self.error_file_id))),
+            why=one_line("; ".join(filter(None, whys))) or None,
+        )
+
+
+class _Page(BaseModel):
+    data: list[_Batch]
+    has_more: Any = False
+
+
+_Read = TypeVar("_Read", bound=BaseModel)
 
 
 class BatchJudge:
@@ -66,6 +140,7 @@ class BatchJudge:
         client: openai.AsyncOpenAI,
         identity: JudgeIdentity,
         prompt: Prompt,
+        parameters: Parameters,
         *,
         cost_usd: Callable[[int, int], float | None],
         record: Record,
@@ -74,6 +149,7 @@ class BatchJudge:
         self._client = client
         self.identity = identity
         self._prompt = prompt
+        self._parameters = parameters
         self._cost_usd = cost_usd
         self._record = record
         self._budget = budget
@@ -90,27 +166,29 @@ class BatchJudge:
         `token` is its name for `find`, `labels` are further metadata for people.
         """
         bodies = {
-            custom_id(fingerprint, vote): request_body(self.identity.model, self._message(case))
+            custom_id(fingerprint, vote): self._parameters.body(
+                self.identity.model, self._message(case)
+            )
             for fingerprint, case in cases.items()
             for vote in range(1, self.identity.votes + 1)
         }
         try:
-            file = await self._client.files.create(
+            sent = await self._client.files.with_raw_response.create(
                 file=(f"{token}.jsonl", request_lines(bodies), "application/jsonl"),
                 purpose="batch",
             )
-            return await self._create(file.id, token, labels)
+            return await self._create(self._read_as(_Made, sent.content).id, token, labels)
         except openai.APIError as error:
             raise self._explain(error, "a batch can't be made") from None
 
     async def find(self, token: str, made_after: datetime) -> str | None:
         """The id of the batch with this name, or None; lists the batches more than once."""
-        oldest = (made_after - _CLOCK_SKEW).timestamp()
+        oldest = made_after - _CLOCK_SKEW
         try:
             for pause_s in _FIND_PAUSES_S:
                 await asyncio.sleep(pause_s)
-                async for batch in self._client.batches.list(limit=100):
-                    if (batch.metadata or {}).get(NAME_KEY) == token:
+                async for batch in self._listed():
+                    if batch.metadata.get(NAME_KEY) == token:
                         return batch.id
                     if batch.created_at and batch.created_at < oldest:
                         break
@@ -118,10 +196,26 @@ class BatchJudge:
             raise self._explain(error, "its batches can't be listed") from None
         return None
 
+    async def _listed(self) -> AsyncIterator["_Batch"]:
+        """The server's batches, newest first; a page that brings nothing new ends them."""
+        seen: set[str] = set()
+        after: str | openai.Omit = openai.omit
+        while True:
+            answer = await self._client.batches.with_raw_response.list(limit=100, after=after)
+            page = self._read_as(_Page, answer.content)
+            new = [batch for batch in page.data if batch.id not in seen]
+            for batch in new:
+                yield batch
+            if not new or not page.has_more:
+                return
+            seen.update(batch.id for batch in new)
+            after = page.data[-1].id
+
     async def state(self, batch_id: str) -> BatchState:
         """The batch's state now."""
         try:
-            return _state(await self._client.batches.retrieve(batch_id))
+            answer = await self._client.batches.with_raw_response.retrieve(batch_id)
+            return self._read_as(_Batch, answer.content).state()
         except openai.NotFoundError:
             return BatchState(batch_id, GONE)
         except openai.APIError as error:
@@ -155,7 +249,7 @@ class BatchJudge:
             sum(one.output_tokens or 0 for one in read.results.values()),
         )
 
-    async def _read(self, state: BatchState, names: Collection[str]) -> "ParsedResults":
+    async def _read(self, state: BatchState, names: Collection[str]) -> ParsedResults:
         contents = [await self._content(file) for file in state.files]
         files = [content for content in contents if content is not None]
         missing = f"batch {state.batch_id} {_why_missing(state)}"
@@ -164,7 +258,8 @@ class BatchJudge:
         # A batch that failed as a whole was not begun.
         nothing = 0 if state.status == "failed" else None
         reply = unscored(missing)
-        return read_results(files, names, RequestResult(reply, None, None, None, nothing, nothing))
+        nowhere = RequestResult(reply, None, None, None, nothing, nothing)
+        return read_results(files, names, nowhere, limit=self._parameters.limit)
 
     async def _create(self, file_id: str, token: str, labels: Mapping[str, str]) -> str:
         # After a lost answer the package would send it again, and two batches would be paid for.
@@ -172,13 +267,13 @@ class BatchJudge:
         began = datetime.now(UTC)
         for attempt in range(1, _TRIES + 1):
             try:
-                made = await once.batches.create(
+                made = await once.batches.with_raw_response.create(
                     input_file_id=file_id,
-                    endpoint=_URL,
+                    endpoint=ENDPOINT,
                     completion_window="24h",
                     metadata={NAME_KEY: token, **{name: v[:512] for name, v in labels.items()}},
                 )
-                return made.id
+                return self._read_as(_Made, made.content).id
             except openai.APIError as error:
                 if not is_retryable(error) or attempt == _TRIES:
                     raise
@@ -197,7 +292,7 @@ class BatchJudge:
         except openai.APIError as error:
             raise self._explain(error, f"file {file_id} of a batch can't be read") from None
 
-    def _vote(self, result: "RequestResult", state: BatchState) -> Judgement:
+    def _vote(self, result: RequestResult, state: BatchState) -> Judgement:
         tokens = (result.input_tokens, result.output_tokens)
         cost_usd = None if None in tokens else self._cost_usd(tokens[0] or 0, tokens[1] or 0)
         if result.is_in_files:
@@ -237,6 +332,16 @@ class BatchJudge:
             generated_answer=case.answer,
         )
 
+    def _read_as(self, kind: type[_Read], content: bytes) -> _Read:
+        try:
+            return kind.model_validate(read_json(content))
+        except ValidationError as error:
+            where = ".".join(str(one) for one in error.errors()[0]["loc"]) or "its answer"
+            raise JudgeError(
+                f"judge at {self._client.base_url.host}: its Batch API gives no usable {where}; "
+                "run it again, or set LOCOMO_JUDGE_MODE=direct"
+            ) from None
+
     def _explain(self, error: openai.APIError, what: str) -> JudgeError:
         host = self._client.base_url.host
         raise_if_fatal(error, host)
@@ -249,21 +354,6 @@ class BatchJudge:
             f"judge at {host}: {what} ({why}); run it again: a batch that was made is found again "
             "and not paid for twice"
         )
-
-
-def _state(batch: Batch) -> BatchState:
-    counts = batch.request_counts
-    errors = (batch.errors.data if batch.errors else None) or []
-    whys = [": ".join(filter(None, (one.code, one.message))) for one in errors]
-    return BatchState(
-        batch_id=batch.id,
-        status=batch.status,
-        created_at=datetime.fromtimestamp(batch.created_at, UTC) if batch.created_at else None,
-        done=counts.completed + counts.failed if counts else 0,
-        total=counts.total if counts else 0,
-        files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
-        why=one_line("; ".join(whys[:3])) or None,
-    )
 
 
 def _why_missing(state: BatchState) -> str:
@@ -279,126 +369,3 @@ def _pause_s(error: openai.APIError, attempt: int) -> float:
     if isinstance(error, openai.APIStatusError):
         after_s = parse_retry_after(error.response.headers.get("retry-after"))
     return min(_LONGEST_PAUSE_S, 0.5 * 2.0**attempt if after_s is None else after_s)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestResult:
-    """The outcome of one request.
-
-    `status` is its HTTP status, and None if it was not carried out or nothing is known of it.
-    Tokens are None if unknown, 0 if it failed.
-    """
-
-    reply: Reply
-    status: int | None = None
-    error: str | None = None
-    request_id: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-    @property
-    def is_in_files(self) -> bool:
-        """Whether the batch's files have a result for it."""
-        return self.status is not None or self.error is not None
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedResults:
-    """Results by `custom_id`, and how many lines can't be read or are about unknown requests."""
-
-    results: Mapping[str, RequestResult]
-    unreadable: int
-    unknown: int
-
-
-class _Response(BaseModel):
-    status_code: int
-    request_id: str | None = None
-    body: Any = None
-
-
-class _Error(BaseModel):
-    code: str | None = None
-    message: str | None = None
-
-
-class _Line(BaseModel):
-    custom_id: str
-    response: _Response | None = None
-    error: _Error | None = None
-
-
-def custom_id(fingerprint: str, vote: int) -> str:
-    """A request's name in its batch, at most 64 characters: its verdict's fingerprint, its vote."""
-    return f"{fingerprint[:_KEY_LENGTH]}-{vote}"
-
-
-def request_lines(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The input file, from chat completions' bodies by `custom_id`."""
-    lines = (
-        {"custom_id": name, "method": "POST", "url": _URL, "body": body}
-        for name, body in bodies.items()
-    )
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-
-
-def read_results(
-    files: Iterable[bytes], wanted: Collection[str], missing: RequestResult
-) -> ParsedResults:
-    """The results in the output and error files; `missing` for requests that are in neither.
-
-    A request with more than one result is unscored. Never raises.
-    """
-    found: dict[str, list[RequestResult]] = {name: [] for name in wanted}
-    unreadable = unknown = 0
-    for line in (line for file in files for line in file.split(b"\n") if line.strip()):
-        try:
-            read = _Line.model_validate_json(line)
-        except ValidationError:
-            unreadable += 1
-            continue
-        if read.custom_id in found:
-            found[read.custom_id].append(_result(read))
-        else:
-            unknown += 1
-    if unreadable:
-        reason = f"{missing.reply.reason}; {unreadable} of its lines can't be read"
-        missing = replace(missing, reply=unscored(reason))
-    results = {name: _only(ones, missing) for name, ones in found.items()}
-    return ParsedResults(results, unreadable, unknown)
-
-
-def _only(results: list[RequestResult], missing: RequestResult) -> RequestResult:
-    if not results:
-        return missing
-    if len(results) == 1:
-        return results[0]
-    reply = unscored(f"the batch gives {len(results)} results for it")
-    # Each may have been paid for.
-    return RequestResult(
-        reply,
-        error="more than one result",
-        input_tokens=sum(one.input_tokens or 0 for one in results),
-        output_tokens=sum(one.output_tokens or 0 for one in results),
-    )
-
-
-def _result(line: _Line) -> RequestResult:
-    if line.response is None:
-        error = line.error or _Error()
-        code = error.code or "it was not carried out"
-        reply = unscored(": ".join(filter(None, (code, error.message))))
-        return RequestResult(reply, None, code, None, 0, 0)
-    status, request_id = line.response.status_code, line.response.request_id
-    if status != 200:
-        reply = unscored(f"HTTP {status}: {_message(line.response.body)}")
-        return RequestResult(reply, status, f"HTTP {status}", request_id, 0, 0)
-    reply, usage = read_completion(line.response.body)
-    return RequestResult(
-        reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens
-    )
-
-
-def _message(body: object) -> object:
-    error = body.get("error") if isinstance(body, dict) else None
-    return error.get("message") if isinstance(error, dict) else "no reason given"

@@ -1,116 +1,140 @@
-"""One chat completion of a judge's model: its request, its answer, and its failures.
+"""One chat completion of a judge's model: its answer and its failures.
 
-The parameters are those of the published result.
+What is asked for is in `parameters`, how servers word their errors in `server_errors`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import openai
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from locomo_assets.http.calls import explain_old_tls
+from locomo_assets.http.calls import explain_old_tls, whole_number
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
-from locomo_assets.redaction import hide_keys
-
-SYSTEM_MESSAGE = (
-    "You are evaluating conversational AI memory recall. "
-    "Return JSON only with the format requested."
+from locomo_assets.judging.parameters import MAX_TOKENS
+from locomo_assets.judging.server_errors import (
+    NO_CREDIT,
+    NO_KEY,
+    NO_MODEL,
+    NO_PARAMETER,
+    ServerError,
+    one_line,
+    read_error,
+    read_json,
 )
-TEMPERATURE = 0.1
-MAX_TOKENS = 300
 
-PARAMETERS: dict[str, object] = {
-    "temperature": TEMPERATURE,
-    "max_tokens": MAX_TOKENS,
-    "response_format": "json_object",
-    "system_message": SYSTEM_MESSAGE,
-}
-"""The parameters as a judge's identity names them."""
+_Count = Annotated[int | None, BeforeValidator(whole_number)]
 
 
 class Usage(BaseModel):
-    """Tokens; None if the server does not count."""
+    """Tokens; None if the server does not count, or counts nonsense."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
 
 
 class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
+    content: Any = None
+    refusal: Any = None
 
 
 class _Choice(BaseModel):
     message: _Message
-    finish_reason: str | None = None
+    finish_reason: Any = None
 
 
 class _Answer(BaseModel):
     """The fields we need. Compatible servers leave out many others."""
 
     choices: list[_Choice]
-    usage: Usage | None = None
 
 
-def request_body(model: str, message: str) -> dict[str, Any]:
-    """The body of `POST /chat/completions`."""
-    return {
-        "model": model,
-        "temperature": TEMPERATURE,
-        "max_tokens": MAX_TOKENS,
-        "response_format": {"type": "json_object"},
-        "messages": [
-            {"role": "system", "content": SYSTEM_MESSAGE},
-            {"role": "user", "content": message},
-        ],
-    }
-
-
-def read_completion(answer: bytes | object) -> tuple[Reply, Usage]:
-    """The reply and its tokens, from JSON text or parsed JSON. Never raises."""
+def read_completion(body: object, limit: int = MAX_TOKENS) -> tuple[Reply, Usage]:
+    """The reply and its tokens, from parsed JSON. `limit` is what was sent. Never raises."""
     try:
-        read = (
-            _Answer.model_validate_json(answer)
-            if isinstance(answer, bytes)
-            else _Answer.model_validate(answer)
-        )
+        read = _Answer.model_validate(body)
     except ValidationError:
-        return unscored("the server's answer is not a chat completion"), Usage()
-    return _reply(read), read.usage or Usage()
+        return unscored(NO_COMPLETION), Usage()
+    usage = body.get("usage") if isinstance(body, dict) else None
+    return _reply(read, limit), Usage.model_validate(usage if isinstance(usage, dict) else {})
 
 
-def _reply(answer: _Answer) -> Reply:
+NO_COMPLETION = "the server's answer is not a chat completion"
+
+
+def cut_off(limit: int) -> Reply:
+    """Where the model's thinking, or its reply, needs more tokens than the limit."""
+    return unscored(f"the reply was cut off at {limit} tokens; raise LOCOMO_JUDGE_MAX_TOKENS")
+
+
+def _reply(answer: _Answer, limit: int) -> Reply:
     if not answer.choices:
         return unscored("the server's answer holds no choice")
     choice = answer.choices[0]
     if choice.message.refusal:
         return unscored("the judge refused")
     if choice.finish_reason == "length":
-        return unscored(f"the reply was cut off at {MAX_TOKENS} tokens")
+        return cut_off(limit)
     if choice.finish_reason == "content_filter":
         return unscored("the reply was withheld by the content filter")
-    if not (choice.message.content or "").strip():
-        return unscored("the reply is empty")
-    return parse_reply(choice.message.content or "")
+    text = _text_of(choice.message.content)
+    return parse_reply(text) if text.strip() else unscored("the reply is empty")
 
 
-_REFUSED = (openai.AuthenticationError, openai.PermissionDeniedError)
+def _text_of(content: object) -> str:
+    """A text, or the texts of its parts; parts that hold the model's thinking are left out."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
+
+_WAYS_OUT = {
+    NO_KEY: "check OPENAI_API_KEY and that it may read models and make chat completions",
+    NO_CREDIT: "add credit to the account, or set the OPENAI_API_KEY of another, and run it again",
+    NO_MODEL: "check LOCOMO_JUDGE_MODEL and OPENAI_BASE_URL",
+    NO_PARAMETER: "choose another LOCOMO_JUDGE_MODEL",
+}
+_CAUSES = {
+    NO_KEY: "the key is refused",
+    NO_CREDIT: "its credit or quota is used up",
+    NO_MODEL: "there is no such model or address",
+    NO_PARAMETER: "the model does not take what a verdict is asked with",
+}
 
 
 def raise_if_fatal(error: openai.APIError, host: str) -> None:
     """Raise JudgeError if every further call would fail as well."""
-    if isinstance(error, _REFUSED):
-        raise JudgeError(
-            f"judge at {host}: the key is refused ({error.status_code}); check OPENAI_API_KEY and "
-            "that it may read models and make chat completions"
-        ) from None
+    said = server_error(error)
+    # Of an address that is not there, others may be: batches, the list of models.
+    if said is not None and said.fatal not in (None, NO_MODEL):
+        raise fatal_error(said, host) from None
     if isinstance(error, openai.APIConnectionError) and isinstance(error.__cause__, _NOT_SENT):
         raise JudgeError(
             f"judge at {host}: cannot be reached ({_cause_of_loss(error)}); check that it is up, "
             "OPENAI_BASE_URL and the network"
         ) from None
+
+
+def fatal_error(said: ServerError, judge: str) -> JudgeError:
+    """What ends the judging, in one line with the server's own words."""
+    cause = said.fatal or ""
+    words = f": {said.words}" if said.words else ""
+    return JudgeError(
+        f"judge at {judge}: {_CAUSES[cause]} ({said.status}){words}; {_WAYS_OUT[cause]}"
+    )
+
+
+def server_error(error: openai.APIError) -> ServerError | None:
+    """What the server says in its answer; None if there was none."""
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    content = error.response.content
+    body = read_json(content)
+    return read_error(content.decode(errors="replace") if body is None else body, error.status_code)
 
 
 def is_retryable(error: openai.APIError) -> bool:
@@ -126,14 +150,8 @@ def describe_error(error: openai.APIError) -> str:
         return "no answer in time"
     if isinstance(error, openai.APIConnectionError):
         return f"the answer was lost ({_cause_of_loss(error)})"
-    status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else "failed"
-    body = error.body.get("message") if isinstance(error.body, dict) else None
-    return f"{status}: {one_line(body or error.message)}"
-
-
-def one_line(text: object) -> str:
-    """A server's text in one short line."""
-    return " ".join(str(text).split())[:200]
+    said = server_error(error)
+    return str(said) if said is not None else f"failed: {one_line(error.message)}"
 
 
 def _cause_of_loss(error: openai.APIConnectionError) -> str:
@@ -143,4 +161,4 @@ def _cause_of_loss(error: openai.APIConnectionError) -> str:
     if lost is None:
         return "no connection"
     # What is no HTTP stands in the error as it came.
-    return hide_keys(": ".join(filter(None, (type(lost).__name__, str(lost)))))
+    return one_line(": ".join(filter(None, (type(lost).__name__, str(lost)))))

@@ -30,12 +30,17 @@ from locomo_assets.http.calls import (
     log_body,
     require_tls,
     until_allowed,
+    whole_number,
 )
 from locomo_assets.http.errors import parse_retry_after
+from locomo_assets.judging.server_errors import error_within, read_error, read_json
 from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
 _LONGEST_PAUSE_S = 60.0
+
+# The header by which the `openai` package is told whether to try again.
+_REPEAT = "x-should-retry"
 
 _OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -86,16 +91,18 @@ class RecordingClient(httpx2.AsyncClient):
         started_at, start = datetime.now(UTC), perf_counter()
         log_body("judge", endpoint, "sent", _body(request))
         response: httpx2.Response | None = None
+        status: int | None = None
         error: str | None = None
         try:
             opened = await super().send(request, **{**how, "stream": True})
             if self._options.watch is not None:
                 self._options.watch(opened)
             response = await _whole(opened, endpoint)
+            status = opened.status_code
             log_body("judge", endpoint, "received", response.content)
             if response.is_success:
                 self._options.limits.succeeded(endpoint, in_flight)
-            elif response.status_code == 429:
+            elif response.status_code == 429 and response.headers.get(_REPEAT) != "false":
                 after_s = parse_retry_after(response.headers.get("retry-after"))
                 pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
                 self._options.limits.throttled(endpoint, start, pause_s)
@@ -117,7 +124,7 @@ class RecordingClient(httpx2.AsyncClient):
                     call_id=uuid4().hex,
                     service="judge",
                     endpoint=endpoint,
-                    status=None if response is None else response.status_code,
+                    status=status,
                     error=error,
                     attempt=int(request.headers.get("x-stainless-retry-count", "0")) + 1,
                     latency_ms=(perf_counter() - start) * 1000.0,
@@ -133,21 +140,32 @@ class RecordingClient(httpx2.AsyncClient):
 
 async def _whole(opened: httpx2.Response, endpoint: str) -> httpx2.Response:
     """The answer with its body read. Raises an error that the package does not try again, as the
-    answer may have been paid for; of a failure nothing but its status counts."""
-    limit_bytes = BATCH_FILE_BYTES if endpoint.endswith("/content") else ANSWER_BYTES
+    answer may have been paid for; of a failure nothing but its status counts.
+
+    A success with an error inside becomes that error, which the package may try again."""
+    is_file = endpoint.endswith("/content")
     body = b""
     try:
-        body = await read_answer(opened, limit_bytes)
+        body = await read_answer(opened, BATCH_FILE_BYTES if is_file else ANSWER_BYTES)
     except UnusableBodyError as error:
         if not opened.is_error:
             text = f"the answer can't be read: {error}"
             raise openai.APIError(text, opened.request, body=None) from None
     finally:
         await opened.aclose()
-    kept = [(name, hide_in_answer(value)) for name, value in opened.headers.multi_items()]
+    status = opened.status_code
+    if opened.is_success and not is_file and (within := error_within(body)):
+        status = within.status
+    headers = {
+        name: hide_in_answer(value)
+        for name, value in opened.headers.items()
+        if name not in _OF_THE_WIRE
+    }
+    if status >= 400 and read_error(read_json(body), status).fatal:
+        headers[_REPEAT] = "false"
     return httpx2.Response(
-        opened.status_code,
-        headers=[(name, value) for name, value in kept if name not in _OF_THE_WIRE],
+        status,
+        headers=headers,
         content=body,
         request=opened.request,
         extensions=opened.extensions,
@@ -156,12 +174,11 @@ async def _whole(opened: httpx2.Response, endpoint: str) -> httpx2.Response:
 
 def _tokens(response: httpx2.Response) -> tuple[int | None, int | None]:
     """Input and output tokens of a whole answer; None if it does not say."""
-    try:
-        usage = response.json()["usage"]
-        counted = (usage["prompt_tokens"], usage["completion_tokens"])
-    except (ValueError, LookupError, TypeError, RecursionError, httpx2.StreamError):
+    body = read_json(response.content)
+    usage = body.get("usage") if isinstance(body, dict) else None
+    if not isinstance(usage, dict):
         return None, None
-    return counted if all(type(count) is int for count in counted) else (None, None)
+    return whole_number(usage.get("prompt_tokens")), whole_number(usage.get("completion_tokens"))
 
 
 def _body(request: httpx2.Request) -> bytes | None:

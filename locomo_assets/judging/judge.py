@@ -7,6 +7,7 @@ A single verdict that could not be had is no error but `Verdict.UNSCORED`, with 
 import asyncio
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,12 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.limits import RecordUsage, first_failure
 
 OPENAI_URL = "https://api.openai.com/v1"
 """The judge's API unless a setting names another."""
+OPENAI = "openai"
+"""That server's name in an identity."""
 
 COMPLETIONS = "POST /chat/completions"
 """The endpoint that gives verdicts, as `Limits` and `CallRecord` name it."""
@@ -27,6 +31,25 @@ BATCHED = "BATCH /chat/completions"
 """The same for a request of a batch, which the server made."""
 
 Number = TypeVar("Number", int, float)
+
+
+def endpoint_of(base_url: str) -> str:
+    """`host/path` of an API, with the port where it is not the scheme's own.
+
+    Of a query only `api-version` is kept: anything else may be a secret.
+    """
+    parts = urlsplit(base_url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    version = [value for value in parse_qsl(parts.query) if value[0] == "api-version"]
+    query = f"?{urlencode(version)}" if version else ""
+    return f"{host}{port}{parts.path.rstrip('/') or '/'}{query}"
+
+
+def host_of(system: str) -> str:
+    """The host of a judge's system, which is itself a host or an endpoint."""
+    return urlsplit(f"//{system}").hostname or system
 
 
 class JudgeError(LocomoError):
@@ -49,8 +72,9 @@ class Verdict(StrEnum):
 class JudgeIdentity:
     """All that a verdict depends on besides question, gold answer and answer.
 
-    `system` is `lexical`, `openai`, `standin` or a host. `prompt_name` and `prompt_sha256` are
-    None for a judge without a prompt.
+    `system` is `lexical`, `openai`, `standin`, or another server: its host, or its whole endpoint
+    where the history knows another server by the host (`runs.judge_servers`). `prompt_name` and
+    `prompt_sha256` are None for a judge without a prompt.
     """
 
     name: str
@@ -266,29 +290,71 @@ class Reply:
     reason: str | None
 
 
-_LABELS = {"CORRECT": Verdict.CORRECT, "WRONG": Verdict.WRONG}
+_VERDICT = re.compile(r"[\s\"'*_`]*(correct|wrong)[\s\"'*_`.!]*", re.IGNORECASE)
+_THINKING = re.compile(r"<(think|thinking|thought)>.*?</\1>", re.IGNORECASE | re.DOTALL)
+_THINKING_ENDS = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
+_THINKING_BEGINS = re.compile(r"<(?:think|thinking|thought)>", re.IGNORECASE)
+_OBJECT_BEGINS = re.compile(r"\{(?=\s*[\"}])")
+_LONGEST_REPLY = 200_000
 
 
 def parse_reply(text: str) -> Reply:
-    """Read `{"reasoning": …, "label": "CORRECT" | "WRONG"}`; other keys are ignored.
+    """Read the one `{"reasoning": …, "label": "CORRECT" | "WRONG"}`; other keys are ignored.
 
-    Anything else is unscored, even a label that is given twice. Never raises.
+    Prose, a fence or thinking may stand around it. Unscored where there is no such object or more
+    than one label, unless all say the same. Never raises.
     """
+    text = text.strip().removeprefix("\ufeff").strip()
+    if len(text) > _LONGEST_REPLY:
+        return unscored("the reply is too long to be a verdict")
     try:
-        content = json.loads(text, object_pairs_hook=_without_repeats)
+        found = _objects_in(text)
     except _RepeatedLabelError:
         return unscored("the reply gives its label more than once")
     except (ValueError, RecursionError):
         return unscored("the reply is not JSON")
-    if not isinstance(content, dict):
+    if found is None:
         return unscored("the reply is not a JSON object")
-    reasoning = content.get("reasoning")
+    replies = [_read(one) for one in found if len(found) == 1 or "label" in _by_name(one)]
+    if len({reply.verdict for reply in replies}) > 1:
+        return unscored("the reply holds labels that disagree")
+    return replies[-1] if replies else unscored("the reply is not JSON with a label")
+
+
+def _objects_in(text: str) -> list[dict[str, object]] | None:
+    """The text as a JSON object, or the outermost ones in it, without those in its thinking.
+
+    None if the text is other JSON. ValueError if one of them is no whole JSON object: it may have
+    been cut off.
+    """
+    try:
+        whole = _decoder.decode(text)
+        return [whole] if isinstance(whole, dict) else None
+    except json.JSONDecodeError:
+        pass
+    text = _THINKING.sub("", text)
+    text = _THINKING_BEGINS.split(_THINKING_ENDS.split(text)[-1])[0]
+    found: list[dict[str, object]] = []
+    at = 0
+    while begins := _OBJECT_BEGINS.search(text, at):
+        content, at = _decoder.raw_decode(text, begins.start())
+        found.append(content)
+    return found
+
+
+def _read(content: Mapping[str, object]) -> Reply:
+    fields = _by_name(content)
+    reasoning, label = fields.get("reasoning"), fields.get("label")
     if not isinstance(reasoning, str):
         reasoning = None
-    label = content.get("label")
-    if not isinstance(label, str) or label not in _LABELS:
+    said = _VERDICT.fullmatch(label) if isinstance(label, str) else None
+    if said is None:
         return unscored("the reply's label is neither CORRECT nor WRONG", reasoning)
-    return Reply(_LABELS[label], _storable(reasoning), None)
+    return Reply(Verdict(said[1].lower()), _storable(reasoning), None)
+
+
+def _by_name(content: Mapping[str, object]) -> Mapping[str, object]:
+    return {name.lower(): value for name, value in content.items()}
 
 
 def unscored(reason: str, reasoning: str | None = None) -> Reply:
@@ -301,9 +367,12 @@ class _RepeatedLabelError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if sum(key == "label" for key, _ in pairs) > 1:
+    if sum(key.lower() == "label" for key, _ in pairs) > 1:
         raise _RepeatedLabelError
     return dict(pairs)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
 
 
 def _storable(text: str | None) -> str | None:

@@ -4,40 +4,51 @@ Retries are the `openai` package's own: 408, 409, 429, 5xx and lost connections,
 Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import httpx2
 import openai
 
-from locomo_assets.http.calls import CallOptions, checked_base_url, checked_key
-from locomo_assets.http.limits import VERDICT
+from locomo_assets.http.calls import API_VERSION, CallOptions, checked_base_url, checked_key
+from locomo_assets.http.limits import VERDICT, BudgetReachedError
 from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.completion import (
-    PARAMETERS,
+    NO_COMPLETION,
     Usage,
+    cut_off,
     describe_error,
+    fatal_error,
     raise_if_fatal,
     read_completion,
-    request_body,
+    server_error,
 )
 from locomo_assets.judging.http_client import RecordingClient
 from locomo_assets.judging.judge import (
     COMPLETIONS,
+    OPENAI,
     OPENAI_URL,
     JudgeError,
     JudgeIdentity,
     Judgement,
     Reply,
     Verdict,
+    endpoint_of,
     unscored,
     with_votes,
 )
+from locomo_assets.judging.parameters import Parameters
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
+from locomo_assets.judging.server_errors import read_json
 from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import keep_out_of_logs
+
+_TRIAL = 'Return the JSON object {"reasoning": "none", "label": "CORRECT"}.'
 
 
 class LLMJudge:
@@ -50,16 +61,25 @@ class LLMJudge:
         prompt: Prompt,
         prices: PriceTable,
         options: CallOptions,
+        *,
+        max_tokens: int | None = None,
+        endpoint: str,
     ) -> None:
         self._client = client
+        self._endpoint = endpoint
         self._identity = identity
         self._prompt = prompt
         self._prices = prices
         self._options = options
+        self._parameters = Parameters(max_tokens)
+        # The stand-in takes the published parameters.
+        self._are_taken = identity.system == STANDIN
+        self._trial = asyncio.Lock()
 
     @property
     def identity(self) -> JudgeIdentity:
-        return self._identity
+        """Who judges. It never changes after `learn_parameters` or the first reply."""
+        return replace(self._identity, parameters=self._parameters.row())
 
     @classmethod
     @asynccontextmanager
@@ -72,14 +92,16 @@ class LLMJudge:
         prompt: str = "generous",
         prices: PriceTable,
         options: CallOptions | None = None,
+        max_tokens: int | None = None,
         max_retries: int = 5,
         timeout_s: float = 60.0,
     ) -> AsyncIterator["LLMJudge"]:
         """Connect to a judge; its connections are closed at the end of the block.
 
-        `prompt` is a packaged prompt's name or a file's path. The server is asked for the model
-        first, which is free. Its answer gives the system in every verdict's identity:
-        `openai`, `standin` if it says so, or its host.
+        `prompt` is a packaged prompt's name or a file's path, `max_tokens` the limit of a reply
+        (None: see `Parameters`). The server is asked for the model first, which is free. Its
+        answer gives the system in every verdict's identity: `openai`, `standin` if it says so, or
+        its host, until `name_server` says another.
 
         Raises JudgeError if prompt, URL or key are unusable, if the key is refused, the server
         can't be reached, or the model is missing.
@@ -90,51 +112,79 @@ class LLMJudge:
             service="the judge",
             setting="OPENAI_BASE_URL",
             error=JudgeError,
+            may_have_version=True,
         )
         key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
         keep_out_of_logs(key)
         options = options or CallOptions()
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
         http = RecordingClient(url, options, timeout)
-        async with openai.AsyncOpenAI(
-            api_key=key, base_url=url, max_retries=max_retries, http_client=http
-        ) as client:
-            system = await _probed_system(client, client.base_url.host, model)
+        async with _client_at(url, key, max_retries=max_retries, http_client=http) as client:
+            system = await _probed_system(client, model)
             identity = llm_identity(system, model, chosen)
-            judge = cls(client, identity, chosen, prices, options)
+            judge = cls(
+                client,
+                identity,
+                chosen,
+                prices,
+                options,
+                endpoint=endpoint_of(url),
+                max_tokens=max_tokens,
+            )
             http.cost_usd = judge._cost_usd
             yield judge
 
     async def probe(self) -> str:
         """Ask for the model again, which is free; the system as in `JudgeIdentity`."""
-        host = self._client.base_url.host
-        return await _probed_system(self._client, host, self._identity.model)
+        return await _probed_system(self._client, self._identity.model)
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where it asks, as `endpoint_of`; None where the system alone says who judges."""
+        if self._identity.system in (OPENAI, STANDIN):
+            return None
+        return self._endpoint
+
+    def name_server(self, system: str) -> None:
+        """Give the server another name in the identity, before anything is judged."""
+        self._identity = llm_identity(system, self._identity.model, self._prompt)
 
     def batches(self, votes: int = 1) -> BatchJudge:
-        """The same judge, asked in batches over this judge's connections."""
+        """The same judge, with the parameters known by now, asked in batches."""
         return BatchJudge(
             self._client,
-            with_votes(self._identity, votes),
+            with_votes(self.identity, votes),
             self._prompt,
+            self._parameters,
             cost_usd=partial(self._cost_usd, batch=True),
             record=self._options.record,
             budget=self._options.budget,
         )
 
+    async def learn_parameters(self) -> None:
+        """Find out by one short request, for a few words, what the model takes.
+
+        To be awaited before verdicts are looked up by `identity`. Nothing is asked where the
+        budget is used up. Raises JudgeError if no verdict can be had.
+        """
+        if self._are_taken:
+            return
+        try:
+            reply, _, _ = await self._paid(_TRIAL)
+        except BudgetReachedError:
+            return
+        if not self._are_taken:
+            raise JudgeError(
+                f"judge {self._identity.model} at {self._client.base_url.host}: it gives no "
+                f"verdicts ({reply.reason}); check OPENAI_BASE_URL and LOCOMO_JUDGE_MODEL, or try "
+                "again later"
+            )
+
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""
-        async with (
-            self._options.limits.slot(COMPLETIONS),
-            self._options.budget.reserve(VERDICT) as record_usage,
-        ):
-            start = perf_counter()
-            reply, usage = await self._ask(
-                self._prompt.fill(
-                    question=question, gold_answer=gold_answer, generated_answer=answer
-                )
-            )
-            latency_ms = (perf_counter() - start) * 1000.0
-            record_usage(usage.prompt_tokens, usage.completion_tokens)
+        reply, usage, latency_ms = await self._paid(
+            self._prompt.fill(question=question, gold_answer=gold_answer, generated_answer=answer)
+        )
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Judgement(
             verdict=reply.verdict,
@@ -147,15 +197,58 @@ class LLMJudge:
             agreement=None if reply.verdict is Verdict.UNSCORED else 1.0,
         )
 
+    async def _paid(self, message: str) -> tuple[Reply, Usage, float]:
+        """The reply, its tokens and its time in ms, within the limits and the budget."""
+        async with (
+            self._options.limits.slot(COMPLETIONS),
+            self._options.budget.reserve(VERDICT) as record_usage,
+        ):
+            start = perf_counter()
+            reply, usage = await self._ask(message)
+            latency_ms = (perf_counter() - start) * 1000.0
+            record_usage(usage.prompt_tokens, usage.completion_tokens)
+        return reply, usage, latency_ms
+
     async def _ask(self, message: str) -> tuple[Reply, Usage]:
-        try:
-            response = await self._client.chat.completions.with_raw_response.create(
-                **request_body(self._identity.model, message)
-            )
-        except openai.APIError as error:
-            raise_if_fatal(error, self._client.base_url.host)
-            return unscored(describe_error(error)), Usage()
-        return read_completion(response.content)
+        if not self._are_taken:
+            # One request finds out what the model takes; the others wait for what it learns.
+            async with self._trial:
+                if not self._are_taken:
+                    return await self._send(message)
+        return await self._send(message)
+
+    async def _send(self, message: str) -> tuple[Reply, Usage]:
+        while True:
+            try:
+                response = await self._client.chat.completions.with_raw_response.create(
+                    **self._parameters.body(self._identity.model, message)
+                )
+            except openai.APIError as error:
+                if self._adapt(error):
+                    continue
+                return self._failed(error), Usage()
+            reply, usage = read_completion(read_json(response.content), self._parameters.limit)
+            self._are_taken = self._are_taken or reply.reason != NO_COMPLETION
+            return reply, usage
+
+    def _adapt(self, error: openai.APIError) -> bool:
+        """Whether another parameter is to be tried in place of the one that is refused."""
+        said = server_error(error)
+        instead = None if said is None or self._are_taken else self._parameters.adapted(said)
+        if instead is not None:
+            self._parameters = instead
+        return instead is not None
+
+    def _failed(self, error: openai.APIError) -> Reply:
+        host = self._client.base_url.host
+        raise_if_fatal(error, host)
+        said = server_error(error)
+        if said is not None and said.is_cut_off:
+            self._are_taken = True
+            return cut_off(self._parameters.limit)
+        if said is not None and said.fatal:
+            raise fatal_error(said, host)
+        return unscored(describe_error(error))
 
     def _cost_usd(
         self, input_tokens: int, output_tokens: int, *, batch: bool = False
@@ -166,20 +259,30 @@ class LLMJudge:
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
-    """The identity of a model of a system (`openai`, `standin`, a host) with a prompt."""
-    prefix = "" if system == "openai" else f"{system}:"
+    """The identity of a model of a system (as in `JudgeIdentity`) with a prompt."""
+    prefix = "" if system == OPENAI else f"{system}:"
     return JudgeIdentity(
         name=f"{prefix}{model}/{prompt.label}",
         system=system,
         model=model,
         prompt_name=prompt.name,
         prompt_sha256=prompt.sha256,
-        parameters=PARAMETERS,
+        parameters=Parameters().row(),
     )
 
 
-async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> str:
-    is_openai = host == httpx2.URL(OPENAI_URL).host
+def _client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
+    """With a version in the URL it is Azure, which has its own header for the key."""
+    plain, _, query = url.partition("?")
+    if not query:
+        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
+    version = httpx2.QueryParams(query)[API_VERSION]
+    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
+
+
+async def _probed_system(client: openai.AsyncOpenAI, model: str) -> str:
+    host = client.base_url.host
+    is_openai = endpoint_of(str(client.base_url)) == endpoint_of(OPENAI_URL)
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
@@ -199,4 +302,4 @@ async def _probed_system(client: openai.AsyncOpenAI, host: str, model: str) -> s
         return host
     if getattr(found, "owned_by", None) == STANDIN:
         return STANDIN
-    return "openai" if is_openai else host
+    return OPENAI if is_openai else host

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
 
 from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
+from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free
 from locomo_assets.runs import forecast
@@ -63,12 +63,13 @@ def forecast_items(
         lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
         judged = forecast.verdicts(0, lexical, ModelPrice(prices, LEXICAL), width=1)
     else:
-        judge = urlsplit(chosen.openai_base_url).hostname if chosen.openai_base_url else "openai"
+        url = chosen.openai_base_url or OPENAI_URL
+        judge = OPENAI if endpoint_of(url) == endpoint_of(OPENAI_URL) else host_of(endpoint_of(url))
         asked = sum(counts) * chosen.judge_votes
         batched = asked if chosen.judge_mode == "batch" else 0
         judged = forecast.verdicts(
             asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
-            forecast.measured_verdicts(store, str(judge), chosen.judge_model),
+            forecast.measured_verdicts(store, judge, chosen.judge_model),
             ModelPrice(prices, chosen.judge_model),
             width=chosen.max_verdicts_in_flight,
             batched=batched,

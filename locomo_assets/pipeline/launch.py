@@ -18,7 +18,13 @@ from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecast import forecast_items
 from locomo_assets.pipeline.launcher import register_process
-from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges, register_conversations
+from locomo_assets.pipeline.partitions import (
+    CONVERSATION,
+    RELEASE,
+    last_judged_series,
+    ranges,
+    register_conversations,
+)
 from locomo_assets.prices import STANDIN
 from locomo_assets.runs import forecast
 from locomo_assets.runs.releases import check_label, refuse_imported
@@ -82,8 +88,10 @@ def local_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def launch(wanted: Launch, services: Services) -> None:
+def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """Measures a release, in this process; see `_launch` for the order.
+
+    Returns the series that was judged, as `Accuracy.series`.
 
     Raises:
         BadLabelError: a release that can't be called so.
@@ -94,7 +102,7 @@ def launch(wanted: Launch, services: Services) -> None:
             can't be used.
     """
     try:
-        _launch(wanted, services)
+        return _launch(wanted, services)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or type(error).__name__
         raise LaunchError(
@@ -103,7 +111,7 @@ def launch(wanted: Launch, services: Services) -> None:
         ) from error
 
 
-def _launch(wanted: Launch, services: Services) -> None:
+def _launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """Materializes the data set, the release's conversations, and what follows from both."""
     check_label(wanted.release)
     refuse_imported(services.store(), wanted.release)
@@ -136,6 +144,7 @@ def _launch(wanted: Launch, services: Services) -> None:
                 raise
             except LaunchError as error:
                 failures.append(error)
+        series = last_judged_series(instance, wanted.release)
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
             if failures:
@@ -149,6 +158,7 @@ def _launch(wanted: Launch, services: Services) -> None:
         if failures:
             is_pending = all(isinstance(error, PendingError) for error in failures)
             raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
+        return series
 
 
 def _run(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from locomo_assets.runs.stages import SERIES
+
 CONVERSATION = "conversation"
 RELEASE = "release"
 
@@ -31,6 +33,22 @@ def register_conversations(instance: dg.DagsterInstance, names: Sequence[str]) -
     for gone in set(known) - set(names):
         instance.delete_dynamic_partition(CONVERSATION, gone)
     instance.add_dynamic_partitions(CONVERSATION, [n for n in names if n not in known])
+
+
+def last_judged_series(instance: dg.DagsterInstance, release: str) -> tuple[str, ...] | None:
+    """The series that the newest run judged, even if it only reused verdicts; `Accuracy.series`.
+
+    None where the instance knows of none: it is new, or an older version judged.
+    """
+    names = instance.get_dynamic_partitions(CONVERSATION)
+    wanted = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey("judgements"),
+        asset_partitions=[f"{name}|{release}" for name in names],
+    )
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        if (made := record.asset_materialization) and set(SERIES) <= set(made.metadata):
+            return tuple(str(made.metadata[name].value) for name in SERIES)
+    return None
 
 
 def ranges(instance: dg.DagsterInstance, names: Sequence[str]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
@@ -76,6 +76,17 @@ def print_warnings(out: Console, database_path: Path, wholes: Sequence[Accuracy]
     """Prints what makes the answers of these series look like no answers."""
     for line in repeated_answer_warnings(database_path, wholes):
         _print_line(out, f"\n{line}")
+
+
+def print_reasons(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints why questions have no verdict: for each outcome of a series its commonest reason."""
+    for whole in wholes:
+        for one in no_verdict_reasons(database_path, whole):
+            _print_line(
+                out,
+                f"\n{one.questions_in_all} {one.verdict}, judge {whole.judge}: "
+                f"{one.questions} of them because {one.reason}",
+            )
 
 
 def print_scores(out: Console, database_path: Path, release: str | None) -> None:

@@ -13,6 +13,7 @@ from locomo_assets.backboard.messages import conversation_text
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, UnfinishedAttempt, committed_ids, path_label
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging.judge import host_of
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.prices import ModelPrice
 
@@ -105,13 +106,13 @@ def measured_answers(
     return _average(rows, assumed, "answers")
 
 
-def measured_verdicts(store: HistoryStore, system: str, model: str) -> Usage:
-    """The average paid vote of this judge's system and model, else the assumed one."""
+def measured_verdicts(store: HistoryStore, host: str, model: str) -> Usage:
+    """The average paid vote of this model at this host (or `openai`), else the assumed one."""
     columns = ("judge_system", "judge_model", "votes", "latency_ms", *_TOKENS)
     rows = [
         {**row, **{name: row[name] and row[name] / (row["votes"] or 1) for name in _TOKENS}}
         for row in store.read("judgements", _newest(store, "judgements"), columns).to_pylist()
-        if (row["judge_system"], row["judge_model"]) == (system, model)
+        if row["judge_model"] == model and host_of(row["judge_system"]) == host
     ]
     return _average(rows, ASSUMED_VERDICT, "verdicts")
 

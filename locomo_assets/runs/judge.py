@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -91,7 +91,7 @@ async def judge_answers(
                 return await stage.judge_missing(work)
     there = len(work.wanted)
     run.progress.add(verdicts=there, verdicts_to_do=there)
-    return JudgementsReport(verdicts=there, reused=there)
+    return stage.report(there, there)
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,17 @@ class _Stage:
     def lineage(self) -> Lineage:
         lineage = self.run.lineage(ASSET, self.task, self.source.dataset_sha256)
         return resumable_lineage(lineage, self.task, self._print)
+
+    def report(self, verdicts: int, reused: int) -> JudgementsReport:
+        """So many verdicts, and what tells them apart from others on the release."""
+        return JudgementsReport(
+            system=self.run.system,
+            question_protocol=self.run.ask_protocol.label(),
+            judge=self.gold.judge(self.run.judge.identity),
+            dataset_sha256=self.source.dataset_sha256,
+            verdicts=verdicts,
+            reused=reused,
+        )
 
     @cached_property
     def _print(self) -> str:
@@ -228,17 +239,15 @@ class _Stage:
             _is_settled,
         )
         verdicts = [row["verdict"] for answer_id, row in counting.items() if answer_id in asked]
-        return JudgementsReport(
+        return replace(
+            self.report(work.size, work.size - len(work.missing)),
             attempt_id=attempt.attempt_id,
             requests=len(calls),
-            verdicts=work.size,
-            reused=work.size - len(work.missing),
             correct=verdicts.count("correct"),
             wrong=verdicts.count("wrong"),
             unscored=verdicts.count("unscored"),
             unanswered=verdicts.count("unanswered"),
             cost_usd=sum(_as_float(row["cost_usd"]) for row in [*earlier, *rows]),
-            judge=self.gold.judge(identity),
             verdicts_ahead=ahead,
             verdicts_of_killed_runs=len(asked & settled),
         )

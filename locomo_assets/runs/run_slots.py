@@ -8,11 +8,11 @@ the history.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import urlsplit
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from urllib.parse import unquote, urlsplit
 
-from locomo_assets.history.errors import LeaseTakenError
-from locomo_assets.history.lease import TTL_S, Lease, acquire_at, held_lease
+from locomo_assets.history.errors import HistoryDamagedError, LeaseTakenError
+from locomo_assets.history.lease import TTL_S, Lease, acquire_at, held_lease, read
 from locomo_assets.history.provenance import path_label
 from locomo_assets.history.storage import Storage
 
@@ -59,6 +59,25 @@ async def hold_run_slots(
             lease = await _acquire_slot(storage, service, run_id, slots, on_wait, ttl_s=ttl_s)
             await stack.enter_async_context(held_lease(storage, lease))
         yield
+
+
+def services_of_earlier_runs(storage: Storage, run_id: str) -> set[str]:
+    """The services, as `services_at` names them, at which another run than this has held a slot.
+
+    A lease stays when it is released, so this holds for as long as the folder of leases does.
+    """
+    found = set()
+    for path in storage.list("leases"):
+        folder, *_ = path.removeprefix("leases/").split("/")
+        kind, _, service = folder.partition("=")
+        if kind != "service":
+            continue
+        # A run that is at work replaced the lease of the run before, and counted on.
+        with suppress(HistoryDamagedError):
+            is_first = path.endswith("/00000001.json")
+            if not is_first or read(storage, path).holder.run_id != run_id:
+                found.add(unquote(service))
+    return found
 
 
 async def _acquire_slot(

@@ -1,7 +1,8 @@
 """Many conversations side by side, each through its stages; then the release's canaries.
 
 A conversation that fails fails alone. A model behind the same name may change, so each judge that
-gave a release verdicts judges the canaries once for it: 36 verdicts, times the votes.
+gave a release verdicts judges the canaries once for it: 36 verdicts, times the votes. Those that it
+leaves unscored are asked again by the next run.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseLostError, LeaseTakenError
 from locomo_assets.history.lease import leased, wait_for_expiry
-from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
+from locomo_assets.history.provenance import Lineage, Manifest, UnfinishedAttempt
 from locomo_assets.http.errors import BackboardError, ThreadDamagedError
 from locomo_assets.http.limits import BudgetReachedError, first_failure, gather_limited
 from locomo_assets.judging.canaries import Canary, packaged_canaries
@@ -178,39 +179,54 @@ def canary_lineage(run: RunContext, release: str) -> Lineage:
 
 
 async def judge_canaries(run: RunContext, release: str) -> bool:
-    """Has the release's canaries judged, unless they are or another run is at it: whether it did.
+    """Has the release's canaries judged that have no verdict yet, unless another run is at it.
 
-    What a killed run saved is kept. Raises JudgeError where no verdict can be had any more.
+    Returns whether it asked. What a killed run saved is kept. Raises JudgeError where no verdict
+    can be had any more.
     """
     judge = run.judge.identity.digest()
     canaries_fingerprint = fingerprint({"judge": judge, "canaries": packaged_canaries().sha256})
     lineage = replace(canary_lineage(run, release), extra={"fingerprint": canaries_fingerprint})
-    if _is_done(run, release, canaries_fingerprint):
+    if not _without_verdict(run, lineage):
         return False
     try:
         async with leased(run.store.storage, lineage):
-            if _is_done(run, release, canaries_fingerprint):
-                return False
             left = [
                 attempt
                 for attempt in run.store.unfinished(CANARIES_ASSET, release, None)
                 if attempt.lineage.extra.get("fingerprint") == canaries_fingerprint
             ]
-            await _judge(run, lineage, left)
+            if not (missing := _without_verdict(run, lineage)):
+                return False
+            kept = _scored(run, left)
+            await _judge(run, lineage, left, [c for c in missing if c.canary_id not in kept])
     except LeaseTakenError:
         return False
     return True
 
 
-def _is_done(run: RunContext, release: str, canaries_fingerprint: str) -> bool:
-    manifests = run.store.manifests(asset=CANARIES_ASSET, release=release)
-    return any(manifest.extra.get("fingerprint") == canaries_fingerprint for manifest in manifests)
+def _without_verdict(run: RunContext, lineage: Lineage) -> list[Canary]:
+    """The canaries that no committed attempt of this lineage has scored."""
+    manifests = run.store.manifests(asset=CANARIES_ASSET, release=lineage.release)
+    scored = _scored(
+        run,
+        [one for one in manifests if one.extra.get("fingerprint") == lineage.extra["fingerprint"]],
+    )
+    return [canary for canary in packaged_canaries().canaries if canary.canary_id not in scored]
 
 
-async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAttempt]) -> None:
-    canaries = packaged_canaries()
-    earlier = run.store.read(_CANARIES_TABLE, left, ("canary_id",)).to_pylist()
-    judged = {row["canary_id"] for row in earlier}
+def _scored(run: RunContext, attempts: Sequence[Manifest | UnfinishedAttempt]) -> set[str]:
+    # Unscored is no verdict, as in `runs.judge`.
+    rows = run.store.read(_CANARIES_TABLE, attempts, ("canary_id", "verdict")).to_pylist()
+    return {row["canary_id"] for row in rows if row["verdict"] != "unscored"}
+
+
+async def _judge(
+    run: RunContext,
+    lineage: Lineage,
+    left: Sequence[UnfinishedAttempt],
+    canaries: Sequence[Canary],
+) -> None:
     attempt = run.store.begin(lineage)
     identity = run.judge.identity
 
@@ -221,7 +237,7 @@ async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAtt
         row = {
             "canary_id": canary.canary_id,
             "kind": canary.kind,
-            "canaries_sha256": canaries.sha256,
+            "canaries_sha256": packaged_canaries().sha256,
             **identity.row(),
             **judgement.row(),
             "judged_at": datetime.now(UTC),
@@ -234,7 +250,5 @@ async def _judge(run: RunContext, lineage: Lineage, left: Sequence[UnfinishedAtt
             attempt, [_CANARIES_TABLE], calls, ModelPrice(run.prices, identity.model)
         )
         async with checkpointing(writer):
-            await gather_limited(
-                verdict, [c for c in canaries.canaries if c.canary_id not in judged]
-            )
+            await gather_limited(verdict, canaries)
     await finish(attempt, run.store, left, judge=identity.name, judge_digest=identity.digest())

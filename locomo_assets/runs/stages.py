@@ -118,15 +118,23 @@ class AnswersReport(StageReport):
         return _of_attempt(self, ("questions", "reused", "requests"))
 
 
+SERIES = ("system", "question_protocol", "judge", "dataset_sha256")
+"""What tells the series of a release apart, in the order of `Accuracy.series`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JudgementsReport(StageReport):
-    """All but `verdicts` and `reused` is of the attempt.
+    """Who was judged by whom, `verdicts` and `reused`; the rest is of the attempt.
 
     `verdicts_ahead`: how many were asked for while other answers of the conversation still were.
     """
 
     asset = "judgements"
 
+    system: str
+    question_protocol: str
+    judge: str
+    dataset_sha256: str
     verdicts: int
     reused: int
     correct: int = 0
@@ -134,7 +142,6 @@ class JudgementsReport(StageReport):
     unscored: int = 0
     unanswered: int = 0
     cost_usd: float = 0.0
-    judge: str = ""
     verdicts_ahead: int = 0
     verdicts_of_killed_runs: int = 0
 
@@ -143,7 +150,7 @@ class JudgementsReport(StageReport):
         return self.verdicts
 
     def metadata(self) -> Metadata:
-        return _of_attempt(self, ("verdicts", "reused", "requests"))
+        return _of_attempt(self, (*SERIES, "verdicts", "reused", "requests"))
 
 
 def _of_attempt(report: AnswersReport | JudgementsReport, without: Sequence[str]) -> Metadata:

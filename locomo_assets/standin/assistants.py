@@ -1,6 +1,7 @@
 """The stand-in's calls for assistants, their threads and their memories."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,8 @@ _TEXTS = (
 )
 _OTHERS = ("tools", "embedding_dims", "tok_k")
 
+_PAGE_SIZE = 25
+
 
 class AssistantCalls:
     """Handlers over one service."""
@@ -42,6 +45,7 @@ class AssistantCalls:
             Route(f"{one}/clone", self.clone, methods=["POST"]),
             Route(f"{one}/threads", self.create_thread, methods=["POST"]),
             Route(f"{one}/threads", self.list_threads, methods=["GET"]),
+            Route("/threads", self.list_all_threads, methods=["GET"]),
             Route("/threads/{thread_id}", self.get_thread, methods=["GET"]),
             Route("/threads/{thread_id}", self.delete_thread, methods=["DELETE"]),
         ]
@@ -120,7 +124,16 @@ class AssistantCalls:
     async def list_threads(self, request: Request) -> JSONResponse:
         skip, limit = _window(request)
         assistant = self._service.assistant(request.path_params["assistant_id"])
-        found = self._state.threads(assistant.assistant_id, skip=skip, limit=limit)
+        return await self._listed_threads(skip, limit, assistant.assistant_id)
+
+    async def list_all_threads(self, request: Request) -> JSONResponse:
+        skip, limit = _window(request)
+        return await self._listed_threads(skip, limit, None)
+
+    async def _listed_threads(
+        self, skip: int, limit: int, assistant_id: str | None
+    ) -> JSONResponse:
+        found = self._state.threads(skip=skip, limit=limit, assistant_id=assistant_id)
         shown = [payloads.thread_json(one, self._state.messages(one.thread_id)) for one in found]
         await self._service.other_latency()
         return JSONResponse(shown)
@@ -176,8 +189,14 @@ class MemoryCalls:
         return [
             Route(operation, self.operation, methods=["GET"]),
             Route(of_one, self.list, methods=["GET"]),
+            Route(of_one, self.add, methods=["POST"]),
+            Route(of_one, self.reset, methods=["DELETE"]),
             Route(f"{of_one}/search", self.search, methods=["POST"]),
             Route(f"{of_one}/stats", self.stats, methods=["GET"]),
+            Route(f"{of_one}/insights", self.insights, methods=["GET"]),
+            Route(f"{of_one}/{{memory_id}}", self.get, methods=["GET"]),
+            Route(f"{of_one}/{{memory_id}}", self.update, methods=["PUT"]),
+            Route(f"{of_one}/{{memory_id}}", self.delete, methods=["DELETE"]),
         ]
 
     async def list(self, request: Request) -> JSONResponse:
@@ -188,7 +207,7 @@ class MemoryCalls:
         page, size = 1, max(1, total)
         if "page" in params:
             page = payloads.integer(params, "page", 1, 1, 1_000_000)
-            size = payloads.integer(params, "page_size", 20, 1, 100)
+            size = payloads.integer(params, "page_size", _PAGE_SIZE, 1, 100)
         shown = memories[(page - 1) * size : page * size]
         await self._service.other_latency()
         return JSONResponse(
@@ -217,17 +236,80 @@ class MemoryCalls:
             }
         )
 
-    async def stats(self, request: Request) -> JSONResponse:
+    async def add(self, request: Request) -> JSONResponse:
+        """Unlike what a message forms, it is there at once, without an operation."""
         assistant = self._service.assistant(request.path_params["assistant_id"])
-        total, last = self._state.memory_stats(assistant.assistant_id, now=time.time())
+        fields = await payloads.read_fields(request)
+        metadata = payloads.metadata(fields)
+        written = self._state.write_memory(
+            assistant.assistant_id,
+            _content(fields),
+            metadata,
+            payloads.custom_time(metadata) or datetime.now(UTC),
+        )
+        if written is None:
+            raise payloads.not_found("Assistant")
+        await self._service.other_latency()
+        return _succeeded("Memory added", memory_id=written.memory_id)
+
+    async def get(self, request: Request) -> JSONResponse:
+        found = self._state.memory(*self._named(request), now=time.time())
+        if found is None:
+            raise payloads.not_found("Memory")
+        await self._service.other_latency()
+        return JSONResponse(payloads.memory_json(found))
+
+    async def update(self, request: Request) -> JSONResponse:
+        """Without metadata it keeps those it has."""
+        fields = await payloads.read_fields(request)
+        metadata = payloads.metadata(fields)
+        changed = self._state.update_memory(
+            *self._named(request),
+            _content(fields),
+            metadata=metadata or None,
+            said_at=payloads.custom_time(metadata),
+        )
+        if changed is None:
+            raise payloads.not_found("Memory")
+        await self._service.other_latency()
+        return JSONResponse(payloads.memory_json(changed))
+
+    async def delete(self, request: Request) -> JSONResponse:
+        assistant_id, memory_id = self._named(request)
+        if not self._state.delete_memory(assistant_id, memory_id):
+            raise payloads.not_found("Memory")
+        await self._service.other_latency()
+        return _succeeded("Memory deleted", memory_id=memory_id)
+
+    async def reset(self, request: Request) -> JSONResponse:
+        assistant = self._service.assistant(request.path_params["assistant_id"])
+        deleted = self._state.delete_memories(assistant.assistant_id)
+        await self._service.other_latency()
+        return _succeeded(f"{deleted} memories deleted")
+
+    async def stats(self, request: Request) -> JSONResponse:
+        shown = self._snapshot(request)
+        await self._service.other_latency()
+        return JSONResponse({**shown, "limits": {}})
+
+    async def insights(self, request: Request) -> JSONResponse:
+        """What can be counted; the stand-in finds no signals in what it remembers."""
+        shown = self._snapshot(request)
         await self._service.other_latency()
         return JSONResponse(
-            {
-                "total_memories": total,
-                "last_updated": None if last is None else payloads.iso(last),
-                "limits": {},
-            }
+            {"snapshot": shown, "contentSignals": {}, "breakdown": {}, "operations": []}
         )
+
+    def _snapshot(self, request: Request) -> dict[str, Any]:
+        assistant = self._service.assistant(request.path_params["assistant_id"])
+        stats = self._state.memory_stats(assistant.assistant_id, now=time.time())
+        last = None if stats.last_updated is None else payloads.iso(stats.last_updated)
+        return {"total_memories": stats.total, "last_updated": last}
+
+    def _named(self, request: Request) -> tuple[str, str]:
+        """The ids of the assistant, which must exist, and of the memory, which need not."""
+        assistant = self._service.assistant(request.path_params["assistant_id"])
+        return assistant.assistant_id, request.path_params["memory_id"]
 
     async def operation(self, request: Request) -> JSONResponse:
         found = self._state.operation(request.path_params["operation_id"])
@@ -243,3 +325,14 @@ class MemoryCalls:
                 "result_count": len(ids),
             }
         )
+
+
+def _content(fields: payloads.Fields) -> str:
+    content = payloads.text(fields, "content")
+    if not content:
+        raise payloads.invalid("content is missing")
+    return content
+
+
+def _succeeded(message: str, **fields: str) -> JSONResponse:
+    return JSONResponse({"success": True, "message": message, **fields})

@@ -1,11 +1,11 @@
-"""The two calls that take messages: turns to remember, and questions to answer.
+"""The calls that take messages, turns to remember and questions to answer, and those on runs.
 
 A POST saves its message before answering, and a run saves its answer before sending it. A client
 that loses the connection finds both in the thread.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,10 +23,14 @@ from locomo_assets.standin.service import Service, pause
 PROVIDER = "standin"
 MODEL = "standin-extractive-1"
 
+CONTEXT_LIMIT = 1_000_000
+"""Invented: the stand-in reads whatever it is sent."""
+
 MEMORIES_RETRIEVED = 10
 _WORDS_PER_CHUNK = 8
 
-_MODES = ("off", "on", "auto", "readonly")
+_MODES = {"memory": ("Auto", "Readonly", "off", "On"), "memory_pro": ("Auto", "Readonly")}
+_DEFAULT_ASSISTANT = "Default Assistant"
 _FAILURE = "The run failed, as configured in the stand-in"
 
 
@@ -46,16 +50,10 @@ class _PostedMessage:
 class _Run:
     """A question that was processed; `reply` is None if the run failed."""
 
+    thread: Thread
     question: Message
     reply: Message | None
-    found: tuple[SearchHit, ...]
-
-    @property
-    def retrieved(self) -> list[dict[str, Any]]:
-        return [
-            {"id": hit.memory.memory_id, "memory": hit.memory.content, "score": hit.score}
-            for hit in self.found
-        ]
+    found: Sequence[SearchHit]
 
     def usage(self) -> dict[str, Any]:
         read = payloads.tokens(self.question.content, *(hit.memory.content for hit in self.found))
@@ -77,9 +75,13 @@ class MessageCalls:
 
     def routes(self) -> list[Route]:
         """Paths are below the API's root."""
+        run = "/threads/{thread_id}/runs/{run_id}"
         return [
             Route("/threads/{thread_id}/messages", self.post_to_thread, methods=["POST"]),
             Route("/threads/messages", self.post, methods=["POST"]),
+            Route(f"{run}/cancel", self.cancel_run, methods=["POST"]),
+            Route(f"{run}/submit-tool-outputs", self.refuse_tool_outputs, methods=["POST"]),
+            Route("/threads/tool-outputs", self.refuse_tool_outputs, methods=["POST"]),
         ]
 
     async def post_to_thread(self, request: Request) -> Response:
@@ -95,6 +97,24 @@ class MessageCalls:
         posted = _parse_message(fields)
         return await self._handle(self._thread_of(fields), posted, flat=False)
 
+    async def cancel_run(self, request: Request) -> JSONResponse:
+        """A run has answered before anybody learns its id, so that there is nothing to cancel."""
+        thread = self._service.thread(request.path_params["thread_id"])
+        run_id = request.path_params["run_id"]
+        questions = self._service.state.messages(thread.thread_id)
+        if not any(one.message_id == run_id and one.role == "user" for one in questions):
+            raise payloads.not_found("Run")
+        await self._service.other_latency()
+        return JSONResponse({"thread_id": thread.thread_id, "run_id": run_id, "cancelled": False})
+
+    async def refuse_tool_outputs(self, request: Request) -> JSONResponse:
+        fields = await payloads.read_fields(request)
+        thread_id = request.path_params.get("thread_id") or payloads.text(fields, "thread_id")
+        if not thread_id:
+            raise payloads.invalid("thread_id is missing")
+        self._service.thread(thread_id)
+        raise payloads.refused("No run waits for tool outputs: the stand-in calls no tools")
+
     def _thread_of(self, fields: payloads.Fields) -> Thread:
         thread_id = payloads.text(fields, "thread_id")
         assistant_id = payloads.text(fields, "assistant_id")
@@ -103,9 +123,10 @@ class MessageCalls:
             if assistant_id not in (None, thread.assistant_id):
                 raise payloads.invalid("thread_id is not a thread of assistant_id")
             return thread
+        state = self._service.state
         if assistant_id is None:
-            raise payloads.invalid("thread_id or assistant_id is missing")
-        created = self._service.state.create_thread(assistant_id)
+            assistant_id = state.create_assistant(_DEFAULT_ASSISTANT, {}).assistant_id
+        created = state.create_thread(assistant_id)
         if created is None:
             raise payloads.not_found("Assistant")
         return created
@@ -113,12 +134,13 @@ class MessageCalls:
     async def _handle(self, thread: Thread, posted: _PostedMessage, *, flat: bool) -> Response:
         settings = self._service.settings
         if not posted.send_to_llm:
+            found = self._search(thread, posted) if posted.mode == "readonly" else []
             saved = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
             await pause(settings.message_latency_ms)
+            answer = _flat(thread, saved, "Message saved", _retrieved(found))
             if posted.stream:
-                return _stream(_saved_event(saved))
-            answer = _flat(saved, "Message saved") if flat else _listed(saved)
-            return JSONResponse(answer)
+                return _stream(_saved_events(answer))
+            return JSONResponse(answer if flat else _listed([answer]))
         run = self._run(thread, posted)
         if posted.stream:
             return _stream(self._events(run))
@@ -128,11 +150,7 @@ class MessageCalls:
     def _run(self, thread: Thread, posted: _PostedMessage) -> _Run:
         service = self._service
         # Search before the question itself can become a memory.
-        found = (
-            service.retriever.search(thread.assistant_id, posted.content, MEMORIES_RETRIEVED)
-            if posted.mode != "off"
-            else []
-        )
+        found = self._search(thread, posted) if posted.mode != "off" else []
         question = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
         asked, in_message = service.context.read(posted.content, MEMORIES_RETRIEVED)
         reply = None
@@ -148,7 +166,12 @@ class MessageCalls:
             )
             if reply is None:
                 raise payloads.not_found("Thread")
-        return _Run(question, reply, tuple(found))
+        return _Run(thread, question, reply, found)
+
+    def _search(self, thread: Thread, posted: _PostedMessage) -> list[SearchHit]:
+        return self._service.retriever.search(
+            thread.assistant_id, posted.content, MEMORIES_RETRIEVED
+        )
 
     def _save(
         self, thread: Thread, role: str, posted: _PostedMessage, *, remember: bool
@@ -189,7 +212,7 @@ class MessageCalls:
         service = self._service
         cut = service.faults.occurs("cut_stream", service.settings.cut_stream_share)
         broken = cut and service.faults.draw("cut_stream") < 0.5
-        yield _event("memory_retrieved", memories=run.retrieved)
+        yield _event("memory_retrieved", memories=_retrieved(run.found))
         await pause(service.settings.first_chunk_latency_ms)
         if run.reply is None:
             yield _event("run_failed", error=_FAILURE, run_id=run.question.message_id)
@@ -204,23 +227,26 @@ class MessageCalls:
         if broken:
             raise ConnectionDroppedError
         if not cut:
-            yield _event("run_ended", **_outcome(run), **run.usage())
+            ended = _outcome(run)
+            # Events carry the status in lower case, messages in upper.
+            yield _event("run_ended", **{**ended, "status": ended["status"].lower()})
 
 
 def _parse_message(fields: payloads.Fields) -> _PostedMessage:
     content = payloads.text(fields, "content")
     if not content:
         raise payloads.invalid("content is missing")
-    mode = (payloads.text(fields, "memory") or "off").lower()
-    pro = (payloads.text(fields, "memory_pro") or "off").lower()
-    for given in (mode, pro):
-        if given not in _MODES:
-            raise payloads.invalid("memory must be one of off, On, Auto, Readonly")
+    modes = {name: given for name in _MODES if (given := payloads.text(fields, name))}
+    if len(modes) > 1:
+        raise payloads.invalid("memory and memory_pro cannot be combined: give one of them")
+    for name, mode in modes.items():
+        if mode.lower() not in [one.lower() for one in _MODES[name]]:
+            raise payloads.invalid(f"{name} must be one of {', '.join(_MODES[name])}")
     given_metadata = payloads.metadata(fields)
     return _PostedMessage(
         content=content,
         stream=payloads.flag(fields, "stream", False),
-        mode=pro if mode == "off" else mode,
+        mode=next(iter(modes.values()), "off").lower(),
         send_to_llm=payloads.flag(fields, "send_to_llm", True),
         metadata=given_metadata,
         said_at=payloads.custom_time(given_metadata),
@@ -247,18 +273,30 @@ def _event(kind: str, **fields: Any) -> str:
     return f"data: {json.dumps({'type': kind, **fields})}\n\n"
 
 
-async def _saved_event(saved: Message) -> AsyncIterator[str]:
-    yield _event("message_saved", thread_id=saved.thread_id, **payloads.message_json(saved))
+async def _saved_events(answer: dict[str, Any]) -> AsyncIterator[str]:
+    if answer["retrieved_memories"]:
+        yield _event("memory_retrieved", memories=answer["retrieved_memories"])
+    yield _event("message_saved", **answer)
 
 
-def _flat(message: Message, text: str) -> dict[str, Any]:
+def _retrieved(found: Sequence[SearchHit]) -> list[dict[str, Any]]:
+    return [
+        {"id": hit.memory.memory_id, "memory": hit.memory.content, "score": hit.score}
+        for hit in found
+    ]
+
+
+def _flat(
+    thread: Thread, message: Message, text: str, retrieved: list[dict[str, Any]]
+) -> dict[str, Any]:
     shown = payloads.message_json(message)
     return {
         "message": text,
-        "thread_id": message.thread_id,
+        "thread_id": thread.thread_id,
+        "assistant_id": thread.assistant_id,
         **shown,
         "run_id": None,
-        "retrieved_memories": [],
+        "retrieved_memories": retrieved,
         "model_provider": None,
         "model_name": None,
         "input_tokens": 0,
@@ -268,8 +306,18 @@ def _flat(message: Message, text: str) -> dict[str, Any]:
     }
 
 
-def _listed(saved: Message) -> dict[str, Any]:
-    return {"messages": [_flat(saved, "Message saved")], "context_usage": {"used_tokens": 0}}
+def _listed(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    used: int = messages[-1]["total_tokens"]
+    return {
+        "messages": messages,
+        "context_usage": {
+            "percent": 100 * used / CONTEXT_LIMIT,
+            "used_tokens": used,
+            "context_limit": CONTEXT_LIMIT,
+            "summary_tokens": 0,
+            "model": MODEL,
+        },
+    }
 
 
 def _outcome(run: _Run) -> dict[str, Any]:
@@ -277,27 +325,25 @@ def _outcome(run: _Run) -> dict[str, Any]:
     last = run.reply or run.question
     return {
         "run_id": run.question.message_id,
-        "thread_id": last.thread_id,
+        "thread_id": run.thread.thread_id,
+        "assistant_id": run.thread.assistant_id,
         "message_id": last.message_id,
         "status": "COMPLETED" if run.reply else "FAILED",
         "memory_operation_id": run.question.memory_operation_id,
-        "retrieved_memories": run.retrieved,
+        "retrieved_memories": _retrieved(run.found),
+        **run.usage(),
     }
 
 
 def _answered(run: _Run) -> dict[str, Any]:
-    flat = _flat(run.reply or run.question, "Message answered" if run.reply else _FAILURE)
-    content = run.reply.content if run.reply else ""
+    text = "Message answered" if run.reply else _FAILURE
     return {
-        **flat,
+        **_flat(run.thread, run.reply or run.question, text, []),
         **_outcome(run),
-        **run.usage(),
         "role": "assistant",
-        "content": content,
+        "content": run.reply.content if run.reply else "",
     }
 
 
 def _answered_list(run: _Run) -> dict[str, Any]:
-    asked = _flat(run.question, "Message saved")
-    used = {"used_tokens": run.usage()["total_tokens"]}
-    return {"messages": [asked, _answered(run)], "context_usage": used}
+    return _listed([_flat(run.thread, run.question, "Message saved", []), _answered(run)])

@@ -16,6 +16,11 @@ from locomo_assets.standin.records import Assistant, Memory, Message, Thread
 Fields = Mapping[str, Any]
 
 
+def refused(detail: str) -> HTTPException:
+    """The error 400 for a request that is valid but can't be carried out."""
+    return HTTPException(400, detail)
+
+
 def invalid(detail: str) -> HTTPException:
     """The error 422 for an invalid request."""
     return HTTPException(422, detail)
@@ -156,12 +161,11 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 def memory_json(memory: Memory, score: float | None = None) -> dict[str, Any]:
-    formed_at = iso(memory.visible_at)
     return {
         "id": memory.memory_id,
         "content": memory.content,
-        "metadata": memory.metadata,
+        "metadata": dict(memory.metadata),
         "score": score,
-        "created_at": formed_at,
-        "updated_at": formed_at,
+        "created_at": iso(memory.visible_at),
+        "updated_at": iso(memory.updated_at or memory.visible_at),
     }

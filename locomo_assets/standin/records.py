@@ -43,7 +43,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What was said and when (UTC). It is visible from `visible_at` on, in epoch seconds."""
+    """What was said and when (UTC). It is visible from `visible_at` on, in epoch seconds.
+
+    `updated_at` is None until a client changes it, `written_metadata` while it is as a message
+    formed it.
+    """
 
     memory_id: str
     text: str
@@ -51,20 +55,38 @@ class Memory:
     thread_id: str
     message_id: str
     visible_at: float
+    updated_at: float | None = None
+    written_metadata: Mapping[str, Any] | None = None
 
     @property
     def content(self) -> str:
-        """The memory as clients see it: its date, then the text."""
+        """The memory as clients see it: their own words, or the date and the message's text."""
+        if self.written_metadata is not None:
+            return self.text
         return f"[{self.said_at.day} {self.said_at:%B %Y}] {self.text}"
 
     @property
-    def metadata(self) -> dict[str, str]:
-        """Where and when it was said."""
+    def metadata(self) -> Mapping[str, Any]:
+        """The client's own, or where and when it was said."""
+        if self.written_metadata is not None:
+            return self.written_metadata
         return {
             "thread_id": self.thread_id,
             "message_id": self.message_id,
             "timestamp": self.said_at.isoformat(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStats:
+    """An assistant's visible memories. With equal `changes`, an equal `total` is an equal set.
+
+    `changes` counts changes and deletions; what a message forms only adds to `total`.
+    """
+
+    total: int
+    last_updated: float | None
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,16 @@ class SearchHit:
     score: float
 
 
+_Version = tuple[str, float | None]
+"""A memory's id, and when it was last changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Memories, their stems by memory id, and their BM25 index (None without any stem)."""
+    """Memories, their stems by version, and their BM25 index (None without any stem)."""
 
     memories: tuple[Memory, ...]
-    stems: dict[str, list[str]]
+    stems: dict[_Version, list[str]]
     bm25: Any
 
 
@@ -79,7 +83,7 @@ class Retriever:
     def __init__(self, state: StandinState, tokenizer: Tokenizer) -> None:
         self._state = state
         self._tokenizer = tokenizer
-        self._indexes: OrderedDict[str, Index] = OrderedDict()
+        self._indexes: OrderedDict[str, tuple[int, Index]] = OrderedDict()
 
     def search(self, assistant_id: str, query: str, limit: int) -> list[SearchHit]:
         """The best memories, best first, of those that share a word with the query."""
@@ -88,13 +92,13 @@ class Retriever:
 
     def _index(self, assistant_id: str) -> Index | None:
         now = time.time()
-        count, _ = self._state.memory_stats(assistant_id, now=now)
-        if count == 0:
+        stats = self._state.memory_stats(assistant_id, now=now)
+        if stats.total == 0:
             return None
-        known = self._indexes.get(assistant_id)
-        if known is None or len(known.memories) != count:
+        changes, known = self._indexes.get(assistant_id, (0, None))
+        if known is None or (changes, len(known.memories)) != (stats.changes, stats.total):
             known = build_index(self._state.memories(assistant_id, now=now), self._tokenizer, known)
-            self._indexes[assistant_id] = known
+            self._indexes[assistant_id] = (stats.changes, known)
             if len(self._indexes) > LARGEST_CACHE:
                 self._indexes.popitem(last=False)
         self._indexes.move_to_end(assistant_id)
@@ -131,7 +135,7 @@ def build_index(
     """An index of these memories, reusing the stems in `known`."""
     old = known.stems if known else {}
     stems_of = {
-        memory.memory_id: old.get(memory.memory_id) or tokenizer.stems(memory.content)
+        _version(memory): old.get(_version(memory)) or tokenizer.stems(memory.content)
         for memory in memories
     }
     if not any(stems_of.values()):
@@ -139,8 +143,12 @@ def build_index(
     import bm25s
 
     bm25 = bm25s.BM25()
-    bm25.index([stems_of[memory.memory_id] for memory in memories], show_progress=False)
+    bm25.index([stems_of[_version(memory)] for memory in memories], show_progress=False)
     return Index(tuple(memories), stems_of, bm25)
+
+
+def _version(memory: Memory) -> _Version:
+    return memory.memory_id, memory.updated_at
 
 
 def top_hits(index: Index, query: Sequence[str], limit: int) -> list[SearchHit]:

@@ -36,6 +36,7 @@ from locomo_assets.standin.middleware import (
     StandinMiddleware,
     error_response,
 )
+from locomo_assets.standin.models import ModelCalls
 from locomo_assets.standin.retrieval import ContextReader, Retriever, Tokenizer
 from locomo_assets.standin.service import Service
 from locomo_assets.standin.settings import StandinSettings
@@ -61,6 +62,7 @@ def create_app(
         *MessageCalls(service).routes(),
         *MemoryCalls(service).routes(),
         *AssistantCalls(service).routes(),
+        *ModelCalls(service).routes(),
     ]
     return Starlette(
         routes=[

@@ -6,98 +6,27 @@ files and batches are in the same database, through `batch_state`.
 
 import json
 import sqlite3
-import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.resources import files
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from filelock import FileLock
-
-from locomo_assets.errors import LocomoError
+from locomo_assets.standin.database import StateDatabase
 from locomo_assets.standin.records import (
     Assistant,
     Memory,
+    MemoryStats,
     Message,
     NewMemory,
     Operation,
     Thread,
 )
 
-BUSY_TIMEOUT_S = 30.0
 
-# Each version's statements, in order; a file of an earlier version gets those it lacks.
-_SCHEMAS = ("schema.sql", "batches.sql")
-_SCHEMA_VERSION = len(_SCHEMAS)
-
-
-class StandinStateError(LocomoError):
-    """The stand-in's state file can't be used."""
-
-
-class StandinState:
-    """The state in one SQLite file; safe to share between processes and threads.
-
-    Every method is one transaction. Opening and every method raise `StandinStateError` if the
-    file can't be used: not a state, of another version, damaged, locked, or on a full disk.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise StandinStateError(
-                f"{path}: the stand-in's state can't be opened ({error}); give another path"
-            ) from error
-        # All threads share one connection; without the lock they would share a transaction.
-        self._lock = threading.RLock()
-        self._path = path
-        try:
-            # SQLite does not wait for other processes when it changes the journal mode.
-            with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_S), self._translate_errors():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                version = self._prepare()
-                # A power cut may lose the last messages but not the file; a kill loses nothing.
-                self._db.execute("PRAGMA synchronous = NORMAL")
-                self._db.execute("PRAGMA foreign_keys = ON")
-        except OSError as error:
-            self._db.close()
-            raise StandinStateError(
-                f"{path}.lock: the stand-in's state can't be locked ({error}); give another path"
-            ) from error
-        except StandinStateError:
-            self._db.close()
-            raise
-        if version != _SCHEMA_VERSION:
-            self._db.close()
-            raise StandinStateError(
-                f"{path}: the stand-in's state has version {version}, this program reads "
-                f"{_SCHEMA_VERSION}; delete the file or give another path"
-            )
-
-    def close(self) -> None:
-        """Close the file; the state can't be used afterwards."""
-        with self._lock:
-            self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+class StandinState(StateDatabase):
+    """The records in the file; every method is one transaction."""
 
     # assistants
 
@@ -168,7 +97,7 @@ class StandinState:
             if old is None:
                 return None
             clone = Assistant(
-                _new_id(), name or f"{old.name} (copy)"[:255], {**old.fields, **fields}, now
+                _new_id(), name or f"{old.name[:250]} Copy", {**old.fields, **fields}, now
             )
             _insert_assistant(db, clone)
             copied = self.memories(assistant_id, now=now) if copy_memories else []
@@ -192,12 +121,15 @@ class StandinState:
             return None
         return created
 
-    def threads(self, assistant_id: str, *, skip: int, limit: int) -> list[Thread]:
-        """Threads in the order of creation."""
+    def threads(self, *, skip: int, limit: int, assistant_id: str | None = None) -> list[Thread]:
+        """Threads in the order of creation, of one assistant or of all."""
+        where, arguments = (
+            ("", ()) if assistant_id is None else (" WHERE assistant_id = ?", (assistant_id,))
+        )
         rows = self.read(
-            "SELECT thread_id, assistant_id, created_at FROM threads WHERE assistant_id = ?"
+            f"SELECT thread_id, assistant_id, created_at FROM threads{where}"  # noqa: S608 - `where` is one of two constants
             " ORDER BY seq LIMIT ? OFFSET ?",
-            (assistant_id, limit, skip),
+            (*arguments, limit, skip),
         )
         return [Thread(*row) for row in rows]
 
@@ -283,27 +215,87 @@ class StandinState:
     def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
         """Memories visible at `now` (epoch seconds), in the order their messages arrived."""
         rows = self.read(
-            "SELECT memory_id, text, said_at, thread_id, message_id, visible_at FROM memories"
-            " WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
+            f"{_SELECT_MEMORIES} WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
             (assistant_id, now),
         )
-        return [
-            Memory(row[0], row[1], datetime.fromtimestamp(row[2], UTC), row[3], row[4], row[5])
-            for row in rows
-        ]
+        return [_memory(row) for row in rows]
 
-    def memory_stats(self, assistant_id: str, *, now: float) -> tuple[int, float | None]:
-        """How many memories are visible at `now`, and when the last became visible.
-
-        Memories never change and are deleted only with their assistant, so an equal number means
-        an equal set.
-        """
+    def memory(self, assistant_id: str, memory_id: str, *, now: float) -> Memory | None:
+        """The assistant's memory if it is visible at `now`, or None."""
         rows = self.read(
-            "SELECT count(*), max(visible_at) FROM memories"
-            " WHERE assistant_id = ? AND visible_at <= ?",
-            (assistant_id, now),
+            f"{_SELECT_MEMORIES} WHERE assistant_id = ? AND memory_id = ? AND visible_at <= ?",
+            (assistant_id, memory_id, now),
         )
-        return rows[0][0], rows[0][1]
+        return _memory(rows[0]) if rows else None
+
+    def memory_stats(self, assistant_id: str, *, now: float) -> MemoryStats:
+        """What there is at `now`, without reading the memories."""
+        ((total, last_updated, changes),) = self.read(
+            "SELECT count(*), max(max(visible_at, coalesce(updated_at, 0))), coalesce("
+            " (SELECT memory_changes FROM assistants WHERE assistant_id = ?), 0)"
+            " FROM memories WHERE assistant_id = ? AND visible_at <= ?",
+            (assistant_id, assistant_id, now),
+        )
+        return MemoryStats(total, last_updated, changes)
+
+    def write_memory(
+        self, assistant_id: str, text: str, metadata: Mapping[str, Any], said_at: datetime
+    ) -> Memory | None:
+        """Add a memory that no message formed, visible at once; None without the assistant."""
+        written = Memory(_new_id(), text, said_at, "", "", time.time(), written_metadata=metadata)
+        try:
+            with self.writing() as db:
+                db.execute(_INSERT_MEMORY, _memory_row(written, assistant_id, written.memory_id))
+        except sqlite3.IntegrityError:
+            return None
+        return written
+
+    def update_memory(
+        self,
+        assistant_id: str,
+        memory_id: str,
+        text: str,
+        *,
+        metadata: Mapping[str, Any] | None,
+        said_at: datetime | None,
+    ) -> Memory | None:
+        """Change a visible memory; what is None stays. None if there is no such memory."""
+        now = time.time()
+        with self.writing() as db:
+            old = self.memory(assistant_id, memory_id, now=now)
+            if old is None:
+                return None
+            new = replace(
+                old,
+                text=text,
+                said_at=said_at or old.said_at,
+                updated_at=now,
+                written_metadata=old.metadata if metadata is None else metadata,
+            )
+            db.execute(
+                "UPDATE memories SET text = ?, said_at = ?, updated_at = ?,"
+                " written_metadata_json = ? WHERE memory_id = ?",
+                (text, new.said_at.timestamp(), now, json.dumps(new.written_metadata), memory_id),
+            )
+            db.execute(_COUNT_CHANGE, (assistant_id,))
+        return new
+
+    def delete_memory(self, assistant_id: str, memory_id: str) -> bool:
+        """Delete a visible memory; whether there was one."""
+        with self.writing() as db:
+            deleted = db.execute(
+                "DELETE FROM memories WHERE assistant_id = ? AND memory_id = ? AND visible_at <= ?",
+                (assistant_id, memory_id, time.time()),
+            )
+            db.execute(_COUNT_CHANGE, (assistant_id,))
+            return deleted.rowcount == 1
+
+    def delete_memories(self, assistant_id: str) -> int:
+        """Delete all memories of an assistant, also those to come; how many there were."""
+        with self.writing() as db:
+            deleted = db.execute("DELETE FROM memories WHERE assistant_id = ?", (assistant_id,))
+            db.execute(_COUNT_CHANGE, (assistant_id,))
+            return deleted.rowcount
 
     def operation(self, operation_id: str) -> Operation | None:
         """The memory operation, or None."""
@@ -317,57 +309,16 @@ class StandinState:
             return Operation(operation_id, "IN_PROGRESS", None)
         return Operation(operation_id, "COMPLETED" if memory_id else "ERROR", memory_id)
 
-    # transactions
 
-    def _prepare(self) -> int:
-        with self.writing() as db:
-            version: int = db.execute("PRAGMA user_version").fetchone()[0]
-            for name in _SCHEMAS[version:]:
-                schema = files(__package__).joinpath(name).read_text(encoding="utf-8")
-                for statement in schema.split(";"):
-                    db.execute(statement)
-                version += 1
-                db.execute(f"PRAGMA user_version = {version}")
-        return version
-
-    def read(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
-        """The rows of one SELECT."""
-        with self._lock, self._translate_errors():
-            return self._db.execute(sql, arguments).fetchall()
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, rolled back if the block fails."""
-        with self._lock, self._translate_errors():
-            # A transaction that starts with a read can't wait for another process's write.
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                # SQLite may have rolled back already, for example on a full disk.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.Error as error:
-            raise StandinStateError(
-                f"{self._path}: the stand-in's state can't be used ({error}); "
-                "make room, delete it, or give another path"
-            ) from error
-
-
-_INSERT_MEMORY = (
-    "INSERT INTO memories"
-    " (memory_id, assistant_id, text, said_at, thread_id, message_id, visible_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SELECT_MEMORIES = (
+    "SELECT memory_id, text, said_at, thread_id, message_id, visible_at, updated_at,"
+    " written_metadata_json FROM memories"
 )
+_INSERT_MEMORY = (
+    "INSERT INTO memories (memory_id, assistant_id, text, said_at, thread_id, message_id,"
+    " visible_at, updated_at, written_metadata_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COUNT_CHANGE = "UPDATE assistants SET memory_changes = memory_changes + 1 WHERE assistant_id = ?"
 
 
 def _new_id() -> str:
@@ -385,6 +336,19 @@ def _insert_assistant(db: sqlite3.Connection, created: Assistant) -> None:
     )
 
 
+def _memory(row: Sequence[Any]) -> Memory:
+    return Memory(
+        memory_id=row[0],
+        text=row[1],
+        said_at=datetime.fromtimestamp(row[2], UTC),
+        thread_id=row[3],
+        message_id=row[4],
+        visible_at=row[5],
+        updated_at=row[6],
+        written_metadata=None if row[7] is None else json.loads(row[7]),
+    )
+
+
 def _memory_row(memory: Memory, assistant_id: str, memory_id: str) -> tuple[Any, ...]:
     return (
         memory_id,
@@ -394,6 +358,8 @@ def _memory_row(memory: Memory, assistant_id: str, memory_id: str) -> tuple[Any,
         memory.thread_id,
         memory.message_id,
         memory.visible_at,
+        memory.updated_at,
+        None if memory.written_metadata is None else json.dumps(memory.written_metadata),
     )
 
 

@@ -23,7 +23,7 @@ from locomo_assets_tests.chaos.takeovers import TAKEOVERS, run_takeover
 
 SHARES = (0.5, 0.25, 0.25)
 """Of the kills: while turns are told, questions answered, verdicts given."""
-AT_ONCE = 8
+AT_ONCE = 10
 """Faults that are run through side by side; they wait more than they work."""
 
 

@@ -90,8 +90,7 @@ def _of_conversation(
             counted["lost"] += (turns - texts).total()
     if rests_on and not rests_on & set(told):
         counted["lost"] += turns.total()
-    # A new assistant, in the place of a damaged one, is asked anew.
-    begun = sorted(min(o.saved_at for o in own if o.assistant_id == one) for one in told)
+    begun = _begun_anew(own, set(told), arrivals)
     for question in conversation.questions:
         asked: dict[int, list[RecordedMessage]] = {}
         for one in own:
@@ -101,6 +100,24 @@ def _of_conversation(
         for same in asked.values():
             counted.update(_of_question(same, own, arrivals))
     return counted
+
+
+def _begun_anew(
+    own: list[RecordedMessage], told: set[str], arrivals: dict[str, float]
+) -> list[float]:
+    """When a new assistant, or a new copy in the place of a damaged one, was begun.
+
+    What is asked there was not asked before. A copy is damaged if a thread holds a question twice.
+    """
+    begun, is_damaged = [], False
+    for assistant in dict.fromkeys(one.assistant_id for one in own):
+        said = [one for one in own if one.assistant_id == assistant]
+        if assistant in told or is_damaged:
+            begun.append(min(arrivals[one.message_id] for one in said))
+        if assistant not in told:
+            asked = Counter((one.thread_id, one.content) for one in said if one.role == "user")
+            is_damaged = max(asked.values()) > 1
+    return sorted(begun)
 
 
 def _of_question(

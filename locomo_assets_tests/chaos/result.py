@@ -69,7 +69,7 @@ def write_between_marks(page: Path, table: str) -> None:
     """Put the table in the place of the one that the page has."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")
 
 
 def rows_between_marks(page: Path) -> list[tuple[str, ...]]:

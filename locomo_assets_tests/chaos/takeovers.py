@@ -38,7 +38,9 @@ _STUCK = -signal.SIGKILL
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """A row of the table. `disturb` gets the place, the first run, and the proxy before S3."""
+    """A row of the table. `disturb` gets the place, the first run, and the proxy before S3; it
+    returns the exit codes of the first run and of the other.
+    """
 
     name: str
     disturb: Callable[[Place, Process, Proxy], list[int]]
@@ -73,7 +75,7 @@ def run_takeover(takeover: Takeover, protocol: str) -> Result:
                     lambda: place.done().answers >= 2 if asks else place.done().turns >= 20, first
                 )
                 codes = takeover.disturb(place, first, proxy)
-            outcome = read_outcome(place, valid=codes[-1] == 0)
+            outcome = read_outcome(place, valid=0 in codes)
     return Result(takeover.name, protocol, 1, outcome, codes)
 
 
@@ -104,7 +106,7 @@ def hide_processes(place: Place, first: Process, _proxy: Proxy) -> list[int]:
     first.send_signal(signal.SIGCONT)
     assert "is at work on it" in errors or other.returncode == 0, errors
     first.communicate(timeout=OTHER_S)
-    return [other.returncode, first.returncode]
+    return [first.returncode, other.returncode]
 
 
 TAKEOVERS = (

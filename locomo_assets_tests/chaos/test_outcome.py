@@ -85,3 +85,17 @@ def test_questions_asked_again_with_and_without_an_answer_before(place: Place) -
         told.say(thread, text, role)
     outcome = read_outcome(place, valid=False)
     assert (outcome.asked_again, outcome.unanswered_again, outcome.in_one_thread) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_questions_of_a_damaged_copy_are_asked_anew(place: Place, twice: bool) -> None:
+    told, (one, *_) = Told(place.home), place.dataset.conversations
+    told.say(told.thread(one), turn_texts(one)[0])
+    first, second, *_ = (question.question for question in one.questions)
+    copy, other_copy = told.thread(one), told.thread(one)
+    for text, role in ((first, "user"), ("An answer", "assistant"), (second, "user")):
+        told.say(copy, text, role)
+    if twice:
+        told.say(copy, second)
+    told.say(other_copy, first)
+    assert read_outcome(place, valid=False).asked_again == (0 if twice else 1)

@@ -74,6 +74,52 @@ def test_what_is_refused_leaves_nothing(folder: Path, home: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_runs_of_the_script_are_releases_in_order_of_time(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    times = (1_795_725_471, 1_764_189_471)
+    for time in times:
+        for number, (_, data) in enumerate(published(), start=1):
+            path = folder / f"locomo_conversation_{number}_sample-{number}_{time + number}.json"
+            path.write_bytes(data.replace(b'"ai_response"', b'"num_threads": 2, "ai_response"'))
+    with pytest.raises(ImportRefusedError, match=r"--published-at is of one release, .* 2 runs"):
+        command("import", "backboard-published", str(folder), "--published-at", "2026-01-01")
+    with pytest.raises(ImportRefusedError, match="--published-at 'May': is no date"):
+        command("import", "backboard-published", str(folder), "--published-at", "May")
+    output = command("import", "backboard-published", str(folder))
+    names = ["script-2025-11-26T20-37-52Z", "script-2026-11-26T20-37-52Z"]
+    for name in names:
+        assert f"release {name}: 2 files, 53 answers, 53 verdicts imported" in output
+        assert f"release {name} (imported) · system backboard" in output
+    # Both copies of a response count once.
+    assert "\nfields without a meaning here, left out: num_threads (106×)\n" in output
+    assert sql("SELECT release, published_at IS NULL FROM release_order ORDER BY position") == [
+        (name, False) for name in names
+    ]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_file_that_names_no_judge_is_imported_and_said_to(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.json"
+    names = [f"{n}\n" * 30 for n in range(20)]
+    question = {"question": "What kind of boat is Owen building?", "grade": True}
+    path.write_text(json.dumps([question | dict.fromkeys(names, 0)], indent=1))
+    arguments = (
+        "import", "jsonl", str(path), "--release", "theirs", "--system", "memo",
+        "--published-at", "2026-05-01",
+    )  # fmt: skip
+    output = command(*arguments)
+    assert "who judged is not in the file; name model and prompt with --judge" in output
+    (unread,) = [line for line in output.splitlines() if line.startswith("fields without")]
+    assert "(1×)" in unread
+    assert unread.endswith("and 8 more")
+    assert len(unread) < 700
+    assert "who judged" not in command(*arguments, "--judge", "gpt-4.1", "--model", "m")
+    assert sql("SELECT judge, llm_model, format FROM imported_results") == [("gpt-4.1", "m", "zep")]
+    assert sql("SELECT left(published_at::VARCHAR, 10) FROM release_order") == [("2026-05-01",)]
+
+
+@pytest.mark.usefixtures("home")
 def test_the_documented_example_is_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,6 +175,22 @@ def test_wilson_of_nothing_is_unknown(history: QueriedHistory) -> None:
     assert history.rows("SELECT wilson_low(0, 0), wilson_high(0, 0)") == [(None, None)]
 
 
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["V0.0.7", "v0.0.8", "0.0.9", "0.0.10.dev3", "0.0.10a1", "0.0.10-beta.2", "0.0.10rc1",
+         "0.0.10", "0.0.10.1", "0.0.10.post1"],
+        ["svc-1.9", "svc-1.10", "svc-2"],
+        ["2025-12-31", "2026-2-3", "2026-11-23"],
+        ["alpha", "alpha2", "beta", "r9", "r10"],
+    ],
+)  # fmt: skip
+def test_versions_sort_as_people_count(history: QueriedHistory, ordered: list[str]) -> None:
+    labels = ", ".join(f"('{label}')" for label in reversed(ordered))
+    rows = history.rows(f"FROM (VALUES {labels}) AS t (label) ORDER BY version_key(label)")
+    assert [label for (label,) in rows] == ordered
+
+
 def test_unknown_costs_are_counted_not_summed_as_nothing(history: QueriedHistory) -> None:
     commit(
         history.store,

@@ -2,13 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from locomo_assets.imports.backboard_published import FILES, parse_published
+from locomo_assets.imports.backboard_published import (
+    FILES,
+    parse_published,
+    parse_releases,
+)
 from locomo_assets.imports.results import ImportRefusedError
 from locomo_assets.judging.judge import Verdict
 from locomo_assets.judging.llm import llm_identity
@@ -75,8 +80,8 @@ def _swap(responses: list[dict[str, Any]]) -> None:
         (lambda r: r[0].update(question_type="single_hop"), "question_type is 'single_hop', not"),
         (lambda r: r[0].update(conversation_id="sample-2"), "conversation_id is 'sample-2'"),
         (lambda r: r.pop(), "responses, but sample-1 has .* scored questions"),
-        (lambda r: r[3].update(ai_response=""), r"responses\[3\].*an empty answer has a verdict"),
-        (lambda r: r[0].update(extra=1), r"responses\[0\]\.extra: Extra inputs"),
+        (lambda r: r[0].update(response_time=-1), r"responses\[0\]\.response_time: .*greater"),
+        (lambda r: r[0].update(response_time="1"), r"responses\[0\]\.response_time: .*number"),
         (lambda r: r[0].update(category="4"), r"responses\[0\]\.category: .*valid integer"),
         (lambda r: r[0].pop("ai_response"), r"responses\[0\]\.ai_response: Field required"),
     ],
@@ -144,6 +149,114 @@ def test_each_conversation_has_one_file() -> None:
 def test_a_file_of_another_format_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(ImportRefusedError, match=f"^a.json: .*{message}"):
         parse_published([("a.json", data)], SAMPLE)
+
+
+def script_file(number: int, conversation: str, time: int) -> tuple[str, bytes]:
+    """A file as the benchmark script writes it today."""
+    responses = [
+        one | {"response_time": 0.25, "num_sessions": 3, "question_thread_id": "t"}
+        for one in responses_of(conversation)
+    ]
+    whole = summed(conversation, responses) | {"assistant_id": "a", "conversation_index": number}
+    return f"locomo_conversation_{number}_{conversation}_{time}.json", encoded(whole)
+
+
+DAY = 24 * 3600
+TIME = 1_795_725_471
+ONE, TWO = (script_file(number, f"sample-{number}", TIME + number) for number in (1, 2))
+
+
+def releases(*files: tuple[str, bytes], ends: Collection[str] = ()) -> list[list[str]]:
+    """The conversations of each run."""
+    return [
+        [file.conversation or "" for file in one.results.files]
+        for one in parse_releases(files, ends, SAMPLE)
+    ]
+
+
+def test_a_run_of_the_script_becomes_a_release_of_its_time() -> None:
+    (one,) = parse_releases([TWO, ONE], [], SAMPLE)
+    assert one.release == "script-2026-11-26T20-37-52Z"
+    assert one.published_at == datetime.fromtimestamp(TIME + 1, UTC)
+    results = one.results
+    assert (results.system, results.question_protocol) == ("backboard", "published")
+    assert {answer.latency_ms for answer in results.answers} == {250.0}
+    assert len(results.answers) == len(scored("sample-1")) + len(scored("sample-2"))
+    assert results.unread == {
+        "num_sessions": len(results.answers),
+        "question_thread_id": len(results.answers),
+        "assistant_id": 2,
+        "conversation_index": 2,
+    }
+
+
+def test_runs_are_told_apart_by_number_end_and_pause() -> None:
+    later = script_file(2, "sample-2", TIME + 900)
+    assert releases(ONE, later) == [["sample-1", "sample-2"]]
+    assert releases(TWO, later) == [["sample-2"], ["sample-2"]]
+    assert releases(TWO, script_file(1, "sample-1", TIME + 900)) == [["sample-2"], ["sample-1"]]
+    assert releases(ONE, script_file(2, "sample-2", TIME + DAY)) == [["sample-1"], ["sample-2"]]
+    end = f"locomo_results_{TIME + 100}.json"
+    assert releases(ONE, later, ends=[end, "locomo_results_final.json"]) == [
+        ["sample-1"],
+        ["sample-2"],
+    ]
+    assert releases(ONE, TWO, ends=[end]) == [["sample-1", "sample-2"]]
+
+
+def test_a_name_makes_one_release_of_all_files() -> None:
+    files = [ONE, script_file(2, "sample-2", TIME + 9 * DAY)]
+    (one,) = parse_releases(files, [], SAMPLE, "ours", model="m", judge="j")
+    assert (one.release, len(one.results.files)) == ("ours", 2)
+    assert one.published_at == datetime.fromtimestamp(TIME + 1, UTC)
+    (answer, *_) = one.results.answers
+    assert (answer.llm_model, answer.llm_provider) == ("m", None)
+    assert answer.verdicts[0].judge == {"judge": "j"}
+    with pytest.raises(ImportRefusedError, match=r"sample-2 is in .* already; .* leave --release"):
+        parse_releases([ONE, TWO, files[1]], [], SAMPLE, "ours")
+
+
+def test_files_with_and_without_a_time_are_no_one_thing() -> None:
+    untimed = ("locomo_conversation_2.json", TWO[1])
+    with pytest.raises(
+        ImportRefusedError, match=r"^locomo_conversation_2\.json: does not say when"
+    ):
+        parse_releases([ONE, untimed], [], SAMPLE)
+    (both,) = parse_releases([ONE, untimed], [], SAMPLE, "ours")
+    assert len(both.results.files) == 2
+    (published_ones,) = parse_releases(published(), [], SAMPLE)
+    assert (published_ones.release, published_ones.published_at) == ("backboard-published", None)
+
+
+def test_an_empty_answer_with_a_verdict_has_that_verdict() -> None:
+    responses = responses_of("sample-1", lambda question: question.question_index != 0)
+    responses[0]["ai_response"] = ""
+    files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
+    answer = parse_published(files, SAMPLE).answers[0]
+    assert (answer.answer, answer.reason) == (None, "an empty answer in the file")
+    assert answer.verdicts[0].verdict is Verdict.WRONG
+
+
+def test_unknown_fields_at_any_depth_are_counted() -> None:
+    responses = responses_of("sample-1")
+    responses[0] |= {"extra": 1}
+    responses[1]["evaluation"] |= {"score": 1}
+    file = summed("sample-1", responses) | {"notes": {}}
+    results = parse_published([("one.json", encoded(file)), published()[1]], SAMPLE)
+    assert results.unread == {"extra": 1, "score": 1, "notes": 1}
+
+
+@pytest.mark.real_data
+def test_files_that_the_script_wrote_are_read(real_dataset: Path) -> None:
+    folder = SHARED_DATA / "reference-script-output"
+    if not folder.exists():
+        pytest.skip("the script's files are not beside the project")
+    files = [(path.name, path.read_bytes()) for path in sorted(folder.glob(FILES))]
+    (one,) = parse_releases(files, [], read_dataset(str(real_dataset)))
+    assert [file.questions for file in one.results.files] == [81, 123]
+    verdicts = Counter(answer.verdicts[0].verdict for answer in one.results.answers)
+    assert verdicts == {Verdict.CORRECT: 46 + 57, Verdict.WRONG: 204 - 103}
+    assert all(answer.latency_ms and answer.latency_ms > 100 for answer in one.results.answers)
 
 
 @pytest.mark.real_data

@@ -50,8 +50,66 @@ def test_no_answer_is_unanswered(empty: str | None) -> None:
     (answer,) = parsed(line(answer=empty, verdict=..., reason="HTTP 500"))
     assert (answer.answer, answer.reason) == (None, "HTTP 500")
     assert answer.verdicts[0].verdict is Verdict.UNANSWERED
-    with pytest.raises(ImportRefusedError, match="there is a verdict but no answer"):
-        parsed(line(answer=empty))
+
+
+@pytest.mark.parametrize("empty", [None, "", " \n"])
+def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(empty: str | None) -> None:
+    (answer,) = parsed(line(answer=empty, verdict="wrong"))
+    assert (answer.answer, answer.reason) == (None, "no answer in the file")
+    assert answer.verdicts[0].verdict is Verdict.WRONG
+
+
+def test_a_verdict_needs_no_answer_and_an_answer_no_verdict() -> None:
+    (answer,) = parsed(line(answer=...))
+    assert (answer.answer, answer.reason) == (None, None)
+    assert answer.verdicts[0].verdict is Verdict.CORRECT
+    (answer,) = parsed(line(verdict=...))
+    assert (answer.answer, answer.verdicts[0].verdict) == ("A canoe.", Verdict.UNSCORED)
+    assert answer.verdicts[0].reason == "no verdict in the file"
+    with pytest.raises(ImportRefusedError, match="line 1: has neither an answer nor a verdict"):
+        parsed(line(answer=..., verdict=...))
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        *[
+            (said, Verdict.CORRECT)
+            for said in ("correct", "CORRECT", " Correct.", 1, 1.0, True, "1")
+        ],
+        *[
+            (said, Verdict.WRONG)
+            for said in ("wrong", "WRONG", "Incorrect", 0, 0.0, False, "false")
+        ],
+        ("unscored", Verdict.UNSCORED),
+        (None, Verdict.UNSCORED),
+    ],
+)
+def test_verdicts_are_read_in_the_words_of_others(said: object, verdict: Verdict) -> None:
+    (answer,) = parsed(line(verdict=said))
+    assert answer.verdicts[0].verdict is verdict
+    (answer,) = parsed(line(verdict=..., verdicts=[said]))
+    assert answer.verdicts[0].verdict is verdict
+
+
+def test_unknown_fields_are_counted() -> None:
+    results = parse_jsonl(
+        "a.jsonl", lines(line(f1=0.5, latency=1), line(question_index=1, f1=None)), SAMPLE,
+        system="memo", question_protocol="isolated",
+    )  # fmt: skip
+    assert results.unread == {"f1": 2, "latency": 1}
+
+
+def test_a_model_and_a_judge_that_lines_leave_out_are_those_given() -> None:
+    bare = lines(line(judge=..., model=None), line(question_index=1))
+    who = {"system": "memo", "question_protocol": "isolated"}
+    for given, model, judge in (({}, "unknown", "unknown"),
+                                ({"model": "m", "judge": "j"}, "m", "j")):  # fmt: skip
+        results = parse_jsonl("a.jsonl", bare, SAMPLE, **who, **given)
+        one, other = results.answers
+        assert (one.llm_model, one.verdicts[0].judge["judge"]) == (model, judge)
+        assert (other.llm_model, other.verdicts[0].judge["judge"]) == ("some-model", "some-judge")
+        assert results.assumed == given
 
 
 def test_judges_stand_side_by_side() -> None:
@@ -99,14 +157,15 @@ def test_more_than_half_of_the_votes_decide(
         ({"question_index": True}, "question_index: .*valid integer"),
         ({"question": "Why?"}, "question is 'Why\\?', not 'What kind"),
         ({"category": 1}, "category is 1, not 4"),
-        ({"verdict": "CORRECT"}, "verdict: Input should be 'correct', 'wrong' or 'unscored'"),
-        ({"verdict": ...}, "needs either `verdict` or `verdicts`"),
-        ({"verdicts": ["wrong"]}, "needs either `verdict` or `verdicts`"),
+        ({"verdict": "partly"}, "verdict: 'partly' is no verdict: it is CORRECT or WRONG"),
+        ({"verdict": 0.5}, "verdict: 0.5 is no verdict"),
+        ({"verdict": ["correct"]}, "verdict: .* is no verdict"),
+        ({"verdict": ..., "verdicts": ["correct", 2]}, r"verdicts\[1\]: 2 is no verdict"),
+        ({"verdicts": ["wrong"]}, "has both `verdict` and `verdicts`"),
         ({"verdict": ..., "verdicts": []}, "verdicts: List should have at least 1"),
-        ({"answer": ...}, "answer: Field required"),
         ({"judge": ""}, "judge: String should have at least 1"),
-        ({"model": None}, "model: .*valid string"),
-        ({"latency": 1}, "latency: Extra inputs"),
+        ({"model": 1}, "model: .*valid string"),
+        ({"question_index": ...}, "needs `question`, or `conversation` and `question_index`"),
         ({"latency_ms": -1}, "latency_ms: .*greater than or equal to 0"),
         ({"latency_ms": float("nan")}, "latency_ms: .*finite"),
         ({"input_tokens": 1.0}, "input_tokens: .*valid integer"),
@@ -139,7 +198,8 @@ def test_lines_that_contradict_each_other_are_refused() -> None:
         (b"", "a.jsonl: holds no line"),
         (b"\n \n", "a.jsonl: holds no line"),
         (b"\n{", "a.jsonl, line 2: is not JSON"),
-        (b"[1]\n", "a.jsonl, line 1: .*dictionary"),
+        (b"[1]\n", r"a.jsonl: \[0\]: .*dictionary"),
+        (b"1\n", "a.jsonl, line 1: .*dictionary"),
         (b'{"judge": 1, "judge": 1}', "line 1: judge: the field is there more than once"),
         (b"9" * 5000, "line 1: Exceeds the limit"),
         (b"{}\xff", "a.jsonl: byte 2 is not UTF-8"),

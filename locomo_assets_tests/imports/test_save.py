@@ -13,8 +13,8 @@ from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.imports.backboard_published import parse_published
 from locomo_assets.imports.jsonl import parse_jsonl
-from locomo_assets.imports.results import ImportedResults, ImportRefusedError
-from locomo_assets.imports.save import save_import
+from locomo_assets.imports.results import ImportedRelease, ImportedResults, ImportRefusedError
+from locomo_assets.imports.save import save_imports
 from locomo_assets.locomo.model import Question
 from locomo_assets.locomo.parsing import parse_dataset
 from locomo_assets.runs.datasets import store_dataset
@@ -44,8 +44,14 @@ class Scenario:
         self.store = HistoryStore.open((folder / "history").as_uri())
         self.path = folder / "history.duckdb"
 
-    def save(self, results: ImportedResults, release: str = "vendor") -> Manifest | None:
-        return save_import(self.store, SAMPLE, results, release, "run-i")
+    def save(
+        self,
+        results: ImportedResults,
+        release: str = "vendor",
+        published_at: datetime | None = None,
+    ) -> Manifest | None:
+        one = ImportedRelease(release, results, published_at)
+        return save_imports(self.store, SAMPLE, [one], "run-i")[0]
 
     def publish(self, verdict: Verdict = all_correct) -> Manifest | None:
         return self.save(parse_published(published(verdict), SAMPLE))
@@ -235,3 +241,69 @@ def test_ones_own_release_is_compared_with_an_imported_one(scenario: Scenario) -
         "SELECT release, previous_release FROM accuracy_trend WHERE category IS NULL "
         "ORDER BY position"
     ) == [("vendor", None), ("r1", "vendor"), ("r2", "r1")]
+
+
+def order(scenario: Scenario) -> list[str]:
+    return [row[0] for row in scenario.rows("SELECT release FROM release_order ORDER BY position")]
+
+
+def test_imported_versions_stand_in_the_order_of_versions(scenario: Scenario) -> None:
+    for release in ("svc-0.0.10", "svc-0.0.9", "svc-0.0.11", "svc-0.0.10rc1"):
+        scenario.save(jsonl(line()), release)
+    assert order(scenario) == ["svc-0.0.9", "svc-0.0.10rc1", "svc-0.0.10", "svc-0.0.11"]
+
+
+def test_a_known_time_of_publication_places_an_imported_release(scenario: Scenario) -> None:
+    commit(scenario.store, lineage("answers", "r1", "sample-1"), {"answers": [answer(0, "r1")]})
+    ((measured,),) = scenario.rows("SELECT first_measured_at FROM release_order")
+    day = timedelta(days=1)
+    for release, published_at in (("after", measured + day), ("before", measured - day)):
+        scenario.save(jsonl(line()), release, published_at)
+    scenario.save(jsonl(line()), "unknown")
+    assert order(scenario) == ["unknown", "before", "r1", "after"]
+    # Told later, and then known for good, whatever files follow.
+    assert scenario.save(jsonl(line()), "unknown", measured + 2 * day) is not None
+    assert scenario.save(jsonl(line()), "unknown") is None
+    assert scenario.save(jsonl(line(verdict="wrong")), "unknown") is not None
+    assert order(scenario) == ["before", "r1", "after", "unknown"]
+    assert scenario.rows(
+        "SELECT correct, released_at FROM accuracy_trend "
+        "WHERE release = 'unknown' AND category IS NULL"
+    ) == [(0, measured + 2 * day)]
+
+
+def test_of_several_releases_all_or_none_are_stored(scenario: Scenario) -> None:
+    register_release(scenario.store, "r1", "run-1")
+    before = scenario.store.manifest_names()
+    both = [ImportedRelease(name, jsonl(line())) for name in ("new", "r1")]
+    with pytest.raises(ImportRefusedError, match="release r1: was measured here"):
+        save_imports(scenario.store, SAMPLE, both, "run-i")
+    assert scenario.store.manifest_names() == before
+
+
+def test_another_judge_named_for_the_same_file_is_another_import(scenario: Scenario) -> None:
+    for judge in (None, "gpt-4.1/theirs"):
+        results = parse_jsonl(
+            "a.jsonl", lines(line(judge=...)), SAMPLE, system="memo", question_protocol="isolated",
+            judge=judge,
+        )  # fmt: skip
+        assert scenario.save(results) is not None
+        assert scenario.save(results) is None
+    assert scenario.rows("SELECT judge FROM current_judgements") == [("gpt-4.1/theirs",)]
+
+
+def test_a_verdict_without_its_answer_and_one_on_an_empty_answer_count(scenario: Scenario) -> None:
+    scenario.save(
+        jsonl(
+            line(answer=...),
+            line(question_index=1, answer="", verdict="wrong"),
+            line(question_index=2, verdict=...),
+        )
+    )
+    assert scenario.rows(
+        "SELECT j.verdict, j.answer, scores.outcome, scores.f1 FROM current_judgements AS j "
+        "JOIN answer_scores AS scores USING (answer_id) ORDER BY j.question_index"
+    )[:2] == [("correct", None, "answered", None), ("wrong", None, "unanswered", None)]
+    assert scenario.rows(
+        "SELECT questions, scored, correct, wrong, unscored, unanswered FROM accuracy_by_release"
+    ) == [(3, 2, 1, 1, 1, 0)]

@@ -7,11 +7,12 @@ stand-in.
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 KEY = "sk-test-0123456789"
 
@@ -33,7 +34,7 @@ def as_json(content: object, status: int = 200, headers: dict[str, str] | None =
 
 
 def completion(
-    content: str | None = '{"reasoning": "Same day.", "label": "CORRECT"}',
+    content: object = '{"reasoning": "Same day.", "label": "CORRECT"}',
     *,
     finish_reason: str = "stop",
     refusal: str | None = None,
@@ -69,14 +70,29 @@ def failing(status: int, message: str = "no") -> Answer:
 
 
 @dataclass
+class Request:
+    """What a server got; `path` is without the query, names of headers are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: Any = None
+
+
+@dataclass
 class ScriptedServer:
-    """Gives `verdicts` in order, the last for ever; to what is read `gets`, and then `probe`."""
+    """Gives `verdicts` in order, the last for ever; to what is read `gets`, and then `probe`.
+
+    Where `recreated` is set, it answers everything in their place.
+    """
 
     base_url: str = ""
     probe: Answer = field(default_factory=model)
     verdicts: list[Answer] = field(default_factory=lambda: [completion()])
     gets: list[Answer] = field(default_factory=list)
     fixed: Answer | None = None  # to everything that is posted, whatever it is
+    recreated: Callable[[Request], Answer] | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     at_once: int = 0
@@ -97,6 +113,9 @@ def scripted_server() -> Iterator[ScriptedServer]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if script.recreated:
+                self._give(script.recreated(self._request(None)))
+                return
             self._give(script.gets.pop(0) if script.gets else script.probe)
 
         def do_POST(self) -> None:
@@ -104,9 +123,17 @@ def scripted_server() -> Iterator[ScriptedServer]:
                 script.at_once += 1
                 script.most_at_once = max(script.most_at_once, script.at_once)
             body = self.rfile.read(int(self.headers["content-length"]))
-            self._give(script.fixed or script.next_verdict(json.loads(body)))
+            if script.recreated:
+                self._give(script.recreated(self._request(json.loads(body))))
+            else:
+                self._give(script.fixed or script.next_verdict(json.loads(body)))
             with script.lock:
                 script.at_once -= 1
+
+        def _request(self, body: Any) -> Request:
+            parts = urlsplit(self.path)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            return Request(self.command, parts.path, parts.query, headers, body)
 
         def _give(self, answer: Answer) -> None:
             script.keys.append(self.headers["authorization"])

@@ -1,33 +1,30 @@
-"""The judge asked in batches at the stand-in, over a real socket; and the lines of its files."""
+"""The judge asked in batches at the stand-in, over a real socket; and a server's odd answers."""
 
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locomo_assets.http.calls import CallOptions, CallRecord
 from locomo_assets.http.limits import BATCHED_VERDICT, Budget, BudgetReachedError
 from locomo_assets.judging import batch as batch_module
-from locomo_assets.judging.batch import (
-    BatchJudge,
-    RequestResult,
-    custom_id,
-    read_results,
-    request_lines,
-)
+from locomo_assets.judging.batch import NAME_KEY, BatchJudge, read_time
+from locomo_assets.judging.batch_files import custom_id
 from locomo_assets.judging.judge import (
     BATCHED,
     BatchState,
     Case,
     JudgeError,
     JudgeIdentity,
-    unscored,
 )
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
@@ -35,7 +32,15 @@ from locomo_assets.standin import judge as standin_judge
 from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.judging.scripted import KEY, Answer, completion, failing, scripted_server
+from locomo_assets_tests.judging.scripted import (
+    KEY,
+    Answer,
+    ScriptedServer,
+    as_json,
+    completion,
+    failing,
+    scripted_server,
+)
 
 CASES = {
     "a" * 64: Case("When?", "7 May 2023", "On 7 May 2023."),
@@ -231,75 +236,139 @@ async def test_a_server_without_batches_is_named() -> None:
                     await asyncio.wait_for(judge.batches().send("t1", CASES, {}), 10)
 
 
-MISSING = RequestResult(unscored("batch b1 gives no result for it"))
+@pytest.mark.parametrize(
+    "sent",
+    [
+        1_767_225_600,
+        1_767_225_600.5,
+        "1767225600",
+        1_767_225_600_000,
+        1_767_225_600_000_000,
+        1_767_225_600_000_000_000,
+    ],
+)
+def test_a_time_is_read_in_any_unit(sent: float | str) -> None:
+    assert str(read_time(sent)).startswith("2026-01-01 00:00:00")
 
 
-def body(content: str = '{"reasoning": "Same.", "label": "CORRECT"}', tokens: int = 100) -> Any:
-    return {
-        "choices": [{"message": {"content": content}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": tokens, "completion_tokens": 20},
-    }
+def test_what_can_be_no_time_is_none() -> None:
+    numbers: tuple[float, ...] = (True, 0, -1, 10**30, 10**400, -1e300, 1e300, float("nan"))
+    others: tuple[object, ...] = (None, "2026-01-01", "", [], {}, "nan", "inf", float("inf"))
+    for odd in (*numbers, *others):
+        assert read_time(odd) is None
 
 
-def line(name: str, status: int = 200, content: Any = None, error: Any = None) -> bytes:
-    response = {"status_code": status, "request_id": "r1", "body": content or body()}
-    return json.dumps(
-        {"custom_id": name, "response": None if error else response, "error": error}
-    ).encode()
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text())
+def test_no_time_raises(odd: object) -> None:
+    read = read_time(odd)
+    assert read is None or read.tzinfo is UTC
 
 
-def result_of(*lines: bytes) -> RequestResult:
-    return read_results([b"\n".join(lines)], ["a"], MISSING).results["a"]
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as running:
+        yield running
 
 
-def test_a_result_is_tied_by_its_name_whatever_the_order() -> None:
-    wrong = body('{"label": "WRONG"}')
-    files = [line("b", content=wrong) + b"\n", line("a") + b"\n\n"]
-    read = read_results(files, ["a", "b"], MISSING)
-    assert {name: str(one.reply.verdict) for name, one in read.results.items()} == {
-        "a": "correct",
-        "b": "wrong",
-    }
-    one = read.results["a"]
-    assert (one.status, one.error, one.request_id) == (200, None, "r1")
-    assert (one.input_tokens, one.output_tokens) == (100, 20)
+@asynccontextmanager
+async def batches_at(server: ScriptedServer) -> AsyncIterator[BatchJudge]:
+    async with LLMJudge.connect(
+        api_key=KEY, base_url=server.base_url, prices=PriceTable.read(), max_retries=0
+    ) as judge:
+        yield judge.batches()
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    10**30,
+    "x",
+    [],
+    {},
+    float("nan"),
+    float("inf"),
+    1e300,
+    [[]],
+    {"a": [1]},
+]
 
 
 @pytest.mark.parametrize(
-    ("lines", "reason", "tokens"),
-    [
-        ([], "gives no result for it", None),
-        ([line("x")], "gives no result for it", None),
-        ([b"{", b"[1]", b'{"custom_id": 1}'], "3 of its lines can't be read", None),
-        ([line("a", 500, {"error": {"message": "boom"}})], "HTTP 500: boom", 0),
-        ([line("a", 400, ["?"])], "HTTP 400: no reason given", 0),
-        ([line("a", error={"code": "batch_expired", "message": "late"})], "batch_expired: late", 0),
-        ([line("a", error={"code": None})], "was not carried out", 0),
-        ([line("a", content=["?"])], "not a chat completion", None),
-        ([line("a", content=body("hm"))], "not JSON", 100),
-        ([line("a"), line("a")], "gives 2 results for it", 200),
-    ],
+    "field", ["status", "created_at", "request_counts", "errors", "metadata", "output_file_id"]
 )
-def test_what_is_no_verdict_says_why(lines: list[bytes], reason: str, tokens: int | None) -> None:
-    result = result_of(*lines)
-    assert result.reply.verdict == "unscored"
-    assert reason in (result.reply.reason or "")
-    assert result.input_tokens == tokens
+async def test_an_odd_field_of_a_batch_counts_as_not_given(
+    server: ScriptedServer, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0,))
+    usual = {"id": "b1", "status": "in_progress", "created_at": 1, "metadata": {NAME_KEY: "t1"}}
+    async with batches_at(server) as judge:
+        for odd in ODD:
+            server.gets = [as_json(usual | {field: odd})]
+            assert (await judge.state("b1")).batch_id == "b1"
+            page = {"data": [usual | {field: odd}], "has_more": odd}
+            server.gets = [as_json(page)] * 2
+            expected = None if field == "metadata" else "b1"
+            assert await judge.find("t1", BEGAN) == expected
 
 
-def test_lines_that_are_not_ours_are_counted() -> None:
-    read = read_results([b"\n".join([b"\xff", line("x"), line("a")])], ["a"], MISSING)
-    assert (read.unreadable, read.unknown) == (1, 1)
-    assert read.results["a"].reply.verdict == "correct"
+async def test_odd_counts_of_a_batch_are_none(server: ScriptedServer) -> None:
+    async with batches_at(server) as judge:
+        for count in ODD:
+            counts = dict.fromkeys(("completed", "failed", "total"), count)
+            given = {"id": "b1", "request_counts": counts, "errors": {"data": [count]}}
+            server.gets = [as_json(given)]
+            state = await judge.state("b1")
+            assert (state.done, state.total, state.why, state.is_over) == (0, 0, None, False)
 
 
-def test_a_request_line_is_whole_whatever_is_in_it() -> None:
-    name = custom_id("f" * 64, 3)
-    assert len(name) <= 64
-    (written,) = request_lines({name: {"model": "m", "text": "one\ntwo é"}}).splitlines()
-    assert json.loads(written) == {
-        "custom_id": name,
-        "method": "POST",
-        "url": "/v1/chat/completions",
-        "body": {"model": "m", "text": "one\ntwo é"},
-    }
+async def test_a_batch_with_times_in_milliseconds_is_found(server: ScriptedServer) -> None:
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    old = {"id": "b0", "created_at": now_ms, "metadata": None}
+    mine = {"id": "b1", "created_at": now_ms, "metadata": {NAME_KEY: "t1"}}
+    async with batches_at(server) as judge:
+        server.gets = [
+            as_json({"data": [old], "has_more": True}),
+            as_json({"data": [mine], "has_more": False}),
+            as_json(mine | {"status": "completed"}),
+        ]
+        assert await judge.find("t1", BEGAN) == "b1"
+        state = await judge.state("b1")
+    assert state.created_at is not None
+    assert abs((state.created_at - datetime.now(UTC)).total_seconds()) < 60
+
+
+async def test_a_list_that_never_ends_is_left(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "_FIND_PAUSES_S", (0.0,))
+    page = as_json({"data": [{"id": "b0"}], "has_more": True})
+    async with batches_at(server) as judge:
+        server.gets = [page] * 9
+        assert await judge.find("t1", BEGAN) is None
+    assert len(server.gets) == 7
+
+
+NO_BATCHES = (
+    *(json.dumps(odd).encode() for odd in (*ODD, {"id": 3}, {"id": ""}, {"data": [3]})),
+    b"<html>",
+    b"",
+    b"{",
+    b'{"id": ' + b"9" * 9999 + b"}",
+    b"[" * 99_999,
+)
+
+
+async def test_what_is_no_batch_is_one_line(server: ScriptedServer) -> None:
+    async with batches_at(server) as judge:
+        calls: list[Callable[[], Awaitable[object]]] = [
+            lambda: judge.state("b1"),
+            lambda: judge.find("t1", BEGAN),
+            lambda: judge.send("t1", CASES, {}),
+        ]
+        for body, call in product(NO_BATCHES, calls):
+            answer = Answer(200, body, {"content-type": "application/json"})
+            server.gets, server.fixed = [answer], answer
+            with pytest.raises(JudgeError, match=r"Batch API gives no usable") as caught:
+                await call()
+            assert "\n" not in str(caught.value)

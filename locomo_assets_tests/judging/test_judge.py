@@ -1,4 +1,4 @@
-"""The strict parser of replies, and votes: their verdict, their identity, their cost."""
+"""The parser of replies, and votes: their verdict, their identity, their cost."""
 
 import json
 from pathlib import Path
@@ -39,14 +39,27 @@ def test_the_asked_form_is_read(text: str, verdict: str, reasoning: str | None) 
     ("text", "reason"),
     [
         ("CORRECT", "is not JSON"),
-        ('```json\n{"label": "CORRECT"}\n```', "is not JSON"),
         ('{"label": "CORRECT"', "is not JSON"),
-        ('{"label": "CORRECT"} {"label": "WRONG"}', "is not JSON"),
+        ('Well: {"label": "CORRECT"', "is not JSON"),
+        ('{"inner": {"label": "CORRECT"}, "label": "WR', "is not JSON"),
+        ('<think>{"label": "CORRECT"}', "is not JSON"),
+        ('<think>{"label": "CORRECT"}</think>', "is not JSON"),
+        ('{"label": "CORRECT"} {"label": "WRONG"}', "labels that disagree"),
+        ('{"label": "CORRECT"} or {"label": "..."}', "labels that disagree"),
+        ('{"verdict": {"label": "CORRECT"}} {}', "is not JSON with a label"),
+        ("{'label': 'CORRECT'}", "is not JSON"),
+        ("I say {} and {}.", "is not JSON with a label"),
+        ('{"n": ' + "9" * 9999 + ', "label": "CORRECT"}', "is not JSON"),
+        ('{"label": "CORRECT"} ' + '{"a":' * 30_000, "is not JSON"),
+        ("{" * 150_000, "is not JSON"),
+        ("x" * 200_001, "too long"),
         ("[" * 100_000, "is not JSON"),
         ('"CORRECT"', "is not a JSON object"),
         ('[{"label": "CORRECT"}]', "is not a JSON object"),
         ("{}", "neither CORRECT nor WRONG"),
-        ('{"label": "correct"}', "neither CORRECT nor WRONG"),
+        ('{"label": "INCORRECT"}', "neither CORRECT nor WRONG"),
+        ('{"label": "not correct"}', "neither CORRECT nor WRONG"),
+        ('{"label": ""}', "neither CORRECT nor WRONG"),
         ('{"label": "CORRECT or WRONG"}', "neither CORRECT nor WRONG"),
         ('{"label": true}', "neither CORRECT nor WRONG"),
         ('{"label": ["CORRECT"]}', "neither CORRECT nor WRONG"),
@@ -58,6 +71,45 @@ def test_anything_else_is_unscored_and_says_why(text: str, reason: str) -> None:
     reply = parse_reply(text)
     assert reply.verdict is Verdict.UNSCORED
     assert reason in (reply.reason or "")
+
+
+_CLOTHES = (
+    "@",
+    "\ufeff@",
+    "```json\n@\n```",
+    "```\n@\n```",
+    '<think>{"label": "WRONG"} or {"label": "CORRECT"}?</think>\n@',
+    '<Thinking>\n{"lab</Thinking>\n\n```json\n@```',
+    'Let me see, {"label</think>@',
+    "Here is my verdict: @ I hope {this} helps.",
+    "The set {a, b} says: @",
+    '@ {"more": 1}',
+    "@\n@",
+)
+_DRESSED_LABELS = ("{}", " {}", "{}.", "{}\n", "**{}**", '"{}"')
+
+
+@given(
+    st.sampled_from(["CORRECT", "WRONG", "correct", "Wrong"]),
+    # No model says in its reasoning how thinking is marked.
+    st.text(st.characters(exclude_characters="<", exclude_categories=["Cs"])),
+    st.sampled_from(_CLOTHES),
+    st.sampled_from(_DRESSED_LABELS),
+    st.booleans(),
+)
+def test_one_label_is_read_in_any_clothes(
+    label: str, reasoning: str, clothes: str, dressed: str, is_ascii: bool
+) -> None:
+    said = {"reasoning": reasoning, "label": dressed.format(label)}
+    reply = parse_reply(clothes.replace("@", json.dumps(said, ensure_ascii=is_ascii)))
+    assert (reply.verdict, reply.reasoning) == (label.lower(), reasoning)
+
+
+@given(st.sampled_from(["CORRECT", "WRONG"]), st.text(max_size=9))
+def test_two_labels_that_disagree_are_unscored(label: str, between: str) -> None:
+    other = {"CORRECT": "WRONG", "WRONG": "CORRECT"}[label]
+    first, second = (json.dumps({"label": one}) for one in (label, other))
+    assert parse_reply(f"{first}{between}{second}").verdict is Verdict.UNSCORED
 
 
 @given(st.binary())

@@ -94,7 +94,7 @@ async def test_a_wrong_answer_is_wrong(server: ScriptedServer) -> None:
         (completion(finish_reason="length"), "cut off at 300 tokens"),
         (completion(finish_reason="content_filter"), "content filter"),
         (completion("CORRECT"), "not JSON"),
-        (completion('{"label": "correct"}'), "neither CORRECT nor WRONG"),
+        (completion('{"label": "right"}'), "neither CORRECT nor WRONG"),
         (as_json({"choices": []}), "holds no choice"),
         (as_json({"choices": [{"message": "hm"}]}), "not a chat completion"),
         (as_json(["CORRECT"]), "not a chat completion"),

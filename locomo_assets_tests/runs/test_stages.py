@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from locomo_assets.backboard.remote import list_own
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import (
     HistoryUnreachableError,
     LeaseLostError,
@@ -17,7 +19,7 @@ from locomo_assets.history.errors import (
 from locomo_assets.history.lease import acquire, leased, wait_for_expiry
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import Attempt, HistoryStore
-from locomo_assets.judging.judge import JudgeIdentity, Judgement
+from locomo_assets.judging.judge import JudgeIdentity, Judgement, Verdict
 from locomo_assets.judging.lexical import LexicalJudge
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import Task
@@ -335,6 +337,43 @@ async def test_canaries_are_judged_once_per_release_and_judge(
     rows = store.read("canary_verdicts", store.manifests(asset="judge_canaries")).to_pylist()
     assert len(rows) == 3 * 36
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
+
+
+async def test_canaries_left_unscored_are_asked_again(
+    store: HistoryStore, urls: BaseUrls, tmp_path: Path
+) -> None:
+    """Of those of a stopped run, too; what is scored is never asked again."""
+
+    class Failing(_PaidJudge):
+        good = 0
+
+        async def judge(
+            self, question: str, gold_answer: str, answer: str, category: int
+        ) -> Judgement:
+            found = await super().judge(question, gold_answer, answer, category)
+            return found if self.asked <= self.good else replace(found, verdict=Verdict.UNSCORED)
+
+    def rates() -> list[tuple[object, ...]]:
+        refresh(store, tmp_path / "history.duckdb")
+        sql = "SELECT canaries, unscored FROM canary_rates"
+        return query(tmp_path / "history.duckdb", sql)[1]
+
+    async with at_bench(store, urls, "one") as run:
+        run.judge = judge = Failing()
+        judge.good = 10
+        assert await judge_canaries(run, "r1")
+        assert (judge.asked, rates()) == (36, [(36, 26)])
+        judge.good = 46
+        assert await judge_canaries(run, "r1")
+        assert (judge.asked, rates()) == (62, [(36, 16)])
+        assert await judge_canaries(run, "r1")
+        # the last ones were unscored again, and what was scored before counts
+        assert (judge.asked, rates()) == (78, [(36, 16)])
+        judge.good = 1000
+        assert await judge_canaries(run, "r1")
+        assert (judge.asked, rates()) == (94, [(36, 0)])
+        assert not await judge_canaries(run, "r1")
+    assert judge.asked == 94
 
 
 async def test_stopped_canaries_are_gone_on_with(store: HistoryStore, urls: BaseUrls) -> None:

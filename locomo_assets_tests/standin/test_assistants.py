@@ -147,7 +147,7 @@ def test_a_clone_without_memories_and_with_another_prompt(client: StandinClient)
     )
     assert cloned["memories_cloned"] == 0
     assert cloned["assistant"]["system_prompt"] == "Be brief."
-    assert cloned["assistant"]["name"] == "original (copy)"
+    assert cloned["assistant"]["name"] == "original Copy"
     copy_id = cloned["assistant"]["assistant_id"]
     assert client.get(f"/assistants/{copy_id}/memories/stats")["total_memories"] == 0
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -197,12 +198,9 @@ async def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
 @pytest.fixture
 def of_version_1(tmp_path: Path) -> Path:
     path = tmp_path / "state.sqlite"
-    with running_standin(StandinSettings(), path):
-        pass
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DROP TABLE files")
-        db.execute("DROP TABLE batches")
-        db.execute("PRAGMA user_version = 1")
+    schema = files("locomo_assets.standin").joinpath("schema.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{schema};PRAGMA user_version = 1")
     return tmp_path
 
 

@@ -114,7 +114,7 @@ def test_a_streamed_question(client: StandinClient, remembering: str) -> None:
     assert answer.startswith("7 May 2023")
     assert len(pieces) > 1
 
-    assert (ended["type"], ended["status"]) == ("run_ended", "COMPLETED")
+    assert (ended["type"], ended["status"]) == ("run_ended", "completed")
     assert ended["retrieved_memories"] == retrieved["memories"]
     top_hits = ended["retrieved_memories"][0]
     assert set(top_hits) == {"id", "memory", "score"}
@@ -220,6 +220,9 @@ def test_a_multipart_form_is_a_form(client: StandinClient, assistant_id: str) ->
     [
         ({"content": ""}, "content"),
         ({"memory": "sometimes"}, "memory"),
+        ({"memory": "", "memory_pro": "On"}, "memory_pro"),
+        ({"memory": "Auto", "memory_pro": "Auto"}, "combined"),
+        ({"memory": "off", "memory_pro": "Readonly"}, "combined"),
         ({"stream": "perhaps"}, "stream"),
         ({"send_to_llm": "1"}, "send_to_llm"),
         ({"metadata": "{"}, "metadata"),
@@ -239,10 +242,9 @@ def test_bad_messages_save_nothing(
     assert client.contents(thread_id) == []
 
 
-def test_the_newer_form_needs_to_know_where(client: StandinClient, assistant_id: str) -> None:
+def test_the_newer_form_must_name_what_exists(client: StandinClient, assistant_id: str) -> None:
     thread_id = client.thread(assistant_id)
     for body, status in (
-        ({}, 422),
         ({"thread_id": thread_id, "assistant_id": client.assistant()}, 422),
         ({"thread_id": "nowhere"}, 404),
         ({"assistant_id": "nobody"}, 404),

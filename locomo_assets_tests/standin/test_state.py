@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from locomo_assets.standin.records import MemoryFate, NewMemory, Thread
-from locomo_assets.standin.state import StandinState, StandinStateError
+from locomo_assets.standin.database import StandinStateError
+from locomo_assets.standin.records import Memory, MemoryFate, MemoryStats, NewMemory, Thread
+from locomo_assets.standin.state import StandinState
 
 MAY = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
 
@@ -101,10 +103,10 @@ def test_deleting_an_assistant_takes_everything_of_it_and_nothing_else(
     assert not state.delete_assistant(gone.assistant_id)
     assert state.thread(gone.thread_id) is None
     assert state.messages(gone.thread_id) == []
-    assert state.memory_stats(gone.assistant_id, now=time.time()) == (0, None)
+    assert state.memory_stats(gone.assistant_id, now=time.time()) == MemoryStats(0, None, 0)
     assert state.operation(operation_id) is None
     assert len(state.messages(kept.thread_id)) == 1
-    assert state.memory_stats(kept.assistant_id, now=time.time())[0] == 1
+    assert state.memory_stats(kept.assistant_id, now=time.time()).total == 1
 
 
 def test_saving_to_what_is_gone_saves_nothing(state: StandinState) -> None:
@@ -176,6 +178,28 @@ def test_it_is_a_wal_file_with_the_promised_schema(tmp_path: Path) -> None:
         "memory_operation_id",
         "created_at",
     ]
+
+
+def test_a_state_of_an_earlier_version_keeps_its_memories(tmp_path: Path) -> None:
+    """Versions 1 and 2 had neither written memories nor counted changes."""
+    sql = files("locomo_assets.standin")
+    for names in (["schema.sql"], ["schema.sql", "batches.sql"]):
+        path = tmp_path / f"{len(names)}.sqlite"
+        database = sqlite3.connect(path)
+        for name in names:
+            database.executescript(sql.joinpath(name).read_text(encoding="utf-8"))
+        database.execute(f"PRAGMA user_version = {len(names)}")
+        database.execute("INSERT INTO assistants VALUES (1, 'a', 'Ann', '{}', 5.0)")
+        said = (MAY.timestamp(), "t", "m", 6.0)
+        database.execute("INSERT INTO memories VALUES (1, 'x', 'a', 'Ada: x', ?, ?, ?, ?)", said)
+        database.commit()
+        database.close()
+        with StandinState(path) as state:
+            (memory,) = state.memories("a", now=7.0)
+            assert memory == Memory("x", "Ada: x", MAY, "t", "m", 6.0)
+            assert state.memory_stats("a", now=7.0) == MemoryStats(1, 6.0, 0)
+            assert state.delete_memory("a", "x")
+            assert state.memory_stats("a", now=7.0) == MemoryStats(0, None, 1)
 
 
 def test_files_it_cannot_use_are_named(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ COMMENT ON TABLE lens_meta IS 'What this file was made from and by';
 COMMENT ON TABLE touched_partitions IS 'Partitions whose current rows the last refresh worked out anew';
 COMMENT ON TABLE touched_attempts IS 'Attempts the last refresh added';
 COMMENT ON VIEW categories IS 'Category numbers with the paper''s names and those vendors print';
-COMMENT ON TABLE release_order IS 'Releases by date of publication, or of first measurement where that is unknown; imported ones first';
+COMMENT ON TABLE release_order IS 'Releases by date of publication, or of first measurement where that is unknown; imported ones of unknown date first, by version';
 COMMENT ON VIEW accuracy_by_release IS 'Accuracy over scored questions (categories 1–4), bounds, 95 % Wilson interval, latency, tokens, cost';
 COMMENT ON VIEW accuracy_by_category IS 'The same by category, official and vendor name; category 5 is a row of its own';
 COMMENT ON VIEW accuracy_by_conversation IS 'The same by conversation (categories 1–4)';

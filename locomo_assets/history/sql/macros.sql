@@ -13,3 +13,23 @@ CREATE MACRO wilson_high(successes, trials) AS
         + 1.959963984540054 * sqrt(
             successes * (trials - successes)::DOUBLE / trials + 0.9603647051735444)
     ) / (trials + 3.8414588206941774)) END;
+
+-- Sorts versions as people count them: 0.0.9, 0.0.10rc1, 0.0.10, 0.0.10.post1. Numbers compare as
+-- numbers; a mark of a version before the release comes before the end, all else after it.
+CREATE MACRO version_key(label) AS
+    list_append(
+        list_transform(
+            regexp_extract_all(regexp_replace(lower(label), '^v(\d)', '\1'), '\d+|\D+'),
+            lambda part, place:
+                CASE
+                    WHEN regexp_full_match(part, '\d+') THEN '2' || lpad(part, 100, '0')
+                    WHEN place > 1 AND regexp_full_match(part, '[-._]?dev[-._]?') THEN '0a'
+                    WHEN place > 1 AND regexp_full_match(part, '[-._]?a(lpha)?[-._]?') THEN '0b'
+                    WHEN place > 1 AND regexp_full_match(part, '[-._]?b(eta)?[-._]?') THEN '0c'
+                    WHEN place > 1 AND regexp_full_match(part, '[-._]?(rc|c|pre|preview)[-._]?')
+                        THEN '0d'
+                    ELSE '2' || part
+                END
+        ),
+        '1'
+    );

@@ -5,7 +5,7 @@ import warnings
 import dagster as dg
 
 from locomo_assets.analysis import checks as quality
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
+from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, of_series
 from locomo_assets.analysis.agreement import canary_numbers
 from locomo_assets.analysis.checks import (
     judge_canaries,
@@ -20,7 +20,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
-from locomo_assets.pipeline.partitions import RELEASE, releases
+from locomo_assets.pipeline.partitions import RELEASE, last_judged_series, releases
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import previous_release
 from locomo_assets.reporting.tables import accuracy_markdown
@@ -86,7 +86,7 @@ def _numbers(row: Accuracy) -> dict[str, float]:
 def accuracy_metrics(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
-    """The newest series of the release as numbers (the UI plots them), all of them as a table."""
+    """The series judged last as numbers (the UI plots them), all of the release as a table."""
     audit_sha256 = _fresh_database(services)
     path, release = services.settings.database_path, context.partition_key
     limit = services.settings.max_error_percent
@@ -96,27 +96,26 @@ def accuracy_metrics(
             f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
         )
+    row = of_series(rows, last_judged_series(context.instance, release))
     categories = by_category(path, release, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
-            "valid": rows[0].valid,
-            **_numbers(rows[0]),
-            **score_numbers(services.settings.database_path, rows[0]),
-            **canary_numbers(
-                services.settings.database_path, rows[0].release, rows[0].system, rows[0].judge
-            ),
-            **gold_fault_numbers(services.settings.database_path, rows[0], audit_sha256),
-            "gold": rows[0].gold,
-            "system": rows[0].system,
-            "judge": rows[0].judge,
-            "question_protocol": rows[0].question_protocol,
-            "dataset_sha256": rows[0].dataset_sha256,
+            "valid": row.valid,
+            **_numbers(row),
+            **score_numbers(path, row),
+            **canary_numbers(path, row.release, row.system, row.judge),
+            **gold_fault_numbers(path, row, audit_sha256),
+            "gold": row.gold,
+            "system": row.system,
+            "judge": row.judge,
+            "question_protocol": row.question_protocol,
+            "dataset_sha256": row.dataset_sha256,
             "by_category": dg.MetadataValue.md(accuracy_markdown(categories)),
             "series": dg.MetadataValue.md(accuracy_markdown(rows)),
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
-        check_results=_release_checks(services, rows[0]),
+        check_results=_release_checks(services, row),
     )
 
 

@@ -3,7 +3,7 @@
 It has no partitions, and none of its results is ever a point of the releases' trend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from locomo_assets.reporting.tables import samples_markdown
 from locomo_assets.runs.context import NothingToMeasureError, Task, stored_conversation
 from locomo_assets.runs.releases import DAILY
 from locomo_assets.runs.runner import Failed, measure, summarize_failures
+from locomo_assets.runs.stages import SERIES, JudgementsReport, StageReport
 from locomo_assets.services import Services
 
 _STAGES = ["answers", "judgements"]
@@ -48,9 +49,15 @@ def daily_sample(
     async def work(tasks: Sequence[Task]) -> list[Failed]:
         async with services.run_context(context.run.run_id, tasks) as run:
             forecast = forecast_tasks(tasks, _STAGES, services, run)
-            failures = await measure(run, tasks, _STAGES, lambda *_: None)
+            failures = await measure(run, tasks, _STAGES, judged)
             told.update(forecast.beside_actual())
             return failures
+
+    series: dict[str, str] = {}
+
+    def judged(_: Task, report: StageReport) -> None:
+        if isinstance(report, JudgementsReport):
+            series.update({name: str(getattr(report, name)) for name in SERIES})
 
     try:
         tasks = sample_tasks(services, names, f"{DAILY}{datetime.now(UTC):%Y-%m-%d}")
@@ -63,7 +70,7 @@ def daily_sample(
         database.refresh(services.store(), services.settings.database_path)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), metadata=told, allow_retries=False) from error
-    return dg.MaterializeResult(metadata={**_numbers(services, tasks[0].release), **told})
+    return dg.MaterializeResult(metadata={**_numbers(services, tasks[0].release, series), **told})
 
 
 def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[Task]:
@@ -84,10 +91,15 @@ def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[T
     ]
 
 
-def _numbers(services: Services, label: str) -> dict[str, Any]:
+def _numbers(services: Services, label: str, series: Mapping[str, str]) -> dict[str, Any]:
     limit = services.settings.max_error_percent
     rows = read_samples(services.settings.database_path)
-    row = next(row for row in rows if row.release == label)
+    of_label = [row for row in rows if row.release == label]
+    same = ("system", "question_protocol", "judge")
+    row = next(
+        (r for r in of_label if all(getattr(r, name) == series.get(name) for name in same)),
+        of_label[0],
+    )
     valid = row.error_percent <= limit
     numbers = {
         # The UI plots it over the days, so what is not valid goes by another name.

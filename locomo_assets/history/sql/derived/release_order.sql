@@ -22,10 +22,12 @@ measured AS (
 )
 SELECT
     row_number() OVER (
-        -- Imported releases were measured elsewhere at an unknown time: never between two of ours.
+        -- What was measured elsewhere at an unknown time is never between two of ours; what is
+        -- known of its order are the versions.
         ORDER BY
-            source IS NOT DISTINCT FROM 'imported' DESC,
+            source IS NOT DISTINCT FROM 'imported' AND published_at IS NULL DESC,
             coalesce(published_at, first_measured_at) NULLS LAST,
+            version_key(release),
             release
     ) AS position,
     release,

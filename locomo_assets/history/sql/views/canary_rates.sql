@@ -1,3 +1,4 @@
+-- Of each canary the newest verdict that is scored counts, else the newest.
 CREATE VIEW canary_rates AS
 WITH newest AS (
     SELECT
@@ -8,7 +9,7 @@ WITH newest AS (
     QUALIFY
         row_number() OVER (
             PARTITION BY canary.release, canary.system, judge, canary_id
-            ORDER BY committed_at DESC, attempt_id DESC, judged_at
+            ORDER BY verdict <> 'unscored' DESC, committed_at DESC, attempt_id DESC, judged_at
         ) = 1
 )
 SELECT
