@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from locomo_assets.doctor.diagnosis import Diagnosis, DoctorError, checked, fail, ok, warn
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.lease import TTL_S
-from locomo_assets.locomo.parsing import is_loopback
+from locomo_assets.locomo.sources import is_loopback
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
