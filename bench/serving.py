@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from locomo_assets.standin.server import LOOPBACK, serve
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -82,8 +83,11 @@ def wait_used(process: "subprocess.Popen[str]", used: Used) -> int:
 
 
 def _serve(settings: str, folder: str) -> None:
-    given = json.loads(settings)
-    given["keys"] = tuple(given["keys"])
+    # JSON has no tuples.
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(settings).items()
+    }
     serve(
         LOOPBACK,
         0,

@@ -1,6 +1,7 @@
 """`doctor`: checks of an installation before its first paid run; the checks are in `doctor`."""
 
 import json
+import sys
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
@@ -22,15 +23,26 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     format: Annotated[Format, typer.Option(help="json: a list of objects.")] = Format.text,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove", help="Prove the keys by one saved turn and one verdict, which are paid."
+        ),
+    ] = False,
 ) -> None:
-    """Check that a first paid run would find all it needs, a line each. Costs nothing.
+    """Check that a first paid run would find all it needs, a line each.
+
+    Costs nothing, unless --prove is given. That says first what it costs, asks no question, and
+    deletes its assistant again.
 
     The exit code is 1 where a line says fail. A warning does not change it, so a slow service
     does not keep a pod from starting.
     """
     from locomo_assets.doctor import DoctorError, Level, examine
 
-    lines = examine()
+    lines = examine(
+        prove=prove, tell=lambda cost: print(f"--prove asks for {cost}", file=sys.stderr)
+    )
     if format is Format.json:
         print(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1))
     else:

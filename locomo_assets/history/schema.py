@@ -182,7 +182,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("category", _I32),
         ("question_protocol", _STR),
         ("judge", _STR),
-        ("judge_system", _STR),  # `lexical`, `openai`, `standin`, a host
+        ("judge_system", _STR),  # `lexical`, `openai`, `standin`, a host, an endpoint
         ("judge_model", _STR),
         ("prompt_name", _STR),
         ("prompt_sha256", _STR),

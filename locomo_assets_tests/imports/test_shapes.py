@@ -1,6 +1,8 @@
 """The files of others, in the shapes that docs/import.md lists, made of the sample's questions."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,17 +10,18 @@ import pytest
 from locomo_assets.imports.jsonl import parse_jsonl
 from locomo_assets.imports.results import ImportedResults, ImportRefusedError
 from locomo_assets.judging.judge import Verdict
-from locomo_assets.locomo.model import Question
+from locomo_assets.locomo.model import ADVERSARIAL, Dataset, Question
+from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets_tests.imports.files import SAMPLE, encoded, line, lines, scored
 
-CONVERSATIONS = [one.conversation for one in SAMPLE.conversations]
+Entry = Callable[[int, Question], dict[str, Any]]
 
 
 def is_right(question: Question) -> bool:
     return question.question_index % 3 != 0
 
 
-def mem0(question: Question) -> dict[str, Any]:
+def mem0(_number: int, question: Question) -> dict[str, Any]:
     return {
         "question": question.question,
         "answer": question.gold_answer,
@@ -30,7 +33,7 @@ def mem0(question: Question) -> dict[str, Any]:
     }
 
 
-def zep(question: Question) -> dict[str, Any]:
+def zep(_number: int, question: Question) -> dict[str, Any]:
     gold = question.gold_answer or ""
     return {
         "question": question.question,
@@ -40,7 +43,7 @@ def zep(question: Question) -> dict[str, Any]:
     }
 
 
-def memos(question: Question) -> dict[str, Any]:
+def memos(_number: int, question: Question) -> dict[str, Any]:
     votes = [is_right(question), is_right(question), not is_right(question)]
     return {
         "question": question.question,
@@ -56,7 +59,7 @@ def memos(question: Question) -> dict[str, Any]:
 
 
 def evermemos(number: int, question: Question) -> dict[str, Any]:
-    entry = memos(question)
+    entry = memos(number, question)
     for field in ("answer", "nlp_metrics", "total_duration_ms"):
         del entry[field]
     return entry | {
@@ -66,60 +69,82 @@ def evermemos(number: int, question: Question) -> dict[str, Any]:
     }
 
 
-def grouped(key: str, entry: Any) -> dict[str, Any]:
-    """The scored questions under keys that number the conversations, the last one first."""
-    numbered = list(enumerate(CONVERSATIONS))
+def questions_of(dataset: Dataset) -> list[tuple[int, list[Question]]]:
+    """The scored questions of each conversation by its number; the last one first."""
+    numbered = [
+        (number, [one for one in conversation.questions if one.category != ADVERSARIAL])
+        for number, conversation in enumerate(dataset.conversations)
+    ]
+    return numbered[::-1]
+
+
+def grouped(dataset: Dataset, key: str, entry: Entry) -> dict[str, Any]:
     return {
-        key.format(number): [entry(question) for question in scored(name)]
-        for number, name in reversed(numbered)
+        key.format(number): [entry(number, question) for question in questions]
+        for number, questions in questions_of(dataset)
     }
 
 
-DOCUMENTS = {
-    "mem0": grouped("{}", mem0),
-    "zep": grouped("locomo_experiment_user_{}", zep),
-    "memos": grouped("locomo_exp_user_{}", memos),
-    "evermemos": {
+def listed(dataset: Dataset, entry: Entry) -> list[dict[str, Any]]:
+    return [entry(number, one) for number, some in questions_of(dataset) for one in some]
+
+
+DOCUMENTS: dict[str, Callable[[Dataset], Any]] = {
+    "mem0": lambda dataset: grouped(dataset, "{}", mem0),
+    "zep": lambda dataset: grouped(dataset, "locomo_experiment_user_{}", zep),
+    "memos": lambda dataset: grouped(dataset, "locomo_exp_user_{}", memos),
+    "evermemos": lambda dataset: {
         "total_questions": 53,
-        "detailed_results": {
-            f"locomo_exp_user_{number}": [evermemos(number, one) for one in scored(name)]
-            for number, name in enumerate(CONVERSATIONS)
-        },
+        "detailed_results": grouped(dataset, "locomo_exp_user_{}", evermemos),
         "metadata": {"model": "gpt-4o-mini"},
     },
-    "default-group": {
-        "detailed_results": [
-            evermemos(number, one)
-            for number, name in enumerate(CONVERSATIONS)
-            for one in scored(name)
-        ]
+    "default-group": lambda dataset: {
+        "detailed_results": {"default_group": listed(dataset, evermemos)}
     },
-    "list": [zep(one) for name in CONVERSATIONS for one in scored(name)],
+    "list": lambda dataset: listed(dataset, zep),
 }
 
 
-def parsed(data: bytes) -> ImportedResults:
-    return parse_jsonl("a.json", data, SAMPLE, system="memo", question_protocol="unknown")
+def parsed(data: bytes, dataset: Dataset = SAMPLE) -> ImportedResults:
+    return parse_jsonl("a.json", data, dataset, system="memo", question_protocol="unknown")
+
+
+def found_in(results: ImportedResults) -> dict[tuple[str, int], Verdict]:
+    assert {answer.answer for answer in results.answers} == {"an answer"}
+    return {
+        (answer.conversation, answer.question.question_index): answer.verdicts[0].verdict
+        for answer in results.answers
+    }
+
+
+def expected_of(dataset: Dataset) -> dict[tuple[str, int], Verdict]:
+    return {
+        (dataset.conversations[number].conversation, question.question_index): (
+            Verdict.CORRECT if is_right(question) else Verdict.WRONG
+        )
+        for number, questions in questions_of(dataset)
+        for question in questions
+    }
 
 
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_of_a_known_shape_is_read(name: str, indent: int | None) -> None:
-    results = parsed(json.dumps(DOCUMENTS[name], indent=indent).encode())
-    found = {
-        (answer.conversation, answer.question.question_index): answer.verdicts[0].verdict
-        for answer in results.answers
-    }
-    assert found == {
-        (name, question.question_index): Verdict.CORRECT if is_right(question) else Verdict.WRONG
-        for name in CONVERSATIONS
-        for question in scored(name)
-    }
-    assert {answer.answer for answer in results.answers} == {"an answer"}
+    data = json.dumps(DOCUMENTS[name](SAMPLE), indent=indent).encode()
+    assert found_in(parsed(data)) == expected_of(SAMPLE)
+
+
+@pytest.mark.real_data
+def test_all_scored_questions_are_found_by_text(real_dataset: Path) -> None:
+    dataset = read_dataset(str(real_dataset))
+    expected = expected_of(dataset)
+    assert len(expected) == 1540
+    for document in DOCUMENTS.values():
+        assert found_in(parsed(encoded(document(dataset)), dataset)) == expected
 
 
 def test_what_a_shape_states_beside_the_verdict_is_kept_or_counted() -> None:
-    results = parsed(encoded(DOCUMENTS["memos"]))
+    results = parsed(encoded(DOCUMENTS["memos"](SAMPLE)))
     count = len(results.answers)
     assert {answer.latency_ms for answer in results.answers} == {12.5}
     verdicts = [answer.verdicts[0] for answer in results.answers]
@@ -127,14 +152,14 @@ def test_what_a_shape_states_beside_the_verdict_is_kept_or_counted() -> None:
     assert results.unread == dict.fromkeys(
         ("nlp_metrics", "response_duration_ms", "search_duration_ms"), count
     )
-    results = parsed(encoded(DOCUMENTS["evermemos"]))
+    results = parsed(encoded(DOCUMENTS["evermemos"](SAMPLE)))
     assert (results.unread["total_questions"], results.unread["metadata"]) == (1, 1)
-    assert parsed(encoded(DOCUMENTS["mem0"])).format == "mem0/1"
+    assert parsed(encoded(DOCUMENTS["mem0"](SAMPLE))).format == "mem0/1"
 
 
 def test_lines_may_be_of_any_shape() -> None:
     questions = scored("sample-1")
-    results = parsed(lines(*[zep(question) for question in questions]))
+    results = parsed(lines(*[zep(0, question) for question in questions]))
     assert [answer.question for answer in results.answers] == questions
     ours = parsed(encoded([line(), line(question_index=1)]))
     assert [answer.question.question_index for answer in ours.answers] == [0, 1]
@@ -143,23 +168,23 @@ def test_lines_may_be_of_any_shape() -> None:
 
 
 def test_a_name_of_a_category_says_nothing_and_is_counted() -> None:
-    entry = mem0(scored("sample-1")[0]) | {"category": "single-hop"}
+    entry = mem0(0, scored("sample-1")[0]) | {"category": "single-hop"}
     assert parsed(encoded({"0": [entry]})).unread["category (a name)"] == 1
 
 
 def test_a_judge_without_verdict_among_others_is_unscored() -> None:
-    one, two, three = (mem0(question) for question in scored("sample-1")[:3])
+    one, two, three = (mem0(0, question) for question in scored("sample-1")[:3])
     del two["llm_score"]
     three["llm_score"] = None
     answers = parsed(encoded({"0": [one, two, three]})).answers
     assert [answer.verdicts[0].verdict for answer in answers][1:] == [Verdict.UNSCORED] * 2
-    entry = memos(scored("sample-1")[0]) | {"llm_judgments": {}}
+    entry = memos(0, scored("sample-1")[0]) | {"llm_judgments": {}}
     assert parsed(encoded({"0": [entry]})).answers[0].verdicts[0].verdict is Verdict.UNSCORED
 
 
 def first(**fields: Any) -> dict[str, Any]:
     """A document whose second entry is as given."""
-    return {"0": [mem0(scored("sample-1")[0]), mem0(scored("sample-1")[1]) | fields]}
+    return {"0": [mem0(0, scored("sample-1")[0]), mem0(0, scored("sample-1")[1]) | fields]}
 
 
 @pytest.mark.parametrize(
