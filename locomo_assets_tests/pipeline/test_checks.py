@@ -194,7 +194,8 @@ def test_turns_without_memory_operations_are_asked_nothing(
 ) -> None:
     def renamed(message: Message) -> dict[str, object]:
         shown = message_json(message)
-        return {**shown, "operation": shown.pop("memory_operation_id")}
+        operation_id = shown.pop("memory_operation_id")
+        return {**shown, "operation": operation_id}
 
     message_json = payloads.message_json
     monkeypatch.setattr(payloads, "message_json", renamed)
