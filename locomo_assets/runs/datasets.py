@@ -7,7 +7,15 @@ from locomo_assets import __version__
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.audit import Audit, Fault, match_faults, read_audit
-from locomo_assets.locomo.model import AuditError, Dataset, from_rows, to_rows
+from locomo_assets.locomo.model import (
+    AuditError,
+    Conversation,
+    Dataset,
+    DatasetError,
+    from_rows,
+    to_rows,
+)
+from locomo_assets.runs.context import NothingToMeasureError, stored_conversation
 from locomo_assets.runs.verdicts import GOLD_AUDIT
 
 _TABLES = ("conversations", "sessions", "turns", "questions")
@@ -65,8 +73,8 @@ def _dataset_hashes(store: HistoryStore) -> list[str]:
 
 
 def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
-    """A data set as the history has it: its conversations in the order they were first stored in,
-    which is the file's.
+    """A data set as the history has it: its conversations as they were stored last, in the order
+    they were first stored in, which is the file's.
     """
     manifests = [
         manifest
@@ -74,18 +82,17 @@ def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
         if manifest.lineage.dataset_sha256 == sha256
     ]
     rows = {table: store.read(table, manifests).to_pylist() for table in _TABLES}
-    first: dict[str, str] = {}
-    for row in sorted(rows["conversations"], key=lambda row: row["attempt_id"]):
-        first.setdefault(row["conversation"], row["attempt_id"])
+    by_time = sorted(rows["conversations"], key=lambda row: row["attempt_id"])
+    last = {row["conversation"]: row["attempt_id"] for row in by_time}
     once = {
-        table: [row for row in its if row["attempt_id"] == first.get(row["conversation"])]
+        table: [row for row in its if row["attempt_id"] == last.get(row["conversation"])]
         for table, its in rows.items()
     }
     return Dataset(
         sha256=sha256,
         source=str(rows["conversations"][0]["source"]),
         size_bytes=0,
-        conversations=tuple(from_rows(once, name) for name in first),
+        conversations=tuple(from_rows(once, name) for name in last),
     )
 
 
@@ -110,15 +117,15 @@ def _commit(
 
 
 def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
-    """Commits each conversation whose newest stored version is of another file.
+    """Commits each conversation whose newest stored version is of another file, or was read from
+    it otherwise by an older program.
 
     Returns how many were written; the rest were there already, from an equal file.
     """
     written = 0
     for conversation in dataset.conversations:
         name = conversation.conversation
-        known = store.manifests(asset="locomo_dataset", conversation=name)
-        if known and known[-1].lineage.dataset_sha256 == dataset.sha256:
+        if _stored_sha256(store, conversation) == dataset.sha256:
             continue
         attempt = store.begin(
             Lineage(
@@ -139,3 +146,12 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
         attempt.commit(source=dataset.source, size_bytes=dataset.size_bytes)
         written += 1
     return written
+
+
+def _stored_sha256(store: HistoryStore, conversation: Conversation) -> str | None:
+    """The data set whose conversation is stored last, if that is just this one."""
+    try:
+        stored, sha256 = stored_conversation(store, conversation.conversation)
+    except (NothingToMeasureError, DatasetError):
+        return None
+    return sha256 if stored == conversation else None
