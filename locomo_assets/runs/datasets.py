@@ -36,11 +36,8 @@ def keep_audit(
     """
     known = _known(store)
     missing = _dataset_hashes(store) if dataset is None else [dataset.sha256]
-    if expected_sha256 is not None:
-        pinned = expected_sha256.strip().lower()
-        has = {sha256 for one, sha256 in known if one == pinned}
-        if has and (dataset is None or dataset.sha256 in has):
-            return pinned
+    if (pinned := _kept(known, expected_sha256, dataset)) is not None:
+        return pinned
     audit = read_audit(source, expected_sha256)
     run_id = run_id or f"audit-{uuid.uuid4()}"
     fits = any(sha256 == audit.sha256 for sha256, _ in known)
@@ -57,6 +54,23 @@ def keep_audit(
     if doubts and (dataset is not None or not fits):
         raise doubts[-1]
     return audit.sha256
+
+
+def check_audit(
+    store: HistoryStore, source: str, expected_sha256: str | None, dataset: Dataset
+) -> None:
+    """Raises AuditError as `keep_audit` would; stores nothing."""
+    if _kept(_known(store), expected_sha256, dataset) is None:
+        match_faults(read_audit(source, expected_sha256), dataset)
+
+
+def _kept(
+    known: set[tuple[str, str]], expected_sha256: str | None, dataset: Dataset | None
+) -> str | None:
+    """The audit's hash where the history has it already, for this data set."""
+    pinned = (expected_sha256 or "").strip().lower()
+    has = {sha256 for one, sha256 in known if one == pinned}
+    return pinned if has and (dataset is None or dataset.sha256 in has) else None
 
 
 def _known(store: HistoryStore) -> set[tuple[str, str]]:
