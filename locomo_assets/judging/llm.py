@@ -107,14 +107,7 @@ class LLMJudge:
         can't be reached, or the model is missing.
         """
         chosen = read_prompt(prompt)
-        url = checked_base_url(
-            base_url or OPENAI_URL,
-            service="the judge",
-            setting="OPENAI_BASE_URL",
-            error=JudgeError,
-            may_have_version=True,
-        )
-        key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
+        url, key = checked_server(base_url, api_key)
         keep_out_of_logs(key)
         options = options or CallOptions()
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
@@ -256,6 +249,19 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
+
+
+def checked_server(base_url: str | None, api_key: str) -> tuple[str, str]:
+    """The judge's URL and key, as they are used. Raises JudgeError where they can't be."""
+    url = checked_base_url(
+        base_url or OPENAI_URL,
+        service="the judge",
+        setting="OPENAI_BASE_URL",
+        error=JudgeError,
+        may_have_version=True,
+    )
+    key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
+    return url, key
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
