@@ -51,6 +51,9 @@ from locomo_assets.redaction import keep_out_of_logs
 _TRIAL = {"question": "How much is 1 + 1?", "gold_answer": "2", "generated_answer": "2"}
 
 
+PUBLISHED_MODEL = "gpt-4.1"
+
+
 class LLMJudge:
     """Made by `connect`, which checks the key and the model."""
 
@@ -72,8 +75,9 @@ class LLMJudge:
         self._prices = prices
         self._options = options
         self._parameters = Parameters(max_tokens)
-        # The stand-in takes the published parameters.
-        self._are_taken = identity.system == STANDIN
+        # The published measurement's own judge takes its parameters, and so does the stand-in.
+        is_published = identity.system == OPENAI and identity.model.startswith(PUBLISHED_MODEL)
+        self._are_taken = identity.system == STANDIN or is_published
         self._trial = asyncio.Lock()
 
     @property
@@ -88,7 +92,7 @@ class LLMJudge:
         *,
         api_key: str,
         base_url: str | None = None,
-        model: str = "gpt-4.1",
+        model: str = PUBLISHED_MODEL,
         prompt: str = "generous",
         prices: PriceTable,
         options: CallOptions | None = None,
