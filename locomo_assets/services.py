@@ -378,7 +378,7 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
-        from locomo_assets.runs.judge_servers import server_name
+        from locomo_assets.runs.verdicts import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),

@@ -21,8 +21,8 @@ from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.datasets import store_dataset
-from locomo_assets.runs.judge_servers import server_name
 from locomo_assets.runs.runner import STAGES, measure
+from locomo_assets.runs.verdicts import server_name
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.judging.scripted import (
