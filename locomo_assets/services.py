@@ -389,13 +389,14 @@ class Services:
             prices=prices,
             options=options,
         ) as judge:
+            price(judge.identity)
+            await judge.learn_parameters()
+            # What gives no verdicts has ended the run by now, and takes no name from another.
             if (endpoint := judge.endpoint) is not None:
                 url = chosen.openai_base_url or ""
                 judge.name_server(
                     await asyncio.to_thread(server_name, store, url, endpoint, run_id)
                 )
-            price(judge.identity)
-            await judge.learn_parameters()
             yield (
                 VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
                 Batching(

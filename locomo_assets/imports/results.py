@@ -69,8 +69,8 @@ class ImportedVerdict:
 class ImportedAnswer:
     """A question's answer and its verdicts, one per judge; unanswered if there is a `reason`.
 
-    What the file does not state is None, and be it the answer. `retrieved` are the texts of the retrieved memories, by
-    rank.
+    What the file does not state is None, be it the answer. `retrieved` are the texts of the
+    retrieved memories, by rank.
     """
 
     conversation: str
@@ -188,6 +188,7 @@ def read_model(model: type[M], content: object, where: str, unread: Counter[str]
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
+        message = message.removesuffix(f" or instance of {model.__name__}")
         cause = f"{place.lstrip('.')}: {message}" if place else message
         raise ImportRefusedError(f"{where}: {cause}; nothing was imported") from None
 

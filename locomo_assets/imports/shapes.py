@@ -17,8 +17,8 @@ from locomo_assets.imports.results import FileModel, ImportRefusedError, read_js
 from locomo_assets.judging.judge import Verdict
 
 _LABELS = {
-    **dict.fromkeys(("correct", "right", "true", "yes", "1", "1.0"), Verdict.CORRECT),
-    **dict.fromkeys(("wrong", "incorrect", "false", "no", "0", "0.0"), Verdict.WRONG),
+    **dict.fromkeys(("correct", "true", "1", "1.0"), Verdict.CORRECT),
+    **dict.fromkeys(("wrong", "incorrect", "false", "0", "0.0"), Verdict.WRONG),
     "unscored": Verdict.UNSCORED,
 }
 

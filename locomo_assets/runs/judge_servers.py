@@ -37,11 +37,14 @@ def _first_endpoint(store: HistoryStore, path: str) -> str | None:
     if path not in store.storage.list("judges"):
         return None
     try:
-        return str(json.loads(store.storage.get(path))["endpoint"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        endpoint = json.loads(store.storage.get(path))["endpoint"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        endpoint = None
+    if not isinstance(endpoint, str):
         raise HistoryDamagedError(
-            f"history {store.storage.url}: {path} can't be read ({error}); restore it from a copy"
-        ) from error
+            f"history {store.storage.url}: {path} names no endpoint; restore it from a copy"
+        )
+    return endpoint
 
 
 def _asked_elsewhere(

@@ -1,9 +1,11 @@
 """A proxy before a server, which can be slow, or swallow all that is sent."""
 
-import asyncio
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from locomo_assets.standin.server import LOOPBACK
 
@@ -14,71 +16,74 @@ class Proxy:
     def __init__(self, port: int, delay_s: float) -> None:
         self._upstream = port
         self._delay_s = delay_s
-        self._loop = asyncio.new_event_loop()
-        self._passing = asyncio.Event()
+        self._passing = threading.Event()
         self._passing.set()
-        self._connections: set[asyncio.Task[None] | None] = set()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._has_ended = False
         self.port = 0
 
     def swallow(self) -> None:
         """From now on, nothing is passed on."""
-        self._loop.call_soon_threadsafe(self._passing.clear)
+        self._passing.clear()
 
     @contextmanager
     def serving(self) -> Iterator["Proxy"]:
-        """Serves in a thread of its own while the block runs."""
-        ready = threading.Event()
-        thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(ready),))
-        thread.start()
+        """Serves in threads of its own while the block runs."""
+        listener = socket.create_server((LOOPBACK, 0))
+        self.port = listener.getsockname()[1]
+        self._start(partial(self._accept, listener))
         try:
-            assert ready.wait(30)
             yield self
         finally:
-            self._loop.call_soon_threadsafe(self._stopped.set)
-            thread.join()
-            self._loop.close()
+            with self._lock:
+                self._has_ended = True
+            _end(listener)
+            self._passing.set()
+            for one in self._sockets:
+                _end(one)
+            for thread in self._threads:
+                thread.join()
+            for one in (listener, *self._sockets):
+                one.close()
 
-    async def _serve(self, ready: threading.Event) -> None:
-        self._stopped = asyncio.Event()
-        server = await asyncio.start_server(self._connected, LOOPBACK, 0)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stopped.wait()
-        server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0.01)  # sockets are closed in the loop's next rounds
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work)
+        self._threads.append(thread)
+        thread.start()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Nothing else keeps a connection's tasks from being collected as garbage."""
-        task = asyncio.current_task()
-        self._connections.add(task)
-        try:
-            await self._join(reader, writer)
-        except asyncio.CancelledError:
-            pass  # asyncio's streams know no connection that is cancelled
-        finally:
-            writer.transport.abort()
-            self._connections.discard(task)
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            up_reader, up_writer = await asyncio.open_connection(LOOPBACK, self._upstream)
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pump(reader, up_writer))
-                    group.create_task(self._pump(up_reader, writer))
-            finally:
-                up_writer.transport.abort()
-        except* (OSError, EOFError):
-            pass  # either side has ended
+                client, _ = listener.accept()
+            except OSError:
+                return  # the listener has ended
+            try:
+                server = socket.create_connection((LOOPBACK, self._upstream))
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                self._sockets += [client, server]
+                if self._has_ended:
+                    return
+                self._start(partial(self._pump, client, server))
+                self._start(partial(self._pump, server, client))
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await asyncio.sleep(self._delay_s / 2)
-            await self._passing.wait()
-            writer.write(data)
-            await writer.drain()
-        raise EOFError
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(self._delay_s / 2)
+                self._passing.wait()
+                if self._has_ended:
+                    break
+                target.sendall(data)
+        _end(source)
+        _end(target)
+
+
+def _end(one: socket.socket) -> None:
+    """Wake up whoever reads from it or waits for connections."""
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)

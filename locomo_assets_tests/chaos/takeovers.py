@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import s3fs
@@ -27,7 +28,7 @@ from locomo_assets_tests.chaos.result import Result
 from locomo_assets_tests.chaos.small_dataset import small_dataset
 
 STORE_DELAY_S = 0.05
-OTHER_S = 240.0
+OTHER_S = 400.0
 """Until the run that takes over must have come to its end."""
 _ENDS_WITHIN_S = 120.0
 """How long the disturbed run may take to end by itself, once the other has."""
@@ -71,12 +72,15 @@ def run_takeover(takeover: Takeover, protocol: str) -> Result:
             place.settings |= direct
             proxied = {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{proxy.port}"}
             with place.running(home=home / "first", settings=proxied) as first:
-                until(
-                    lambda: place.done().answers >= 2 if asks else place.done().turns >= 20, first
-                )
+                until(partial(_has_begun, place, asks=asks), first, timeout_s=OTHER_S)
                 codes = takeover.disturb(place, first, proxy)
             outcome = read_outcome(place, valid=0 in codes)
     return Result(takeover.name, protocol, 1, outcome, codes)
+
+
+def _has_begun(place: Place, *, asks: bool) -> bool:
+    done = place.done()
+    return done.answers >= 2 if asks else done.turns >= 20
 
 
 def stop_and_wake(place: Place, first: Process, _proxy: Proxy) -> list[int]:
@@ -84,7 +88,7 @@ def stop_and_wake(place: Place, first: Process, _proxy: Proxy) -> list[int]:
     first.send_signal(signal.SIGSTOP)
     done = place.done()
     with _other(place) as other:
-        until(lambda: place.done() != done, other)
+        until(lambda: place.done() != done, other, timeout_s=OTHER_S)
         first.send_signal(signal.SIGCONT)
         other.communicate(timeout=OTHER_S)
     return [_end(first), other.returncode]

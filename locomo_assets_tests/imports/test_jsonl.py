@@ -198,7 +198,7 @@ def test_lines_that_contradict_each_other_are_refused() -> None:
         (b"", "a.jsonl: holds no line"),
         (b"\n \n", "a.jsonl: holds no line"),
         (b"\n{", "a.jsonl, line 2: is not JSON"),
-        (b"[1]\n", r"a.jsonl: \[0\]: .*dictionary"),
+        (b"[1]\n", r"a.jsonl: \[0\]: Input should be a valid dictionary; nothing"),
         (b"1\n", "a.jsonl, line 1: .*dictionary"),
         (b'{"judge": 1, "judge": 1}', "line 1: judge: the field is there more than once"),
         (b"9" * 5000, "line 1: Exceeds the limit"),

@@ -17,6 +17,7 @@ from locomo_assets.imports.results import ImportedRelease, ImportedResults, Impo
 from locomo_assets.imports.save import save_imports
 from locomo_assets.locomo.model import Question
 from locomo_assets.locomo.parsing import parse_dataset
+from locomo_assets.runs.context import fingerprint
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import (
     BadLabelError,
@@ -307,3 +308,20 @@ def test_a_verdict_without_its_answer_and_one_on_an_empty_answer_count(scenario:
     assert scenario.rows(
         "SELECT questions, scored, correct, wrong, unscored, unanswered FROM accuracy_by_release"
     ) == [(3, 2, 1, 1, 1, 0)]
+
+
+def test_what_an_older_version_imported_is_there_already(scenario: Scenario) -> None:
+    results = jsonl(line())
+    old = replace(
+        lineage("imported_results", "vendor", dataset_sha256=SAMPLE.sha256),
+        conversation=None,
+        system="memo",
+        extra={
+            "fingerprint": fingerprint({"format": "jsonl/1", "files": [results.files[0].sha256]}),
+            "format": "jsonl/1",
+            "question_protocol": "isolated",
+            "files": {"a.jsonl": results.files[0].sha256},
+        },
+    )
+    commit(scenario.store, old, {})
+    assert scenario.save(results) is None

@@ -58,7 +58,7 @@ put_together AS (
     SELECT
         a.*,
         q.evidence,
-        CASE WHEN a.outcome = 'answered' AND a.answer IS NOT NULL THEN
+        CASE WHEN a.outcome = 'answered' THEN
             text_scores(a.category, a.question, q.gold_answer, q.adversarial_answer, a.answer)
         END AS scores,
         CASE WHEN a.memory_mode IS DISTINCT FROM 'off' THEN a.retrieved END AS memories_retrieved,
