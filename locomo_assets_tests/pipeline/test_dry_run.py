@@ -225,7 +225,6 @@ def test_another_release_is_refused_where_there_is_something_to_ask(
             launch(more, place)
         for allowed in (R1, Launch("r2"), Launch("adhoc-1")):
             forecast_launch(allowed, place)
-        launch(R1, place)
 
 
 def test_a_limit_that_the_next_answer_passes_is_refused(
