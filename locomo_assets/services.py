@@ -7,7 +7,7 @@ lexical judge.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ from locomo_assets.logs import telling
 from locomo_assets.prices import is_free
 from locomo_assets.redaction import keep_out_of_logs
 from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
-from locomo_assets.runs.releases import ReleaseGuard
+from locomo_assets.runs.releases import OTHER, ReleaseGuard, other_release
 from locomo_assets.runs.run_slots import hold_run_slots, services_at
+from locomo_assets.runs.stages import is_answered
 from locomo_assets.settings import CHANGELOG_URL, Settings
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
     from locomo_assets.http.calls import CallOptions, CallRecord
     from locomo_assets.http.limits import Budget, Limits
     from locomo_assets.judging.judge import Judge, JudgeIdentity
-    from locomo_assets.locomo.model import Dataset
+    from locomo_assets.locomo.model import Conversation, Dataset
     from locomo_assets.prices import PriceTable
     from locomo_assets.runs.context import Batching
     from locomo_assets.runs.forecast import Usage
 
 # Requests at once for endpoints without a setting of their own: they cost nothing.
 _LARGEST_WIDTH = 16
+
+_STANDIN_URL = "http://standin.invalid/api"
 
 
 class UnpricedError(LocomoError):
@@ -86,8 +89,6 @@ class Services:
         Raises:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
-        from locomo_assets.backboard.answers import AskProtocol
-        from locomo_assets.backboard.ingest import IngestProtocol
         from locomo_assets.prices import PriceTable
 
         chosen = self.settings
@@ -117,35 +118,146 @@ class Services:
 
             def price(judge: "JudgeIdentity") -> None:
                 if budget is not None:
-                    answer = self._expected_answer(store, tasks)
+                    answer = self._expected_answer(_stored_conversations(store, tasks))
                     self._price(budget, prices, system, judge, answer)
 
             judge, batching = await stack.enter_async_context(
                 self._judge(store, run_id, prices, options, price)
             )
-            yield RunContext(
+            run = self._run_context(
+                run_id,
                 store=store,
                 client=client,
-                judge=judge,
-                system=system,
                 base_url=base_url,
-                ingest_protocol=IngestProtocol(
-                    memory_wait=chosen.memory_wait,
-                    llm_provider=chosen.llm_provider,
-                    llm_model=chosen.llm_model,
-                ),
-                ask_protocol=AskProtocol(
-                    name=chosen.question_protocol,
-                    llm_provider=chosen.llm_provider,
-                    llm_model=chosen.llm_model,
-                ),
+                system=system,
+                judge=judge,
                 prices=prices,
-                run_id=run_id,
-                audit_sha256=audit_sha256,
-                batching=batching,
-                progress=self.progress,
-                watch=ReleaseGuard(self.feed(), override=chosen.allow_other_release),
             )
+            yield replace(run, audit_sha256=audit_sha256, batching=batching)
+
+    def _run_context(
+        self,
+        run_id: str,
+        *,
+        store: HistoryStore,
+        client: "BackboardClient",
+        base_url: str,
+        system: str,
+        judge: "Judge",
+        prices: "PriceTable",
+    ) -> RunContext:
+        from locomo_assets.backboard.answers import AskProtocol
+        from locomo_assets.backboard.ingest import IngestProtocol
+
+        chosen = self.settings
+        return RunContext(
+            store=store,
+            client=client,
+            judge=judge,
+            system=system,
+            base_url=base_url,
+            ingest_protocol=IngestProtocol(
+                memory_wait=chosen.memory_wait,
+                llm_provider=chosen.llm_provider,
+                llm_model=chosen.llm_model,
+            ),
+            ask_protocol=AskProtocol(
+                name=chosen.question_protocol,
+                llm_provider=chosen.llm_provider,
+                llm_model=chosen.llm_model,
+            ),
+            prices=prices,
+            run_id=run_id,
+            progress=self.progress,
+            watch=ReleaseGuard(self.feed(), override=chosen.allow_other_release),
+        )
+
+    def check(self, dataset: "Dataset") -> None:
+        """Refuses what every run refuses before its first call; makes none, and stores nothing.
+
+        Raises LocomoError: keys, URLs, prompt, prices or audit can't be used.
+        """
+        from locomo_assets.prices import PriceTable
+        from locomo_assets.runs.datasets import check_audit
+
+        chosen = self.settings
+        PriceTable.read(chosen.prices)
+        self._planned_client()
+        self._planned_judge()
+        if chosen.audit is not None:
+            check_audit(self.store(), chosen.audit, chosen.audit_sha256, dataset)
+
+    async def check_spending(self, dataset: "Dataset", tasks: Sequence[Task]) -> None:
+        """Refuses what a run of these tasks would stop at, by what is stored of them.
+
+        The feed is read; neither service is asked, so the system is the one the settings mean.
+
+        Raises:
+            OtherReleaseError: there is something to ask, and another release is current.
+            UnpricedError: a limit is set, and a model has no price.
+            BudgetReachedError: the next answer or verdict would pass the limit.
+        """
+        from locomo_assets.http.limits import ANSWER, BATCHED_VERDICT, VERDICT
+        from locomo_assets.judging.lexical import LexicalJudge
+        from locomo_assets.prices import LEXICAL, STANDIN, PriceTable
+
+        chosen, store = self.settings, self.store()
+        prices = PriceTable.read(chosen.prices)
+        client, base_url = self._planned_client()
+        system = STANDIN if chosen.backboard_api_key is None else "backboard"
+        run = self._run_context(
+            "dry-run",
+            store=store,
+            client=client,
+            base_url=base_url,
+            system=system,
+            judge=LexicalJudge(),  # what is stored of answers depends on no judge
+            prices=prices,
+        )
+        known = {one.conversation: one for one in dataset.conversations}
+        to_ask = [
+            task
+            for task in tasks
+            if not is_answered(run, task, known[task.conversation], dataset.sha256)
+        ]
+        judge = self._planned_judge()
+        budget = self._budget(store, tasks)
+        if budget is not None:
+            answer = self._expected_answer([known[task.conversation] for task in tasks])
+            self._price(budget, prices, system, judge, answer)
+        for release in sorted({task.release for task in to_ask}):
+            check = await run.watch.check(release, "answers", "before")
+            if check.verdict == OTHER:
+                raise other_release(release, check)
+        if to_ask and budget is not None:
+            budget.check(ANSWER)
+            if judge.system != LEXICAL:
+                budget.check(BATCHED_VERDICT if chosen.judge_mode == "batch" else VERDICT)
+
+    def _planned_client(self) -> tuple["BackboardClient", str]:
+        """The client of a run, not connected, and its base URL; an error where it can't be."""
+        from locomo_assets.backboard.client import BackboardClient
+        from locomo_assets.standin.settings import DEFAULT_KEY
+
+        key = self.settings.backboard_api_key
+        url = _STANDIN_URL if key is None else self.settings.backboard_base_url
+        given = DEFAULT_KEY if key is None else key.get_secret_value()
+        return BackboardClient(url, given, self._call_options()), url
+
+    def _planned_judge(self) -> "JudgeIdentity":
+        """Who judges, as far as the settings say; an error where it can't."""
+        from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
+        from locomo_assets.judging.lexical import LexicalJudge
+        from locomo_assets.judging.llm import checked_server, llm_identity
+        from locomo_assets.judging.prompts import read_prompt
+
+        chosen = self.settings
+        if (key := chosen.openai_api_key) is None:
+            return LexicalJudge().identity
+        url, _ = checked_server(chosen.openai_base_url, key.get_secret_value())
+        endpoint = endpoint_of(url)
+        system = OPENAI if endpoint == endpoint_of(OPENAI_URL) else host_of(endpoint)
+        return llm_identity(system, chosen.judge_model, read_prompt(chosen.judge_prompt))
 
     def limits(self) -> "Limits":
         """One run's share of the limits on requests."""
@@ -181,15 +293,12 @@ class Services:
         partitions = {(task.release, task.conversation) for task in tasks}
         return Budget(self.settings.max_cost_usd, spent_usd(store, sorted(partitions)))
 
-    def _expected_answer(self, store: HistoryStore, tasks: Sequence[Task]) -> "Usage":
+    def _expected_answer(self, conversations: Sequence["Conversation"]) -> "Usage":
         """The dearest that the first answers may be: with the longest conversation in them."""
         from locomo_assets.runs.forecast import ASSUMED_ANSWER, assumed_answer
 
-        each = [
-            assumed_answer(self.settings.question_protocol, stored_conversation(store, name)[0])
-            for name in sorted({task.conversation for task in tasks})
-            if store.manifests(asset="locomo_dataset", conversation=name)
-        ]
+        protocol = self.settings.question_protocol
+        each = [assumed_answer(protocol, conversation) for conversation in conversations]
         return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
 
     def _price(
@@ -242,12 +351,11 @@ class Services:
         from locomo_assets.standin.settings import DEFAULT_KEY
 
         chosen.standin_path.parent.mkdir(parents=True, exist_ok=True)
-        base_url = "http://standin.invalid/api"
         async with (
             standin_transport(chosen.standin_path) as transport,
-            BackboardClient(base_url, DEFAULT_KEY, options, transport=transport) as client,
+            BackboardClient(_STANDIN_URL, DEFAULT_KEY, options, transport=transport) as client,
         ):
-            yield client, base_url
+            yield client, _STANDIN_URL
 
     @asynccontextmanager
     async def _judge(
@@ -270,7 +378,7 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
-        from locomo_assets.runs.judge_servers import server_name
+        from locomo_assets.runs.verdicts import server_name
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
@@ -281,13 +389,14 @@ class Services:
             prices=prices,
             options=options,
         ) as judge:
+            price(judge.identity)
+            await judge.learn_parameters()
+            # What gives no verdicts has ended the run by now, and takes no name from another.
             if (endpoint := judge.endpoint) is not None:
                 url = chosen.openai_base_url or ""
                 judge.name_server(
                     await asyncio.to_thread(server_name, store, url, endpoint, run_id)
                 )
-            price(judge.identity)
-            await judge.learn_parameters()
             yield (
                 VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
                 Batching(
@@ -319,3 +428,11 @@ class Services:
             input_tokens=record.input_tokens or 0,
             output_tokens=record.output_tokens or 0,
         )
+
+
+def _stored_conversations(store: HistoryStore, tasks: Sequence[Task]) -> list["Conversation"]:
+    return [
+        stored_conversation(store, name)[0]
+        for name in sorted({task.conversation for task in tasks})
+        if store.manifests(asset="locomo_dataset", conversation=name)
+    ]

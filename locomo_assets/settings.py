@@ -4,9 +4,9 @@ It holds each setting's name, default, range and description, and the rules over
 Keys live in `SecretStr` and are shown nowhere.
 """
 
-import difflib
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.calls import TlsVersion
+from locomo_assets.near_names import PREFIX, misspelled
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
 
 BACKBOARD_URL = "https://app.backboard.io/api"
@@ -26,13 +27,6 @@ class SettingsError(LocomoError):
     """A setting has a value that can't be used."""
 
     exit_code = 2
-
-
-PREFIX = "LOCOMO_"
-
-# The likeness from which on a name counts as misspelled: MAX_COST and MAX_COST_USD have 0.80.
-# RELEASE, which deployments use for their own, and RELEASE_FEED have 0.74.
-_NEARLY = 0.76
 
 
 class Settings(BaseSettings):
@@ -314,7 +308,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """Settings that contradict each other, and names that are nearly a setting's."""
-        for line in (*_misspelled(), *self._contradictions(), *self._unusable_keys()):
+        names = [str(field.validation_alias) for field in type(self).model_fields.values()]
+        lines = (misspelled(os.environ, names), self._contradictions(), self._unusable_keys())
+        for line in chain(*lines):
             raise ValueError(line)
         return self
 
@@ -410,18 +406,6 @@ class Settings(BaseSettings):
     def standin_path(self) -> Path:
         """The in-process stand-in's state, shared by all runs of this home."""
         return self.home / "standin" / "state.sqlite"
-
-
-def _misspelled() -> Iterator[str]:
-    """Refuses what is nearly a setting's name: a misspelled limit would be none, and unnoticed."""
-    aliases = (str(field.validation_alias) for field in Settings.model_fields.values())
-    known = {alias.removeprefix(PREFIX) for alias in aliases if alias.startswith(PREFIX)}
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(PREFIX)
-        if name in known or not variable.startswith(PREFIX):
-            continue
-        for meant in difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY):
-            yield f"{variable} is no setting, but {PREFIX}{meant} is; rename it, or unset it"
 
 
 def read_settings() -> Settings:

@@ -82,6 +82,20 @@ def test_only_settings_reads_the_environment() -> None:
         ("LOCOMO_MAX_MESSAGES_IN_FLIGHT", "LOCOMO_MAX_REQUESTS_IN_FLIGHT"),
         ("LOCOMO_JUDGEMODEL", "LOCOMO_JUDGE_MODEL"),
         ("LOCOMO_DATA_SET", "LOCOMO_DATASET"),
+        ("BACKBOARD_APIKEY", "BACKBOARD_API_KEY"),
+        ("BACKBOARD_KEY", "BACKBOARD_API_KEY"),
+        ("BACKBOARD_API_TOKEN", "BACKBOARD_API_KEY"),
+        ("BACKBORD_API_KEY", "BACKBOARD_API_KEY"),
+        ("BACKBOARD_API_KYE", "BACKBOARD_API_KEY"),
+        ("backboard_apikey", "BACKBOARD_API_KEY"),
+        ("BACKBOARD_URL", "BACKBOARD_BASE_URL"),
+        ("OPENAI_APIKEY", "OPENAI_API_KEY"),
+        ("OPENAI_KEY", "OPENAI_API_KEY"),
+        ("OPENAI_TOKEN", "OPENAI_API_KEY"),
+        ("OPEN_AI_API_KEY", "OPENAI_API_KEY"),
+        ("OPENAI_BASEURL", "OPENAI_BASE_URL"),
+        ("LOCOMO_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        ("LOCOMO_BACKBOARD_KEY", "BACKBOARD_API_KEY"),
     ],
 )
 def test_a_misspelled_setting_is_refused_with_the_right_name(
@@ -100,8 +114,30 @@ def test_what_others_name_after_us_is_left_alone(monkeypatch: pytest.MonkeyPatch
         "LOCOMO_IMAGE",
         "LOCOMO_ASSETS_WEBSERVER_SERVICE_HOST",
         "MY_LOCOMO_DATASETS",
+        "OPENAI_API_TYPE",
+        "OPENAI_API_VERSION",
+        "OPENAI_API_BASE",
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "OPENAI_ADMIN_KEY",
+        "OPENAI_API_KEY_FILE",
+        "OPENAI_MODEL",
+        "OPENAI_LOG",
+        "AZURE_OPENAI_API_KEY",
+        "BACKBOARD_PORT_8000_TCP",
+        "KEY",
+        "TOKEN",
     ):
         monkeypatch.setenv(name, "something")
+    read_settings()
+
+
+def test_another_programs_key_beside_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-key")
+    monkeypatch.setenv("OPENAI_KEY", "planted-value")
+    read_settings()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("LOCOMO_SECRETS", "aws-secretsmanager:keys")
     read_settings()
 
 

@@ -31,7 +31,7 @@ from locomo_assets.locomo.model import Question
 _FATAL = (KeyRefusedError, UnreachableError)
 """After these, every further question would fail as well."""
 
-# How long a run whose stream was lost may take to leave its answer in the thread.
+# How long after its question a run whose stream was lost may leave its answer in the thread.
 _RUN_S, _PAUSE_S = 120.0, 1.0
 
 
@@ -275,7 +275,9 @@ class QuestionThread:
 
         Raises `_NoAnswerError` if none comes in time; `reason` is why it must be read back.
         """
-        start = perf_counter()
+        asked_at = self.asked_at or datetime.now(UTC)
+        # By the age of the question: an earlier process may have asked it long ago.
+        deadline = perf_counter() + _RUN_S - (datetime.now(UTC) - asked_at).total_seconds()
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
             if reply is not None and reply.status in (None, "completed") and reply.content.strip():
@@ -283,7 +285,7 @@ class QuestionThread:
                     question=question,
                     protocol=self.protocol,
                     outcome="answered",
-                    asked_at=self.asked_at or datetime.now(UTC),
+                    asked_at=asked_at,
                     asks=self.asks,
                     answer=reply.content,
                     thread_id=self.thread_id,
@@ -292,7 +294,7 @@ class QuestionThread:
                     read_back=True,
                 )
             over = reply is not None and reply.status in ("completed", "failed", "cancelled")
-            if over or perf_counter() - start > _RUN_S:
+            if over or perf_counter() > deadline:
                 raise _NoAnswerError(f"{reason}; the thread holds the question and no answer")
             await asyncio.sleep(_PAUSE_S)
 

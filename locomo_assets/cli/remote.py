@@ -30,7 +30,7 @@ Release = Annotated[
 Damaged = Annotated[
     bool,
     typer.Option(
-        "--damaged", help="Only those that do not count any more: a thread holds a message twice."
+        "--damaged", help="Only those that do not count: a message came twice, or a turn failed."
     ),
 ]
 

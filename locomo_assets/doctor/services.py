@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from locomo_assets.doctor.diagnosis import Diagnosis, DoctorError, checked, fail, ok, warn
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.lease import TTL_S
-from locomo_assets.locomo.parsing import is_loopback
+from locomo_assets.locomo.sources import is_loopback
 from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,6 +162,11 @@ async def _save(client: "BackboardClient", settings: Settings, name: str) -> str
     saved = await client.add_message(
         thread.thread_id, text, memory=protocol.memory, custom_timestamp=datetime.now(UTC), **model
     )
+    if saved.failure is not None:
+        raise DoctorError(
+            f"{client.base_url}: it failed at the turn that was sent ({saved.failure}); check that "
+            "memory is part of the account's plan, or try again later"
+        )
     kept = (await client.get_thread(thread.thread_id)).messages
     if [message.content for message in kept] != [text]:
         raise DoctorError(

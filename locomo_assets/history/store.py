@@ -3,7 +3,7 @@
     format.json                                           {schema_version, history_id}
     tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
     attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
-    judges/<host>.json                                    see `runs.judge_servers`
+    judges/<host>.json                                    see `runs.verdicts`
 
 Files have unique names and are never rewritten. The manifest is written last, so an attempt is
 committed as a whole or not at all.

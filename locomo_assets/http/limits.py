@@ -251,16 +251,21 @@ class Budget:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    async def _wait_for_room(self, kind: str, calls: int) -> None:
+    def check(self, kind: str, calls: int = 1) -> float:
+        """USD spent with these calls; `BudgetReachedError` if they do not fit."""
         what = kind if calls == 1 else f"{calls} {kind}s"
+        needed = self.spent_usd + calls * self._highest_usd.get(kind, 0.0)
+        if needed > self.max_cost_usd:
+            raise BudgetReachedError(
+                f"cost limit: {self.spent_usd:.4f} of {self.max_cost_usd:g} USD are spent and "
+                f"the next {what} may cost {needed - self.spent_usd:.4f}; raise "
+                "LOCOMO_MAX_COST_USD and run it again: what is stored is not paid for again"
+            )
+        return needed
+
+    async def _wait_for_room(self, kind: str, calls: int) -> None:
         while True:
-            needed = self.spent_usd + calls * self._highest_usd.get(kind, 0.0)
-            if needed > self.max_cost_usd:
-                raise BudgetReachedError(
-                    f"cost limit: {self.spent_usd:.4f} of {self.max_cost_usd:g} USD are spent and "
-                    f"the next {what} may cost {needed - self.spent_usd:.4f}; raise "
-                    "LOCOMO_MAX_COST_USD and run it again: what is stored is not paid for again"
-                )
+            needed = self.check(kind, calls)
             if needed + self._reserved_usd <= self.max_cost_usd + 1e-9:
                 return
             await self._changed.wait()

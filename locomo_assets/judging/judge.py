@@ -73,7 +73,7 @@ class JudgeIdentity:
     """All that a verdict depends on besides question, gold answer and answer.
 
     `system` is `lexical`, `openai`, `standin`, or another server: its host, or its whole endpoint
-    where the history knows another server by the host (`runs.judge_servers`). `prompt_name` and
+    where the history knows another server by the host (`runs.verdicts`). `prompt_name` and
     `prompt_sha256` are None for a judge without a prompt.
     """
 

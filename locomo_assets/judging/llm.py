@@ -48,7 +48,10 @@ from locomo_assets.judging.server_errors import read_json
 from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import keep_out_of_logs
 
-_TRIAL = 'Return the JSON object {"reasoning": "none", "label": "CORRECT"}.'
+_TRIAL = {"question": "How much is 1 + 1?", "gold_answer": "2", "generated_answer": "2"}
+
+
+PUBLISHED_MODEL = "gpt-4.1"
 
 
 class LLMJudge:
@@ -72,8 +75,9 @@ class LLMJudge:
         self._prices = prices
         self._options = options
         self._parameters = Parameters(max_tokens)
-        # The stand-in takes the published parameters.
-        self._are_taken = identity.system == STANDIN
+        # The published measurement's own judge takes its parameters, and so does the stand-in.
+        is_published = identity.system == OPENAI and identity.model.startswith(PUBLISHED_MODEL)
+        self._are_taken = identity.system == STANDIN or is_published
         self._trial = asyncio.Lock()
 
     @property
@@ -88,7 +92,7 @@ class LLMJudge:
         *,
         api_key: str,
         base_url: str | None = None,
-        model: str = "gpt-4.1",
+        model: str = PUBLISHED_MODEL,
         prompt: str = "generous",
         prices: PriceTable,
         options: CallOptions | None = None,
@@ -107,14 +111,7 @@ class LLMJudge:
         can't be reached, or the model is missing.
         """
         chosen = read_prompt(prompt)
-        url = checked_base_url(
-            base_url or OPENAI_URL,
-            service="the judge",
-            setting="OPENAI_BASE_URL",
-            error=JudgeError,
-            may_have_version=True,
-        )
-        key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
+        url, key = checked_server(base_url, api_key)
         keep_out_of_logs(key)
         options = options or CallOptions()
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
@@ -162,7 +159,7 @@ class LLMJudge:
         )
 
     async def learn_parameters(self) -> None:
-        """Find out by one short request, for a few words, what the model takes.
+        """Find out by one verdict on a trivial answer what the model takes.
 
         To be awaited before verdicts are looked up by `identity`. Nothing is asked where the
         budget is used up. Raises JudgeError if no verdict can be had.
@@ -170,7 +167,7 @@ class LLMJudge:
         if self._are_taken:
             return
         try:
-            reply, _, _ = await self._paid(_TRIAL)
+            reply, _, _ = await self._paid(self._prompt.fill(**_TRIAL))
         except BudgetReachedError:
             return
         if not self._are_taken:
@@ -256,6 +253,19 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
+
+
+def checked_server(base_url: str | None, api_key: str) -> tuple[str, str]:
+    """The judge's URL and key, as they are used. Raises JudgeError where they can't be."""
+    url = checked_base_url(
+        base_url or OPENAI_URL,
+        service="the judge",
+        setting="OPENAI_BASE_URL",
+        error=JudgeError,
+        may_have_version=True,
+    )
+    key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
+    return url, key
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:

@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from locomo_assets.locomo.model import AuditError, Conversation, Dataset, Question
-from locomo_assets.locomo.parsing import read_bytes
+from locomo_assets.locomo.sources import read_bytes
 
 WRONG_CITATION = "WRONG_CITATION"
 """The only error type where the gold answer is right and just its evidence is wrong."""

@@ -1,26 +1,18 @@
-"""Reading a LoCoMo file, from a path or a URL, and parsing it into conversations.
+"""Parsing a LoCoMo file into conversations, or refusing it by line.
 
-Reading is limited in size and time, and checked against a pinned SHA-256 if one is given.
+What would be left out or misread without a word is refused, too.
 """
 
 import hashlib
-import ipaddress
 import json
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-import httpx
-
-from locomo_assets.bounded import (
-    DATASET_BYTES,
-    GZIP_ONLY,
-    UnusableBodyError,
-    download_pieces,
-    read_file,
-)
-from locomo_assets.errors import LocomoError
+from locomo_assets.locomo.adversarial import UnknownTrapError, right_and_trap
+from locomo_assets.locomo.json_lines import RepeatingObject, Step, line_of, parse_json
 from locomo_assets.locomo.model import (
     ADVERSARIAL,
     OFFICIAL_NAMES,
@@ -32,7 +24,7 @@ from locomo_assets.locomo.model import (
     Turn,
     resolve_evidence,
 )
-from locomo_assets.redaction import without_credentials
+from locomo_assets.locomo.sources import read_bytes
 
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -42,9 +34,13 @@ _DATE = re.compile(
     r"(\d{1,2}):(\d{2})\s*(am|pm)\s+on\s+(\d{1,2})\s+([a-z]+),?\s+(\d{4})", re.IGNORECASE | re.ASCII
 )
 _SESSION_KEY = re.compile(r"session_([1-9]\d{0,5})", re.ASCII)
-_SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,99}", re.ASCII)
+_LIKE_A_SESSION_KEY = re.compile(r"\W*session[\W_]*\d+\W*", re.IGNORECASE)
+_DIA_ID = re.compile(r"D(\d{1,9}):(\d{1,9})", re.ASCII)
+_TURN_KEYS = frozenset(("speaker", "dia_id", "text"))
+_NOTHING_EXPORTED = frozenset(("nan", "NaN", "null", "NULL", "undefined", "<NA>"))
+"""What tables write where they have no value. `Nan` may be a grandmother, `None` an answer."""
 
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,99}", re.ASCII)
 
 
 def read_dataset(source: str, expected_sha256: str | None = None) -> Dataset:
@@ -60,23 +56,27 @@ def read_dataset(source: str, expected_sha256: str | None = None) -> Dataset:
 def parse_dataset(data: bytes, source: str) -> Dataset:
     """Parse a LoCoMo file's bytes. `source` names them in errors and in the result.
 
-    Raises DatasetError, naming the conversation, turn or question that can't be read.
+    Raises DatasetError, naming the line, and the conversation, turn or question that can't be
+    read, or of which something would be left out.
     """
     location = _Location(source)
     try:
-        content = json.loads(data)
+        content, text = parse_json(data)
     except (ValueError, RecursionError) as error:
         location.fail(
             f"is not JSON ({' '.join(str(error).split())}); give a file like LoCoMo's locomo10.json"
         )
     if not isinstance(content, list) or not content:
         location.fail("is not a list of conversations; give a file like LoCoMo's locomo10.json")
+    location = replace(location, text=text)
     conversations: dict[str, Conversation] = {}
     for index, sample in enumerate(content):
-        conversation = _conversation(sample, location.at(f"conversation {index}"))
+        here = location.at(f"conversation {index}", index)
+        conversation = _conversation(sample, here)
         if conversation.conversation in conversations:
-            location.at(f"conversation {index}").fail(
-                f"sample_id {conversation.conversation!r} occurs twice; ids must differ"
+            here.fail(
+                f"sample_id {conversation.conversation!r} occurs twice; ids must differ",
+                "sample_id",
             )
         conversations[conversation.conversation] = conversation
     return Dataset(
@@ -85,27 +85,6 @@ def parse_dataset(data: bytes, source: str) -> Dataset:
         size_bytes=len(data),
         conversations=tuple(conversations.values()),
     )
-
-
-def read_bytes(
-    source: str, expected_sha256: str | None, *, what: str, error: type[LocomoError]
-) -> tuple[str, bytes]:
-    """The name, without credentials, and the bytes of a file at a path or an https URL.
-
-    Raises `error` as `read_dataset` does, with messages that begin with `what`.
-    """
-    if "://" in source:
-        name, data = _download(source, expected_sha256, what, error)
-    else:
-        name, data = source, _read(source, what, error)
-    if expected_sha256 is not None:
-        found = hashlib.sha256(data).hexdigest()
-        if found != expected_sha256.strip().lower():
-            raise error(
-                f"{what} {name}: its SHA-256 is {found}, not the expected {expected_sha256}; "
-                "give the right file, or the hash of this one if you trust it"
-            )
-    return name, data
 
 
 def parse_session_date(text: str) -> datetime:
@@ -128,17 +107,25 @@ def parse_session_date(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Location:
-    """A position in the file, for error messages."""
+    """A position in the file, for error messages; `text` is the file's, once it is known."""
 
     source: str
+    text: str | None = field(default=None, repr=False)
     where: str = ""
+    path: tuple[Step, ...] = ()
 
-    def at(self, where: str) -> "_Location":
-        return _Location(self.source, f"{self.where}, {where}" if self.where else where)
+    def at(self, where: str, *steps: Step) -> "_Location":
+        where = f"{self.where}, {where}" if self.where else where
+        return replace(self, where=where, path=(*self.path, *steps))
 
-    def fail(self, what: str) -> NoReturn:
+    def key(self, key: str) -> "_Location":
+        return self.at(f"key {key!r}", key)
+
+    def fail(self, what: str, *steps: Step) -> NoReturn:
+        """`steps` lead on to the value whose line is told."""
+        line = "" if self.text is None else f", line {line_of(self.text, (*self.path, *steps))}"
         location = f": {self.where}" if self.where else ""
-        raise DatasetError(f"data set {self.source}{location}: {what}")
+        raise DatasetError(f"data set {self.source}{line}{location}: {what}")
 
 
 def _conversation(sample: Any, location: _Location) -> Conversation:
@@ -147,60 +134,124 @@ def _conversation(sample: Any, location: _Location) -> Conversation:
     if not _SAMPLE_ID.fullmatch(sample_id):
         location.fail(
             f"sample_id {sample_id!r} must be letters, digits, '-', '_' and single dots, at most "
-            "100; it becomes a partition key"
+            "100; it becomes a partition key",
+            "sample_id",
         )
-    location = _Location(location.source, f"{location.where} ({sample_id})")
-    talk = _object(_needed(sample, "conversation", location), location.at("key 'conversation'"))
-    numbers = sorted(
-        int(match[1])
-        for key, value in talk.items()
-        if (match := _SESSION_KEY.fullmatch(key)) and value is not None
-    )
-    if not numbers:
-        location.fail("has no session; expected keys 'session_1', 'session_2', …")
-    sessions = tuple(_session(talk, number, location) for number in numbers)
+    location = replace(location, where=f"{location.where} ({sample_id})")
+    in_talk = replace(location, path=(*location.path, "conversation"))
+    talk = _object(_needed(sample, "conversation", location), location.key("conversation"))
+    sessions = tuple(_session(talk, number, in_talk) for number in _numbers(talk, in_talk))
     dia_ids: set[str] = set()
     for session in sessions:
         for turn in session.turns:
             if turn.dia_id in dia_ids:
-                location.at(f"session {session.session_index}, turn {turn.turn_index}").fail(
-                    f"dia_id {turn.dia_id!r} occurs twice; ids must differ within a conversation"
+                _turn_location(turn.session_index, turn.turn_index, in_talk).fail(
+                    f"dia_id {turn.dia_id!r} occurs twice; ids must differ within a conversation",
+                    "dia_id",
                 )
             dia_ids.add(turn.dia_id)
-    questions = _list(_needed(sample, "qa", location), location.at("key 'qa'"))
+        _check_turn_numbers(session, in_talk)
+    questions = _list(_needed(sample, "qa", location), location.key("qa"))
     return Conversation(
         conversation=sample_id,
-        speaker_a=_text(talk, "speaker_a", location),
-        speaker_b=_text(talk, "speaker_b", location),
+        speaker_a=_text(talk, "speaker_a", in_talk),
+        speaker_b=_text(talk, "speaker_b", in_talk),
         sessions=sessions,
         questions=tuple(
-            _question(question, index, dia_ids, location.at(f"question {index}"))
+            _question(question, index, dia_ids, location.at(f"question {index}", "qa", index))
             for index, question in enumerate(questions)
         ),
     )
 
 
+def _numbers(talk: dict[str, Any], location: _Location) -> list[int]:
+    """The sessions' numbers, in order. Fails where turns stand elsewhere, or a session lacks."""
+    numbers = []
+    for key, value in talk.items():
+        match = _SESSION_KEY.fullmatch(key)
+        if match is not None and value is not None:
+            numbers.append(int(match[1]))
+        elif value is not None and (_LIKE_A_SESSION_KEY.fullmatch(key) or _holds_turns(value)):
+            location.key(key).fail(
+                "its turns would be left out: sessions are 'session_1', 'session_2', …; rename "
+                "the key, or remove it"
+            )
+    if not numbers:
+        location.fail("has no session; expected keys 'session_1', 'session_2', …")
+    numbers.sort()
+    for expected, number in enumerate(numbers, start=1):
+        if number != expected:
+            location.at(f"session {number}", f"session_{number}").fail(
+                f"there is no session {expected} before it; give the missing one, or number the "
+                "sessions from 1 without gaps"
+            )
+    return numbers
+
+
+def _holds_turns(value: Any) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(one, dict) and len(_TURN_KEYS.intersection(one)) > 1 for one in value
+    )
+
+
+def _check_turn_numbers(session: Session, location: _Location) -> None:
+    """Where a session's ids are all like `D1:2`, they are of this session, one after the other."""
+    matches = [_DIA_ID.fullmatch(turn.dia_id) for turn in session.turns]
+    before: int | None = None
+    for turn, match in zip(session.turns, matches, strict=True):
+        if match is None or None in matches:
+            return
+        here = _turn_location(turn.session_index, turn.turn_index, location)
+        if int(match[1]) != session.session_index:
+            here.fail(
+                f"dia_id {turn.dia_id!r} is of session {int(match[1])}; move the turn there, or "
+                "correct its id",
+                "dia_id",
+            )
+        number = int(match[2])
+        # The first may be 0 or 1.
+        if number > 1 if before is None else number != before + 1:
+            after = "the session's start" if before is None else f"'D{match[1]}:{before}'"
+            here.fail(
+                f"dia_id {turn.dia_id!r} does not follow {after}: turns are missing or out of "
+                "order; give them, or number them without gaps",
+                "dia_id",
+            )
+        before = number
+
+
 def _session(talk: dict[str, Any], number: int, location: _Location) -> Session:
-    location = location.at(f"session {number}")
-    date_text = _text(talk, f"session_{number}_date_time", location)
+    named = location.at(f"session {number}")
+    date_key, key = f"session_{number}_date_time", f"session_{number}"
+    if date_key not in talk:
+        named.fail(f"lacks the key {date_key!r}; give the session's date", key)
+    date_text = _text(talk, date_key, named)
     try:
         started_at = parse_session_date(date_text)
     except ValueError as error:
-        location.fail(f"its date cannot be read: {error}")
+        named.fail(f"its date cannot be read: {error}", date_key)
+    turns = _list(talk[key], location.at(f"session {number}", key))
+    if not turns:
+        named.fail("has no turns; give them, or remove the session and number on", key)
     return Session(
         session_index=number,
         started_at=started_at,
         date_text=date_text,
         turns=tuple(
-            _turn(turn, number, index, location.at(f"turn {index}"))
-            for index, turn in enumerate(_list(talk[f"session_{number}"], location))
+            _turn(turn, number, index, _turn_location(number, index, location))
+            for index, turn in enumerate(turns)
         ),
     )
 
 
+def _turn_location(session_index: int, turn_index: int, location: _Location) -> _Location:
+    where = f"session {session_index}, turn {turn_index}"
+    return location.at(where, f"session_{session_index}", turn_index)
+
+
 def _turn(turn: Any, session_index: int, turn_index: int, location: _Location) -> Turn:
     turn = _object(turn, location)
-    return Turn(
+    found = Turn(
         session_index=session_index,
         turn_index=turn_index,
         dia_id=_text(turn, "dia_id", location),
@@ -210,23 +261,33 @@ def _turn(turn: Any, session_index: int, turn_index: int, location: _Location) -
         image_query=_optional_text(turn, "query", location),
         image_caption=_optional_text(turn, "blip_caption", location),
     )
+    shows = any(found.image_urls) and (found.image_query or found.image_caption)
+    if not found.text.strip() and not shows:
+        location.fail("says nothing: the key 'text' is empty; give what was said", "text")
+    return found
 
 
 def _question(question: Any, index: int, dia_ids: set[str], location: _Location) -> Question:
     question = _object(question, location)
     category = _needed(question, "category", location)
     if type(category) is not int or category not in OFFICIAL_NAMES:
-        location.fail(f"category {category!r} is none of 1 to 5")
+        location.fail(f"category {category!r} is none of 1 to 5", "category")
+    text = _text(question, "question", location)
     gold_answer = _answer(question, "answer", location)
     adversarial_answer = _answer(question, "adversarial_answer", location)
-    if category != ADVERSARIAL and gold_answer is None:
+    if category == ADVERSARIAL:
+        try:
+            gold_answer, adversarial_answer = right_and_trap(text, gold_answer, adversarial_answer)
+        except UnknownTrapError as error:
+            location.fail(str(error), "answer")
+    elif gold_answer is None:
         location.fail("lacks the key 'answer', which only adversarial questions may omit")
     as_written = _texts(question, "evidence", location)
     evidence, unresolved = resolve_evidence(as_written, dia_ids)
     return Question(
         question_index=index,
         category=category,
-        question=_text(question, "question", location),
+        question=text,
         gold_answer=gold_answer,
         adversarial_answer=adversarial_answer,
         evidence_as_written=as_written,
@@ -238,6 +299,9 @@ def _question(question: Any, index: int, dia_ids: set[str], location: _Location)
 def _object(value: Any, location: _Location) -> dict[str, Any]:
     if not isinstance(value, dict):
         location.fail(f"expected an object, found {_kind(value)}")
+    if isinstance(value, RepeatingObject):
+        key = value.repeated_key
+        location.fail(f"the key {key!r} occurs twice, which hides what came first; keep one", key)
     return value
 
 
@@ -256,99 +320,54 @@ def _needed(owner: dict[str, Any], key: str, location: _Location) -> Any:
 def _text(
     owner: dict[str, Any], key: str, location: _Location, *, may_be_empty: bool = False
 ) -> str:
-    value = _storable(_needed(owner, key, location), location.at(f"key {key!r}"))
+    value = _storable(_needed(owner, key, location), location.key(key))
     if not may_be_empty and not value.strip():
-        location.fail(f"the key {key!r} is empty")
+        location.fail(f"the key {key!r} is empty", key)
     return value
 
 
 def _optional_text(owner: dict[str, Any], key: str, location: _Location) -> str | None:
     value = owner.get(key)
-    return None if value is None else _storable(value, location.at(f"key {key!r}"))
+    return None if value is None else _storable(value, location.key(key))
 
 
 def _texts(owner: dict[str, Any], key: str, location: _Location) -> tuple[str, ...]:
     value = owner.get(key)
     if value is None:
         return ()
-    location = location.at(f"key {key!r}")
-    return tuple(_storable(item, location) for item in _list(value, location))
+    location = location.key(key)
+    items = enumerate(_list(value, location))
+    return tuple(_storable(item, location, index) for index, item in items)
 
 
 def _answer(question: dict[str, Any], key: str, location: _Location) -> str | None:
     value = question.get(key)
+    if value is None:
+        return None
+    location = location.key(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            location.fail(
+                f"{json.dumps(value)} is no answer; write the answer, as text or as a number"
+            )
         return str(value)
-    return None if value is None else _storable(value, location.at(f"key {key!r}"))
+    answer = _storable(value, location)
+    if not answer.strip() or answer.strip() in _NOTHING_EXPORTED:
+        found = "is empty" if not answer.strip() else f"{answer!r} stands for a missing value"
+        location.fail(f"{found}; write the answer, or remove the question")
+    return answer
 
 
-def _storable(value: Any, location: _Location) -> str:
+def _storable(value: Any, location: _Location, *steps: Step) -> str:
     if not isinstance(value, str):
-        location.fail(f"expected text, found {_kind(value)}")
+        location.fail(f"expected text, found {_kind(value)}", *steps)
     try:
         value.encode()
     except UnicodeEncodeError:
-        location.fail("holds half a character (a lone surrogate); repair the file's escapes")
+        location.fail("holds half a character (a lone surrogate); repair its escapes", *steps)
     return value
 
 
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     return "nothing" if value is None else kinds.get(type(value), "a number")
-
-
-def _read(path: str, what: str, error: type[LocomoError]) -> bytes:
-    try:
-        return read_file(path, DATASET_BYTES)
-    except FileNotFoundError:
-        raise error(f"{what} {path}: there is no such file; check the path") from None
-    except UnusableBodyError as failure:
-        raise error(f"{what} {path}: {failure}") from None
-    except (OSError, ValueError) as failure:
-        cause = (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
-        raise error(f"{what} {path}: cannot be read ({cause}); give a readable file") from failure
-
-
-def _download(
-    source: str, expected_sha256: str | None, what: str, error: type[LocomoError]
-) -> tuple[str, bytes]:
-    try:
-        url = httpx.URL(source)
-    except httpx.InvalidURL as failure:
-        raise error(f"{what} URL cannot be read ({failure}); check it") from None
-    # The name is stored and printed, so it must not hold credentials.
-    name = without_credentials(str(url))
-    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
-        raise error(f"{what} {name}: only https URLs and paths are read; use one of these")
-    if expected_sha256 is None:
-        raise error(
-            f"{what} {name}: a URL needs a pinned SHA-256, because its content may change; "
-            "give the hash of the file you mean"
-        )
-    try:
-        with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
-            client.stream("GET", url) as response,
-        ):
-            response.raise_for_status()
-            data = b"".join(download_pieces(response, DATASET_BYTES))
-    except UnusableBodyError as failure:
-        raise error(f"{what} {name}: {failure}") from None
-    except httpx.HTTPStatusError as failure:
-        raise error(
-            f"{what} {name}: the server answered {failure.response.status_code}; check the URL"
-        ) from None
-    except httpx.HTTPError as failure:
-        raise error(
-            f"{what} {name}: could not be fetched ({str(failure) or type(failure).__name__}); "
-            "check the URL and the network, or download the file and give its path"
-        ) from None
-    return name, data
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether the host is this machine."""
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost"

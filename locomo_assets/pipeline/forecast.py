@@ -63,18 +63,27 @@ def forecast_items(
         lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
         judged = forecast.verdicts(0, lexical, ModelPrice(prices, LEXICAL), width=1)
     else:
-        url = chosen.openai_base_url or OPENAI_URL
-        judge = OPENAI if endpoint_of(url) == endpoint_of(OPENAI_URL) else host_of(endpoint_of(url))
         asked = sum(counts) * chosen.judge_votes
         batched = asked if chosen.judge_mode == "batch" else 0
         judged = forecast.verdicts(
             asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
-            forecast.measured_verdicts(store, judge, chosen.judge_model),
+            forecast.measured_verdicts(
+                store, _judge_host(chosen.openai_base_url), chosen.judge_model
+            ),
             ModelPrice(prices, chosen.judge_model),
             width=chosen.max_verdicts_in_flight,
             batched=batched,
         )
     return [*items, judged]
+
+
+def _judge_host(base_url: str | None) -> str:
+    """`openai`, or the host of another judge; nothing for what is no URL, which runs refuse."""
+    try:
+        endpoint = endpoint_of(base_url or OPENAI_URL)
+    except ValueError:
+        return ""
+    return OPENAI if endpoint == endpoint_of(OPENAI_URL) else host_of(endpoint)
 
 
 def forecast_tasks(

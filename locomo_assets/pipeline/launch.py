@@ -1,5 +1,6 @@
 """Dagster runs in their order, their failures as one line, partitions of a history, dry runs."""
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.parsing import read_dataset
-from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.locomo.model import Dataset
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
+from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_failed
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecast import forecast_items
 from locomo_assets.pipeline.launcher import register_process
@@ -27,7 +28,9 @@ from locomo_assets.pipeline.partitions import (
 )
 from locomo_assets.prices import STANDIN
 from locomo_assets.runs import forecast
-from locomo_assets.runs.releases import check_label, refuse_imported
+from locomo_assets.runs.context import Task
+from locomo_assets.runs.releases import check_label, refuse_taken
+from locomo_assets.runs.stages import chosen_questions
 from locomo_assets.services import Services
 
 
@@ -88,43 +91,39 @@ def local_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def _usable_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """As `local_instance`; LaunchError where its database can't be used."""
+    try:
+        with local_instance(home) as instance:
+            yield instance
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or type(error).__name__
+        raise LaunchError(
+            f"Dagster instance in {home}: {cause}; make room on the disk, make it writable, or "
+            "choose another LOCOMO_HOME"
+        ) from error
+
+
 def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
-    """Measures a release, in this process; see `_launch` for the order.
+    """Measures a release, in this process: the data set, its conversations, what follows from both.
 
     Returns the series that was judged, as `Accuracy.series`.
 
     Raises:
         BadLabelError: a release that can't be called so.
         BadRequestError: a conversation that does not exist.
-        ReleaseTakenError: the release's results were imported.
+        ReleaseTakenError: the release's results were imported, or are a sample's.
+        DatasetError, AuditError: the file can't be used.
         PendingError: the judge's batches are not over yet.
         LaunchError: a run failed (its text is the failure's own line), or the Dagster instance
             can't be used.
     """
-    try:
-        return _launch(wanted, services)
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or type(error).__name__
-        raise LaunchError(
-            f"Dagster instance in {services.settings.home}: {cause}; make room on the disk, make "
-            "it writable, or choose another LOCOMO_HOME"
-        ) from error
-
-
-def _launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
-    """Materializes the data set, the release's conversations, and what follows from both."""
-    check_label(wanted.release)
-    refuse_imported(services.store(), wanted.release)
+    check_launch(wanted, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
-    with local_instance(services.settings.home) as instance:
+    with _usable_instance(services.settings.home) as instance:
         _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
-        known = instance.get_dynamic_partitions(CONVERSATION)
-        names = wanted.conversations or known
-        for name in names:
-            if name not in known:
-                raise BadRequestError(
-                    f"conversation {name}: not in the data set, which has {', '.join(known)}"
-                )
+        names = wanted.conversations or instance.get_dynamic_partitions(CONVERSATION)
         instance.add_dynamic_partitions(RELEASE, [wanted.release])
         config = {
             "questions": wanted.questions,
@@ -226,26 +225,42 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     return conversations, releases
 
 
-def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
-    """Turns, questions and verdicts of a launch for which nothing is stored yet.
+def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task]]:
+    """Refuses what can't be measured before anything is made or asked; `run` and its dry run.
 
-    Raises:
-        LocomoError: the data set, the prices or the history can't be read.
-        BadRequestError: a conversation that the data set does not have.
+    Returns the data set and the conversations' tasks. See `launch` for what it raises.
     """
-    chosen = services.settings
-    source = wanted.dataset or chosen.dataset or packaged_sample()
-    dataset = read_dataset(source, chosen.dataset_sha256)
-    known = {one.conversation: one for one in dataset.conversations}
+    store = services.store()
+    check_label(wanted.release)
+    refuse_taken(store, wanted.release)
+    dataset = read_source(services.settings, wanted.dataset)
+    refuse_failed(dataset)
+    known = [one.conversation for one in dataset.conversations]
     for name in wanted.conversations or ():
         if name not in known:
             raise BadRequestError(
                 f"conversation {name}: not in the data set, which has {', '.join(known)}"
             )
-    conversations = [known[name] for name in wanted.conversations or known]
-    counts = [
-        len([q for q in one.questions if wanted.adversarial or q.category != 5][: wanted.questions])
-        for one in conversations
+    services.check(dataset)
+    return dataset, [
+        Task(wanted.release, name, wanted.questions, wanted.adversarial, wanted.force)
+        for name in known
+        if not wanted.conversations or name in wanted.conversations
     ]
-    system = STANDIN if chosen.backboard_api_key is None else "backboard"
+
+
+def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
+    """Turns, questions and verdicts of a launch for which nothing is stored yet.
+
+    Raises what `launch` does, and what it would fail with by what is stored: `check_spending`.
+    """
+    dataset, tasks = check_launch(wanted, services)
+    build_defs(services=services)
+    with _usable_instance(services.settings.home) as instance:
+        instance.get_dynamic_partitions(CONVERSATION)
+    asyncio.run(services.check_spending(dataset, tasks))
+    known = {one.conversation: one for one in dataset.conversations}
+    conversations = [known[task.conversation] for task in tasks]
+    counts = [len(chosen_questions(known[task.conversation], task)) for task in tasks]
+    system = STANDIN if services.settings.backboard_api_key is None else "backboard"
     return forecast_items(conversations, counts, services, system)

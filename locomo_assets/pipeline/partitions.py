@@ -40,11 +40,10 @@ def last_judged_series(instance: dg.DagsterInstance, release: str) -> tuple[str,
 
     None where the instance knows of none: it is new, or an older version judged.
     """
-    names = instance.get_dynamic_partitions(CONVERSATION)
-    wanted = dg.AssetRecordsFilter(
-        asset_key=dg.AssetKey("judgements"),
-        asset_partitions=[f"{name}|{release}" for name in names],
-    )
+    keys = [f"{name}|{release}" for name in instance.get_dynamic_partitions(CONVERSATION)]
+    if not keys:  # Dagster would take that for any
+        return None
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("judgements"), asset_partitions=keys)
     for record in instance.fetch_materializations(wanted, limit=1).records:
         if (made := record.asset_materialization) and set(SERIES) <= set(made.metadata):
             return tuple(str(made.metadata[name].value) for name in SERIES)

@@ -1,4 +1,4 @@
-"""Ingestions that don't count any more, because a thread holds more than was to be sent.
+"""Ingestions that don't count any more: a thread holds a message twice, or a turn that failed.
 
 The service takes no idempotency key, so a request that was taken for lost may still be carried
 out after it was sent again. Threads to which that may happen are counted before the answers are

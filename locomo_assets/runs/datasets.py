@@ -7,7 +7,15 @@ from locomo_assets import __version__
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.audit import Audit, Fault, match_faults, read_audit
-from locomo_assets.locomo.model import AuditError, Dataset, from_rows, to_rows
+from locomo_assets.locomo.model import (
+    AuditError,
+    Conversation,
+    Dataset,
+    DatasetError,
+    from_rows,
+    to_rows,
+)
+from locomo_assets.runs.context import NothingToMeasureError, stored_conversation
 from locomo_assets.runs.verdicts import GOLD_AUDIT
 
 _TABLES = ("conversations", "sessions", "turns", "questions")
@@ -28,11 +36,8 @@ def keep_audit(
     """
     known = _known(store)
     missing = _dataset_hashes(store) if dataset is None else [dataset.sha256]
-    if expected_sha256 is not None:
-        pinned = expected_sha256.strip().lower()
-        has = {sha256 for one, sha256 in known if one == pinned}
-        if has and (dataset is None or dataset.sha256 in has):
-            return pinned
+    if (pinned := _kept(known, expected_sha256, dataset)) is not None:
+        return pinned
     audit = read_audit(source, expected_sha256)
     run_id = run_id or f"audit-{uuid.uuid4()}"
     fits = any(sha256 == audit.sha256 for sha256, _ in known)
@@ -51,6 +56,23 @@ def keep_audit(
     return audit.sha256
 
 
+def check_audit(
+    store: HistoryStore, source: str, expected_sha256: str | None, dataset: Dataset
+) -> None:
+    """Raises AuditError as `keep_audit` would; stores nothing."""
+    if _kept(_known(store), expected_sha256, dataset) is None:
+        match_faults(read_audit(source, expected_sha256), dataset)
+
+
+def _kept(
+    known: set[tuple[str, str]], expected_sha256: str | None, dataset: Dataset | None
+) -> str | None:
+    """The audit's hash where the history has it already, for this data set."""
+    pinned = (expected_sha256 or "").strip().lower()
+    has = {sha256 for one, sha256 in known if one == pinned}
+    return pinned if has and (dataset is None or dataset.sha256 in has) else None
+
+
 def _known(store: HistoryStore) -> set[tuple[str, str]]:
     """Audit and data set of each stored pair."""
     return {
@@ -65,8 +87,8 @@ def _dataset_hashes(store: HistoryStore) -> list[str]:
 
 
 def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
-    """A data set as the history has it: its conversations in the order they were first stored in,
-    which is the file's.
+    """A data set as the history has it: its conversations as they were stored last, in the order
+    they were first stored in, which is the file's.
     """
     manifests = [
         manifest
@@ -74,18 +96,17 @@ def _stored_dataset(store: HistoryStore, sha256: str) -> Dataset:
         if manifest.lineage.dataset_sha256 == sha256
     ]
     rows = {table: store.read(table, manifests).to_pylist() for table in _TABLES}
-    first: dict[str, str] = {}
-    for row in sorted(rows["conversations"], key=lambda row: row["attempt_id"]):
-        first.setdefault(row["conversation"], row["attempt_id"])
+    by_time = sorted(rows["conversations"], key=lambda row: row["attempt_id"])
+    last = {row["conversation"]: row["attempt_id"] for row in by_time}
     once = {
-        table: [row for row in its if row["attempt_id"] == first.get(row["conversation"])]
+        table: [row for row in its if row["attempt_id"] == last.get(row["conversation"])]
         for table, its in rows.items()
     }
     return Dataset(
         sha256=sha256,
         source=str(rows["conversations"][0]["source"]),
         size_bytes=0,
-        conversations=tuple(from_rows(once, name) for name in first),
+        conversations=tuple(from_rows(once, name) for name in last),
     )
 
 
@@ -110,15 +131,15 @@ def _commit(
 
 
 def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
-    """Commits each conversation whose newest stored version is of another file.
+    """Commits each conversation whose newest stored version is of another file, or was read from
+    it otherwise by an older program.
 
     Returns how many were written; the rest were there already, from an equal file.
     """
     written = 0
     for conversation in dataset.conversations:
         name = conversation.conversation
-        known = store.manifests(asset="locomo_dataset", conversation=name)
-        if known and known[-1].lineage.dataset_sha256 == dataset.sha256:
+        if _stored_sha256(store, conversation) == dataset.sha256:
             continue
         attempt = store.begin(
             Lineage(
@@ -139,3 +160,12 @@ def store_dataset(store: HistoryStore, dataset: Dataset, run_id: str) -> int:
         attempt.commit(source=dataset.source, size_bytes=dataset.size_bytes)
         written += 1
     return written
+
+
+def _stored_sha256(store: HistoryStore, conversation: Conversation) -> str | None:
+    """The data set whose conversation is stored last, if that is just this one."""
+    try:
+        stored, sha256 = stored_conversation(store, conversation.conversation)
+    except (NothingToMeasureError, DatasetError):
+        return None
+    return sha256 if stored == conversation else None

@@ -64,6 +64,22 @@ def refuse_imported(store: HistoryStore, release: str) -> None:
         )
 
 
+def refuse_taken(store: HistoryStore, release: str, *, kind: str = FULL) -> bool:
+    """Whether the release has its row already.
+
+    Raises ReleaseTakenError where its results were imported, or are of another kind.
+    """
+    refuse_imported(store, release)
+    manifests = store.manifests(asset="releases", release=release)
+    taken = manifests[-1].extra.get("kind", FULL) if manifests else kind
+    if taken != kind:
+        raise ReleaseTakenError(
+            f"release {release}: its results are of the kind {taken}, not {kind}, and the two "
+            "are never mixed; choose another label"
+        )
+    return bool(manifests)
+
+
 def claims_no_release(label: str) -> bool:
     """Whether a label is of a person's or a schedule's own making, and names no release."""
     return label.startswith((ADHOC, WEEKLY, DAILY))
@@ -88,16 +104,8 @@ def register_release(store: HistoryStore, release: str, run_id: str, *, kind: st
 
     Raises ReleaseTakenError where the release's results were imported, or are of another kind.
     """
-    manifests = store.manifests(asset="releases", release=release)
-    if manifests:
-        taken = manifests[-1].extra.get("kind", FULL)
-        if taken != kind:
-            raise ReleaseTakenError(
-                f"release {release}: its results are of the kind {taken}, not {kind}, and the two "
-                "are never mixed; choose another label"
-            )
+    if refuse_taken(store, release, kind=kind):
         return False
-    refuse_imported(store, release)
     source = SCHEDULE if release.startswith((WEEKLY, DAILY)) else PERSON
     _commit(store, release, run_id, release_row(source, kind=kind))
     return True
@@ -138,6 +146,7 @@ def _commit(store: HistoryStore, release: str, run_id: str, row: dict[str, objec
 
 
 TABLE = "release_checks"
+OTHER = "other_release"
 
 
 class OtherReleaseError(LocomoError):
@@ -181,7 +190,7 @@ def verdict_on(
     if heard.release == release:
         return "as_labelled", None
     if moment == "before":
-        return "other_release", f"the feed's newest release is {heard.release}"
+        return OTHER, f"the feed's newest release is {heard.release}"
     return "release_changed", f"the feed's newest release became {heard.release} meanwhile"
 
 
@@ -232,13 +241,18 @@ class ReleaseGuard:
 
 def refuse_other_release(store: HistoryStore, lineage: Lineage, check: ReleaseCheck) -> None:
     """Where another release is current: notes that in the history and raises OtherReleaseError."""
-    if check.verdict != "other_release":
+    if check.verdict != OTHER:
         return
     attempt = store.begin(replace(lineage, asset=TABLE))
     attempt.append(TABLE, [check.row()])
     attempt.commit()
-    raise OtherReleaseError(
-        f"release {lineage.release} is not what would be measured: {check.reason} ({check.feed}); "
+    raise other_release(str(lineage.release), check)
+
+
+def other_release(release: str, check: ReleaseCheck) -> OtherReleaseError:
+    """The refusal of a check whose verdict is `OTHER`."""
+    return OtherReleaseError(
+        f"release {release} is not what would be measured: {check.reason} ({check.feed}); "
         "measure that one, choose a label adhoc-…, or set LOCOMO_ALLOW_OTHER_RELEASE=1; nothing "
         "was spent, and what is stored can still be judged again"
     )

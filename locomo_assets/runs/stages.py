@@ -288,6 +288,19 @@ def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
     )
 
 
+def is_answered(run: RunContext, task: Task, conversation: Conversation, sha256: str) -> bool:
+    """Whether all that a task asks is ingested and answered, so that a run of it asks nothing."""
+    if task.force:
+        return False
+    try:
+        source = memory_source(run, task, sha256)
+    except NothingToMeasureError:
+        return False
+    stored = stored_answers(run, task, source.answers)
+    answered = {index for index, row in stored.items() if row["outcome"] == "answered"}
+    return answered.issuperset(q.question_index for q in chosen_questions(conversation, task))
+
+
 @dataclass(frozen=True)
 class MemorySource:
     """`ingestion` is None where the question protocol asks an assistant without memories.

@@ -2,22 +2,32 @@
 
 A verdict depends on question, gold answer, answer and judge alone. So an equal one that was given
 before, in any release, is reused. The variant of the gold answers (the data set's, or an audit's
-in place of faulty ones) is part of a series' judge, so that the two never mix.
+in place of faulty ones) is part of a series' judge, and so is the judge's server.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import Case, JudgeIdentity, Judgement, on_corrected_gold
+from locomo_assets.judging.judge import (
+    OPENAI,
+    Case,
+    JudgeIdentity,
+    Judgement,
+    host_of,
+    on_corrected_gold,
+)
 from locomo_assets.locomo.model import AuditError, Question
-from locomo_assets.prices import LEXICAL
+from locomo_assets.prices import FREE_SYSTEMS, LEXICAL
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import RunContext, Task, fingerprint
+from locomo_assets.runs.run_slots import services_at, services_of_earlier_runs
 
 _DECLINED = "Not mentioned in the conversation"
 """Right in category 5 is to decline: what the speaker never said can't be known."""
@@ -202,3 +212,56 @@ class PendingVerdict:
             **self.gold.row(self.judge, self.question),
             "judged_at": datetime.now(UTC),
         }
+
+
+def server_name(store: HistoryStore, base_url: str, endpoint: str, run_id: str) -> str:
+    """By which name the history knows a judge's server: two servers are two judges.
+
+    Verdicts have always named a server by its host. So the first server at a host keeps that name,
+    and every other one there is named by its endpoint; `judges/<host>.json` says which is first.
+    `base_url` is the same server's. Who asks first at a host, of several runs at once, too, is
+    written down as the first.
+    """
+    host = host_of(endpoint)
+    if host in (OPENAI, *FREE_SYSTEMS):
+        return endpoint
+    path = f"judges/{path_label(host)}.json"
+    first = _first_endpoint(store, path)
+    if first is None:
+        if _asked_elsewhere(store, host, base_url, endpoint, run_id):
+            return endpoint
+        store.storage.put_new(path, json.dumps({"endpoint": endpoint}).encode())
+        first = _first_endpoint(store, path)
+    return host if first == endpoint else endpoint
+
+
+def _first_endpoint(store: HistoryStore, path: str) -> str | None:
+    if path not in store.storage.list("judges"):
+        return None
+    try:
+        endpoint = json.loads(store.storage.get(path))["endpoint"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        endpoint = None
+    if not isinstance(endpoint, str):
+        raise HistoryDamagedError(
+            f"history {store.storage.url}: {path} names no endpoint; restore it from a copy"
+        )
+    return endpoint
+
+
+def _asked_elsewhere(
+    store: HistoryStore, host: str, base_url: str, endpoint: str, run_id: str
+) -> bool:
+    """Whether verdicts under the host's name came from another server, as far as one can know.
+
+    Versions before wrote no first server down, and no port beside a verdict. But their runs held
+    slots by host and port.
+    """
+    judges = {str(m.extra.get("judge", "")) for m in store.manifests(asset="judgements")}
+    if any(judge.startswith(f"{endpoint}:") for judge in judges):
+        return True
+    if not any(judge.startswith(f"{host}:") for judge in judges):
+        return False
+    earlier = services_of_earlier_runs(store.storage, run_id)
+    at_host = {service for service in earlier if host_of(service) == host}
+    return bool(at_host) and not at_host & set(services_at([base_url]))

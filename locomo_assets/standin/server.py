@@ -25,8 +25,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
-from locomo_assets.standin.batches import BatchCalls
-from locomo_assets.standin.judge import JudgeCalls
+from locomo_assets.standin.judging.batches import BatchCalls
+from locomo_assets.standin.judging.judge import JudgeCalls
 from locomo_assets.standin.messages import MessageCalls
 from locomo_assets.standin.middleware import (
     DROP,

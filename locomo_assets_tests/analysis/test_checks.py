@@ -12,6 +12,7 @@ from locomo_assets.analysis.checks import (
     answers_complete,
     api_errors,
     counts_by_category,
+    distinct_answers,
     error_budget,
     ingestion_complete,
     judge_canaries,
@@ -20,6 +21,7 @@ from locomo_assets.analysis.checks import (
     run_time,
     schema,
 )
+from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.workload import Workload
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
@@ -126,6 +128,18 @@ def test_anything_missing_is_an_error(counts: IngestionCounts) -> None:
     assert found.severity is CheckSeverity.ERROR
 
 
+def test_turns_without_a_single_memory_operation_are_an_error() -> None:
+    without = IngestionCounts(turns=10, turns_ingested=10, messages_on_server=10, operations=0)
+    found = ingestion_complete(without)
+    assert (found.passed, found.severity) == (False, CheckSeverity.ERROR)
+    assert "the form of the service's answer may have changed" in found.actual
+    assert "memory_operation_id" in found.actual
+    # Where nothing was told, and in days when operations were not counted, there is none to miss.
+    assert ingestion_complete(IngestionCounts(operations=0)).passed
+    assert ingestion_complete(replace(without, operations=None)).passed
+    assert ingestion_complete(replace(without, operations=1, operations_failed=1)).passed
+
+
 def test_an_ingestion_from_before_messages_were_counted() -> None:
     stored = asdict(WHOLE)
     del stored["messages_on_server"], stored["operations"]
@@ -154,6 +168,14 @@ def test_an_exception_becomes_one_line() -> None:
         CheckSeverity.ERROR,
         "first second",
     )
+
+
+def test_one_answer_for_many_questions_is_a_warning() -> None:
+    found = distinct_answers(RepeatedAnswer("Error 502", 4, 50))
+    assert (found.passed, found.severity) == (False, CheckSeverity.WARN)
+    assert found.actual == "one answer stands for 4 questions (8.0 % of 50): 'Error 502'"
+    assert found.numbers["questions_of_commonest_answer"] == 4
+    assert distinct_answers(RepeatedAnswer("Yes", 3, 50)).passed
 
 
 @pytest.mark.parametrize(("failed", "passed"), [(0, True), (5, True), (6, False)])

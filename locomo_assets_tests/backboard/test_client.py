@@ -137,6 +137,15 @@ async def test_a_server_that_does_not_page_gives_its_memories_once() -> None:
     assert len(service.requests) == 1
 
 
+@pytest.mark.parametrize("pages", [10**30, 10**12, -1, "x", None, []])
+async def test_a_number_of_pages_that_is_nonsense_ends(pages: object) -> None:
+    same = {"memories": [{"id": "a", "content": "x"}], "total_pages": pages, "total_count": pages}
+    client, service = client_of({"GET /assistants/a1/memories": same})
+    async with client:
+        assert len(await client.list_memories("a1")) == 1
+    assert len(service.requests) <= 2
+
+
 async def test_assistants_are_found_by_exact_name_over_all_pages() -> None:
     def page(request: httpx.Request) -> object:
         skip, limit = int(request.url.params["skip"]), int(request.url.params["limit"])

@@ -17,7 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from locomo_assets.standin import judge, middleware, retrieval
+from locomo_assets.standin import middleware, retrieval
+from locomo_assets.standin.judging import judge
 from locomo_assets.standin.records import Message
 from locomo_assets.standin.retrieval import SearchHit, Tokenizer
 from locomo_assets.standin.server import LOOPBACK, serve

@@ -28,7 +28,7 @@ from locomo_assets.judging.judge import (
 )
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
-from locomo_assets.standin import judge as standin_judge
+from locomo_assets.standin.judging import judge as standin_judge
 from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

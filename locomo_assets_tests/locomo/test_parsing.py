@@ -1,12 +1,11 @@
-"""Parsing the file format, its one-line errors, and reading from paths and loopback URLs."""
+"""Parsing the file format, and its one-line errors, which name the line."""
 
 import copy
-import hashlib
-import threading
+import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locomo_assets.locomo.model import DatasetError
-from locomo_assets.locomo.parsing import parse_dataset, parse_session_date, read_dataset
+from locomo_assets.locomo.parsing import parse_dataset, parse_session_date
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets_tests.locomo.factories import encoded, small_file
 
@@ -38,15 +37,22 @@ def test_reads_sessions_turns_and_questions() -> None:
     assert (adversarial.gold_answer, adversarial.adversarial_answer) == (None, "A kite")
 
 
-def test_sessions_are_in_numeric_order_and_dates_without_session_are_ignored() -> None:
+def _with_sessions(last: int) -> list[dict[str, Any]]:
     content = small_file()
-    talk = content[0]["conversation"]
-    talk["session_10_date_time"] = "9:00 am on 2 July, 2023"
-    talk["session_10"] = [{"speaker": "Bo", "dia_id": "D10:1", "text": "Hello"}]
-    talk["session_11_date_time"] = "no date at all"
-    content[0]["conversation"] = dict(sorted(talk.items()))
+    for number in range(3, last + 1):
+        content[0]["conversation"] |= {
+            f"session_{number}_date_time": "9:00 am on 2 July, 2023",
+            f"session_{number}": [{"speaker": "Bo", "dia_id": f"D{number}:1", "text": "Hello"}],
+        }
+    return content
+
+
+def test_sessions_are_in_numeric_order_and_dates_without_session_are_ignored() -> None:
+    content = _with_sessions(10)
+    content[0]["conversation"] |= {"session_11_date_time": "no date at all", "session_12": None}
+    content[0]["conversation"] = dict(sorted(content[0]["conversation"].items()))
     (conversation,) = parse_dataset(encoded(content), "x").conversations
-    assert [session.session_index for session in conversation.sessions] == [1, 2, 10]
+    assert [session.session_index for session in conversation.sessions] == list(range(1, 11))
 
 
 @pytest.mark.parametrize(("number", "text"), [(3, "3"), (2.5, "2.5"), (0, "0")])
@@ -157,6 +163,22 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set(0, "qa", 1, "category", value=True), "question 1: category True is none of 1 to 5"),
     (_set(0, "qa", 0, "answer", value=[1]), "key 'answer': expected text, found a list"),
     (_set(0, "qa", 0, "answer", value=True), "key 'answer': expected text, found true or false"),
+    (_set(0, "qa", 0, "answer", value=""), "question 0, key 'answer': is empty; write"),
+    (_set(0, "qa", 0, "answer", value=" \n"), "question 0, key 'answer': is empty; write"),
+    (_set(0, "qa", 1, "adversarial_answer", value=""), "key 'adversarial_answer': is empty; write"),
+    (_set(0, "qa", 0, "answer", value=math.nan), "key 'answer': NaN is no answer; write"),
+    (_set(0, "qa", 0, "answer", value=math.inf), "key 'answer': Infinity is no answer; write"),
+    (_set(0, "qa", 0, "answer", value="nan"), "key 'answer': 'nan' stands for a missing value"),
+    (_set(0, "qa", 1, "adversarial_answer", value=math.nan), "NaN is no answer"),
+    (_set(0, "qa", 0, "question", value=math.nan), "expected text, found a number"),
+    (_drop(0, "qa", 1, "adversarial_answer"), "question 1: has neither 'adversarial_answer' nor"),
+    (_set(*TALK, "session_1", 0, "text", value=" "), "session 1, turn 0: says nothing"),
+    (_drop(*TALK, "session_1", 0, "dia_id"), "session 1, turn 0: lacks the key 'dia_id'"),
+    (_set(*TALK, "session_1", 0, "dia_id", value="D2:1"), "dia_id 'D2:1' is of session 2"),
+    (_set(*TALK, "session_1", 1, "dia_id", value="D1:3"), "'D1:3' does not follow 'D1:1'"),
+    (_set(*TALK, "session_2", 0, "dia_id", value="D2:2"), "does not follow the session's start"),
+    (_set(*TALK, "session_2", value=[]), "session 2: has no turns"),
+    (_set(*TALK, "session_1", value=None), "session 2: there is no session 1 before it"),
 ]
 
 
@@ -169,9 +191,125 @@ def test_each_fault_is_reported_in_one_line_with_its_place(
     with pytest.raises(DatasetError) as caught:
         parse_dataset(encoded(content), "small.json")
     line = str(caught.value)
-    assert line.startswith("data set small.json")
+    assert line.startswith("data set small.json, line 1: ")
     assert text in line
     assert "\n" not in line
+
+
+TURNS = [{"speaker": "Ada", "dia_id": "D9:1", "text": "Unheard."}]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("session_0", TURNS),
+        ("session_0", []),
+        ("session_-1", TURNS),
+        ("session_03", TURNS),
+        ("Session_3", TURNS),
+        ("session 3", TURNS),
+        ("session_3 ", TURNS),
+        ("session3", TURNS),
+        ("sesion_3", TURNS),
+        ("session_three", TURNS),
+        ("session_3_turns", TURNS),
+    ],
+)
+def test_turns_under_a_key_that_is_no_session_are_refused(key: str, value: object) -> None:
+    content = small_file()
+    content[0]["conversation"][key] = value
+    with pytest.raises(DatasetError, match=rf"key '{key}': its turns would be left out"):
+        parse_dataset(encoded(content), "x")
+
+
+def test_what_else_a_conversation_holds_is_left_alone() -> None:
+    content = small_file()
+    content[0]["conversation"] |= {
+        "session_1_summary": "Ada bought a kite.",
+        "session_1_facts": {"Ada": [["Ada has a kite", "D1:1"]]},
+        "events_session_1": [{"date": "8 May", "Ada": ["buys a kite"]}],
+    }
+    parse_dataset(encoded(content), "x")
+
+
+def test_sessions_without_a_gap_are_asked_for() -> None:
+    content = _with_sessions(5)
+    del content[0]["conversation"]["session_4"]
+    with pytest.raises(DatasetError, match="session 5: there is no session 4 before it; give"):
+        parse_dataset(encoded(content), "x")
+
+
+def test_an_image_with_words_is_a_turn_without_text() -> None:
+    content = small_file()
+    image = content[0]["conversation"]["session_1"][1]
+    image["text"] = ""
+    parse_dataset(encoded(content), "x")
+    image["img_url"] = []  # its caption is then not sent
+    with pytest.raises(DatasetError, match="session 1, turn 1: says nothing"):
+        parse_dataset(encoded(content), "x")
+
+
+@pytest.mark.parametrize("dia_ids", [("a", "b"), ("D1:0", "D1:1"), ("D1:7", "x"), ("1", "D3:4")])
+def test_other_ids_of_turns_are_free(dia_ids: tuple[str, str]) -> None:
+    content = small_file()
+    for turn, dia_id in zip(content[0]["conversation"]["session_1"], dia_ids, strict=True):
+        turn["dia_id"] = dia_id
+    (conversation,) = parse_dataset(encoded(content), "x").conversations
+    assert tuple(turn.dia_id for turn in conversation.turns[:2]) == dia_ids
+
+
+def _line_of(text: str, last: str) -> int:
+    return text[: text.rindex(last)].count("\n") + 1
+
+
+@pytest.mark.parametrize("indent", [1, 4])
+@pytest.mark.parametrize(
+    ("spoil", "at"),
+    [
+        (_set(0, "qa", 0, "answer", value=""), '"answer": ""'),
+        (_set(0, "qa", 0, "answer", value=math.nan), "NaN"),
+        (_set(0, "qa", 0, "category", value="4"), '"category": "4"'),
+        (_set(*TALK, "session_2", 0, "text", value=""), '"text": ""'),
+        (_set(*TALK, "session_2", 0, "dia_id", value="D1:2"), '"dia_id": "D1:2"'),
+        (_set(*TALK, "session_2_date_time", value="soon"), '"soon"'),
+        (_set(*TALK, "session_0", value=TURNS), '"session_0"'),
+        (_set(0, "sample_id", value="a|b"), '"a|b"'),
+        (_set(*TALK, "session_1", 1, "img_url", 0, value=7), "7\n"),
+        (_set(0, "qa", 1, value="text"), '"text"\n'),
+    ],
+)
+def test_the_line_is_that_of_the_value(spoil: Callable[[Any], None], at: str, indent: int) -> None:
+    content = small_file()
+    spoil(content)
+    text = json.dumps(content, indent=indent)
+    with pytest.raises(DatasetError) as caught:
+        parse_dataset(text.encode(), "x")
+    assert str(caught.value).startswith(f"data set x, line {_line_of(text, at)}: conversation 0")
+
+
+def test_a_value_hidden_by_its_own_key_is_refused() -> None:
+    """Whoever merges two files by hand may have two sessions, or answers, under one key."""
+    text = json.dumps(small_file(), indent=1)
+    for key, twice in (("session_1", '"session_2": ['), ("answer", '"evidence": [')):
+        at = text.index(twice)
+        spoiled = f'{text[:at]}"{key}": [],\n{text[at:]}'
+        line = text[:at].count("\n") + 1
+        with pytest.raises(DatasetError, match=f"^data set x, line {line}: .*'{key}' occurs twice"):
+            parse_dataset(spoiled.encode(), "x")
+
+
+def test_the_line_is_told_whatever_the_encoding_and_line_ends() -> None:
+    content = small_file()
+    content[0]["qa"][0]["answer"] = ""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    line = _line_of(text, '"answer": ""')
+    for data in (
+        text.encode("utf-8-sig"),
+        text.encode("utf-16"),
+        text.replace("\n", "\r\n").encode(),
+    ):
+        with pytest.raises(DatasetError, match=f"line {line}:"):
+            parse_dataset(data, "x")
 
 
 def test_a_conversation_without_session_is_refused() -> None:
@@ -257,106 +395,32 @@ def test_the_real_file_can_be_read() -> None:
     ]
     assert sum(q.category < 5 and not q.evidence_as_written for q in questions) == 4
     assert sum(q.gold_answer is None for q in questions) == 444
+    assert [(q.gold_answer, q.adversarial_answer) for q in questions if q.category == 5] == [
+        (raw.get("answer"), raw["adversarial_answer"])
+        for sample in json.loads(data)
+        for raw in sample["qa"]
+        if raw["category"] == 5
+    ]
 
 
-DATA = encoded(small_file())
-SHA256 = hashlib.sha256(DATA).hexdigest()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        if self.path.startswith("/moved"):
-            self.send_response(302)
-            self.send_header("Location", "/data.json")
-            self.end_headers()
-            return
-        if self.path.startswith("/cut"):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(DATA)))
-            self.end_headers()
-            self.wfile.write(DATA[:50])
-            return
-        self.send_response(200 if self.path.startswith("/data.json") else 404)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_reads_a_path(tmp_path: Path) -> None:
-    path = tmp_path / "small.json"
-    path.write_bytes(DATA)
-    dataset = read_dataset(str(path), SHA256.upper())
-    assert (dataset.sha256, dataset.source) == (SHA256, str(path))
-    assert dataset.size_bytes == len(DATA)
-
-
-def test_reads_the_packaged_sample() -> None:
-    assert len(read_dataset(packaged_sample()).conversations) == 2
-
-
-@pytest.mark.parametrize("path", ["/data.json", "/moved"])
-def test_reads_a_url_with_a_pinned_hash(base_url: str, path: str) -> None:
-    assert read_dataset(base_url + path, SHA256).sha256 == SHA256
-
-
-def test_credentials_in_a_url_are_not_stored(base_url: str) -> None:
-    url = base_url.replace("http://", "http://me:secret@") + "/data.json?token=secret#part"
-    dataset = read_dataset(url, SHA256)
-    assert dataset.source == base_url + "/data.json"
-    with pytest.raises(DatasetError) as caught:
-        read_dataset(url, "0" * 64)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_url_without_a_hash_is_refused(base_url: str) -> None:
-    with pytest.raises(DatasetError, match="needs a pinned SHA-256"):
-        read_dataset(base_url + "/data.json")
-
-
-@pytest.mark.parametrize("source", ["http://example.org/x.json", "ftp://127.0.0.1/x", "file:///x"])
-def test_only_https_is_read_from_remote_hosts(source: str) -> None:
-    with pytest.raises(DatasetError, match="only https URLs and paths"):
-        read_dataset(source, SHA256)
-
-
-@pytest.mark.parametrize(
-    ("path", "text"), [("/nothing", "answered 404"), ("/cut", "could not be fetched")]
-)
-def test_a_failed_download_names_its_cause(base_url: str, path: str, text: str) -> None:
-    with pytest.raises(DatasetError, match=text):
-        read_dataset(base_url + path, SHA256)
-
-
-def test_a_server_that_is_down_is_named() -> None:
-    with pytest.raises(DatasetError, match="could not be fetched"):
-        read_dataset("http://127.0.0.1:9/data.json", SHA256)
-
-
-def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "small.json"
-    path.write_bytes(DATA + b" ")
-    with pytest.raises(DatasetError, match="not the expected"):
-        read_dataset(str(path), SHA256)
-
-
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="there is no such file"):
-        read_dataset(str(tmp_path / "none.json"))
-    with pytest.raises(DatasetError, match=r"cannot be read \(Is a directory\)"):
-        read_dataset(str(tmp_path))
-    with pytest.raises(DatasetError, match="cannot be read"):
-        read_dataset("\0")
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL_FILE.exists(), reason="../shared/data is not on this machine")
+@pytest.mark.parametrize("kept", ["trap", "answer, else trap", "both"])
+def test_copies_of_the_real_file_have_its_traps(kept: str) -> None:
+    content = json.loads(REAL_FILE.read_bytes())
+    expected = []
+    for question in (q for sample in content for q in sample["qa"] if q["category"] == 5):
+        right, trap = question.get("answer"), question["adversarial_answer"]
+        question["answer"] = right if right and kept == "answer, else trap" else trap
+        if kept != "both":
+            del question["adversarial_answer"]
+        # A trap that says itself that nothing is mentioned can't be fallen into.
+        known_trap = None if trap == "Not mentioned" and kept != "both" else trap
+        expected.append((right if kept == "answer, else trap" else None, known_trap))
+    found = [
+        (q.gold_answer, q.adversarial_answer)
+        for one in parse_dataset(encoded(content), "copy.json").conversations
+        for q in one.questions
+        if q.category == 5
+    ]
+    assert found == expected

@@ -1,6 +1,7 @@
 """Asset checks and metadata in real runs: what is recorded, what is stopped, what is marked."""
 
 import functools
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -22,7 +23,8 @@ from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_h
 from locomo_assets.runs.context import Counts
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
-from locomo_assets.standin import server
+from locomo_assets.standin import payloads, retrieval, server
+from locomo_assets.standin.records import Message
 from locomo_assets.standin.settings import StandinSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -102,6 +104,7 @@ def test_every_check_passes_on_the_sample_by_partition(services: Services) -> No
         ("locomo_dataset", "schema"),
         ("accuracy_metrics", "error_budget"),
         ("accuracy_metrics", "api_errors"),
+        ("accuracy_metrics", "distinct_answers"),
         ("accuracy_metrics", "accuracy"),
         ("accuracy_metrics", "run_time"),
     ):
@@ -184,6 +187,51 @@ def test_no_question_is_asked_of_an_incomplete_ingestion(services: Services) -> 
     assert len(services.store().manifests(asset="answers")) == 2
     alone = evaluations("answers", "answers_complete")["sample-1|r1"]
     assert "nothing is ingested" in str(numbers(alone)["actual"])
+
+
+def test_turns_without_memory_operations_are_asked_nothing(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def renamed(message: Message) -> dict[str, object]:
+        shown = message_json(message)
+        operation_id = shown.pop("memory_operation_id")
+        return {**shown, "operation": operation_id}
+
+    message_json = payloads.message_json
+    monkeypatch.setattr(payloads, "message_json", renamed)
+    with pytest.raises(LaunchError, match=r"2 of 2 conversations failed.*memory_operation_id"):
+        launch(Launch(release="r1", questions=3), services)
+    for found in evaluations("ingested_memories", "ingestion_complete").values():
+        assert not found.passed
+        assert "form of the service's answer may have changed" in str(numbers(found)["actual"])
+    assert evaluations("answers", "answers_complete") == {}
+    assert services.store().manifests(asset="ingested_memories") == []
+
+
+def test_an_error_told_as_the_answer_of_many_questions_is_warned_of(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_ids = itertools.count()
+
+    def no_answer(*_: object) -> str:
+        return f"Upstream error 529 (request req_8f3a{next(request_ids):04})"
+
+    monkeypatch.setattr(retrieval, "answer", no_answer)
+    launch(Launch(release="r1", questions=4), services)
+    found = evaluations("accuracy_metrics", "distinct_answers")["r1"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    warning = "one answer stands for 8 questions (100.0 % of 8): 'Upstream error 529 "
+    assert warning in str(numbers(found)["actual"])
+    # It is told where the numbers are, and stops nothing.
+    for arguments in (("report",), ("run", "--release", "r1", "--questions", "4")):
+        done = _command(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert f"warning: release r1 · system standin · questions isolated: {warning}" in " ".join(
+            done.stdout.split()
+        )
+    page = services.settings.home / "page.html"
+    assert _command("report", "--html", str(page)).returncode == 0
+    assert "one answer stands for 8 questions" in page.read_text()
 
 
 def test_checks_alone_are_refused_without_a_call(services: Services) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.locomo.model import DatasetError
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, ranges
 from locomo_assets.runs import runner
@@ -146,7 +147,7 @@ def test_unknown_conversation(services: Services) -> None:
 def test_bad_dataset_is_one_line(services: Services, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    with pytest.raises(LaunchError) as caught:
+    with pytest.raises(DatasetError) as caught:
         launch(Launch(release="r1", dataset=str(bad)), services)
     assert "bad.json" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +26,7 @@ from locomo_assets.runs.stages import StageReport
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.backboard.clients import QUICK
-from locomo_assets_tests.backboard.faulty_transport import LATE, LOST, FaultyTransport
+from locomo_assets_tests.backboard.faulty_transport import LATE, LOST, FaultyTransport, Seen
 from locomo_assets_tests.runs.contexts import at_bench
 from locomo_assets_tests.runs.fixtures import DATASET, Record, turn_texts
 
@@ -195,6 +196,24 @@ async def test_a_turn_that_arrives_twice_while_it_is_ingested_damages_it_as_well
     tmp_path: Path, store: HistoryStore, urls: BaseUrls, service: Service
 ) -> None:
     assert_failed(await run_once(store, urls, fault=LATE), "holds turn D1:3 a second time")
+    assert accuracy(store, tmp_path) == [(4, 0, 4)]
+    assert await run_once(store, urls) == []
+    assert len(service.assistants()) == 2
+    assert accuracy(store, tmp_path) == [(4, 4, 0)]
+
+
+@pytest.mark.parametrize("status", ["FAILED", "cancelled"])
+async def test_a_turn_that_failed_at_the_service_is_not_ingested_and_the_next_run_ingests_anew(
+    tmp_path: Path, store: HistoryStore, urls: BaseUrls, service: Service, status: str
+) -> None:
+    def fail_third(seen: Seen, answer: Any) -> Any:
+        return {**answer, "status": status} if seen.is_message and seen.nth == 2 else answer
+
+    async with faulty_run(store, urls, "isolated", None) as (run, transport):
+        transport.edit = fail_third
+        failures = await measure(run, [TASK], list(STAGES), lambda *_: None)
+    assert_failed(failures, "turn D1:3 in thread")
+    assert store.manifests(asset="ingested_memories") == []
     assert accuracy(store, tmp_path) == [(4, 0, 4)]
     assert await run_once(store, urls) == []
     assert len(service.assistants()) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from locomo_assets.history.storage import LocalStorage
 from locomo_assets.runs import run_slots as slots
-from locomo_assets.runs.run_slots import hold_run_slots, services_at
+from locomo_assets.runs.run_slots import hold_run_slots, services_at, services_of_earlier_runs
 from locomo_assets_tests.conftest import REPOSITORY
 
 HOLDER = """
@@ -110,3 +110,13 @@ def test_services_at_urls() -> None:
         "one.example:443"
     ]
     assert services_at(["http://host:a-secret/api", "http://[", "nothing", ""]) == []
+
+
+async def test_services_of_earlier_runs(storage: LocalStorage) -> None:
+    async def run(name: str, *services: str) -> set[str]:
+        async with hold_run_slots(storage, services, name, slots=2, on_wait=lambda _: None):
+            return services_of_earlier_runs(storage, name)
+
+    assert await run("one", "host:8000") == set()
+    assert await run("two", "host:8001", "::1:8000") == {"host:8000"}
+    assert await run("three", "host:8000") == {"host:8000", "host:8001", "::1:8000"}

@@ -15,7 +15,7 @@ import pytest
 
 from locomo_assets.locomo.model import Conversation
 from locomo_assets.locomo.parsing import read_dataset
-from locomo_assets.standin.judge import Case, verdict
+from locomo_assets.standin.judging.judge import Case, verdict
 from locomo_assets.standin.retrieval import Tokenizer
 from locomo_assets.standin.server import (
     BaseUrls,

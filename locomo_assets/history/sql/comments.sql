@@ -11,7 +11,7 @@ COMMENT ON TABLE ingestions IS 'One row per ingestion of a conversation: counts,
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
 COMMENT ON TABLE ingest_journal IS 'How each ingestion began and went on: assistant, threads, resumptions, damage';
 COMMENT ON TABLE question_threads IS 'The thread of each question, noted before it was asked: a run that goes on reads back what it holds';
-COMMENT ON VIEW damaged_ingestions IS 'Ingestions that do not count any more, because a thread held more than was to be sent';
+COMMENT ON VIEW damaged_ingestions IS 'Ingestions that do not count any more, because a thread held a message twice, or a turn that failed';
 COMMENT ON TABLE judge_batches IS 'How each batch of verdicts began and ended: fingerprints asked for, batch, status';
 COMMENT ON TABLE memory_operations IS 'What became of each turn''s memory operation, and the memories it made';
 COMMENT ON TABLE memories IS 'What the service remembered after ingestion';

@@ -14,6 +14,7 @@ from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.services import Services
+from locomo_assets.settings import Settings
 
 
 class DatasetConfig(dg.Config):
@@ -38,13 +39,14 @@ def locomo_dataset(
     services: dg.ResourceParam[Services],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """Reads and registers the data set; its SHA-256 is the data version."""
-    chosen = services.settings
-    source = config.source or chosen.dataset or packaged_sample()
-    pinned = chosen.dataset_sha256 if source == chosen.dataset or config.source else None
     try:
-        dataset = read_dataset(source, pinned)
-        found = {"counts_by_category": counts_by_category(dataset), "schema": schema(dataset)}
-        _stop_if_failed(context, dataset, found)
+        dataset = read_source(services.settings, config.source)
+        found = _findings(dataset)
+        if (refused := _refusal(dataset, found)) is not None:
+            for name, finding in found.items():
+                checks.log(context, name, "locomo_dataset", finding)
+            # Nothing is stored, so that no run, whenever it is, measures with it.
+            raise refused
         audit_sha256 = services.keep_audit(dataset, context.run.run_id)
         written = store_dataset(services.store(), dataset, context.run.run_id)
     except (LocomoError, OSError) as error:
@@ -71,15 +73,29 @@ def locomo_dataset(
     )
 
 
-def _stop_if_failed(
-    context: dg.AssetExecutionContext, dataset: Dataset, found: Mapping[str, Finding]
-) -> None:
-    """Nothing is stored then, so that no run, whenever it is, measures with it."""
-    failed = [name for name, finding in found.items() if not finding.passed]
-    if failed:
-        for name, finding in found.items():
-            checks.log(context, name, "locomo_dataset", finding)
-        raise DatasetError(
-            f"data set {dataset.source}: {failed[0]}: expected {found[failed[0]].expected}; found "
-            f"{found[failed[0]].actual}; nothing of it is stored"
-        )
+def read_source(settings: Settings, source: str | None) -> Dataset:
+    """The data set at a path or URL; None: LOCOMO_DATASET's, else the packaged sample."""
+    chosen = source or settings.dataset
+    if chosen is None:
+        return read_dataset(packaged_sample())
+    return read_dataset(chosen, settings.dataset_sha256)
+
+
+def refuse_failed(dataset: Dataset) -> None:
+    """Raises DatasetError where a check of the asset fails."""
+    if (refused := _refusal(dataset, _findings(dataset))) is not None:
+        raise refused
+
+
+def _findings(dataset: Dataset) -> dict[str, Finding]:
+    return {"counts_by_category": counts_by_category(dataset), "schema": schema(dataset)}
+
+
+def _refusal(dataset: Dataset, found: Mapping[str, Finding]) -> DatasetError | None:
+    failed = next((name for name, finding in found.items() if not finding.passed), None)
+    if failed is None:
+        return None
+    return DatasetError(
+        f"data set {dataset.source}: {failed}: expected {found[failed].expected}; found "
+        f"{found[failed].actual}; nothing of it is stored"
+    )

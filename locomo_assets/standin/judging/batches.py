@@ -16,14 +16,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from locomo_assets.standin import payloads
-from locomo_assets.standin.batch_state import (
+from locomo_assets.standin.judging.batch_state import (
     BatchState,
     Fate,
     Outcome,
     StoredBatch,
     StoredFile,
 )
-from locomo_assets.standin.judge import completion
+from locomo_assets.standin.judging.judge import completion
 from locomo_assets.standin.service import Service
 
 ENDPOINT = "/v1/chat/completions"

@@ -14,7 +14,7 @@ from openai.types import Batch
 
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets_tests.standin.test_judge import prompt
+from locomo_assets_tests.standin.judging.test_judge import prompt
 
 HOUR_MS = 3_600_000.0
 

@@ -14,18 +14,24 @@ from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import endpoint_of, host_of
+from locomo_assets.judging.judge import JudgeError, endpoint_of, host_of
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.datasets import store_dataset
-from locomo_assets.runs.judge_servers import server_name
 from locomo_assets.runs.runner import STAGES, measure
+from locomo_assets.runs.verdicts import server_name
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.judging.scripted import KEY, ScriptedServer, completion, scripted_server
+from locomo_assets_tests.judging.scripted import (
+    KEY,
+    Answer,
+    ScriptedServer,
+    completion,
+    scripted_server,
+)
 
 CANARIES = 36
 ONCE = CANARIES + 2
@@ -121,6 +127,16 @@ def test_also_if_another_server_comes_first(
     assert series(home) == {named(one): [2, 2], named(other, by_endpoint=True): [2, 0]}
 
 
+def test_a_wrong_url_takes_no_name(
+    home: Path, one: ScriptedServer, other: ScriptedServer, measured: Any
+) -> None:
+    other.fixed = Answer(200, b"<p>Welcome</p>", {"content-type": "text/html"})
+    with pytest.raises(JudgeError):
+        measured(other)
+    assert measured(one) == ONCE
+    assert series(home) == {named(one): [2, 2]}
+
+
 def test_a_restored_history_knows_its_servers(
     home: Path, one: ScriptedServer, other: ScriptedServer, measured: Any, tmp_path: Path
 ) -> None:
@@ -189,8 +205,9 @@ def test_one_of_those_that_come_at_once_is_the_first(home: Path) -> None:
     assert again == names
 
 
-def test_a_torn_record_is_told(home: Path) -> None:
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"endpoint": 1}', b"[" * 100_000])
+def test_a_damaged_record_is_told(home: Path, data: bytes) -> None:
     store = HistoryStore.open((home / "history").as_uri())
-    store.storage.put_new("judges/host.json", b"{")
-    with pytest.raises(HistoryDamagedError, match=r"judges/host\.json can't be read"):
+    store.storage.put_new("judges/host.json", data)
+    with pytest.raises(HistoryDamagedError, match=r"judges/host\.json names no endpoint"):
         server_name(store, "http://host/v1", "host/v1", "run")

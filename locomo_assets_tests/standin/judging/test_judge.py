@@ -11,7 +11,7 @@ from openai import APIConnectionError, AsyncOpenAI, AuthenticationError, BadRequ
 from openai import InternalServerError as OpenAIServerError
 from openai import RateLimitError as OpenAIRateLimitError
 
-from locomo_assets.standin.judge import Case, read_case, verdict
+from locomo_assets.standin.judging.judge import Case, read_case, verdict
 from locomo_assets.standin.retrieval import Tokenizer
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

@@ -1,0 +1,68 @@
+"""Variables that are nearly a setting's: a misspelled limit or key would be none, and unnoticed.
+
+Names of the environment alone; their values belong in `settings`.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator
+
+PREFIX = "LOCOMO_"
+
+# The likeness from which on a name counts as misspelled: MAX_COST and MAX_COST_USD have 0.80.
+# RELEASE, which deployments use for their own, and RELEASE_FEED have 0.74.
+_NEARLY = 0.76
+
+# Others have names of their own that begin so: OPENAI_API_TYPE has 0.80, without underscores.
+_NEARLY_OF_SERVICE = 0.9
+_SHORTER = {
+    "KEY": "_API_KEY",
+    "TOKEN": "_API_KEY",
+    "APITOKEN": "_API_KEY",
+    "SECRET": "_API_KEY",
+    "SECRETKEY": "_API_KEY",
+    "URL": "_BASE_URL",
+    "APIURL": "_BASE_URL",
+}
+
+
+def misspelled(variables: Collection[str], settings: Collection[str]) -> Iterator[str]:
+    """A line for each variable that is nearly one of the settings', and is none.
+
+    A service's own name is left alone where the variable that is meant is set, too, or a key
+    comes from LOCOMO_SECRETS: it may be another program's.
+    """
+    known = {name.removeprefix(PREFIX) for name in settings if name.startswith(PREFIX)}
+    of_services = {name for name in settings if not name.startswith(PREFIX)}
+    given = {variable.upper() for variable in variables}
+    if PREFIX + "SECRETS" in given:
+        given |= {name for name in of_services if name.endswith("_KEY")}
+    for variable in sorted(variables):
+        name = variable.upper().removeprefix(PREFIX)
+        has_prefix = variable.upper().startswith(PREFIX)
+        if variable.upper() in settings:
+            continue
+        meant = _service_setting(name, of_services)
+        if has_prefix and meant is None:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)
+            meant = next((PREFIX + one for one in near), None)
+        if meant is not None and (has_prefix or meant not in given):
+            yield f"{variable} is no setting, but {meant} is; rename it, or unset it"
+
+
+def _service_setting(name: str, settings: Collection[str]) -> str | None:
+    """BACKBOARD_APIKEY, OPENAI_KEY, … → the setting that is meant."""
+    letters = _letters(name)
+    for setting in sorted(settings):
+        service = setting.partition("_")[0]
+        if letters.startswith(service):
+            rest = letters.removeprefix(service)
+            if _SHORTER.get(rest) == setting.removeprefix(service):
+                return setting
+        likeness = difflib.SequenceMatcher(None, letters, _letters(setting)).ratio()
+        if likeness >= _NEARLY_OF_SERVICE and letters[:3] == service[:3]:
+            return setting
+    return None
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name))

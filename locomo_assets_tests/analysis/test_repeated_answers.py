@@ -1,0 +1,89 @@
+"""One answer for many questions: told from answers that decline, and from mere coincidence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.analysis.accuracy import by_release
+from locomo_assets.analysis.repeated_answers import (
+    RepeatedAnswer,
+    commonest_answer,
+    read_repeated_answer,
+    repeated_answer_warnings,
+)
+from locomo_assets.history.database import refresh
+from locomo_assets_tests.analysis.factories import HistoryBuilder
+
+ERROR = "The model is overloaded, please try again later."
+DIFFERENT = [f"Answer number {word}" for word in ("one", "two", "three", "four", "five", "six")]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [ERROR] * 4,
+        [ERROR, f" {ERROR}\n", ERROR.upper(), ERROR.replace(" ", "  ")],
+        [f"Error 529 (request req_{number}f3a91bc)" for number in range(4)],
+        [f"Failed: 3f2b8c1{n}-7d4e-4f6a-9b1c-5e8d7a6f4c2{n}" for n in range(4)],
+    ],
+)
+def test_one_error_in_many_answers_is_found(texts: list[str]) -> None:
+    found = commonest_answer([*DIFFERENT, *texts])
+    assert (found.questions, found.answered, found.percent) == (4, 10, 40.0)
+    assert found.text == texts[0]
+    assert found.is_suspicious
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["I don't know."] * 4,
+        ["I don’t know."] * 4,
+        ["No information available."] * 4,
+        ["This is not mentioned in the conversation."] * 4,
+        ["on 7 May 2023", "on 8 May 2023", "on 9 May 2023", "on 10 May 2023"],
+        ["2023-05-07", "2023-05-08", "2023-05-09", "2023-05-10"],
+        ["Yes"] * 3,
+    ],
+)
+def test_declining_dates_and_coincidence_are_no_error(texts: list[str]) -> None:
+    assert not commonest_answer([*DIFFERENT, *texts]).is_suspicious
+
+
+@pytest.mark.parametrize(
+    ("questions", "answered", "suspicious"),
+    [(3, 3, False), (4, 4, True), (4, 150, True), (30, 1540, False), (31, 1540, True)],
+)
+def test_how_many_are_too_many(questions: int, answered: int, suspicious: bool) -> None:
+    assert RepeatedAnswer("x", questions, answered).is_suspicious is suspicious
+
+
+def test_nothing_answered_or_all_declined() -> None:
+    for answers in ([], ["I don't know."]):
+        found = commonest_answer(answers)
+        assert (found.questions, found.answered, found.is_suspicious) == (0, len(answers), False)
+
+
+def test_each_series_by_itself_and_told_once(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1", "conv-2"], 5)
+    history.measure("r1", {"conv-1": "+++++", "conv-2": "-----"}, answer=ERROR)
+    history.judge_again("r1", "conv-2", "+++++", "other")
+    history.measure("r1", {"conv-1": "+++++"}, question_protocol="published")
+    history.measure("r2", {"conv-1": "+++++"})
+    refresh(history.store, history.database_path)
+    rows = by_release(history.database_path, None, max_error_percent=2.0)
+    found = {
+        (row.release, row.question_protocol): read_repeated_answer(history.database_path, row)
+        for row in rows
+    }
+    assert found["r1", "isolated"] == RepeatedAnswer(ERROR, 10, 10)
+    assert found["r1", "published"].questions == found["r2", "isolated"].questions == 1
+    (line,) = repeated_answer_warnings(history.database_path, rows)
+    assert line.startswith(
+        "warning: release r1 · system standin · questions isolated: one answer stands for 10 "
+        "questions (100.0 % of 10)"
+    )
+    elsewhere = [replace(row, system="unknown") for row in rows]
+    assert repeated_answer_warnings(history.database_path, elsewhere) == []
