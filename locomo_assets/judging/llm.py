@@ -79,6 +79,8 @@ class LLMJudge:
         is_published = identity.system == OPENAI and identity.model.startswith(PUBLISHED_MODEL)
         self._are_taken = identity.system == STANDIN or is_published
         self._trial = asyncio.Lock()
+        self.refuses_what_it_took = False
+        """Whether it refused a parameter after all: what was remembered of it is not true."""
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -136,6 +138,11 @@ class LLMJudge:
         return await _probed_system(self._client, self._identity.model)
 
     @property
+    def asked_at(self) -> str:
+        """Where it asks, as `endpoint_of`."""
+        return self._endpoint
+
+    @property
     def endpoint(self) -> str | None:
         """Where it asks, as `endpoint_of`; None where the system alone says who judges."""
         if self._identity.system in (OPENAI, STANDIN):
@@ -158,24 +165,29 @@ class LLMJudge:
             budget=self._options.budget,
         )
 
-    async def learn_parameters(self) -> None:
-        """Find out by one verdict on a trivial answer what the model takes.
+    async def learn_parameters(self, known: Parameters | None = None) -> Parameters | None:
+        """Find out by one verdict on a trivial answer what the model takes, unless it is `known`.
 
-        To be awaited before verdicts are looked up by `identity`. Nothing is asked where the
-        budget is used up. Raises JudgeError if no verdict can be had.
+        To be awaited before verdicts are looked up by `identity`. Returns what was learned anew.
+        Nothing is asked where the budget is used up. Raises JudgeError if no verdict can be had.
         """
         if self._are_taken:
-            return
+            return None
+        if known is not None:
+            self._parameters = replace(known, max_tokens=self._parameters.max_tokens)
+            self._are_taken = True
+            return None
         try:
             reply, _, _ = await self._paid(self._prompt.fill(**_TRIAL))
         except BudgetReachedError:
-            return
+            return None
         if not self._are_taken:
             raise JudgeError(
                 f"judge {self._identity.model} at {self._client.base_url.host}: it gives no "
                 f"verdicts ({reply.reason}); check OPENAI_BASE_URL and LOCOMO_JUDGE_MODEL, or try "
                 "again later"
             )
+        return replace(self._parameters, max_tokens=None)
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""
@@ -231,10 +243,14 @@ class LLMJudge:
     def _adapt(self, error: openai.APIError) -> bool:
         """Whether another parameter is to be tried in place of the one that is refused."""
         said = server_error(error)
-        instead = None if said is None or self._are_taken else self._parameters.adapted(said)
-        if instead is not None:
-            self._parameters = instead
-        return instead is not None
+        instead = None if said is None else self._parameters.adapted(said)
+        if instead is None:
+            return False
+        if self._are_taken:
+            self.refuses_what_it_took = True
+            return False
+        self._parameters = instead
+        return True
 
     def _failed(self, error: openai.APIError) -> Reply:
         host = self._client.base_url.host
