@@ -5,9 +5,9 @@ Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -165,7 +165,9 @@ class LLMJudge:
             budget=self._options.budget,
         )
 
-    async def learn_parameters(self, known: Parameters | None = None) -> Parameters | None:
+    async def learn_parameters(
+        self, known: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         """Find out by one verdict on a trivial answer what the model takes, unless it is `known`.
 
         To be awaited before verdicts are looked up by `identity`. Returns what was learned anew.
@@ -174,9 +176,11 @@ class LLMJudge:
         if self._are_taken:
             return None
         if known is not None:
-            self._parameters = replace(known, max_tokens=self._parameters.max_tokens)
-            self._are_taken = True
-            return None
+            # One of another version may name other fields.
+            with suppress(TypeError):
+                self._parameters = replace(self._parameters, **known)
+                self._are_taken = True
+                return None
         try:
             reply, _, _ = await self._paid(self._prompt.fill(**_TRIAL))
         except BudgetReachedError:
@@ -187,7 +191,9 @@ class LLMJudge:
                 f"verdicts ({reply.reason}); check OPENAI_BASE_URL and LOCOMO_JUDGE_MODEL, or try "
                 "again later"
             )
-        return replace(self._parameters, max_tokens=None)
+        learned = asdict(self._parameters)
+        del learned["max_tokens"]  # the user's own
+        return learned
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""

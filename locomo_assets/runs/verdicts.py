@@ -7,7 +7,7 @@ in place of faulty ones) is part of a series' judge, and so is the judge's serve
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,6 @@ from locomo_assets.judging.judge import (
     host_of,
     on_corrected_gold,
 )
-from locomo_assets.judging.parameters import Parameters
 from locomo_assets.locomo.model import AuditError, Question
 from locomo_assets.prices import FREE_SYSTEMS, LEXICAL
 from locomo_assets.runs.checkpoint import Row
@@ -236,26 +235,27 @@ def server_name(store: HistoryStore, base_url: str, endpoint: str, run_id: str) 
     return host if first == endpoint else endpoint
 
 
-def known_parameters(store: HistoryStore, endpoint: str, model: str) -> Parameters | None:
+def known_parameters(store: HistoryStore, endpoint: str, model: str) -> Row | None:
     """What an earlier run learned that the model takes; None where it can't be told."""
     path = _parameters_path(endpoint, model)
     if path not in store.storage.list("judges"):
         return None
     try:
-        return Parameters(**json.loads(store.storage.get(path)))
-    except (ValueError, TypeError, RecursionError):
+        known = json.loads(store.storage.get(path))
+    except (ValueError, RecursionError):
         return None
+    return known if isinstance(known, dict) else None
 
 
 def remember_parameters(
-    store: HistoryStore, endpoint: str, model: str, parameters: Parameters | None
+    store: HistoryStore, endpoint: str, model: str, parameters: Row | None
 ) -> None:
     """Keep what was learned, so that no later run pays for it; None forgets it."""
     path = _parameters_path(endpoint, model)
     if parameters is None:
         store.storage.delete([path])
     else:
-        store.storage.put(path, json.dumps(asdict(parameters)).encode())
+        store.storage.put(path, json.dumps(parameters).encode())
 
 
 def _parameters_path(endpoint: str, model: str) -> str:
