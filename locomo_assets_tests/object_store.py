@@ -5,6 +5,7 @@ answers 500 for good, which no object store does. This file stands alone, so tha
 in a pod.
 """
 
+import io
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,11 @@ def object_store(host: str, port: int) -> "BaseWSGIServer":
     turn = threading.Lock()
 
     def application(environ: Any, start_response: Any) -> list[bytes]:
+        # Read before, lest a client that stops in the middle of its request stops all others.
+        body = environ["wsgi.input"]
+        ends_by_itself = environ.get("wsgi.input_terminated")
+        length = -1 if ends_by_itself else int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(body.read(length))
         with turn:
             return list(moto(environ, start_response))
 

@@ -133,6 +133,7 @@ TAKEOVERS = (
 def _other(place: Place) -> Iterator[Process]:
     """A run that has got the lease: none does before that is over."""
     time.sleep(TTL_S)
+    errors = ""
     for _ in range(_TRIES):
         done = place.done()
         with place.running() as process:
@@ -141,7 +142,8 @@ def _other(place: Place) -> Iterator[Process]:
             if process.poll() != _TAKEN:
                 yield process
                 return
-    raise AssertionError("the lease was not to be had long after its end")
+            _, errors = process.communicate()
+    raise AssertionError(f"the lease was not to be had long after its end: {errors}")
 
 
 def _end(process: Process) -> int:
