@@ -378,7 +378,11 @@ class Services:
         from locomo_assets.judging.judge import VotingJudge
         from locomo_assets.judging.llm import LLMJudge
         from locomo_assets.runs.context import Batching
-        from locomo_assets.runs.verdicts import server_name
+        from locomo_assets.runs.verdicts import (
+            known_parameters,
+            remember_parameters,
+            server_name,
+        )
 
         async with LLMJudge.connect(
             api_key=key.get_secret_value(),
@@ -390,21 +394,29 @@ class Services:
             options=options,
         ) as judge:
             price(judge.identity)
-            await judge.learn_parameters()
+            where = (store, judge.asked_at, chosen.judge_model)
+            known = await asyncio.to_thread(known_parameters, *where)
+            learned = await judge.learn_parameters(known)
+            if learned is not None:
+                await asyncio.to_thread(remember_parameters, *where, learned)
             # What gives no verdicts has ended the run by now, and takes no name from another.
             if (endpoint := judge.endpoint) is not None:
                 url = chosen.openai_base_url or ""
                 judge.name_server(
                     await asyncio.to_thread(server_name, store, url, endpoint, run_id)
                 )
-            yield (
-                VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
-                Batching(
-                    judge.batches(chosen.judge_votes),
-                    wanted=chosen.judge_mode == "batch",
-                    wait_s=chosen.judge_batch_wait_minutes * 60.0,
-                ),
-            )
+            try:
+                yield (
+                    VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
+                    Batching(
+                        judge.batches(chosen.judge_votes),
+                        wanted=chosen.judge_mode == "batch",
+                        wait_s=chosen.judge_batch_wait_minutes * 60.0,
+                    ),
+                )
+            finally:
+                if judge.refuses_what_it_took:
+                    await asyncio.to_thread(remember_parameters, *where, None)
 
     def _call_options(
         self, limits: "Limits | None" = None, budget: "Budget | None" = None

@@ -101,7 +101,7 @@ class Memory:
 
 def assistant(raw: object, endpoint: str) -> Assistant:
     """Raises `UnexpectedAnswerError` without its id, as the functions below do without theirs."""
-    fields = mapping(raw, endpoint)
+    fields = _without_error(mapping(raw, endpoint), endpoint)
     return Assistant(
         assistant_id=required(fields, "assistant_id", endpoint),
         name=text(fields, "name"),
@@ -120,7 +120,9 @@ def clone(raw: object, endpoint: str) -> Clone:
 
 
 def thread(raw: object, endpoint: str) -> Thread:
-    fields = mapping(raw, endpoint)
+    fields = _without_error(mapping(raw, endpoint), endpoint)
+    if not isinstance(fields.get("messages"), list | None):
+        raise _undocumented(fields, "messages", endpoint)
     messages = tuple(message(item) for item in items(fields.get("messages")))
     times = [item.created_at for item in messages if item.created_at is not None]
     if len(times) > 1 and times[0] > times[-1]:
@@ -139,7 +141,7 @@ def message(fields: Mapping[str, Any]) -> Message:
         message_id=text(fields, "message_id", "id"),
         role=_lower(text(fields, "role")),
         content=text(fields, "content") or "",
-        status=_lower(text(fields, "status")),
+        status="error" if has_error(fields) else _status(fields),
         created_at=time(fields, "created_at"),
         memory_operation_id=text(fields, "memory_operation_id")
         or text(metadata, "memory_operation_id"),
@@ -150,7 +152,7 @@ def saved(raw: object, endpoint: str) -> Saved:
     """From `{messages: [...]}` of newer servers, or the flat message of older ones.
 
     Without times. An answer that names neither the message nor its operation is none, unless it
-    says that the message failed.
+    says that the message failed, in a status or, beside an id, as an error.
     """
     fields = mapping(raw, endpoint)
     mine: Mapping[str, Any] = {}
@@ -159,11 +161,12 @@ def saved(raw: object, endpoint: str) -> Saved:
             mine = item
     message_id = text(fields, "message_id") or text(mine, "message_id", "id")
     operation_id = text(fields, "memory_operation_id") or text(mine, "memory_operation_id")
-    statuses = [_lower(text(one, "status")) for one in (mine, fields)]
-    failed = next((one for one in statuses if one in FAILED_STATUSES), None)
-    if failed is None and not (message_id or operation_id):
+    parts = [mine, fields, *(fields.get(name) for name in ("message", "run", "memory_operation"))]
+    told = [(one, _failure(one)) for one in parts if isinstance(one, dict)]
+    failed, of = next(((how, one) for one, how in told if how is not None), (None, fields))
+    if not (message_id or operation_id) and failed in (None, _ERROR):
         raise _undocumented(fields, "message_id", endpoint)
-    failure = failed and ": ".join(filter(None, (failed, quote(mine) or quote(fields))))
+    failure = failed and ": ".join(filter(None, (failed, quote(of) or quote(fields))))
     return Saved(message_id=message_id, memory_operation_id=operation_id, failure=failure)
 
 
@@ -175,8 +178,8 @@ def operation(operation_id: str, raw: object, endpoint: str) -> Operation:
     fields = mapping(raw, endpoint)
     if text(fields, "status") is None and (fields.get("error") or fields.get("detail")):
         raise _undocumented(fields, "status", endpoint)
-    status = (text(fields, "status") or "").upper()
-    state = {"COMPLETED": "completed", "ERROR": "error", "FAILED": "error"}.get(status, "running")
+    state = "completed" if _status(fields) == "completed" else "running"
+    state = "error" if _failure(fields) is not None else state
     ids: list[str] = []
     listed = fields.get("memory_ids")
     for item in listed if isinstance(listed, list) else []:
@@ -204,7 +207,7 @@ def memory(fields: Mapping[str, Any]) -> Memory:
 
 def page_of_memories(raw: object, endpoint: str) -> tuple[tuple[Memory, ...], int, int]:
     """The memories of a page, and how many memories and pages there are: 0 where it is not said."""
-    fields = mapping(raw, endpoint)
+    fields = _without_error(mapping(raw, endpoint), endpoint)
     if not isinstance(fields.get("memories"), list):
         raise _undocumented(fields, "memories", endpoint)
     totals = [count(fields, name) or 0 for name in ("total_count", "total_pages")]
@@ -257,6 +260,41 @@ def required(fields: Mapping[str, Any], name: str, endpoint: str) -> str:
     return value
 
 
+_ERROR = "an error"
+_NO_ERROR = ("", "none", "null", "false", "0")
+
+
+def _failure(fields: Mapping[str, Any]) -> str | None:
+    """The status by which a part of an answer says that it failed; `_ERROR` where it is none."""
+    status = _status(fields)
+    if status in FAILED_STATUSES:
+        return status
+    return _ERROR if has_error(fields) else None
+
+
+def has_error(fields: Mapping[str, Any]) -> bool:
+    """Whether an answer's own fields say that something failed; `"error": "none"` does not."""
+    told = [fields.get("error"), fields.get("errors")]
+    return fields.get("success") is False or any(
+        bool(one) and str(one).strip().lower() not in _NO_ERROR for one in told
+    )
+
+
+def _status(fields: Mapping[str, Any]) -> str | None:
+    status = text(fields, "status", "state")
+    return None if status is None else status.strip().lower()
+
+
+def _without_error(fields: Mapping[str, Any], endpoint: str) -> Mapping[str, Any]:
+    """The object itself. Raises `UnexpectedAnswerError` if it holds an error, whatever else."""
+    if has_error(fields):
+        raise UnexpectedAnswerError(
+            f"{endpoint} answered with an error ({quote(fields) or 'not told'}): {_CHECK_URL}",
+            endpoint=endpoint,
+        )
+    return fields
+
+
 _CHECK_URL = "check that the base URL is Backboard's API, and what its status page says"
 
 
@@ -269,6 +307,9 @@ def _undocumented(fields: Mapping[str, Any], name: str, endpoint: str) -> Unexpe
     )
 
 
+_SAYS_WHY = ("error", "errors", "error_message", "detail", "message", "msg", "reason", "title")
+
+
 def quote(raw: object) -> str:
     """What an answer or event says is wrong, in a few words; empty if it says nothing.
 
@@ -276,7 +317,7 @@ def quote(raw: object) -> str:
     """
     if not isinstance(raw, dict):
         return ""
-    said = [_words(raw.get(name)) for name in ("error", "detail", "message")]
+    said = [_words(raw.get(name)) for name in _SAYS_WHY]
     line = " ".join(": ".join(dict.fromkeys(part for part in said if part)).split())
     return storable(line)[:_LONGEST_QUOTE_CHARS]
 

@@ -12,8 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from locomo_assets.backboard.models import Memory, count, memories, quote, storable, text
+from locomo_assets.backboard.models import (
+    Memory,
+    count,
+    has_error,
+    memories,
+    quote,
+    storable,
+    text,
+)
 from locomo_assets.http.errors import (
+    BackboardError,
     RunFailedError,
     StreamIncompleteError,
     StreamMalformedError,
@@ -23,7 +32,7 @@ from locomo_assets.redaction import hide_in_answer, hide_in_body
 LARGEST_EVENT_CHARS = 8_000_000
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_FAILED = ("run_failed", "error")
+_FAILED = re.compile(r"(?:(?:run|stream|message|response)_)?(?:failed|error|cancell?ed)")
 _TEXT_OR_THOUGHT = ("content_streaming", "reasoning_streaming")
 _GOES_ON = ("REQUIRES_ACTION", "IN_PROGRESS")
 """Statuses after which another run of the same stream has to follow."""
@@ -81,13 +90,10 @@ class RunReader:
         except (ValueError, RecursionError) as error:
             if self.ended:
                 return
-            raise StreamMalformedError(
-                f"{self._endpoint}: the stream holds an event that is not JSON",
-                endpoint=self._endpoint,
-            ) from error
+            raise self._malformed(event) from error
         if not isinstance(fields, dict):
             return
-        kind = text(fields, "type") or event.event
+        kind = (text(fields, "type") or event.event).lower()
         if kind in _TEXT_OR_THOUGHT:
             # Kept raw, because a character may come as two halves in two events.
             piece = fields.get("content")
@@ -102,7 +108,7 @@ class RunReader:
             self._begin_another(waits_for=kind)
         elif kind == "run_ended":
             self._end(fields)
-        elif kind in _FAILED or ("type" not in fields and fields.get("error")):
+        elif _FAILED.fullmatch(kind) or ("type" not in fields and fields.get("error")):
             raise self._failure(fields, kind)
 
     def result(self) -> Run:
@@ -132,6 +138,8 @@ class RunReader:
 
     def _end(self, fields: Mapping[str, Any]) -> None:
         status = text(fields, "status")
+        if has_error(fields):
+            raise self._failure(fields, "run_ended with an error")
         if self._ended is not None:
             # Nothing came since the last end: told twice, or a run without any text.
             run_id = text(fields, "run_id")
@@ -142,6 +150,14 @@ class RunReader:
         elif status is not None and status.upper() != "COMPLETED":
             raise self._failure(fields, f"run_ended with status {status[:40]}")
         self._ended = fields
+
+    def _malformed(self, event: "SseEvent") -> BackboardError:
+        if _FAILED.fullmatch(event.event):
+            return self._failure({"error": hide_in_answer(event.data)}, event.event)
+        return StreamMalformedError(
+            f"{self._endpoint}: the stream holds an event that is not JSON",
+            endpoint=self._endpoint,
+        )
 
     def _failure(self, fields: Mapping[str, Any], kind: str) -> RunFailedError:
         line = ": ".join(part for part in (self._endpoint, kind, quote(fields)) if part)

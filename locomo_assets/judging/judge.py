@@ -290,10 +290,17 @@ class Reply:
     reason: str | None
 
 
-_VERDICT = re.compile(r"[\s\"'*_`]*(correct|wrong)[\s\"'*_`.!]*", re.IGNORECASE)
-_THINKING = re.compile(r"<(think|thinking|thought)>.*?</\1>", re.IGNORECASE | re.DOTALL)
-_THINKING_ENDS = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
-_THINKING_BEGINS = re.compile(r"<(?:think|thinking|thought)>", re.IGNORECASE)
+_EDGE = "\\s\"'“”‘’„«»*_`#()<>\\[\\]\u200b\ufeff"
+_VERDICT = re.compile(
+    rf"[{_EDGE}]*(?:label[{_EDGE}]*[:=][{_EDGE}]*)?(correct|wrong)[{_EDGE}.,:;!…。]*", re.IGNORECASE
+)
+# How models mark their thinking: by a tag, Mistral's and Kimi's brackets, gpt-oss' channels.
+_TAG = r"(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)"
+_THINKING = re.compile(
+    rf"(?P<begins><\s*{_TAG}(?:\s[^<>]{{0,80}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis)"
+    rf"|<\s*/\s*{_TAG}\s*>|\[/THINK\]|◁/think▷|<\|channel\|>final",
+    re.IGNORECASE,
+)
 _OBJECT_BEGINS = re.compile(r"\{(?=\s*[\"}])")
 _LONGEST_REPLY = 200_000
 
@@ -332,14 +339,26 @@ def _objects_in(text: str) -> list[dict[str, object]] | None:
         return [whole] if isinstance(whole, dict) else None
     except json.JSONDecodeError:
         pass
-    text = _THINKING.sub("", text)
-    text = _THINKING_BEGINS.split(_THINKING_ENDS.split(text)[-1])[0]
+    text = _without_thinking(text)
     found: list[dict[str, object]] = []
     at = 0
     while begins := _OBJECT_BEGINS.search(text, at):
         content, at = _decoder.raw_decode(text, begins.start())
         found.append(content)
     return found
+
+
+def _without_thinking(text: str) -> str:
+    """What is said outside of it. An end without a beginning ends what began with the text."""
+    kept: list[str] = []
+    at, thinks = 0, False
+    for mark in _THINKING.finditer(text):
+        if not mark["begins"]:
+            kept = kept if thinks else []
+        elif not thinks:
+            kept.append(text[at : mark.start()])
+        at, thinks = mark.end(), bool(mark["begins"])
+    return "".join(kept if thinks else [*kept, text[at:]])
 
 
 def _read(content: Mapping[str, object]) -> Reply:
@@ -354,7 +373,7 @@ def _read(content: Mapping[str, object]) -> Reply:
 
 
 def _by_name(content: Mapping[str, object]) -> Mapping[str, object]:
-    return {name.lower(): value for name, value in content.items()}
+    return {name.strip().lower(): value for name, value in content.items()}
 
 
 def unscored(reason: str, reasoning: str | None = None) -> Reply:
@@ -367,12 +386,13 @@ class _RepeatedLabelError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if sum(key.lower() == "label" for key, _ in pairs) > 1:
+    if sum(key.strip().lower() == "label" for key, _ in pairs) > 1:
         raise _RepeatedLabelError
     return dict(pairs)
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
+# Not strict: models write a line's end into a text as it is.
+_decoder = json.JSONDecoder(object_pairs_hook=_without_repeats, strict=False)
 
 
 def _storable(text: str | None) -> str | None:

@@ -5,9 +5,9 @@ Retry-After obeyed. Asking in batches belongs to `batch`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -79,6 +79,8 @@ class LLMJudge:
         is_published = identity.system == OPENAI and identity.model.startswith(PUBLISHED_MODEL)
         self._are_taken = identity.system == STANDIN or is_published
         self._trial = asyncio.Lock()
+        self.refuses_what_it_took = False
+        """Whether it refused a parameter after all: what was remembered of it is not true."""
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -136,6 +138,11 @@ class LLMJudge:
         return await _probed_system(self._client, self._identity.model)
 
     @property
+    def asked_at(self) -> str:
+        """Where it asks, as `endpoint_of`."""
+        return self._endpoint
+
+    @property
     def endpoint(self) -> str | None:
         """Where it asks, as `endpoint_of`; None where the system alone says who judges."""
         if self._identity.system in (OPENAI, STANDIN):
@@ -158,24 +165,35 @@ class LLMJudge:
             budget=self._options.budget,
         )
 
-    async def learn_parameters(self) -> None:
-        """Find out by one verdict on a trivial answer what the model takes.
+    async def learn_parameters(
+        self, known: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Find out by one verdict on a trivial answer what the model takes, unless it is `known`.
 
-        To be awaited before verdicts are looked up by `identity`. Nothing is asked where the
-        budget is used up. Raises JudgeError if no verdict can be had.
+        To be awaited before verdicts are looked up by `identity`. Returns what was learned anew.
+        Nothing is asked where the budget is used up. Raises JudgeError if no verdict can be had.
         """
         if self._are_taken:
-            return
+            return None
+        if known is not None:
+            # One of another version may name other fields.
+            with suppress(TypeError):
+                self._parameters = replace(self._parameters, **known)
+                self._are_taken = True
+                return None
         try:
             reply, _, _ = await self._paid(self._prompt.fill(**_TRIAL))
         except BudgetReachedError:
-            return
+            return None
         if not self._are_taken:
             raise JudgeError(
                 f"judge {self._identity.model} at {self._client.base_url.host}: it gives no "
                 f"verdicts ({reply.reason}); check OPENAI_BASE_URL and LOCOMO_JUDGE_MODEL, or try "
                 "again later"
             )
+        learned = asdict(self._parameters)
+        del learned["max_tokens"]  # the user's own
+        return learned
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; the category changes nothing."""
@@ -231,10 +249,14 @@ class LLMJudge:
     def _adapt(self, error: openai.APIError) -> bool:
         """Whether another parameter is to be tried in place of the one that is refused."""
         said = server_error(error)
-        instead = None if said is None or self._are_taken else self._parameters.adapted(said)
-        if instead is not None:
-            self._parameters = instead
-        return instead is not None
+        instead = None if said is None else self._parameters.adapted(said)
+        if instead is None:
+            return False
+        if self._are_taken:
+            self.refuses_what_it_took = True
+            return False
+        self._parameters = instead
+        return True
 
     def _failed(self, error: openai.APIError) -> Reply:
         host = self._client.base_url.host

@@ -44,7 +44,7 @@ def right_and_trap(
         return None, adversarial_answer
     if adversarial_answer is None:
         return _of_lone_answer(question, answer)
-    if answer.strip().casefold() == adversarial_answer.strip().casefold():
+    if _plain(answer) == _plain(adversarial_answer):
         return None, adversarial_answer
     if not _declines(adversarial_answer):
         return answer, adversarial_answer
@@ -67,6 +67,11 @@ def _of_lone_answer(question: str, answer: str) -> tuple[str | None, str | None]
             "is right, or nothing"
         )
     return (None, answer) if answer.casefold().startswith(trap.casefold()) else (answer, trap)
+
+
+def _plain(answer: str) -> str:
+    """Without differences of case, marks and white space."""
+    return " ".join(re.findall(r"\w+", answer.casefold())) or answer
 
 
 def _declines(answer: str) -> bool:

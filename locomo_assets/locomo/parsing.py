@@ -7,6 +7,8 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -37,8 +39,19 @@ _SESSION_KEY = re.compile(r"session_([1-9]\d{0,5})", re.ASCII)
 _LIKE_A_SESSION_KEY = re.compile(r"\W*session[\W_]*\d+\W*", re.IGNORECASE)
 _DIA_ID = re.compile(r"D(\d{1,9}):(\d{1,9})", re.ASCII)
 _TURN_KEYS = frozenset(("speaker", "dia_id", "text"))
-_NOTHING_EXPORTED = frozenset(("nan", "NaN", "null", "NULL", "undefined", "<NA>"))
+_ALL_TURN_KEYS = _TURN_KEYS | {"img_url", "query", "blip_caption"}
+_QUESTION_KEYS = frozenset(("question", "category", "answer", "adversarial_answer", "evidence"))
+_NOTHING_EXPORTED = frozenset(
+    (
+        *("nan", "NaN", "NAN", "-nan", "NaT", "null", "NULL", "Null", "undefined", "<NA>", "<na>"),
+        *("#N/A", "#NA", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!"),
+    )
+)
 """What tables write where they have no value. `Nan` may be a grandmother, `None` an answer."""
+_UNSEEN = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
+"""Unicode's categories of what shows nothing."""
+
+_LARGEST_NUMBER = 1e100
 
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,99}", re.ASCII)
 
@@ -251,6 +264,7 @@ def _turn_location(session_index: int, turn_index: int, location: _Location) -> 
 
 def _turn(turn: Any, session_index: int, turn_index: int, location: _Location) -> Turn:
     turn = _object(turn, location)
+    _check_keys(turn, _ALL_TURN_KEYS, location)
     found = Turn(
         session_index=session_index,
         turn_index=turn_index,
@@ -262,17 +276,20 @@ def _turn(turn: Any, session_index: int, turn_index: int, location: _Location) -
         image_caption=_optional_text(turn, "blip_caption", location),
     )
     shows = any(found.image_urls) and (found.image_query or found.image_caption)
-    if not found.text.strip() and not shows:
+    if is_blank(found.text) and not shows:
         location.fail("says nothing: the key 'text' is empty; give what was said", "text")
     return found
 
 
 def _question(question: Any, index: int, dia_ids: set[str], location: _Location) -> Question:
     question = _object(question, location)
+    _check_keys(question, _QUESTION_KEYS, location)
     category = _needed(question, "category", location)
     if type(category) is not int or category not in OFFICIAL_NAMES:
         location.fail(f"category {category!r} is none of 1 to 5", "category")
     text = _text(question, "question", location)
+    if text.strip() in _NOTHING_EXPORTED:
+        location.fail(f"the question {text!r} stands for a missing value; write it", "question")
     gold_answer = _answer(question, "answer", location)
     adversarial_answer = _answer(question, "adversarial_answer", location)
     if category == ADVERSARIAL:
@@ -305,6 +322,19 @@ def _object(value: Any, location: _Location) -> dict[str, Any]:
     return value
 
 
+def _check_keys(owner: dict[str, Any], known: Collection[str], location: _Location) -> None:
+    """Fails at a key that is a known one in another spelling: its value would be left out."""
+    plain = {_letters(key): key for key in known}
+    for key, value in owner.items():
+        meant = plain.get(_letters(key))
+        if meant is not None and key != meant and value is not None:
+            location.fail(f"the key {key!r} would be left out; rename it to {meant!r}", key)
+
+
+def _letters(key: str) -> str:
+    return "".join(filter(str.isalnum, key)).lower()
+
+
 def _list(value: Any, location: _Location) -> list[Any]:
     if not isinstance(value, list):
         location.fail(f"expected a list, found {_kind(value)}")
@@ -321,7 +351,7 @@ def _text(
     owner: dict[str, Any], key: str, location: _Location, *, may_be_empty: bool = False
 ) -> str:
     value = _storable(_needed(owner, key, location), location.key(key))
-    if not may_be_empty and not value.strip():
+    if not may_be_empty and is_blank(value):
         location.fail(f"the key {key!r} is empty", key)
     return value
 
@@ -346,16 +376,20 @@ def _answer(question: dict[str, Any], key: str, location: _Location) -> str | No
         return None
     location = location.key(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            location.fail(
-                f"{json.dumps(value)} is no answer; write the answer, as text or as a number"
-            )
+        if abs(value) > _LARGEST_NUMBER or math.isnan(value):
+            found = json.dumps(value) if isinstance(value, float) else "a number that long"
+            location.fail(f"{found} is no answer; write the answer, as text or as a number")
         return str(value)
     answer = _storable(value, location)
-    if not answer.strip() or answer.strip() in _NOTHING_EXPORTED:
-        found = "is empty" if not answer.strip() else f"{answer!r} stands for a missing value"
+    if is_blank(answer) or answer.strip() in _NOTHING_EXPORTED:
+        found = "is empty" if is_blank(answer) else f"{answer!r} stands for a missing value"
         location.fail(f"{found}; write the answer, or remove the question")
     return answer
+
+
+def is_blank(value: str) -> bool:
+    """Whether a text shows nothing: empty, or of white space and unseen characters alone."""
+    return all(unicodedata.category(one) in _UNSEEN for one in value)
 
 
 def _storable(value: Any, location: _Location, *steps: Step) -> str:

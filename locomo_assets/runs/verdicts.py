@@ -235,6 +235,33 @@ def server_name(store: HistoryStore, base_url: str, endpoint: str, run_id: str) 
     return host if first == endpoint else endpoint
 
 
+def known_parameters(store: HistoryStore, endpoint: str, model: str) -> Row | None:
+    """What an earlier run learned that the model takes; None where it can't be told."""
+    path = _parameters_path(endpoint, model)
+    if path not in store.storage.list("judges"):
+        return None
+    try:
+        known = json.loads(store.storage.get(path))
+    except (ValueError, RecursionError):
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def remember_parameters(
+    store: HistoryStore, endpoint: str, model: str, parameters: Row | None
+) -> None:
+    """Keep what was learned, so that no later run pays for it; None forgets it."""
+    path = _parameters_path(endpoint, model)
+    if parameters is None:
+        store.storage.delete([path])
+    else:
+        store.storage.put(path, json.dumps(parameters).encode())
+
+
+def _parameters_path(endpoint: str, model: str) -> str:
+    return f"judges/{path_label(endpoint)}/{path_label(model)}.json"
+
+
 def _first_endpoint(store: HistoryStore, path: str) -> str | None:
     if path not in store.storage.list("judges"):
         return None

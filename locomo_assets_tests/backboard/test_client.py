@@ -79,6 +79,40 @@ async def test_the_newer_form_of_a_saved_message() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "failure"),
+    [
+        ({"status": " Failed "}, "failed"),
+        ({"error": {"message": "no quota"}}, "an error: no quota"),
+        ({"errors": ["no quota"]}, "an error: no quota"),
+        ({"success": False, "reason": "no quota"}, "an error: no quota"),
+        ({"run": {"status": "FAILED", "error": "no quota"}}, "failed: no quota"),
+        ({"memory_operation": {"status": "error"}}, "error"),
+        ({"messages": [{"role": "user", "message_id": "m1", "error": "no quota"}]},
+         "an error: no quota"),
+        ({"error": None}, None),
+        ({"error": "none", "status": "COMPLETED", "success": True}, None),
+    ],
+)  # fmt: skip
+async def test_a_turn_that_failed_wherever_the_answer_says_so(
+    fields: dict[str, object], failure: str | None
+) -> None:
+    client, _ = client_of({"POST /threads/t1/messages": {"message_id": "m1", **fields}})
+    async with client:
+        got = await client.add_message("t1", "x", memory="Auto", custom_timestamp=STAMP)
+    assert got.failure == failure
+
+
+@pytest.mark.parametrize(
+    "fields", [{"error": "down"}, {"messages": [], "error": "down"}, {"messages": {"error": "x"}}]
+)
+async def test_a_thread_with_an_error_is_no_empty_thread(fields: dict[str, object]) -> None:
+    client, _ = client_of({"GET /threads/t1": {"thread_id": "t1", **fields}})
+    async with client:
+        with pytest.raises(UnexpectedAnswerError):
+            await client.get_thread("t1")
+
+
+@pytest.mark.parametrize(
     ("raw", "state", "ids"),
     [
         ({"status": "COMPLETED", "memory_ids": ["a", "b"]}, "completed", ("a", "b")),
@@ -97,6 +131,10 @@ async def test_the_newer_form_of_a_saved_message() -> None:
         ),
         ({"status": "ERROR", "memory_ids": None}, "error", ()),
         ({"status": "error"}, "error", ()),
+        ({"status": "Cancelled"}, "error", ()),
+        ({"state": "FAILED"}, "error", ()),
+        ({"status": "COMPLETED", "error": "no embedding"}, "error", ()),
+        ({"status": "COMPLETED", "error": "none"}, "completed", ()),
         ({"status": "IN_PROGRESS"}, "running", ()),
         ({}, "running", ()),
     ],

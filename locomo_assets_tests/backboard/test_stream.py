@@ -101,7 +101,9 @@ def test_any_json_is_passed_over_or_a_typed_error(value: object) -> None:
     assert isinstance(reader.result().text, str)
 
 
-@pytest.mark.parametrize("kind", ["run_failed", "error"])
+@pytest.mark.parametrize(
+    "kind", ["run_failed", "error", "RUN_FAILED", "stream_error", "message_failed", "run_cancelled"]
+)
 def test_a_failure_after_200_is_no_answer(kind: str) -> None:
     with pytest.raises(RunFailedError, match="out of memory"):
         read_events(EVENTS[1], {"type": kind, "message": "out of memory"}, EVENTS[3])
@@ -171,6 +173,13 @@ def test_a_last_run_that_does_not_end_or_fails_is_no_answer() -> None:
 def test_an_error_without_a_type_is_a_failure(error: object) -> None:
     with pytest.raises(RunFailedError, match="overloaded"):
         read_events(EVENTS[1], {"error": error})
+
+
+def test_an_error_in_other_clothes_is_told_by_its_words() -> None:
+    with pytest.raises(RunFailedError, match="run_ended with an error: overloaded"):
+        read_events(EVENTS[1], {"type": "run_ended", "status": "COMPLETED", "error": "overloaded"})
+    with pytest.raises(RunFailedError, match="error: overloaded"):
+        read(b"event: error\ndata: overloaded\n\n")
 
 
 def test_a_run_may_end_without_or_with_lower_case_status() -> None:

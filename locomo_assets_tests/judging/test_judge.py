@@ -1,6 +1,7 @@
 """The parser of replies, and votes: their verdict, their identity, their cost."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,23 @@ _CLOTHES = (
     "The set {a, b} says: @",
     '@ {"more": 1}',
     "@\n@",
+    '[THINK]Is {"label": "WRONG"} or {"label": "CORRECT"} right?[/THINK]@',
+    '<seed:think>{"label": "WRONG"} {"label": "CORRECT"}</seed:think>@',
+    '<reasoning type="long">{"label": "WRONG"} {"label": "CORRECT"}</reasoning>@',
+    '<|channel|>analysis<|message|>{"label": ""}<|end|><|channel|>final<|message|>@<|return|>',
 )
-_DRESSED_LABELS = ("{}", " {}", "{}.", "{}\n", "**{}**", '"{}"')
+_DRESSED_LABELS = (
+    "{}",
+    " {}",
+    "{}.",
+    "{}\n",
+    "**{}**",
+    '"{}"',
+    "{}:",
+    "“{}”",
+    "[{}],",
+    "Label: {}",
+)
 
 
 @given(
@@ -103,6 +119,18 @@ def test_one_label_is_read_in_any_clothes(
     said = {"reasoning": reasoning, "label": dressed.format(label)}
     reply = parse_reply(clothes.replace("@", json.dumps(said, ensure_ascii=is_ascii)))
     assert (reply.verdict, reply.reasoning) == (label.lower(), reasoning)
+
+
+def test_a_line_that_ends_within_a_text_is_read() -> None:
+    reply = parse_reply('{"reasoning": "One.\n\tTwo.", " label ": "WRONG"}')
+    assert (reply.verdict, reply.reasoning) == ("wrong", "One.\n\tTwo.")
+
+
+@pytest.mark.parametrize("mark", ["<think>", "<think><thought>", "</think>", "<think ", "[THINK]"])
+def test_marks_without_end_take_no_long_time(mark: str) -> None:
+    began = time.monotonic()
+    assert parse_reply(mark * (200_000 // len(mark))).verdict is Verdict.UNSCORED
+    assert time.monotonic() - began < 2
 
 
 @given(st.sampled_from(["CORRECT", "WRONG"]), st.text(max_size=9))

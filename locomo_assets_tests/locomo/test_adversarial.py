@@ -23,6 +23,7 @@ from locomo_assets_tests.locomo.factories import small_file
         ("Nobel prize", None, None, "Nobel prize"),
         ("by not quitting", None, None, "by not quitting"),
         ("A kite", "a kite ", None, "a kite "),
+        ("A kite", "a kite.", None, "a kite."),
         ("No", "Yes", "No", "Yes"),
         ("It was Ada", "a kite", "It was Ada", "a kite"),
         ("Not mentioned", "a kite", None, "a kite"),

@@ -6,9 +6,10 @@ import dagster as dg
 import pytest
 
 from locomo_assets.history import database
+from locomo_assets.locomo.model import AuditError
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
+from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.locomo.factories import write_audit
@@ -33,7 +34,7 @@ def test_three_scores_in_the_ui_and_no_plot_that_mixes_gold_answers(
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     unfit = write_audit(home / "unfit.json", SAMPLE, {(0, 0): {"question": "Why?"}})
     monkeypatch.setenv("LOCOMO_AUDIT", unfit)
-    with pytest.raises(LaunchError, match=r"does not fit data set .*its question is 'Why\?'"):
+    with pytest.raises(AuditError, match=r"does not fit data set .*its question is 'Why\?'"):
         measure("r1")
     assert Services(read_settings()).store().manifests() == []
 

@@ -16,6 +16,7 @@ import pytest
 from locomo_assets.analysis import checks
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.history import database
+from locomo_assets.locomo.model import DatasetError
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline.build import build_defs
@@ -123,8 +124,17 @@ def test_broken_data_set_is_not_stored_and_nothing_is_asked(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "KNOWN_COUNTS", {SAMPLE.sha256: dict.fromkeys(range(1, 6), 1)})
-    with pytest.raises(LaunchError, match=r"counts_by_category: expected 5 questions"):
+    with pytest.raises(DatasetError, match=r"counts_by_category: expected 5 questions"):
         launch(Launch(release="r1"), services)
+    # In the UI the data set is materialized without a launch of ours.
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("locomo_dataset")],
+            raise_on_error=False,
+        )
+    assert not result.success
     assert services.store().manifests() == []
     (found,) = evaluations("locomo_dataset", "counts_by_category").values()
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)

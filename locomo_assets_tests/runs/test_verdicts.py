@@ -29,13 +29,14 @@ from locomo_assets_tests.judging.scripted import (
     KEY,
     Answer,
     ScriptedServer,
+    as_json,
     completion,
     scripted_server,
 )
 
 CANARIES = 36
-ONCE = CANARIES + 2
-"""With a verdict on each of two questions."""
+ONCE = 1 + CANARIES + 2
+"""With a verdict that finds out what the model takes, and one on each of two questions."""
 SAYS_WRONG = '{"label": "WRONG"}'
 
 
@@ -111,7 +112,7 @@ def test_verdicts_of_before_count_for_their_server(
 ) -> None:
     assert measured(one) == ONCE
     as_before(home)
-    assert measured(one) == 0
+    assert measured(one) == 1
     assert measured(other) == ONCE
     assert series(home) == {named(one): [2, 2], named(other, by_endpoint=True): [2, 0]}
 
@@ -122,7 +123,7 @@ def test_also_if_another_server_comes_first(
     assert measured(one) == ONCE
     as_before(home)
     assert [measured(other), measured(other)] == [ONCE, 0]
-    assert measured(one) == 0
+    assert [measured(one), measured(one)] == [1, 0]
     assert measured(other) == 0
     assert series(home) == {named(one): [2, 2], named(other, by_endpoint=True): [2, 0]}
 
@@ -147,6 +148,18 @@ def test_a_restored_history_knows_its_servers(
     shutil.rmtree(home / "history")
     restore(backups, open_storage((home / "history").as_uri()))
     assert [measured(other), measured(one)] == [0, 0]
+
+
+def test_what_a_model_takes_is_found_out_again_where_it_changes(
+    one: ScriptedServer, measured: Any
+) -> None:
+    assert measured(one) == ONCE
+    error = {"message": "Unsupported parameter: 'max_tokens'", "param": "max_tokens"}
+    one.fixed = as_json({"error": error | {"code": "unsupported_parameter"}}, 400)
+    with pytest.raises(AssertionError):
+        measured(one, "r2")
+    one.fixed = None
+    assert measured(one, "r2") == 1 + CANARIES
 
 
 def test_identities_are_those_of_before() -> None:

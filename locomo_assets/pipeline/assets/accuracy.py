@@ -15,6 +15,7 @@ from locomo_assets.analysis.checks import (
 from locomo_assets.analysis.gold_faults import gold_fault_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
+from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
 from locomo_assets.analysis.workload import read_workload
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
@@ -96,7 +97,9 @@ def accuracy_metrics(
             f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
         )
-    row = of_series(rows, last_judged_series(context.instance, release))
+    judged = of_series(rows, last_judged_series(context.instance, release))
+    # Floor and ceiling are shown beside the memory's series, never plotted in its place.
+    row = rows[0] if judged.question_protocol in REFERENCE_PROTOCOLS else judged
     categories = by_category(path, release, max_error_percent=limit)
     return dg.MaterializeResult(
         metadata={
