@@ -14,6 +14,7 @@ from locomo_assets.http.limits import Budget
 from locomo_assets.judging.judge import JudgeError, Judgement
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.judging.parameters import Parameters
+from locomo_assets.judging.server_errors import read_error
 from locomo_assets.prices import PriceTable
 from locomo_assets_tests.backboard.clients import call_options
 from locomo_assets_tests.conftest import REPOSITORY
@@ -187,6 +188,40 @@ NO_MODEL = error(400, "openai/gpt-9 is not a valid model ID", code="model_not_fo
 NO_MODEL_BY_WORDS = as_json({"error": {"message": "The model is not available"}}, 400)
 AS_VLLM_IN_A_200 = as_json({"object": "error", "code": 404, "message": "The model is not there"})
 NO_PARAMETER = error(400, "Unsupported value: 'n'", param="n", code="unsupported_value")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "name"),
+    [
+        (400, "maxTokens is not supported", "limit"),
+        (404, "No endpoints found that support temperature", "temperature"),
+        (400, "Sampling parameters are not supported by this model", "temperature"),
+        (400, "This model does not support JSON output", "format"),
+        (400, "a response mime type: 'application/json' is unsupported", "format"),
+        (400, "'system' role is not supported", "system"),
+        (400, 'messages: Unexpected role "system".', "system"),
+        (
+            422,
+            [{"loc": ["body", "messages", 0, "role"], "msg": "Input should be 'user'"}],
+            "system",
+        ),
+        (500, "Jinja Exception: System role not supported", "system"),
+        (500, "temperature sensor lost", None),
+        (429, "temperature is not supported", None),
+        (400, "max_tokens is too large: 300", None),
+    ],
+)
+def test_a_refused_parameter_is_known_by_other_words(
+    status: int, words: object, name: str | None
+) -> None:
+    first = Parameters()
+    changed = {
+        "limit": replace(first, limit_name="max_completion_tokens"),
+        "temperature": replace(first, temperature=None),
+        "format": replace(first, response_format="json_schema"),
+        "system": replace(first, has_system_role=False),
+    }
+    assert first.adapted(read_error({"detail": words}, status)) == (name and changed[name])
 
 
 @pytest.mark.parametrize("after", [0, 3])
