@@ -224,6 +224,33 @@ def test_a_refused_parameter_is_known_by_other_words(
     assert first.adapted(read_error({"detail": words}, status)) == (name and changed[name])
 
 
+@pytest.mark.parametrize(
+    ("status", "told", "fatal"),
+    [
+        (400, {"message": "Your credit balance is too low to access the API."}, "credit"),
+        (403, {"message": "Sorry, your account balance is insufficient", "code": 30001}, "credit"),
+        (403, {"message": "Key limit exceeded (total limit)", "code": 403}, "credit"),
+        (429, {"message": "Insufficient balance. Please recharge.", "code": "1113"}, "credit"),
+        (429, {"message": "used all available credits or reached its spending limit"}, "credit"),
+        (400, {"message": "Budget has been exceeded!", "type": "budget_exceeded"}, "credit"),
+        (400, {"message": "Access denied", "code": "Arrearage"}, "credit"),
+        (429, {"message": "Buy", "metadata": {"raw": '{"code": "insufficient_quota"}'}}, "credit"),
+        (429, {"error": {"message": "Buy", "code": "insufficient_quota"}}, "credit"),
+        (429, {"message": "You exceeded your current quota. Please retry in 32.1s."}, None),
+        (429, {"message": "Rate limit reached", "code": "rate_limit_exceeded"}, None),
+        (429, {"message": "Per-key limit of 60 requests a minute"}, None),
+        (400, {"message": "API key not valid. Please pass a valid API key."}, "key"),
+        (400, {"message": "x is not a valid model ID"}, "model"),
+        (400, {"message": "no longer supported", "code": "model_decommissioned"}, "model"),
+    ],
+)
+def test_what_repeating_cannot_help_is_known_by_other_words(
+    status: int, told: dict[str, Any], fatal: str | None
+) -> None:
+    assert read_error({"error": told}, status).fatal == fatal
+    assert read_error([{"error": told}], status).fatal == fatal
+
+
 @pytest.mark.parametrize("after", [0, 3])
 @pytest.mark.parametrize(
     ("answer", "line"),
