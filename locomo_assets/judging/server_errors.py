@@ -31,6 +31,13 @@ _STATUS_OF_CODE = {
     "internal_error": 500,
     "api_error": 500,
     "overloaded_error": 503,
+    # Google's
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "resource_exhausted": 429,
+    "internal": 500,
+    "unavailable": 503,
 }
 _NO_CREDIT_CODES = {
     "insufficient_quota",
@@ -63,6 +70,11 @@ _MODEL_IS_UNKNOWN = re.compile(
 )
 _IS_MODERATION = re.compile(r"moderation|flagged|content.?(?:filter|policy)", re.IGNORECASE)
 _IS_CUT_OFF = re.compile(r"could not finish the message|output limit was reached", re.IGNORECASE)
+
+
+HOLDERS = ("error", "detail", "message", "msg")
+"""The fields that hold a server's words, or its error."""
+_CODES = ("code", "status", "status_code", "statusCode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,9 @@ def read_error(body: object, status: int) -> ServerError:
     if isinstance(body, list) and body:
         body = body[0]
     fields = body if isinstance(body, dict) else {}
-    given = fields.get("error") or fields.get("detail") or fields.get("message") or body
+    given = next((fields[name] for name in HOLDERS if _is_said(fields.get(name))), body)
+    if isinstance(given, dict) and isinstance(given.get("error"), dict):
+        given = given["error"]
     error = given if isinstance(given, dict) else fields
     words = given if error is fields else error.get("message") or given
     # What a router's provider said.
@@ -128,7 +142,7 @@ def read_error(body: object, status: int) -> ServerError:
     return ServerError(
         status=status,
         words=one_line(": ".join(filter(None, (_text(words), _text(raw))))),
-        code=_text(error.get("code")),
+        code=_text(next(filter(None, map(error.get, _CODES)), None)),
         kind=_text(error.get("type")),
         param=_text(error.get("param")),
     )
@@ -139,6 +153,8 @@ def error_within(content: bytes) -> ServerError | None:
     if b"error" not in content:
         return None
     body = read_json(content)
+    if isinstance(body, list) and body:
+        body = body[0]
     if not isinstance(body, dict):
         return None
     choices = body.get("choices")
@@ -155,6 +171,10 @@ def one_line(text: object) -> str:
     return " ".join(hide_keys(str(text)).split())[:WORDS]
 
 
+def _is_said(value: object) -> bool:
+    return bool(value) and value is not True
+
+
 def _is_error(fields: dict[str, Any]) -> bool:
     return bool(fields.get("error")) or fields.get("object") == "error"
 
@@ -162,7 +182,8 @@ def _is_error(fields: dict[str, Any]) -> bool:
 def _status(error: ServerError) -> int:
     if re.fullmatch(r"[45]\d\d", error.code, re.ASCII):
         return int(error.code)
-    return _STATUS_OF_CODE.get(error.code, _STATUS_OF_CODE.get(error.kind, 400))
+    by_kind = _STATUS_OF_CODE.get(error.kind.lower(), 400)
+    return _STATUS_OF_CODE.get(error.code.lower(), by_kind)
 
 
 def _text(value: object) -> str:

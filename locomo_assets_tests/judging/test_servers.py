@@ -11,10 +11,11 @@ import pytest
 
 from locomo_assets.http.calls import CallRecord
 from locomo_assets.http.limits import Budget
+from locomo_assets.judging.completion import read_completion
 from locomo_assets.judging.judge import JudgeError, Judgement
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.judging.parameters import Parameters
-from locomo_assets.judging.server_errors import read_error
+from locomo_assets.judging.server_errors import error_within, read_error
 from locomo_assets.prices import PriceTable
 from locomo_assets_tests.backboard.clients import call_options
 from locomo_assets_tests.conftest import REPOSITORY
@@ -249,6 +250,30 @@ def test_what_repeating_cannot_help_is_known_by_other_words(
 ) -> None:
     assert read_error({"error": told}, status).fatal == fatal
     assert read_error([{"error": told}], status).fatal == fatal
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ([{"error": {"code": 401, "message": "m"}}], 401, "m"),
+        ({"error": {"status": 429, "message": "m"}}, 429, "m"),
+        ({"error": {"status": "RESOURCE_EXHAUSTED", "message": "m"}}, 429, "m"),
+        ({"error": {"statusCode": "503", "message": "m"}}, 503, "m"),
+        ({"error": {"error": {"code": 402, "message": "m"}}}, 402, "m"),
+        ({"error": "m", "status": 402}, 402, "m"),
+        ({"error": True, "message": "m", "code": 500}, 500, "m"),
+    ],
+)
+def test_an_error_in_a_200_has_a_status_in_any_form(body: object, status: int, words: str) -> None:
+    said = error_within(json.dumps(body).encode())
+    assert said is not None
+    assert (said.status, said.words) == (status, words)
+
+
+def test_what_is_said_in_place_of_a_completion_is_kept() -> None:
+    for body in ({"detail": "not yet"}, {"code": 7, "msg": "not yet"}, {"error": "not yet"}):
+        reply, _ = read_completion(body)
+        assert reply.reason == "the server's answer is not a chat completion: not yet"
 
 
 @pytest.mark.parametrize("after", [0, 3])
