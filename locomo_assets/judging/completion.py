@@ -13,6 +13,7 @@ from locomo_assets.http.calls import explain_old_tls, whole_number
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
 from locomo_assets.judging.parameters import MAX_TOKENS
 from locomo_assets.judging.server_errors import (
+    HOLDERS,
     NO_CREDIT,
     NO_KEY,
     NO_MODEL,
@@ -54,7 +55,9 @@ def read_completion(body: object, limit: int = MAX_TOKENS) -> tuple[Reply, Usage
     try:
         read = _Answer.model_validate(body)
     except ValidationError:
-        return unscored(NO_COMPLETION), Usage()
+        is_told = isinstance(body, dict) and any(map(body.get, HOLDERS))
+        words = read_error(body, 200).words if is_told else ""
+        return unscored(": ".join(filter(None, (NO_COMPLETION, words)))), Usage()
     usage = body.get("usage") if isinstance(body, dict) else None
     return _reply(read, limit), Usage.model_validate(usage if isinstance(usage, dict) else {})
 

@@ -243,7 +243,8 @@ class LLMJudge:
                     continue
                 return self._failed(error), Usage()
             reply, usage = read_completion(read_json(response.content), self._parameters.limit)
-            self._are_taken = self._are_taken or reply.reason != NO_COMPLETION
+            is_completion = not (reply.reason or "").startswith(NO_COMPLETION)
+            self._are_taken = self._are_taken or is_completion
             return reply, usage
 
     def _adapt(self, error: openai.APIError) -> bool:

@@ -38,11 +38,12 @@ _SCHEMA: dict[str, Any] = {
 
 # How servers name a parameter in the text of an error, or in its `param`.
 _NAMES = {
-    "limit": r"max_(?:completion_|output_)?tokens",
-    "temperature": r"temperature",
-    "format": r"response_?format|json_(?:object|schema)|json (?:mode|schema)|response_mime_type"
+    "limit": r"max[_-]?(?:completion[_-]?|output[_-]?)?tokens",
+    "temperature": r"temperature|sampling parameters?",
+    "format": r"response_?format|json[_ -](?:object|schema|mode|output)|response.mime.?type"
     r"|structured.outputs?|guided_|grammar",
-    "system": r"messages\[0\]\.role|system (?:role|message|prompt|instruction)"
+    "system": r"messages(?:\[0\]\.|\.0\.|\", 0, \")role"
+    r"|system\W? (?:role|message|prompt|instruction)|\brole\W{1,4}system\b"
     r"|developer instruction|roles must alternate|only user and assistant roles",
 }
 _NAME = re.compile("|".join(f"(?P<{name}>{text})" for name, text in _NAMES.items()), re.IGNORECASE)
@@ -52,6 +53,8 @@ _OTHER_LIMIT = re.compile(
     r"|was reached",
     re.IGNORECASE,
 )
+# Servers answer 500 where a template of the model's, or a layer between, refuses a parameter.
+_IS_REFUSED = re.compile(r"n.t support|unsupported|not implemented|must alternate", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class Parameters:
 
     def adapted(self, error: ServerError) -> "Parameters | None":
         """With the one parameter changed that the server refuses; None if there is none."""
-        if error.status not in (400, 422) or error.is_cut_off:
+        may_be_parameter = error.status in (400, 404, 422) or (
+            error.status in (500, 501) and _IS_REFUSED.search(error.words)
+        )
+        if error.is_cut_off or not may_be_parameter:
             return None
         instead: dict[str, Parameters] = {}
         if self.limit_name == "max_tokens":

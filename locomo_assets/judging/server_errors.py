@@ -31,21 +31,50 @@ _STATUS_OF_CODE = {
     "internal_error": 500,
     "api_error": 500,
     "overloaded_error": 503,
+    # Google's
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "resource_exhausted": 429,
+    "internal": 500,
+    "unavailable": 503,
 }
 _NO_CREDIT_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
     "billing_not_active",
+    "billing_limit_reached",
     "exceeded_current_quota_error",
+    "budget_exceeded",
+    "arrearage",
 }
+# Of a quota alone nothing is said here: Gemini words its limit per minute so.
+_CREDIT_IS_USED_UP = re.compile(
+    r"insufficient[ _](?:account )?(?:balance|credits?|funds|quota)"
+    r"|balance is (?:insufficient|too low)|(?:out of|all available|no) credits"
+    r"|budget has been exceeded|spending limit|key limit exceeded \("
+    r"|free tier of the model has been exhausted|free-models-per-day",
+    re.IGNORECASE,
+)
+_KEY_IS_UNKNOWN = re.compile(
+    r"\b(?:invalid|incorrect) api.?key\b|\bapi.?key\b.{0,20}\b(?:not valid|invalid|expired)\b",
+    re.IGNORECASE,
+)
+_NO_KEY_CODES = {"invalid_api_key", "authentication_error"}
+_NO_MODEL_CODES = {"model_not_found", "model_not_supported", "model_decommissioned"}
 _NO_PARAMETER_CODES = {"unsupported_parameter", "unsupported_value"}
 _MODEL_IS_UNKNOWN = re.compile(
     r"\bmodel\b[^.]{0,80}\b(?:not exist|not found|not a valid|not available|not loaded)\b"
-    r"|\b(?:invalid|unknown|no such) model\b",
+    r"|\b(?:invalid|unknown|unsupported|no such) model\b|\bnot a valid model\b",
     re.IGNORECASE,
 )
 _IS_MODERATION = re.compile(r"moderation|flagged|content.?(?:filter|policy)", re.IGNORECASE)
 _IS_CUT_OFF = re.compile(r"could not finish the message|output limit was reached", re.IGNORECASE)
+
+
+HOLDERS = ("error", "detail", "message", "msg")
+"""The fields that hold a server's words, or its error."""
+_CODES = ("code", "status", "status_code", "statusCode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +90,24 @@ class ServerError:
     @property
     def fatal(self) -> str | None:
         """Why every further request for a verdict would fail as well; None if it need not."""
-        codes = {self.code, self.kind}
-        if self.status == 402 or codes & _NO_CREDIT_CODES:
-            return NO_CREDIT
-        if self.status == 401 or (self.status == 403 and not _IS_MODERATION.search(self.words)):
-            return NO_KEY
-        if self.status in (404, 405, 410) or "model_not_found" in codes:
-            return NO_MODEL
-        if self.status in (400, 422):
-            if codes & _NO_PARAMETER_CODES:
-                return NO_PARAMETER
-            return NO_MODEL if _MODEL_IS_UNKNOWN.search(self.words) else None
-        return None
+        codes = {self.code.lower(), self.kind.lower()}
+        is_refused = self.status in (400, 422)
+        no_parameter = is_refused and codes & _NO_PARAMETER_CODES
+        may_be_credit = self.status in (400, 403, 412, 429)
+        causes = {
+            NO_CREDIT: self.status == 402
+            or codes & _NO_CREDIT_CODES
+            or (may_be_credit and _CREDIT_IS_USED_UP.search(self.words)),
+            NO_KEY: self.status == 401
+            or (self.status == 403 and not _IS_MODERATION.search(self.words))
+            or (self.status == 400 and codes & _NO_KEY_CODES)
+            or (self.status == 400 and _KEY_IS_UNKNOWN.search(self.words)),
+            NO_MODEL: self.status in (404, 405, 410)
+            or codes & _NO_MODEL_CODES
+            or (is_refused and not no_parameter and _MODEL_IS_UNKNOWN.search(self.words)),
+            NO_PARAMETER: no_parameter,
+        }
+        return next((cause for cause, holds in causes.items() if holds), None)
 
     @property
     def is_cut_off(self) -> bool:
@@ -96,7 +131,9 @@ def read_error(body: object, status: int) -> ServerError:
     if isinstance(body, list) and body:
         body = body[0]
     fields = body if isinstance(body, dict) else {}
-    given = fields.get("error") or fields.get("detail") or fields.get("message") or body
+    given = next((fields[name] for name in HOLDERS if _is_said(fields.get(name))), body)
+    if isinstance(given, dict) and isinstance(given.get("error"), dict):
+        given = given["error"]
     error = given if isinstance(given, dict) else fields
     words = given if error is fields else error.get("message") or given
     # What a router's provider said.
@@ -105,7 +142,7 @@ def read_error(body: object, status: int) -> ServerError:
     return ServerError(
         status=status,
         words=one_line(": ".join(filter(None, (_text(words), _text(raw))))),
-        code=_text(error.get("code")),
+        code=_text(next(filter(None, map(error.get, _CODES)), None)),
         kind=_text(error.get("type")),
         param=_text(error.get("param")),
     )
@@ -116,6 +153,8 @@ def error_within(content: bytes) -> ServerError | None:
     if b"error" not in content:
         return None
     body = read_json(content)
+    if isinstance(body, list) and body:
+        body = body[0]
     if not isinstance(body, dict):
         return None
     choices = body.get("choices")
@@ -132,6 +171,10 @@ def one_line(text: object) -> str:
     return " ".join(hide_keys(str(text)).split())[:WORDS]
 
 
+def _is_said(value: object) -> bool:
+    return bool(value) and value is not True
+
+
 def _is_error(fields: dict[str, Any]) -> bool:
     return bool(fields.get("error")) or fields.get("object") == "error"
 
@@ -139,7 +182,8 @@ def _is_error(fields: dict[str, Any]) -> bool:
 def _status(error: ServerError) -> int:
     if re.fullmatch(r"[45]\d\d", error.code, re.ASCII):
         return int(error.code)
-    return _STATUS_OF_CODE.get(error.code, _STATUS_OF_CODE.get(error.kind, 400))
+    by_kind = _STATUS_OF_CODE.get(error.kind.lower(), 400)
+    return _STATUS_OF_CODE.get(error.code.lower(), by_kind)
 
 
 def _text(value: object) -> str:

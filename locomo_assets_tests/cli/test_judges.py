@@ -54,7 +54,7 @@ def test_a_model_that_thinks_judges_and_is_not_asked_twice(
 
     again = _run(tmp_path, *ARGUMENTS, **environment)
     assert again.returncode == 0, again.stderr
-    assert len(server.bodies) == VERDICTS + 2
+    assert len(server.bodies) == VERDICTS + 1
 
 
 class FailsLater(OpenAIReasoning):
