@@ -86,7 +86,8 @@ def run(
     out = console()
     path, limit = services.settings.database_path, services.settings.max_error_percent
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
-    print_reasons(out, path, wholes)
+    measured = of_series(wholes, series) if wholes else None
+    print_reasons(out, path, [measured] if measured else [])
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)
     out.print(f"\nHistory   {path}", soft_wrap=True)
@@ -95,7 +96,7 @@ def run(
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
-    if wholes and not (measured := of_series(wholes, series)).valid:
+    if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
 
 
