@@ -22,6 +22,11 @@ _SHORTER = {
     "SECRETKEY": "_API_KEY",
     "URL": "_BASE_URL",
     "APIURL": "_BASE_URL",
+    "ENDPOINT": "_BASE_URL",
+    "APIENDPOINT": "_BASE_URL",
+    "BASE": "_BASE_URL",
+    "HOST": "_BASE_URL",
+    "APISECRET": "_API_KEY",
 }
 
 
@@ -41,12 +46,28 @@ def misspelled(variables: Collection[str], settings: Collection[str]) -> Iterato
         has_prefix = variable.upper().startswith(PREFIX)
         if variable.upper() in settings:
             continue
+        of = _mistyped_prefix(variable.upper(), known)
+        if of is not None:
+            yield f"{variable} is no setting, but {of} is; rename it, or unset it"
+            continue
         meant = _service_setting(name, of_services)
         if has_prefix and meant is None:
             near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)
             meant = next((PREFIX + one for one in near), None)
         if meant is not None and (has_prefix or meant not in given):
             yield f"{variable} is no setting, but {meant} is; rename it, or unset it"
+
+
+def _mistyped_prefix(variable: str, known: Collection[str]) -> str | None:
+    """LOKOMO_DATASET, LOCOMODATASET, … → the setting that is meant."""
+    project = PREFIX.rstrip("_")
+    for one in known:
+        first = variable.removesuffix(one).rstrip("_-")
+        if first != variable and not variable.startswith(PREFIX):
+            likeness = difflib.SequenceMatcher(None, first, project).ratio()
+            if likeness >= _NEARLY and first[0] == project[0] and len(first) >= 5:
+                return PREFIX + one
+    return None
 
 
 def _service_setting(name: str, settings: Collection[str]) -> str | None:
@@ -59,7 +80,8 @@ def _service_setting(name: str, settings: Collection[str]) -> str | None:
             if _SHORTER.get(rest) == setting.removeprefix(service):
                 return setting
         likeness = difflib.SequenceMatcher(None, letters, _letters(setting)).ratio()
-        if likeness >= _NEARLY_OF_SERVICE and letters[:3] == service[:3]:
+        begins = letters[:3] == service[:3] or sorted(letters[:4]) == sorted(service[:4])
+        if likeness >= _NEARLY_OF_SERVICE and begins:
             return setting
     return None
 

@@ -77,7 +77,8 @@ class _Questions:
         known_id = _ID.fullmatch(entry.question_id) if isinstance(entry.question_id, str) else None
         conversation = self._conversation(label)
         if known_id and index is None and conversation is None:
-            conversation = self._conversation(known_id["conversation"])
+            label = known_id["conversation"]
+            conversation = self._conversation(label)
         if known_id and index is None:
             index = int(known_id["question"])
         if conversation is None and entry.conversation is not None:

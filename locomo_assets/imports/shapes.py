@@ -230,7 +230,9 @@ def _walk(
         yield alone or Place(at.file, "the document"), content
         return
     wrapper = next((name for name in _WRAPPERS if isinstance(content.get(name), dict | list)), None)
-    below = [name for name, value in content.items() if isinstance(value, list)]
+    lists = {name: value for name, value in content.items() if isinstance(value, list)}
+    # Beside lists of entries there may be others: of models, of scores by category.
+    below = [name for name, value in lists.items() if _holds_entries(value)] or list(lists)
     unread.update(content.keys() - ({wrapper} if wrapper else set(below)))
     if wrapper:
         yield from _walk(Place(at.file, wrapper), content[wrapper], unread)
@@ -243,10 +245,20 @@ def _walk(
         )
 
 
+def _holds_entries(values: list[Any]) -> bool:
+    return any(isinstance(one, dict) and one.keys() & _ENTRY_FIELDS for one in values)
+
+
 def _shape_of(name: str, contents: Sequence[object]) -> type[Entry]:
     """The shape by the fields that hold the verdicts; those of our own go before others'."""
     fields = {key for content in contents if isinstance(content, dict) for key in content}
     if fields & set(Entry.marks):
+        if {"answer", "response"} <= fields:
+            raise ImportRefusedError(
+                f"{name}: has `verdict` beside `answer` and `response`, one of which may be the "
+                "gold answer; call the system's `answer` and the gold one `golden_answer`, or the "
+                "verdict `llm_score` if the file is of mem0's shape"
+            )
         return Entry
     shapes = [shape for shape in _OTHERS if fields & set(shape.marks)]
     if len(shapes) > 1:

@@ -181,6 +181,8 @@ def test_wilson_of_nothing_is_unknown(history: QueriedHistory) -> None:
         ["V0.0.7", "v0.0.8", "0.0.9", "0.0.10.dev3", "0.0.10a1", "0.0.10-beta.2", "0.0.10rc1",
          "0.0.10", "0.0.10.1", "0.0.10.post1"],
         ["svc-1.9", "svc-1.10", "svc-2"],
+        ["svc-v1.9", "svc-1.10-SNAPSHOT", "svc-1.10-beta1", "svc-v1.10-M1", "svc-v1.10-M2",
+         "svc-1.10-RC1", "svc-v1.10", "svc-1.11-nightly.3", "svc-1.11"],
         ["2025-12-31", "2026-2-3", "2026-11-23"],
         ["alpha", "alpha2", "beta", "r9", "r10"],
     ],

@@ -135,8 +135,11 @@ def test_a_number_is_no_position_where_conversations_are_named_alike() -> None:
 def test_an_index_counts_only_with_a_text_or_the_conversation_s_name() -> None:
     indexed = {"question_index": 1, "verdict": True}
     assert found({"conv-2": [indexed]}, TWO) == [("conv-2", 1)]
+    assert found([{"question_id": "conv-2_qa1", "verdict": True}], TWO) == [("conv-2", 1)]
     with pytest.raises(ImportRefusedError, match=r"1\[0\]: needs `question`"):
         found({"1": [indexed]}, TWO)
+    with pytest.raises(ImportRefusedError, match=r"\[0\]: needs `question`"):
+        found([{"question_id": "locomo_1_qa1", "verdict": True}], TWO)
 
 
 def test_an_id_names_conversation_and_question() -> None:

@@ -182,6 +182,18 @@ def test_a_judge_without_verdict_among_others_is_unscored() -> None:
     assert parsed(encoded({"0": [entry]})).answers[0].verdicts[0].verdict is Verdict.UNSCORED
 
 
+def test_lists_of_something_else_beside_the_entries_are_counted() -> None:
+    entries = [mem0(0, question) for question in scored("sample-1")]
+    beside = {
+        "models": ["a", "b"],
+        "by_category": [{"category": 1, "llm_score": 0.8}],
+        "0": entries,
+    }
+    results = parsed(encoded(beside))
+    assert len(results.answers) == len(entries)
+    assert (results.unread["models"], results.unread["by_category"]) == (1, 1)
+
+
 def first(**fields: Any) -> dict[str, Any]:
     """A document whose second entry is as given."""
     return {"0": [mem0(0, scored("sample-1")[0]), mem0(0, scored("sample-1")[1]) | fields]}
@@ -195,6 +207,7 @@ def first(**fields: Any) -> dict[str, Any]:
         (first(category="1"), r": 0\[1\]: category is 1, not 2 as in the data set"),
         (first(answer="x"), r": 0\[1\]: gold answer is 'x', not "),
         (first(question="Why?"), r": 0\[1\]: the question 'Why\?' is not in sample-1 \(`0`\)"),
+        (first(verdict=True), "`answer` and `response`, one of which may be the gold answer"),
         (first(grade=True), "has verdicts in `llm_score` and `grade`"),
         ({"0": [3]}, r": 0\[0\]: Input should be a valid dictionary"),
         ({"0": []}, "holds no line"),

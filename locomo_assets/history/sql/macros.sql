@@ -19,13 +19,16 @@ CREATE MACRO wilson_high(successes, trials) AS
 CREATE MACRO version_key(label) AS
     list_append(
         list_transform(
-            regexp_extract_all(regexp_replace(lower(label), '^v(\d)', '\1'), '\d+|\D+'),
+            regexp_extract_all(regexp_replace(lower(label), '(^|[^a-z])v\.?(\d)', '\1\2', 'g'), '\d+|\D+'),
             lambda part, place:
                 CASE
                     WHEN regexp_full_match(part, '\d+') THEN '2' || lpad(part, 100, '0')
-                    WHEN place > 1 AND regexp_full_match(part, '[-._]?dev[-._]?') THEN '0a'
+                    WHEN place > 1 AND regexp_full_match(part, '[-._]?(dev|nightly|snapshot|canary)[-._]?')
+                        THEN '0a'
                     WHEN place > 1 AND regexp_full_match(part, '[-._]?a(lpha)?[-._]?') THEN '0b'
                     WHEN place > 1 AND regexp_full_match(part, '[-._]?b(eta)?[-._]?') THEN '0c'
+                    WHEN place > 1 AND regexp_full_match(part, '[-._](m|milestone)[-._]?')
+                        THEN '0ca'
                     WHEN place > 1 AND regexp_full_match(part, '[-._]?(rc|c|pre|preview)[-._]?')
                         THEN '0d'
                     ELSE '2' || part
