@@ -28,7 +28,7 @@ from locomo_assets.judging import http_client
 from locomo_assets.judging.judge import BatchState, Verdict
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.judging.prompts import read_prompt
-from locomo_assets.locomo import parsing
+from locomo_assets.locomo import sources
 from locomo_assets.locomo.audit import read_audit
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.prices import PriceTable
@@ -91,7 +91,7 @@ async def a_batch(server: RawServer) -> None:
 def smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test reaches soon, in place of the largest."""
     monkeypatch.setattr(transport, "STREAM_BYTES", 4 * MIB)
-    monkeypatch.setattr(parsing, "DATASET_BYTES", 16 * MIB)
+    monkeypatch.setattr(sources, "DATASET_BYTES", 16 * MIB)
     monkeypatch.setattr(http_client, "BATCH_FILE_BYTES", 16 * MIB)
 
 
@@ -198,7 +198,7 @@ def test_a_pipe_or_a_device_is_refused_at_once(what: str, place: str, tmp_path: 
 def test_a_file_that_is_too_large(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parsing, "DATASET_BYTES", 16 * MIB)
+    monkeypatch.setattr(sources, "DATASET_BYTES", 16 * MIB)
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(2**40)

@@ -49,7 +49,7 @@ async def judge(base_url: str) -> None:
 async def test_refused_call_is_not_carried_out(
     send: Callable[[str], Awaitable[None]], refused_at: int
 ) -> None:
-    async with raw_server(answer(200, {})) as server:
+    async with raw_server(answer(200, {"message_id": "m1"})) as server:
         guard = Countdown(refused_at)
         with guarded(guard), pytest.raises(OverError):
             await send(server.base_url)
