@@ -83,6 +83,8 @@ def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
 
 _TIME_OUT_S = 60.0
 """For one request to an object store and its repetitions; s3fs would repeat for several minutes."""
+_SLOWEST_BYTES_PER_S = 2**20
+"""Data may take as long as this, besides."""
 
 
 class LocalStorage:
@@ -147,9 +149,6 @@ class ObjectStorage:
         self._url = url.rstrip("/")
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
-        # Of fsspec's own; what its other file systems would make of it is not known.
-        takes_time_out = getattr(self._fs, "async_impl", False)
-        self._time_out = {"timeout": _TIME_OUT_S} if takes_time_out else {}
         self._root: str = root.rstrip("/")
 
     @property
@@ -158,15 +157,15 @@ class ObjectStorage:
 
     def put(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True):
-            self._fs.pipe_file(self._at(path), data, **self._time_out)
+            self._fs.pipe_file(self._at(path), data, **self._time_out(len(data)))
 
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):
-            self._fs.pipe_file(self._at(path), data, mode="create", **self._time_out)
+            self._fs.pipe_file(self._at(path), data, mode="create", **self._time_out(len(data)))
 
     def get(self, path: str) -> bytes:
         with _translate_errors(self._url, "read", path, remote=True):
-            data: bytes = self._fs.cat_file(self._at(path), **self._time_out)
+            data: bytes = self._fs.cat_file(self._at(path), **self._time_out(HISTORY_FILE_BYTES))
             return data
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
@@ -185,16 +184,22 @@ class ObjectStorage:
 
     def list(self, prefix: str) -> list[str]:
         with _translate_errors(self._url, "read", remote=True):
-            found = self._fs.find(self._at(prefix), **self._time_out)
+            found = self._fs.find(self._at(prefix), **self._time_out())
         return sorted(path.removeprefix(self._root).lstrip("/") for path in found)
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
             with _translate_errors(self._url, "written", remote=True), suppress(FileNotFoundError):
-                self._fs.rm_file(self._at(path), **self._time_out)
+                self._fs.rm_file(self._at(path), **self._time_out())
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}"
+
+    def _time_out(self, most_bytes: int = 0) -> dict[str, float]:
+        # Of fsspec's own; what its other file systems would make of it is not known.
+        if not getattr(self._fs, "async_impl", False):
+            return {}
+        return {"timeout": _TIME_OUT_S + most_bytes / _SLOWEST_BYTES_PER_S}
 
 
 def _file_system(url: str) -> tuple[Any, str]:

@@ -100,7 +100,7 @@ def _keep_journal(path: Path) -> None:
             note("message", [message.message_id, _arrived.get()])
         return message
 
-    StandinState.save_message = saved  # type: ignore[method-assign]  # likewise
+    StandinState.save_message = saved  # type: ignore[method-assign]  # a journal, in this process alone
     judge.verdict = given
     retrieval.answer = answered
     middleware.FaultInjector.occurs = noted  # type: ignore[method-assign]  # a journal, in this process alone

@@ -19,7 +19,7 @@ from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.doctor.serving import served as at_work
 from locomo_assets_tests.doctor.test_doctor import KEY, by_subject, run, served
-from locomo_assets_tests.judging.scripted import completion, failing, scripted_server
+from locomo_assets_tests.judging.scripted import Answer, completion, failing, scripted_server
 
 PAGE = b"<!doctype html><title>Welcome</title>"
 
@@ -96,11 +96,11 @@ def test_what_is_no_judge_is_not_proven(
 
 @pytest.mark.parametrize("verdict", [failing(401), failing(400, "no such thing"), completion("hm")])
 def test_a_judge_that_gives_no_verdict(
-    home: Path, monkeypatch: pytest.MonkeyPatch, verdict: object
+    home: Path, monkeypatch: pytest.MonkeyPatch, verdict: Answer
 ) -> None:
     """Its models can be read without a key, as at many servers."""
     with scripted_server() as judge:
-        judge.verdicts = [verdict]  # type: ignore[list-item]
+        judge.verdicts = [verdict]
         monkeypatch.setenv("OPENAI_BASE_URL", judge.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         assert proved(prove=False)["judge"].level is Level.OK
