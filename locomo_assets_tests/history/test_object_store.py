@@ -4,9 +4,11 @@ emulator, see `stores`) and Azure Blob Storage (Azurite, where it is installed).
 
 import http.server
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.history import storage as storage_module
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -195,3 +198,22 @@ def test_an_endpoint_that_is_down_is_named(s3_url: str, monkeypatch: pytest.Monk
     with pytest.raises(HistoryUnreachableError, match=r"127\.0\.0\.1:1") as caught:
         HistoryStore.open("s3://bucket/history")
     assert "\n" not in str(caught.value)
+
+
+def test_a_store_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage_module, "_TIME_OUT_S", 1.0)
+    monkeypatch.setattr(storage_module, "_SLOWEST_BYTES_PER_S", 2**40)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        storage = open_storage("s3://bucket/history")
+        began = time.monotonic()
+        for call in (
+            partial(storage.put, "x", b"1"),
+            partial(storage.get, "x"),
+            partial(storage.list, "x"),
+        ):
+            with pytest.raises(HistoryUnreachableError, match="no answer in time"):
+                call()
+        assert time.monotonic() - began < 12.0
