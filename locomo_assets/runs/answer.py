@@ -350,19 +350,28 @@ async def _made_once(client: BackboardClient, name: str, make: Callable[[], Awai
 
 
 async def check_again(run: RunContext, task: Task) -> None:
-    """Count what is doubtful behind the newest answers again; `ThreadDamagedError` as at first."""
+    """Count what is doubtful behind the stored answers again; `ThreadDamagedError` as at first."""
     _, sha256 = run.conversation(task.conversation)
     source = memory_source(run, task, sha256)
     await check_ingestion(run, task, source.ingestion)
     manifests = run.store.manifests(
         asset=_ASSET, release=task.release, conversation=task.conversation
     )
-    newest = [m for m in manifests if m.extra.get("fingerprint") == source.answers][-1:]
-    for manifest in newest:
-        thread_id = manifest.extra.get("doubtful_question_thread")
-        rows = run.store.read("answers", newest, ("question", "thread_id")).to_pylist()
-        in_it = [row["question"] for row in rows if row["thread_id"] == thread_id]
-        await check_question_thread(run, thread_id, in_it)
+    doubtful = [
+        (str(thread_id), manifest)
+        for manifest in manifests
+        if manifest.extra.get("fingerprint") == source.answers
+        and (thread_id := manifest.extra.get("doubtful_question_thread"))
+    ]
+    if not doubtful:
+        return
+    # A thread that was given up holds no answer that counts.
+    counting = {row["thread_id"] for row in stored_answers(run, task, source.answers).values()}
+    for thread_id, manifest in doubtful:
+        if thread_id in counting:
+            rows = run.store.read("answers", [manifest], ("question", "thread_id")).to_pylist()
+            in_it = [row["question"] for row in rows if row["thread_id"] == thread_id]
+            await check_question_thread(run, thread_id, in_it)
 
 
 def _report(
