@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: help run test test-kills chaos bench check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: help run test test-kills chaos bench simulate check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -24,6 +24,9 @@ BENCH_SHARE ?= 0.1
 bench: .venv/test  ## Speed, memory, scale, as ratios (BENCH_SHARE=1: whole conversations; BENCH="--only whole")
 	$(BIN)/python -m bench $(LOCOMO10) --share $(BENCH_SHARE) $(BENCH)
 
+simulate: .venv/test  ## The simulations behind docs/statistics.md (SIMULATE="--only NAME --write")
+	$(BIN)/python -m bench.simulations $(SIMULATE)
+
 check: .venv/test  ## Lint, format, types, borders between rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +39,10 @@ azurite:  ## Azure Blob Storage for the history's tests, which are skipped witho
 docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
 	$(BIN)/locomo-assets settings > docs/settings.md
 
-deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
+deploy-simulate: .venv/test  ## The simulations behind docs/statistics.md (SIMULATE="--only NAME --write")
+	$(BIN)/python -m bench.simulations $(SIMULATE)
+
+check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
 	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy
 
 PYTHON_IMAGE ?= $(shell sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile)

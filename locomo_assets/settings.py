@@ -250,6 +250,14 @@ class Settings(BaseSettings):
         description="The accuracy below which the check `accuracy` warns; the stand-in and the "
         "rule-based judge are not held to it",
     )
+    margin_points: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description="The difference in accuracy that matters to you: two releases closer than this "
+        "are equivalent",
+    )
     max_run_minutes: float = Field(
         default=60.0,
         gt=0,

@@ -13,6 +13,9 @@ class Conclusion(StrEnum):
 
     BETTER = "better"
     WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    NOT_WORSE = "not worse by more than the margin"
+    UNCHANGED = "unchanged"
     CANNOT_TELL = "cannot tell"
 
 

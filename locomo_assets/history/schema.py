@@ -7,7 +7,7 @@ UTC; names carry units. To evolve the schema, add nullable columns at a table's 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _STR = pa.string()
 _I32 = pa.int32()

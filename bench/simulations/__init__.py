@@ -1,0 +1,4 @@
+"""Simulations behind the figures of docs/statistics.md: data with a known truth, seeds stated.
+
+One module a claim; each gives tables of the page by name, and `__main__` lists them.
+"""

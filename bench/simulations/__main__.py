@@ -1,0 +1,26 @@
+"""`python -m bench.simulations`: prints the tables of docs/statistics.md, or writes them there."""
+
+import argparse
+import time
+
+from bench.simulations import page
+
+_MODULES: dict[str, page.Table] = {}
+
+
+def main() -> None:
+    """Makes the tables given, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=sorted(_MODULES), help="a table's name")
+    parser.add_argument("--write", action="store_true", help="into docs/statistics.md")
+    given = parser.parse_args()
+    for name in given.only or _MODULES:
+        begun = time.monotonic()
+        table = _MODULES[name]()
+        print(f"## {name} ({time.monotonic() - begun:.0f} s)\n\n{table}\n", flush=True)
+        if given.write:
+            page.write({name: table})
+
+
+if __name__ == "__main__":
+    main()

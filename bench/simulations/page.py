@@ -1,0 +1,31 @@
+"""The tables of docs/statistics.md: made as Markdown, written between their marks in the page."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+
+Table = Callable[[], str]
+"""Runs a simulation and gives its table as Markdown."""
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def write(tables: Mapping[str, str], page: Path = PAGE) -> None:
+    """Puts each table between `<!-- simulation NAME -->` and `<!-- end -->`.
+
+    Raises:
+        ValueError: the page has no such place.
+    """
+    text = page.read_text()
+    for name, table in tables.items():
+        place = re.compile(rf"(<!-- simulation {re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
+        if not place.search(text):
+            raise ValueError(f"{page}: no place for the simulation {name}")
+        text = place.sub(lambda found, new=table: f"{found[1]}{new}\n{found[2]}", text)
+    page.write_text(text)
