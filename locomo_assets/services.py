@@ -17,7 +17,7 @@ from locomo_assets.http.calls import log_call
 from locomo_assets.logs import telling
 from locomo_assets.prices import is_free
 from locomo_assets.redaction import keep_out_of_logs
-from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversation
+from locomo_assets.runs.context import Progress, RunContext, Task, note_call, stored_conversations
 from locomo_assets.runs.releases import OTHER, ReleaseGuard, other_release
 from locomo_assets.runs.run_slots import hold_run_slots, services_at
 from locomo_assets.runs.stages import is_answered
@@ -118,7 +118,7 @@ class Services:
 
             def price(judge: "JudgeIdentity") -> None:
                 if budget is not None:
-                    answer = self._expected_answer(_stored_conversations(store, tasks))
+                    answer = self._expected_answer(stored_conversations(store, tasks))
                     self._price(budget, prices, system, judge, answer)
 
             judge, batching = await stack.enter_async_context(
@@ -183,7 +183,7 @@ class Services:
         chosen = self.settings
         PriceTable.read(chosen.prices)
         self._planned_client()
-        self._planned_judge()
+        self.planned_judge()
         if chosen.audit is not None:
             check_audit(self.store(), chosen.audit, chosen.audit_sha256, dataset)
 
@@ -198,33 +198,20 @@ class Services:
             BudgetReachedError: the next answer or verdict would pass the limit.
         """
         from locomo_assets.http.limits import ANSWER, BATCHED_VERDICT, VERDICT
-        from locomo_assets.judging.lexical import LexicalJudge
-        from locomo_assets.prices import LEXICAL, STANDIN, PriceTable
+        from locomo_assets.prices import LEXICAL
 
-        chosen, store = self.settings, self.store()
-        prices = PriceTable.read(chosen.prices)
-        client, base_url = self._planned_client()
-        system = STANDIN if chosen.backboard_api_key is None else "backboard"
-        run = self._run_context(
-            "dry-run",
-            store=store,
-            client=client,
-            base_url=base_url,
-            system=system,
-            judge=LexicalJudge(),  # what is stored of answers depends on no judge
-            prices=prices,
-        )
+        chosen, run = self.settings, self.planned_run(tasks)
         known = {one.conversation: one for one in dataset.conversations}
         to_ask = [
             task
             for task in tasks
             if not is_answered(run, task, known[task.conversation], dataset.sha256)
         ]
-        judge = self._planned_judge()
-        budget = self._budget(store, tasks)
+        judge = self.planned_judge()
+        budget = self._budget(run.store, tasks)
         if budget is not None:
             answer = self._expected_answer([known[task.conversation] for task in tasks])
-            self._price(budget, prices, system, judge, answer)
+            self._price(budget, run.prices, run.system, judge, answer)
         for release in sorted({task.release for task in to_ask}):
             check = await run.watch.check(release, "answers", "before")
             if check.verdict == OTHER:
@@ -233,6 +220,25 @@ class Services:
             budget.check(ANSWER)
             if judge.system != LEXICAL:
                 budget.check(BATCHED_VERDICT if chosen.judge_mode == "batch" else VERDICT)
+
+    def planned_run(self, tasks: Sequence[Task]) -> RunContext:
+        """A run that asks nothing, to see what is stored for the tasks; nothing is connected."""
+        from locomo_assets.judging.lexical import LexicalJudge
+        from locomo_assets.prices import STANDIN, PriceTable
+        from locomo_assets.runs.ingest import system_at
+
+        store = self.store()
+        client, base_url = self._planned_client()
+        system = STANDIN if self.settings.backboard_api_key is None else "backboard"
+        return self._run_context(
+            "dry-run",
+            store=store,
+            client=client,
+            base_url=base_url,
+            system=system_at(store, base_url, {task.release for task in tasks}) or system,
+            judge=LexicalJudge(),
+            prices=PriceTable.read(self.settings.prices),
+        )
 
     def _planned_client(self) -> tuple["BackboardClient", str]:
         """The client of a run, not connected, and its base URL; an error where it can't be."""
@@ -244,7 +250,7 @@ class Services:
         given = DEFAULT_KEY if key is None else key.get_secret_value()
         return BackboardClient(url, given, self._call_options()), url
 
-    def _planned_judge(self) -> "JudgeIdentity":
+    def planned_judge(self) -> "JudgeIdentity":
         """Who judges, as far as the settings say; an error where it can't."""
         from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
         from locomo_assets.judging.lexical import LexicalJudge
@@ -440,11 +446,3 @@ class Services:
             input_tokens=record.input_tokens or 0,
             output_tokens=record.output_tokens or 0,
         )
-
-
-def _stored_conversations(store: HistoryStore, tasks: Sequence[Task]) -> list["Conversation"]:
-    return [
-        stored_conversation(store, name)[0]
-        for name in sorted({task.conversation for task in tasks})
-        if store.manifests(asset="locomo_dataset", conversation=name)
-    ]

@@ -50,6 +50,12 @@ def run(
     ] = None,
     adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
     force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Until each question has N answers: pays each one.")
+    ] = 1,
+    repeat_ingestion: Annotated[
+        bool, typer.Option(help="With --repeats: N memories, too, each asked once: pays each.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call."),
@@ -60,6 +66,7 @@ def run(
     With BACKBOARD_API_KEY each turn is a paid message and each question a paid LLM answer (the
     real data set: 5,882 and 1,540; 1,986 with --adversarial); with OPENAI_API_KEY each answer is
     a paid judge call (about 0.001 USD with gpt-4.1). What is stored is not paid for again.
+    --repeats asks and judges anew from the same memories, which shows the noise of both.
     Without keys: nothing is called, nothing costs.
     """
     from locomo_assets.pipeline.launch import Launch, launch
@@ -72,6 +79,8 @@ def run(
         questions=questions,
         adversarial=adversarial,
         force=force,
+        repeats=repeats,
+        repeat_ingestion=repeat_ingestion,
     )
     services = Services(read_settings())
     if dry_run:

@@ -10,7 +10,8 @@ from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
-from locomo_assets.locomo.model import Conversation
+from locomo_assets.locomo.model import Conversation, Dataset
+from locomo_assets.pipeline.rounds import missing_rounds, unjudged
 from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task
@@ -26,11 +27,20 @@ _NOTE = "\nThe forecast is of all that was asked for; what was stored already co
 
 
 def forecast_items(
-    conversations: Sequence[Conversation], counts: Sequence[int], services: Services, system: str
+    conversations: Sequence[Conversation],
+    counts: Sequence[int],
+    services: Services,
+    system: str,
+    *,
+    to_ingest: Sequence[Conversation] | None = None,
+    to_judge: int = 0,
+    canaries: bool = True,
 ) -> list[forecast.Item]:
-    """Turns, questions (`counts` of each conversation) and verdicts where nothing is stored yet.
+    """Turns, questions (`counts` of each conversation) and verdicts.
 
-    `LocomoError` where the prices or the history can't be read.
+    `to_ingest`: None is all of the conversations. `to_judge`: verdicts on stored answers, beside
+    those on the answers to come. `canaries`: whether the judge's are judged, too. `LocomoError`
+    where the prices or the history can't be read.
     """
     chosen = services.settings
     prices = PriceTable.read(chosen.prices)
@@ -41,7 +51,7 @@ def forecast_items(
     protocol = AskProtocol(name=chosen.question_protocol)
     items = [
         forecast.ingestion(
-            conversations if protocol.needs_ingestion else [],
+            (conversations if to_ingest is None else to_ingest) if protocol.needs_ingestion else [],
             turns if protocol.needs_ingestion else forecast.NOTHING_INGESTED,
             free=is_free(system) or not protocol.needs_ingestion,
         ),
@@ -63,10 +73,11 @@ def forecast_items(
         lexical = forecast.Usage(0.0, 0.0, 0.0, "the lexical judge: no call")
         judged = forecast.verdicts(0, lexical, ModelPrice(prices, LEXICAL), width=1)
     else:
-        asked = sum(counts) * chosen.judge_votes
+        asked = (sum(counts) + to_judge) * chosen.judge_votes
         batched = asked if chosen.judge_mode == "batch" else 0
+        known_answers = len(packaged_canaries().canaries) if canaries else 0
         judged = forecast.verdicts(
-            asked - batched + len(packaged_canaries().canaries) * chosen.judge_votes,
+            asked - batched + known_answers * chosen.judge_votes,
             forecast.measured_verdicts(
                 store, _judge_host(chosen.openai_base_url), chosen.judge_model
             ),
@@ -75,6 +86,36 @@ def forecast_items(
             batched=batched,
         )
     return [*items, judged]
+
+
+def forecast_rounds(
+    dataset: Dataset, tasks: Sequence[Task], services: Services
+) -> list[forecast.Item]:
+    """What is missing of all the rounds of these tasks, whose `repeat` is the last one."""
+    run = services.planned_run(tasks)
+    repeats = max((task.repeat for task in tasks), default=1)
+    chosen = services.settings
+    to_judge = unjudged(
+        run,
+        dataset,
+        tasks,
+        services.planned_judge(),
+        votes=chosen.judge_votes,
+        corrected=chosen.gold == "corrected",
+    )
+    rounds = [
+        forecast_items(
+            missing.conversations,
+            missing.counts,
+            services,
+            run.system,
+            to_ingest=missing.to_ingest,
+            to_judge=0 if number else to_judge,
+            canaries=not number,
+        )
+        for number, missing in enumerate(missing_rounds(run, dataset, tasks, repeats))
+    ]
+    return forecast.in_turn(rounds)
 
 
 def _judge_host(base_url: str | None) -> str:

@@ -11,13 +11,14 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_failed
 from locomo_assets.pipeline.build import build_defs
-from locomo_assets.pipeline.forecast import forecast_items
+from locomo_assets.pipeline.forecast import forecast_rounds
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
@@ -26,11 +27,10 @@ from locomo_assets.pipeline.partitions import (
     ranges,
     register_conversations,
 )
-from locomo_assets.prices import STANDIN
+from locomo_assets.pipeline.rounds import first_round
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.releases import check_label, refuse_taken
-from locomo_assets.runs.stages import chosen_questions
 from locomo_assets.services import Services
 
 
@@ -67,6 +67,8 @@ class Launch:
     questions: int | None = None
     adversarial: bool = False
     force: bool = False
+    repeats: int = 1
+    repeat_ingestion: bool = False
 
 
 def prepare_home(home: Path) -> Path:
@@ -108,7 +110,8 @@ def _usable_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """Measures a release, in this process: the data set, its conversations, what follows from both.
 
-    Returns the series that was judged, as `Accuracy.series`.
+    Repeats are measured one after another, and end with the first that fails. Returns the
+    series that was judged, as `Accuracy.series`.
 
     Raises:
         BadLabelError: a release that can't be called so.
@@ -119,30 +122,17 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
         LaunchError: a run failed (its text is the failure's own line), or the Dagster instance
             can't be used.
     """
-    check_launch(wanted, services)
+    dataset, tasks = check_launch(wanted, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     with _usable_instance(services.settings.home) as instance:
         _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
-        names = wanted.conversations or instance.get_dynamic_partitions(CONVERSATION)
         instance.add_dynamic_partitions(RELEASE, [wanted.release])
-        config = {
-            "questions": wanted.questions,
-            "adversarial": wanted.adversarial,
-            "force": wanted.force,
-        }
+        first = first_round(services.planned_run(tasks), dataset, tasks, wanted.repeats)
         failures: list[LaunchError] = []
-        for first, last in ranges(instance, names):
-            tags = {
-                "dagster/asset_partition_range_start": f"{first}|{wanted.release}",
-                "dagster/asset_partition_range_end": f"{last}|{wanted.release}",
-            }
-            stages = ["ingested_memories", "answers", "judgements"]
-            try:
-                _run(job, instance, stages, config, "measured_conversation", tags=tags)
-            except StoppedError:
-                raise
-            except LaunchError as error:
-                failures.append(error)
+        for repeat in range(first, wanted.repeats + 1):
+            failures = _measure(job, instance, wanted, {"repeat": repeat})
+            if failures:
+                break
         series = last_judged_series(instance, wanted.release)
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
@@ -158,6 +148,37 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
             is_pending = all(isinstance(error, PendingError) for error in failures)
             raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
         return series
+
+
+def _measure(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    wanted: Launch,
+    more: Mapping[str, object],
+) -> list[LaunchError]:
+    """The conversations' stages once, in as few runs as may be; what failed of them."""
+    config = {
+        "questions": wanted.questions,
+        "adversarial": wanted.adversarial,
+        "force": wanted.force,
+        "repeat_ingestion": wanted.repeat_ingestion,
+        **more,
+    }
+    stages = ["ingested_memories", "answers", "judgements"]
+    failures: list[LaunchError] = []
+    names = wanted.conversations or instance.get_dynamic_partitions(CONVERSATION)
+    for first, last in ranges(instance, names):
+        tags = {
+            "dagster/asset_partition_range_start": f"{first}|{wanted.release}",
+            "dagster/asset_partition_range_end": f"{last}|{wanted.release}",
+        }
+        try:
+            _run(job, instance, stages, config, "measured_conversation", tags=tags)
+        except StoppedError:
+            raise
+        except LaunchError as error:
+            failures.append(error)
+    return failures
 
 
 def _run(
@@ -231,6 +252,7 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
     Returns the data set and the conversations' tasks. See `launch` for what it raises.
     """
     store = services.store()
+    _check_options(wanted, services)
     check_label(wanted.release)
     refuse_taken(store, wanted.release)
     dataset = read_source(services.settings, wanted.dataset)
@@ -243,14 +265,38 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
             )
     services.check(dataset)
     return dataset, [
-        Task(wanted.release, name, wanted.questions, wanted.adversarial, wanted.force)
+        Task(
+            wanted.release,
+            name,
+            wanted.questions,
+            wanted.adversarial,
+            wanted.force,
+            repeat=wanted.repeats,
+            repeat_ingestion=wanted.repeat_ingestion,
+        )
         for name in known
         if not wanted.conversations or name in wanted.conversations
     ]
 
 
+def _check_options(wanted: Launch, services: Services) -> None:
+    protocol = services.settings.question_protocol
+    if wanted.force and wanted.repeats > 1:
+        raise BadRequestError(
+            "--force with --repeats: --force asks all again however often it was asked, and "
+            "--repeats only what is missing; choose one"
+        )
+    if wanted.repeat_ingestion and wanted.repeats == 1:
+        raise BadRequestError("--repeat-ingestion: say how often with --repeats")
+    if wanted.repeat_ingestion and not AskProtocol(name=protocol).needs_ingestion:
+        raise BadRequestError(
+            f"--repeat-ingestion: the question protocol {protocol} asks without memories; leave "
+            "it out"
+        )
+
+
 def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
-    """Turns, questions and verdicts of a launch for which nothing is stored yet.
+    """Turns, questions and verdicts that a launch has still to pay for.
 
     Raises what `launch` does, and what it would fail with by what is stored: `check_spending`.
     """
@@ -259,8 +305,4 @@ def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     with _usable_instance(services.settings.home) as instance:
         instance.get_dynamic_partitions(CONVERSATION)
     asyncio.run(services.check_spending(dataset, tasks))
-    known = {one.conversation: one for one in dataset.conversations}
-    conversations = [known[task.conversation] for task in tasks]
-    counts = [len(chosen_questions(known[task.conversation], task)) for task in tasks]
-    system = STANDIN if services.settings.backboard_api_key is None else "backboard"
-    return forecast_items(conversations, counts, services, system)
+    return forecast_rounds(dataset, tasks, services)

@@ -152,7 +152,10 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
     )
     headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
     print_table(out, headings, [*rows, sums])
-    _print_line(out, "A forecast: no call was made. What is stored already is not counted.")
+    _print_line(
+        out,
+        "A forecast: no call was made. What is stored already is not paid for again, nor counted.",
+    )
 
 
 def _print_line(out: Console, line: str) -> None:

@@ -39,6 +39,7 @@ from locomo_assets.runs.stages import (
     chosen_questions,
     counted_answers,
     memory_source,
+    questions_to_ask,
     stored_answers,
 )
 
@@ -123,10 +124,10 @@ async def answer_questions(
     answers_fingerprint = source.answers
     lineage = run.lineage(_ASSET, task, sha256)
     run.progress.add(questions_to_do=len(wanted))
-    if _without_answer(run, task, answers_fingerprint, wanted):
+    if questions_to_ask(run, task, source, wanted):
         async with leased(run.store.storage, lineage):
             # Whoever held the lease until now may have asked them.
-            missing = _without_answer(run, task, answers_fingerprint, wanted)
+            missing = questions_to_ask(run, task, source, wanted)
             if missing:
                 run.progress.add(questions=len(wanted) - len(missing))
                 left = resumable_attempts(run.store, _ASSET, task, answers_fingerprint)
@@ -134,14 +135,6 @@ async def answer_questions(
                 return await phase.ask_missing(missing, left, wanted=len(wanted))
     run.progress.add(questions=len(wanted))
     return AnswersReport(questions=len(wanted), reused=len(wanted))
-
-
-def _without_answer(
-    run: RunContext, task: Task, answers_fingerprint: str, wanted: Sequence[Question]
-) -> list[Question]:
-    stored = {} if task.force else stored_answers(run, task, answers_fingerprint)
-    kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
-    return [question for question in wanted if question.question_index not in kept]
 
 
 @dataclass(frozen=True)
@@ -170,7 +163,9 @@ class _Phase:
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "before"))
             refuse_other_release(run.store, lineage, checks[0])
-        attempt = run.store.begin(resumable_lineage(lineage, self.task, self.source.answers))
+        # Where each repeat has a memory of its own, the fingerprint tells them apart.
+        own = {} if self.task.repeat_ingestion else {"repeat": self.task.repeat}
+        attempt = run.store.begin(resumable_lineage(lineage, self.task, self.source.answers, **own))
         attempt.append(RELEASE_CHECKS, [check.row() for check in checks])
         rows: list[Row] = []
         # Of each: whether its question may arrive a second time.
@@ -275,9 +270,13 @@ class _Phase:
         return shared, None
 
     def _threads_of_earlier_runs(self, noted: Sequence[Row]) -> dict[int, str]:
-        """Question index → the newest thread in which its answer may be."""
+        """Question index → the newest thread in which its answer may be, and was not found."""
         known = {} if self.task.force else stored_answers(self.run, self.task, self.source.answers)
-        threads = {index: row["thread_id"] for index, row in known.items() if row["thread_id"]}
+        threads = {
+            index: row["thread_id"]
+            for index, row in known.items()
+            if row["thread_id"] and row["outcome"] != "answered"
+        }
         return threads | {row["question_index"]: row["thread_id"] for row in noted}
 
     async def _thread_of_earlier_run(

@@ -135,14 +135,19 @@ def resumable_attempts(
 ) -> list[UnfinishedAttempt]:
     """Unfinished attempts at just this work, oldest first.
 
-    A forced task pays for everything again, so it resumes only what a forced one began.
+    A forced task pays for everything again, so it resumes only what a forced one began; and a
+    repeat asks again what has answers, so it resumes only what the same repeat began to ask.
     """
-    return [
-        attempt
-        for attempt in store.unfinished(asset, task.release, task.conversation)
-        if attempt.lineage.extra.get("fingerprint") == fingerprint
-        and (attempt.lineage.extra.get("forced") or not task.force)
-    ]
+
+    def is_same(extra: Mapping[str, Any]) -> bool:
+        if extra.get("fingerprint") != fingerprint:
+            return False
+        if extra.get("forced"):
+            return True
+        return not task.force and extra.get("repeat") in (None, task.repeat)
+
+    unfinished = store.unfinished(asset, task.release, task.conversation)
+    return [attempt for attempt in unfinished if is_same(attempt.lineage.extra)]
 
 
 async def finish(

@@ -5,7 +5,7 @@ Fingerprints address by content: a stored row with an equal fingerprint need not
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -91,6 +91,8 @@ class Task:
     `questions`: at most so many, the first of the data set's list; None: all.
     `adversarial`: category 5 too. `force`: ask and judge again what is already there.
     `sample`: just these questions (indices), of the memory that the newest full run ingested.
+    `repeat`: ask until each question has so many answers, of the memories that are there; with
+    `repeat_ingestion` of so many ingestions.
     """
 
     release: str
@@ -100,6 +102,13 @@ class Task:
     force: bool = False
     sample: frozenset[int] | None = None
     sample_id: str | None = None
+    repeat: int = 1
+    repeat_ingestion: bool = False
+
+    @property
+    def judges_anew(self) -> bool:
+        """Whether no verdict on an equal answer is taken over: it would hide the judge's noise."""
+        return self.force or self.repeat > 1
 
     @property
     def kind(self) -> str:
@@ -209,3 +218,12 @@ def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Convers
         for table in ("conversations", "sessions", "turns", "questions")
     }
     return from_rows(rows, conversation), str(manifests[-1].lineage.dataset_sha256)
+
+
+def stored_conversations(store: HistoryStore, tasks: Sequence[Task]) -> list[Conversation]:
+    """The tasks' conversations, as far as the history has them."""
+    return [
+        stored_conversation(store, name)[0]
+        for name in sorted({task.conversation for task in tasks})
+        if store.manifests(asset="locomo_dataset", conversation=name)
+    ]

@@ -204,6 +204,24 @@ def verdicts(
     )
 
 
+def in_turn(rounds: Sequence[Sequence[Item]]) -> list[Item]:
+    """What rounds of the same items take one after another; each item tells its first source."""
+    return [
+        Item(
+            same[0].kind,
+            sum(one.calls for one in same),
+            sum(one.input_tokens for one in same),
+            sum(one.output_tokens for one in same),
+            None
+            if any(one.cost_usd is None for one in same)
+            else sum(one.cost_usd or 0.0 for one in same),
+            sum(one.minutes for one in same),
+            same[0].source,
+        )
+        for same in zip(*rounds, strict=True)
+    ]
+
+
 PAID_ASSETS = ("answers", "judgements")
 
 

@@ -7,7 +7,7 @@ is found by its name.
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +39,7 @@ from locomo_assets.runs.stages import (
     IngestionReport,
     current_ingestion,
     ingest_fingerprint,
+    is_ingested,
 )
 
 _log = logging.getLogger(__name__)
@@ -180,8 +181,8 @@ async def ingest_conversation(run: RunContext, task: Task) -> IngestionReport:
 def _reused(
     run: RunContext, task: Task, sha256: str, conversation: Conversation
 ) -> IngestionReport | None:
-    known = None if task.force else current_ingestion(run, task, sha256)
-    if known is None:
+    known = current_ingestion(run, task, sha256)
+    if known is None or not is_ingested(run, task, sha256):
         return None
     run.progress.add(turns=len(conversation.turns))
     return IngestionReport(counts=IngestionCounts.from_json(known.extra["numbers"]))
@@ -299,3 +300,18 @@ async def _where_it_stopped(
             continue
         return ingestion_id, attempts, state
     return uuid.uuid4().hex, [], IngestState()
+
+
+def system_at(store: HistoryStore, base_url: str, releases: Collection[str]) -> str | None:
+    """What a service called itself when it ingested for one of these releases; None: unknown."""
+    named = [
+        row["system"]
+        for release in sorted(releases)
+        for row in store.read(
+            "ingestions",
+            store.manifests(asset=_ASSET, release=release),
+            ("base_url", "system"),
+        ).to_pylist()
+        if row["base_url"] == base_url
+    ]
+    return named[-1] if named else None

@@ -273,7 +273,9 @@ class _Stage:
 
     def _by_content(self, rows: Sequence[Row]) -> Mapping[str, Row]:
         """Verdicts by fingerprint that need not be asked for: stored ones, and those of `rows`."""
-        return verdicts_by_content(self.run, self.task, [*self._stored(), *_settled(rows)])
+        # A repeat's answer may be worded like one before it, and has its own verdict.
+        stored = [] if self.task.repeat > 1 else [*self._stored(), *_settled(rows)]
+        return verdicts_by_content(self.run, self.task, stored)
 
 
 class _Asking:

@@ -14,6 +14,7 @@ from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.runs.checkpoint import Row, first_complete
 from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, fingerprint
 from locomo_assets.runs.damage import damaged_ingestions
+from locomo_assets.runs.releases import SAMPLE
 
 Metadata = dict[str, float | int | str]
 
@@ -223,12 +224,27 @@ def current_ingestion(run: RunContext, task: Task, dataset_sha256: str) -> Manif
     """
     if task.sample is not None:
         return _newest_ingestion(run, task, dataset_sha256)
+    usable = usable_ingestions(run, task, dataset_sha256)
+    return usable[-1] if usable else None
+
+
+def is_ingested(run: RunContext, task: Task, dataset_sha256: str) -> bool:
+    """Whether the task has all the ingestions that it is to rest on; a forced one has none."""
+    if task.force:
+        return False
+    if not task.repeat_ingestion:
+        return current_ingestion(run, task, dataset_sha256) is not None
+    return len(usable_ingestions(run, task, dataset_sha256)) >= task.repeat
+
+
+def usable_ingestions(run: RunContext, task: Task, dataset_sha256: str) -> list[Manifest]:
+    """The partition's undamaged ingestions with today's fingerprint, oldest first."""
     wanted = ingest_fingerprint(run, task, dataset_sha256)
     manifests = run.store.manifests(
         asset="ingested_memories", release=task.release, conversation=task.conversation
     )
     damaged = damaged_ingestions(run.store, task.release, task.conversation)
-    return next((m for m in reversed(manifests) if _is_usable(m, wanted, damaged)), None)
+    return [manifest for manifest in manifests if _is_usable(manifest, wanted, damaged)]
 
 
 def _is_usable(ingestion: Manifest, wanted: str, damaged: Collection[str]) -> bool:
@@ -276,6 +292,54 @@ def stored_answers(run: RunContext, task: Task, answer_fingerprint: str) -> dict
     return stored
 
 
+def questions_to_ask(
+    run: RunContext, task: Task, source: "MemorySource", wanted: Iterable[Question]
+) -> list[Question]:
+    """Those of the wanted questions that lack an answer, or in a repeat so many answers."""
+    if task.force:
+        return list(wanted)
+    if task.repeat > 1 and not task.repeat_ingestion:
+        times = times_answered(run, task, source.dataset_sha256)
+        return [q for q in wanted if times.get(q.question_index, 0) < task.repeat]
+    stored = stored_answers(run, task, source.answers)
+    kept = {index for index, row in stored.items() if row["outcome"] == "answered"}
+    return [question for question in wanted if question.question_index not in kept]
+
+
+def times_answered(run: RunContext, task: Task, dataset_sha256: str) -> dict[int, int]:
+    """Question index → how many repeats answered it; the view `repeats` says what a repeat is."""
+    partition = {"release": task.release, "conversation": task.conversation}
+    ingestions = run.store.manifests(asset="ingested_memories", **partition)
+    columns = ("ingestion_id", "ingest_protocol")
+    protocols = {
+        row["ingestion_id"]: row["ingest_protocol"]
+        for row in run.store.read("ingestions", ingestions, columns).to_pylist()
+    }
+    manifests = run.store.manifests(asset="answers", **partition)
+    places = {manifest.attempt_id: place for place, manifest in enumerate(manifests)}
+    series = (dataset_sha256, run.system, run.ask_protocol.label())
+    answered: dict[int, dict[int, Row]] = {}
+    for row in run.store.read("answers", manifests).to_pylist():
+        of_series = (row["dataset_sha256"], row["system"], row["question_protocol"]) == series
+        if of_series and row["kind"] != SAMPLE and row["outcome"] == "answered":
+            of_question = answered.setdefault(row["question_index"], {})
+            of_question[places[row["attempt_id"]]] = row
+
+    def alike(one: Row, newest: Row) -> bool:
+        columns = ("llm_provider", "llm_model", "memory_mode")
+        protocol = protocols.get(one["ingestion_id"]) == protocols.get(newest["ingestion_id"])
+        if protocol and all(one[name] == newest[name] for name in columns):
+            return True
+        # What was read back does not say which model gave it.
+        read_back = None in (one["retrieved"], newest["retrieved"])
+        return bool(read_back and one["fingerprint"] == newest["fingerprint"])
+
+    return {
+        index: sum(alike(one, rows[max(rows)]) for one in rows.values())
+        for index, rows in answered.items()
+    }
+
+
 def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
     """Of one attempt's rows, those before it that it went on with included: those that count.
 
@@ -290,15 +354,10 @@ def counted_answers(rows: Iterable[Row]) -> dict[int, Row]:
 
 def is_answered(run: RunContext, task: Task, conversation: Conversation, sha256: str) -> bool:
     """Whether all that a task asks is ingested and answered, so that a run of it asks nothing."""
-    if task.force:
+    if run.ask_protocol.needs_ingestion and not is_ingested(run, task, sha256):
         return False
-    try:
-        source = memory_source(run, task, sha256)
-    except NothingToMeasureError:
-        return False
-    stored = stored_answers(run, task, source.answers)
-    answered = {index for index, row in stored.items() if row["outcome"] == "answered"}
-    return answered.issuperset(q.question_index for q in chosen_questions(conversation, task))
+    source = memory_source(run, task, sha256)
+    return not questions_to_ask(run, task, source, chosen_questions(conversation, task))
 
 
 @dataclass(frozen=True)

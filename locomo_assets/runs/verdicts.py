@@ -126,12 +126,12 @@ def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
 def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> Mapping[str, Row]:
     """Fingerprint → a verdict that counts: of `known`, else of other releases and runs.
 
-    A forced task asks again, so it has `known` alone. The lexical judge's verdicts are not
-    looked for in other releases: to give them anew is cheaper.
+    A forced task and a repeat judge anew, so they have `known` alone. The lexical judge's verdicts
+    are not looked for in other releases: to give them anew is cheaper.
     """
     judge = run.judge.identity
     found: dict[str, Row] = {}
-    if not task.force and judge.system != LEXICAL:
+    if not task.judges_anew and judge.system != LEXICAL:
         folder = f"/conversation={path_label(task.conversation)}/"
         names = run.store.manifest_names("attempts/asset=judgements")
         manifests = run.store.read_manifests([name for name in names if folder in name.path])

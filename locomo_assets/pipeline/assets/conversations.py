@@ -51,6 +51,10 @@ class MeasureConfig(dg.Config):
     """Ask category 5 too (446 more paid questions on the real data set)."""
     force: bool = False
     """Ask again what is stored already: pays the whole cost again."""
+    repeat: int = 1
+    """Ask until each question has so many answers: pays for each."""
+    repeat_ingestion: bool = False
+    """With `repeat`: ingest until there are so many memories, and ask the newest. Pays for each."""
 
 
 def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:

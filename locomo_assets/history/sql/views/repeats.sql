@@ -1,6 +1,7 @@
 -- Each time a question was asked of a release under the conditions of the current answer (models,
 -- memory mode, ingest protocol), with the newest verdict of each judge. Repeat 1 is the current
--- answer, 2 the one before, and so on. Answers with one ingestion_id share their memory, so their
+-- answer, 2 the one before, and so on. An answer that was read back after a lost reply does not say
+-- which model gave it; it is alike what was asked of the same memory in the same way. Answers with one ingestion_id share their memory, so their
 -- difference is noise of answering only.
 CREATE VIEW repeats AS
 WITH ingest_protocols AS (
@@ -17,7 +18,8 @@ asked AS (
             model: llm_model,
             memory: memory_mode,
             ingest: ingest_protocol
-        } AS conditions
+        } AS conditions,
+        outcome = 'answered' AND retrieved IS NULL AS read_back
     FROM answers
     JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
     LEFT JOIN ingest_protocols USING (ingestion_id)
@@ -33,7 +35,12 @@ asked AS (
 alike AS (
     SELECT *
     FROM asked
-    QUALIFY conditions IS NOT DISTINCT FROM first_value(conditions) OVER (
+    QUALIFY conditions IS NOT DISTINCT FROM first_value(conditions) OVER question
+        OR (
+            fingerprint = first_value(fingerprint) OVER question
+            AND (read_back OR first_value(read_back) OVER question)
+        )
+    WINDOW question AS (
         PARTITION BY
             release, conversation, dataset_sha256, question_index, system, question_protocol
         ORDER BY committed_at DESC, attempt_id DESC
