@@ -25,7 +25,8 @@ def write(tables: Mapping[str, str], page: Path = PAGE) -> None:
     text = page.read_text()
     for name, table in tables.items():
         place = re.compile(rf"(<!-- simulation {re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
-        if not place.search(text):
+        found = place.search(text)
+        if not found:
             raise ValueError(f"{page}: no place for the simulation {name}")
-        text = place.sub(lambda found, new=table: f"{found[1]}{new}\n{found[2]}", text)
+        text = f"{text[: found.end(1)]}{table}\n{text[found.start(2) :]}"
     page.write_text(text)
