@@ -51,9 +51,6 @@ def test_repeats_are_asked_once_and_forecast(services: Services) -> None:
     assert _asked_and_ingested(services, _wanted(2)) == (0, False)
     assert _asked_and_ingested(services, _wanted(3)) == (ASKED, False)
     assert _asked_and_ingested(services, _wanted(3, repeat_ingestion=True)) == (2 * ASKED, True)
-    written = len(services.store().manifests(asset="answers"))
-    launch(_wanted(2), services)
-    assert len(services.store().manifests(asset="answers")) == written
     launch(_wanted(3), services)
     assert _repeats(services) == [(1, ASKED), (2, ASKED), (3, ASKED)]
 

@@ -35,16 +35,16 @@ asked AS (
 alike AS (
     SELECT *
     FROM asked
-    QUALIFY conditions IS NOT DISTINCT FROM first_value(conditions) OVER question
-        OR (
-            fingerprint = first_value(fingerprint) OVER question
-            AND (read_back OR first_value(read_back) OVER question)
-        )
-    WINDOW question AS (
+    WINDOW same_question AS (
         PARTITION BY
             release, conversation, dataset_sha256, question_index, system, question_protocol
         ORDER BY committed_at DESC, attempt_id DESC
     )
+    QUALIFY conditions IS NOT DISTINCT FROM first_value(conditions) OVER same_question
+        OR (
+            fingerprint = first_value(fingerprint) OVER same_question
+            AND (read_back OR first_value(read_back) OVER same_question)
+        )
 ),
 numbered AS (
     SELECT
