@@ -184,7 +184,10 @@ def compare(
             question_protocol=question_protocol,
             intersection=intersection,
         )
-        questions_a, questions_b = _questions(connection, first), _questions(connection, second)
+        questions_a, questions_b = (
+            read_questions(connection, first),
+            read_questions(connection, second),
+        )
         notes += _without_lone_adversarial(first, questions_a, second, questions_b)
         common = _common(questions_a, questions_b)
         if not intersection:
@@ -217,9 +220,10 @@ def compare(
     )
 
 
-def _questions(
+def read_questions(
     connection: duckdb.DuckDBPyConnection, series: Series
 ) -> dict[Question, Mapping[str, Any]]:
+    """Every question asked in a series, with its newest verdict."""
     found = connection.execute(_sql("compared_questions"), series.parameters())
     names = [column[0] for column in found.description or ()]
     rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 
-from locomo_assets.analysis.intervals import ALPHA
+from locomo_assets.analysis.intervals import ALPHA, degrees_of_freedom
+from locomo_assets.analysis.paired import POWER
 
-POWER = 0.8
+ASSUMED = "assumed"
 MOST_REPEATS = 50
 MOST_CONVERSATIONS = 1000
 
@@ -28,9 +29,13 @@ class Noise:
     flip_rate: float
     spread_points: float
     run_shift_points: float = 0.0
-    flip_source: str = "assumed"
-    spread_source: str = "assumed"
-    run_shift_source: str = "assumed"
+    flip_source: str = ASSUMED
+    spread_source: str = ASSUMED
+    run_shift_source: str = ASSUMED
+
+
+ASSUMED_NOISE = Noise(flip_rate=0.1, spread_points=0.5)
+"""For a history that does not know better: stated, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +67,12 @@ def expected_error(design: Design, noise: Noise) -> float | None:
     return 100 * sqrt(answering + between + whole_run)
 
 
-def degrees_of_freedom(sizes: Sequence[int]) -> float:
-    """Those of Bell and McCaffrey (2002) for a mean over clusters of these sizes."""
-    questions = sum(sizes)
-    shares = [size / questions for size in sizes if size]
-    weights = [share**2 / (1 - share) for share in shares]
-    squares = sum(share**2 for share in shares)
-    return 1 / (squares + sum(weights) ** 2 - sum(weight**2 for weight in weights))
-
-
 def detectable_points(design: Design, noise: Noise) -> float | None:
     """The true difference that 80 of 100 such comparisons call (Bloom 1995); None: no test."""
     error = expected_error(design, noise)
     if error is None:
         return None
-    return _multiplier(degrees_of_freedom(design.sizes)) * error
+    return _multiplier(degrees_of_freedom([size for size in design.sizes if size])) * error
 
 
 @lru_cache
