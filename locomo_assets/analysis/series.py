@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.history import database
 
 
 class AnalysisError(LocomoError):
@@ -54,6 +55,20 @@ class Series:
             "judge": self.judge,
             "dataset_sha256": self.dataset_sha256,
         }
+
+
+def repeats_measured(database_path: Path, release: str) -> int:
+    """How many times the history has a release's questions asked, under one judge.
+
+    Raises UnknownReleaseError where it has no verdicts of it.
+    """
+    with database.open_read_only(database_path) as connection:
+        found = connection.execute(
+            "SELECT max(repeat) FROM accuracy_by_repeat WHERE release = $1", [release]
+        ).fetchone()
+        if not found or found[0] is None:
+            _refuse_unknown(connection, [release], [])
+    return int(found[0]) if found else 0
 
 
 Pairing = tuple[Series, Series]

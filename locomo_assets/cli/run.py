@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,10 @@ from locomo_assets.reporting.terminal import (
 )
 from locomo_assets.runs.context import Counts
 from locomo_assets.settings import read_settings
+
+if TYPE_CHECKING:
+    from locomo_assets.pipeline.launch import Launch
+    from locomo_assets.services import Services
 
 LOG_EVERY_S = 10.0
 
@@ -84,9 +88,7 @@ def run(
     )
     services = Services(read_settings())
     if dry_run:
-        from locomo_assets.pipeline.launch import forecast_launch
-
-        print_forecast(console(), forecast_launch(wanted, services))
+        _forecast(wanted, services)
         return
     as_json = services.settings.log_format == "json"
     with _LogProgress() if as_json else _TerminalProgress() as progress:
@@ -107,6 +109,18 @@ def run(
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
     if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
+
+
+def _forecast(wanted: "Launch", services: "Services") -> None:
+    from locomo_assets.cli.plan import detectable_line
+    from locomo_assets.pipeline.forecasts.plan import plan
+    from locomo_assets.pipeline.launch import check_launch, forecast_launch
+
+    out = console()
+    print_forecast(out, forecast_launch(wanted, services))
+    found = plan(services, *check_launch(wanted, services), repeats=wanted.repeats)
+    line = f"{detectable_line(found)} `locomo-assets plan` says what to add to see less."
+    out.print(line, markup=False, highlight=False)
 
 
 class _LogProgress:

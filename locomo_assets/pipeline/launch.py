@@ -18,7 +18,8 @@ from locomo_assets.locomo.model import Dataset
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_failed
 from locomo_assets.pipeline.build import build_defs
-from locomo_assets.pipeline.forecast import forecast_rounds
+from locomo_assets.pipeline.forecasts.forecast import forecast_rounds
+from locomo_assets.pipeline.forecasts.rounds import first_round
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
@@ -27,7 +28,6 @@ from locomo_assets.pipeline.partitions import (
     ranges,
     register_conversations,
 )
-from locomo_assets.pipeline.rounds import first_round
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.releases import check_label, refuse_taken

@@ -13,7 +13,7 @@ import dagster as dg
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
-from locomo_assets.pipeline.forecast import forecast_tasks
+from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import grid, split

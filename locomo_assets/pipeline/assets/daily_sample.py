@@ -14,7 +14,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.sampling import stratified_sample
 from locomo_assets.pipeline.column_metadata import rows_sql
-from locomo_assets.pipeline.forecast import forecast_tasks
+from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import CONVERSATION

@@ -11,7 +11,7 @@ from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.locomo.model import Conversation, Dataset
-from locomo_assets.pipeline.rounds import missing_rounds, unjudged
+from locomo_assets.pipeline.forecasts.rounds import missing_rounds, unjudged
 from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task

@@ -1,0 +1,1 @@
+"""What a launch has still to do, what that takes, and what it would see."""
