@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from locomo_assets.analysis.decision import Conclusion, Decision, Evidence, decide, in_points
+from locomo_assets.analysis.design.last_looks import last_looks
 from locomo_assets.analysis.flips import Flip, read_flips
-from locomo_assets.analysis.measured import SCORED, BothMeasured, Measured
+from locomo_assets.analysis.measured import SCORED, BothMeasured, Measured, read_questions
 from locomo_assets.analysis.noise import (
     NoiseFloor,
     Question,
@@ -202,6 +203,8 @@ def compare(
         )
         there = _conversations_there(connection, second)
         flips = read_flips(connection, first, second)
+        looks = last_looks(connection)
+        notes += [one.sentence for name in (a, b) if (one := looks.get(name))]
     both = BothMeasured(measured_a, measured_b)
     rule = _Rule(margin_points / 100, there, _invalid(sides, max_error_percent))
     overall, categories = _compare_categories(common, both, rule)
@@ -218,16 +221,6 @@ def compare(
         interval_contains=contained(overall.paired, overall.noise.a, overall.noise.b),
         notes=(*notes, *_side_notes(*sides), *measured_a.notes(), *measured_b.notes()),
     )
-
-
-def read_questions(
-    connection: duckdb.DuckDBPyConnection, series: Series
-) -> dict[Question, Mapping[str, Any]]:
-    """Every question asked in a series, with its newest verdict."""
-    found = connection.execute(_sql("compared_questions"), series.parameters())
-    names = [column[0] for column in found.description or ()]
-    rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
-    return {(row["conversation"], row["question_index"]): row for row in rows}
 
 
 def _conversations_there(connection: duckdb.DuckDBPyConnection, series: Series) -> int:

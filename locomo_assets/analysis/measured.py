@@ -21,6 +21,16 @@ SCORED = {"correct": True, "wrong": False}
 _FOLDER = Path(__file__).parent
 
 
+def read_questions(
+    connection: duckdb.DuckDBPyConnection, series: Series
+) -> dict[Question, Mapping[str, Any]]:
+    """Every question asked in a series, with its newest verdict."""
+    found = connection.execute(_sql("compared_questions"), series.parameters())
+    names = [column[0] for column in found.description or ()]
+    rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
+    return {(row["conversation"], row["question_index"]): row for row in rows}
+
+
 class Share(NamedTuple):
     """How one side did on a question: over its repeats, and if what is missing was wrong or right.
 

@@ -2,13 +2,15 @@
 
 import csv
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from locomo_assets.analysis.accuracy import by_release, invalid_message
+from locomo_assets.analysis.accuracy import Accuracy, by_release, invalid_message
+from locomo_assets.analysis.design.last_looks import LastLook, read_last_looks
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.redaction import printable
@@ -19,6 +21,7 @@ from locomo_assets.reporting.terminal import (
     print_gold_faults,
     print_json,
     print_scores,
+    print_stopped,
     print_table,
     print_warnings,
 )
@@ -100,6 +103,7 @@ def report(
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
     print_warnings(out, path, wholes)
+    print_stopped(out, path, release)
     for row in wholes:
         if not row.valid:
             out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)
@@ -111,8 +115,15 @@ def releases() -> None:
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
     shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
+    looks = read_last_looks(settings.database_path)
     texts = [
-        (*(accuracy_cells(row)[i] for i in columns), "imported" if row.imported else "")
+        (*(accuracy_cells(row)[i] for i in columns), _mark(row, looks))
         for row in sorted(rows, key=lambda row: row.release)
     ]
     print_table(console(), (*shown, ""), texts)
+
+
+def _mark(row: Accuracy, looks: Mapping[str, LastLook]) -> str:
+    if row.imported:
+        return "imported"
+    return looks[row.release].mark if row.release in looks else ""

@@ -20,6 +20,7 @@ from locomo_assets.reporting.terminal import (
     print_forecast,
     print_gold_faults,
     print_reasons,
+    print_stopped,
     print_warnings,
 )
 from locomo_assets.runs.context import Counts
@@ -60,6 +61,16 @@ def run(
     repeat_ingestion: Annotated[
         bool, typer.Option(help="With --repeats: N memories, too, each asked once: pays each.")
     ] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Stop once it is better, worse or equivalent. All conversations are ingested.",
+        ),
+    ] = False,
+    against: Annotated[
+        str | None, typer.Option(help="With --until-decided: the release to compare with.")
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call."),
@@ -85,6 +96,8 @@ def run(
         force=force,
         repeats=repeats,
         repeat_ingestion=repeat_ingestion,
+        until_decided=until_decided,
+        against=against,
     )
     services = Services(read_settings())
     if dry_run:
@@ -101,6 +114,7 @@ def run(
     print_reasons(out, path, [measured] if measured else [])
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)
+    print_stopped(out, path, wanted.release)
     out.print(f"\nHistory   {path}", soft_wrap=True)
     instance = services.settings.home / "dagster"
     out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)
@@ -118,6 +132,12 @@ def _forecast(wanted: "Launch", services: "Services") -> None:
 
     out = console()
     print_forecast(out, forecast_launch(wanted, services))
+    if wanted.until_decided:
+        out.print(
+            "That is the most it can cost: --until-decided ingests all these conversations, and "
+            "stops asking and judging once the comparison is decided.",
+            markup=False,
+        )
     found = plan(services, *check_launch(wanted, services), repeats=wanted.repeats)
     line = f"{detectable_line(found)} `locomo-assets plan` says what to add to see less."
     out.print(line, markup=False, highlight=False)

@@ -52,6 +52,7 @@ _VIEW_FILES = (
     "gold_faults",
     "samples",
     "release_status",
+    "stopped_releases",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),

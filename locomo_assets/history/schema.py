@@ -284,6 +284,25 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("thread_id", _STR),
         ("noted_at", _TIME),
     ),
+    # runs that stop once a comparison is decided: what their last look said; a row a run
+    "stopped_runs": (
+        ("against", _STR),  # the release compared with
+        ("question_protocol", _STR),
+        ("judge", _STR),
+        ("look", _I32),  # from 1
+        ("looks", _I32),  # that there may be
+        ("questions", _I32),  # of that look
+        ("of_questions", _I32),  # of all that a whole run asks
+        ("decision", _STR),  # better, worse, equivalent, cannot tell
+        ("difference", _F64),
+        ("p_differs", _F64),
+        ("p_equivalent", _F64),
+        ("bound_differs", _F64),  # what the p-value had to be below
+        ("bound_equivalent", _F64),
+        ("margin_points", _F64),
+        ("order_seed", _STR),  # of the random order of the questions
+        ("looked_at", _TIME),
+    ),
     # what batches of verdicts need to resume after a kill
     "judge_batches": (
         ("token", _STR),  # our own name for the batch, in its metadata at the server
@@ -318,6 +337,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "answers": ("answers", "retrieved_memories", "calls", "release_checks", "question_threads"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
+    "stopped_runs": ("stopped_runs",),
     # checks that refused the work; work that was done keeps its checks in its own attempt
     "release_checks": ("release_checks",),
     "imported_results": (

@@ -48,6 +48,25 @@ def stratified_sample(conversations: Mapping[str, Sequence[AskedQuestion]], size
     return Sample(_id(questions_of), questions_of)
 
 
+def share_of(
+    conversation: str, questions: Sequence[AskedQuestion], share: float, seed: str
+) -> frozenset[int]:
+    """A share of a conversation's questions, by category, in an order that the seed makes random.
+
+    A larger share has all that a smaller one has. So many conversations together have the share as
+    nearly as can be: what a category rounds up and what it rounds down is random, too.
+    """
+    strata: dict[int, list[int]] = {}
+    for question in questions:
+        strata.setdefault(question.category, []).append(question.question_index)
+    chosen: set[int] = set()
+    for category, indices in strata.items():
+        start = int(_rank(seed, conversation, category)[:13], 16) / 16**13
+        in_order = sorted(indices, key=lambda index: _rank(seed, conversation, index))
+        chosen.update(in_order[: int(share * len(indices) + start)])
+    return frozenset(chosen if share < 1 else (q.question_index for q in questions))
+
+
 def _shares(
     strata: Mapping[tuple[str, int], Sequence[int]], size: int
 ) -> dict[tuple[str, int], int]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from locomo_assets.analysis.design.sequential import LOOKS
 from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
@@ -28,6 +29,7 @@ from locomo_assets.pipeline.partitions import (
     ranges,
     register_conversations,
 )
+from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.releases import check_label, refuse_taken
@@ -69,6 +71,8 @@ class Launch:
     force: bool = False
     repeats: int = 1
     repeat_ingestion: bool = False
+    until_decided: bool = False
+    against: str | None = None
 
 
 def prepare_home(home: Path) -> Path:
@@ -123,16 +127,20 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
             can't be used.
     """
     dataset, tasks = check_launch(wanted, services)
+    stopping = _until_decided(wanted, dataset, tasks, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     with _usable_instance(services.settings.home) as instance:
         _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
         instance.add_dynamic_partitions(RELEASE, [wanted.release])
-        first = first_round(services.planned_run(tasks), dataset, tasks, wanted.repeats)
         failures: list[LaunchError] = []
-        for repeat in range(first, wanted.repeats + 1):
-            failures = _measure(job, instance, wanted, {"repeat": repeat})
-            if failures:
-                break
+        if stopping is not None:
+            failures = _measure_until_decided(job, instance, wanted, stopping)
+        else:
+            first = first_round(services.planned_run(tasks), dataset, tasks, wanted.repeats)
+            for repeat in range(first, wanted.repeats + 1):
+                failures = _measure(job, instance, wanted, {"repeat": repeat})
+                if failures:
+                    break
         series = last_judged_series(instance, wanted.release)
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
@@ -179,6 +187,25 @@ def _measure(
         except LaunchError as error:
             failures.append(error)
     return failures
+
+
+def _measure_until_decided(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    wanted: Launch,
+    stopping: UntilDecided,
+) -> list[LaunchError]:
+    """Looks one after another, until one decides or all is asked; what failed of the last."""
+    for number in range(1, len(LOOKS) + 1):
+        failures = _measure(job, instance, wanted, stopping.config(number))
+        series = last_judged_series(instance, wanted.release)
+        if failures or series is None:
+            return failures
+        found = stopping.look(number, series)
+        if found.ends:
+            stopping.keep(found, series)
+            break
+    return []
 
 
 def _run(
@@ -281,6 +308,16 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
 
 def _check_options(wanted: Launch, services: Services) -> None:
     protocol = services.settings.question_protocol
+    if wanted.until_decided != (wanted.against is not None):
+        raise BadRequestError("--until-decided and --against RELEASE go together; give both")
+    if wanted.against == wanted.release:
+        raise BadRequestError(f"--against {wanted.release}: a release is compared with another")
+    mixed = wanted.force or wanted.repeats > 1 or wanted.adversarial or wanted.questions
+    if wanted.until_decided and mixed:
+        raise BadRequestError(
+            "--until-decided chooses the questions itself, and asks each once: leave out --force, "
+            "--repeats, --adversarial and --questions"
+        )
     if wanted.force and wanted.repeats > 1:
         raise BadRequestError(
             "--force with --repeats: --force asks all again however often it was asked, and "
@@ -295,6 +332,17 @@ def _check_options(wanted: Launch, services: Services) -> None:
         )
 
 
+def _until_decided(
+    wanted: Launch, dataset: Dataset, tasks: list[Task], services: Services
+) -> UntilDecided | None:
+    """Refuses an earlier release that can't be compared with, as `check_against`."""
+    if not wanted.until_decided or wanted.against is None:
+        return None
+    stopping = UntilDecided(services, dataset, tasks, wanted.against)
+    stopping.check()
+    return stopping
+
+
 def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     """Turns, questions and verdicts that a launch has still to pay for.
 
@@ -304,5 +352,6 @@ def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     build_defs(services=services)
     with _usable_instance(services.settings.home) as instance:
         instance.get_dynamic_partitions(CONVERSATION)
+    _until_decided(wanted, dataset, tasks, services)
     asyncio.run(services.check_spending(dataset, tasks))
     return forecast_rounds(dataset, tasks, services)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
+from locomo_assets.analysis.design.last_looks import read_last_looks
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
@@ -76,6 +77,13 @@ def print_warnings(out: Console, database_path: Path, wholes: Sequence[Accuracy]
     """Prints what makes the answers of these series look like no answers."""
     for line in repeated_answer_warnings(database_path, wholes):
         _print_line(out, f"\n{line}")
+
+
+def print_stopped(out: Console, database_path: Path, release: str | None = None) -> None:
+    """Prints what runs that stop once they are decided said last: a release's, or all stopped."""
+    for one in read_last_looks(database_path).values():
+        if one.release == release or (release is None and one.is_stopped):
+            _print_line(out, f"\n{one.sentence}")
 
 
 def print_reasons(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:

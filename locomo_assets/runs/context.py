@@ -92,7 +92,8 @@ class Task:
     `adversarial`: category 5 too. `force`: ask and judge again what is already there.
     `sample`: just these questions (indices), of the memory that the newest full run ingested.
     `repeat`: ask until each question has so many answers, of the memories that are there; with
-    `repeat_ingestion` of so many ingestions.
+    `repeat_ingestion` of so many ingestions. `share`: only this share of the questions, in the
+    random order of `order_seed`.
     """
 
     release: str
@@ -104,6 +105,8 @@ class Task:
     sample_id: str | None = None
     repeat: int = 1
     repeat_ingestion: bool = False
+    share: float | None = None
+    order_seed: str = ""
 
     @property
     def judges_anew(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.locomo.model import Conversation, Question
+from locomo_assets.locomo.sampling import share_of
 from locomo_assets.runs.checkpoint import Row, first_complete
 from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, fingerprint
 from locomo_assets.runs.damage import damaged_ingestions
@@ -271,7 +272,11 @@ def chosen_questions(conversation: Conversation, task: Task) -> list[Question]:
     if task.sample is not None:
         return [q for q in conversation.questions if q.question_index in task.sample]
     questions = [q for q in conversation.questions if task.adversarial or q.category != 5]
-    return questions[: task.questions]
+    questions = questions[: task.questions]
+    if task.share is None:
+        return questions
+    share = share_of(task.conversation, questions, task.share, task.order_seed)
+    return [question for question in questions if question.question_index in share]
 
 
 def stored_answers(run: RunContext, task: Task, answer_fingerprint: str) -> dict[int, Row]:

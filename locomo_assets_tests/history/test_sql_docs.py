@@ -56,6 +56,8 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(store, lineage("answers", "r3"), {"release_checks": [changed]})
     damaged = {"event": "damaged", "ingestion_id": "i", "assistant_id": "a", "reason": "twice"}
     commit(store, lineage("damaged_ingestions", "r3"), {"ingest_journal": [damaged]})
+    stopped = {"against": "r1", "question_protocol": "isolated", "of_questions": 100}
+    commit(store, lineage("stopped_runs", "r2", None), {"stopped_runs": [stopped]})
     return refresh(store, folder / "history.duckdb").path
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from locomo_assets.analysis.comparison import read_questions
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
-from locomo_assets.analysis.measured import BothMeasured, Measured
+from locomo_assets.analysis.measured import BothMeasured, Measured, read_questions
 from locomo_assets.analysis.noise import NoiseFloor, Question
 from locomo_assets.analysis.paired import Pair
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS, AnalysisError, Series, choose_series

@@ -54,6 +54,8 @@ COMMENT ON VIEW reference_lines IS 'A series beside what is reached without any 
 COMMENT ON TABLE canary_verdicts IS 'A release''s verdicts on answers that are known to be right, wrong or vague, by the judge of its answers';
 COMMENT ON VIEW canary_rates IS 'What a release''s judge lets pass: the share of right, wrong and vague canaries that it accepted';
 COMMENT ON TABLE release_checks IS 'What the release feed said was current, before and after paid work under a release''s name';
+COMMENT ON TABLE stopped_runs IS 'Runs that stop once a comparison is decided: what the last look of each said, and by which bounds';
+COMMENT ON VIEW stopped_releases IS 'Releases that were asked a part of the questions, because their comparison was decided';
 COMMENT ON VIEW release_verdicts IS 'Per stage and attempt: was what was measured the release that it is called by';
 COMMENT ON VIEW release_status IS 'Every release: where its name comes from, whether it was measured or missed, and whether it was what was measured';
 COMMENT ON VIEW sample_results IS 'Answers and verdicts of the samples, which are in no other view of results';

@@ -55,6 +55,10 @@ class MeasureConfig(dg.Config):
     """Ask until each question has so many answers: pays for each."""
     repeat_ingestion: bool = False
     """With `repeat`: ingest until there are so many memories, and ask the newest. Pays for each."""
+    share: float | None = None
+    """Ask only this share of the questions (0.4: two of five), in the random order of the seed."""
+    order_seed: str = ""
+    """With `share`: the seed of the order. A larger share has all that a smaller one has."""
 
 
 def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:
