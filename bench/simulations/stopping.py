@@ -110,8 +110,13 @@ def simulate(
         for begun in range(0, trials, _AT_ONCE)
     ]
     decided, asked, at_end = (np.concatenate(column) for column in zip(*parts, strict=True))
+    better, worse, equivalent = (
+        float(np.mean(decided == word)) for word in (_BETTER, _WORSE, _EQUIVALENT)
+    )
     return Outcome(
-        *(float(np.mean(decided == word)) for word in (_BETTER, _WORSE, _EQUIVALENT)),
+        better,
+        worse,
+        equivalent,
         asked=float(asked.mean()),
         called_at_end=float(at_end.mean()),
     )
@@ -151,7 +156,8 @@ def _changes(questions: Questions, true: float, random: np.random.Generator, tri
     each = np.where(questions.right, 0.5 / share_right, 0.5 / (1 - share_right))
     better = np.clip(chance + each * by_conversation[:, questions.conversation], 0.0, 1.0)
     shape = (trials, len(chance))
-    return (random.random(shape) < better).astype(np.int8) - (random.random(shape) < chance)
+    after, before = random.random(shape) < better, random.random(shape) < chance
+    return np.subtract(after, before, dtype=np.int8)
 
 
 def _first_looks(questions: Questions, random: np.random.Generator, trials: int) -> Array:
