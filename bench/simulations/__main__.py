@@ -3,9 +3,9 @@
 import argparse
 import time
 
-from bench.simulations import page
+from bench.simulations import comparing, page
 
-_MODULES: dict[str, page.Table] = {}
+_MODULES: dict[str, page.Table] = {**comparing.TABLES}
 
 
 def main() -> None:
