@@ -3,9 +3,9 @@
 import argparse
 import time
 
-from bench.simulations import comparing, page
+from bench.simulations import comparing, page, planning, stopping
 
-TABLES: dict[str, page.Table] = {**comparing.TABLES}
+TABLES: dict[str, page.Table] = {**comparing.TABLES, **planning.TABLES, **stopping.TABLES}
 
 
 def main() -> None:

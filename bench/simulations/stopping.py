@@ -156,8 +156,10 @@ def _changes(questions: Questions, true: float, random: np.random.Generator, tri
     each = np.where(questions.right, 0.5 / share_right, 0.5 / (1 - share_right))
     better = np.clip(chance + each * by_conversation[:, questions.conversation], 0.0, 1.0)
     shape = (trials, len(chance))
-    after, before = random.random(shape) < better, random.random(shape) < chance
-    return np.subtract(after, before, dtype=np.int8)
+    after: Array = random.random(shape) < better
+    before: Array = random.random(shape) < chance
+    change: Array = after.astype(np.int8) - before.astype(np.int8)
+    return change
 
 
 def _first_looks(questions: Questions, random: np.random.Generator, trials: int) -> Array:
@@ -189,6 +191,8 @@ def p_values(
     leverage = shares**2 / (1 - shares)
     freedom = 1 / ((shares**2).sum(axis=1) + leverage.sum(axis=1) ** 2 - (leverage**2).sum(axis=1))
     difference = mean[:, 0]
+    # Where no conversation differs from another there is no test; a value this large finds nothing.
+    error = np.where(error > 0, error, np.inf)
     differs = 2 * t.sf(np.abs(difference) / error, freedom)
     below = t.sf((difference + margin) / error, freedom)
     above = t.cdf((difference - margin) / error, freedom)

@@ -1,6 +1,7 @@
 """The sample: fixed, stratified, without category 5."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,13 @@ import pytest
 from locomo_assets.locomo.model import Question
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
-from locomo_assets.locomo.sampling import stratified_sample
+from locomo_assets.locomo.sampling import share_of, stratified_sample
+
+
+@dataclass(frozen=True)
+class Asked:
+    question_index: int
+    category: int
 
 
 def questions(path: str) -> dict[str, tuple[Question, ...]]:
@@ -54,3 +61,28 @@ def test_the_real_data_set_in_proportion(real_dataset: Path) -> None:
         assert abs(count - share) <= 2
     # Fixed: another choice would start another series.
     assert chosen.sample_id == "100-785cc6d3"
+
+
+def test_shares_grow_and_end_with_all() -> None:
+    for name, its in questions(packaged_sample()).items():
+        before: frozenset[int] = frozenset()
+        for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+            now = share_of(name, its, share, "seed")
+            assert before <= now
+            before = now
+        assert before == {q.question_index for q in its}
+
+
+def test_shares_keep_the_proportion_of_categories() -> None:
+    many = [Asked(n, 1 + n % 4) for n in range(203)]
+    chosen = share_of("one", many, 0.4, "seed")
+    by_category = Counter(many[index].category for index in chosen)
+    assert all(20 <= count <= 21 for count in by_category.values())
+    assert chosen != share_of("one", many, 0.4, "another seed")
+
+
+def test_each_question_is_as_likely_as_any_other() -> None:
+    """Of a category with a single question, too: else small ones would always come last."""
+    few = [Asked(0, 3), *(Asked(n, 1) for n in range(1, 8))]
+    times = Counter(i for seed in range(2000) for i in share_of("one", few, 0.3, str(seed)))
+    assert all(times[n] / 2000 == pytest.approx(0.3, abs=0.04) for n in range(8))

@@ -1,7 +1,7 @@
 """When enough has been asked: a comparison that is looked at while it is being measured.
 
-A group-sequential design: a few looks, each with a p-value of its own that spends part of the error rate
-(Lan and DeMets 1983). Which questions a look has is said in `locomo.sampling`.
+A group-sequential design: a few looks, each with a bound of its own for the p-value, which spends a
+part of the error rate (Lan and DeMets 1983). `locomo.sampling` chooses the questions of a look.
 """
 
 from collections.abc import Sequence
