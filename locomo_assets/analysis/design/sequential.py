@@ -63,7 +63,7 @@ def conclude(evidence: Sequence[Paired], look: Bounds) -> Conclusion:
 
 
 def _conclude(paired: Paired, look: Bounds) -> Conclusion:
-    differs, equivalent, _ = paired.p_values
+    differs, equivalent = paired.p_values.differs, paired.p_values.equivalent
     if differs is not None and differs < look.differs:
         return Conclusion.BETTER if (paired.difference or 0.0) > 0 else Conclusion.WORSE
     if equivalent is not None and equivalent < look.equivalent:
