@@ -3,9 +3,14 @@
 import argparse
 import time
 
-from bench.simulations import comparing, page, planning, stopping
+from bench.simulations import comparing, coverage, page, planning, stopping
 
-TABLES: dict[str, page.Table] = {**comparing.TABLES, **planning.TABLES, **stopping.TABLES}
+TABLES: dict[str, page.Table] = {
+    **coverage.TABLES,
+    **comparing.TABLES,
+    **planning.TABLES,
+    **stopping.TABLES,
+}
 
 
 def main() -> None:
