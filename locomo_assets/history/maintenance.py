@@ -160,10 +160,10 @@ def prune(
 ) -> PruneReport:
     """Delete attempts older than `keep_days` that nothing current depends on.
 
-    Keeps, whatever their age: attempts with a current answer, verdict or question, the ingestions
-    behind current answers, registered releases, audits, and the newest attempt of each asset,
-    data set, system and partition. Deletes unfinished attempts of that age too. Refreshes the
-    database before and after.
+    Keeps, whatever their age: attempts with a current answer, verdict or question, with a repeat of
+    one, the ingestions behind them, registered releases, audits, and the newest attempt of each
+    asset, data set, system and partition. Deletes unfinished attempts of that age too. Refreshes
+    the database before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
     refresh(store, database_path)
@@ -193,7 +193,10 @@ def prune(
 _CURRENT = """
 SELECT attempt_id FROM current_answers
 UNION SELECT judgement_attempt_id FROM current_judgements
+UNION SELECT attempt_id FROM answers SEMI JOIN repeats USING (release, conversation, answer_id)
+UNION SELECT attempt_id FROM judgements SEMI JOIN repeats USING (release, conversation, answer_id)
 UNION SELECT attempt_id FROM ingestions SEMI JOIN current_answers USING (ingestion_id)
+UNION SELECT attempt_id FROM ingestions SEMI JOIN repeats USING (ingestion_id)
 UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit')
 UNION
 SELECT arg_max(attempt_id, (committed_at, attempt_id))

@@ -133,7 +133,10 @@ def test_a_data_file_in_anothers_folder_or_named_twice_is_named(
 
 def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, path: Path) -> None:
     commit_dataset(store)
-    gone = commit_answers(store, lineage("answers"), questions=4, mark="gone")
+    # Another model's answers are no repeats of the current ones, which keep theirs.
+    gone = commit_answers(
+        store, lineage("answers"), questions=4, mark="gone", llm_model="superseded"
+    )
     gone_verdicts = commit_verdicts(store, lineage("judgements"), ["correct"] * 4, mark="gone")
     commit_answers(store, lineage("answers"), questions=4, mark="old")
     commit_answers(store, lineage("answers"), questions=1, mark="new")
@@ -142,8 +145,9 @@ def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, pat
     left = store.begin(lineage("answers"))
     left.append("answers", [answer(0, "left")])
     refresh(store, path)
-    views = ("current_answers", "current_judgements", "accuracy_by_release", "current_questions")
-    before = [query(path, f"FROM {view}")[1] for view in views]
+    views = ("current_answers", "current_judgements", "current_questions", "accuracy_by_release")
+    views += ("repeats",)
+    before = [query(path, f"FROM {view} ORDER BY ALL")[1] for view in views]
 
     assert prune(store, path, keep_days=1, dry_run=False).attempts == ()
     dry = prune(store, path, keep_days=1, dry_run=True, now=LATER)
@@ -152,7 +156,7 @@ def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, pat
     assert check(store).attempts == 7
     done = prune(store, path, keep_days=1, dry_run=False, now=LATER)
     assert (done.attempts, done.data_files) == (dry.attempts, 4)
-    assert [query(path, f"FROM {view}")[1] for view in views] == before
+    assert [query(path, f"FROM {view} ORDER BY ALL")[1] for view in views] == before
     report = check(store)
     assert (report.attempts, report.problems, report.unfinished) == (5, (), ())
     assert prune(store, path, keep_days=1, dry_run=False, now=LATER).data_files == 0
