@@ -145,8 +145,8 @@ def test_pruning_keeps_what_is_current_whatever_its_age(store: HistoryStore, pat
     left = store.begin(lineage("answers"))
     left.append("answers", [answer(0, "left")])
     refresh(store, path)
-    views = ("current_answers", "current_judgements", "current_questions", "accuracy_by_release")
-    views += ("repeats",)
+    views = ["current_answers", "current_judgements", "current_questions", "accuracy_by_release"]
+    views += ["repeats"]
     before = [query(path, f"FROM {view} ORDER BY ALL")[1] for view in views]
 
     assert prune(store, path, keep_days=1, dry_run=False).attempts == ()

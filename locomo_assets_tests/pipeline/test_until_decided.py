@@ -84,7 +84,7 @@ def test_it_goes_on_after_a_failure_and_stops(
     whole = CONVERSATIONS * QUESTIONS
     assert (found.decision, found.of_questions) == ("equivalent", whole)
     assert found.is_stopped
-    assert found.mark == f"stopped: {found.questions} of {whole} questions"
+    assert found.mark == f"stopped at {found.questions} of {whole}"
     asked = "SELECT count(*) FROM answers WHERE release = 'r2' AND outcome = 'answered'"
     assert _count(services, asked) == found.questions < whole
     with pytest.raises(NotComparableError):

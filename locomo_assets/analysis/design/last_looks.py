@@ -36,7 +36,7 @@ class LastLook:
         """For the release in a list; nothing where all is asked."""
         if not self.is_stopped:
             return ""
-        return f"stopped: {self.questions:,} of {self.of_questions:,} questions"
+        return f"stopped at {self.questions:,} of {self.of_questions:,}"
 
     @property
     def sentence(self) -> str:

@@ -11,7 +11,7 @@ from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.locomo.model import Conversation, Dataset
-from locomo_assets.pipeline.forecasts.rounds import missing_rounds, unjudged
+from locomo_assets.pipeline.forecasts.rounds import canaries_missing, missing_rounds, unjudged
 from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import NothingToMeasureError, Progress, RunContext, Task
@@ -34,12 +34,12 @@ def forecast_items(
     *,
     to_ingest: Sequence[Conversation] | None = None,
     to_judge: int = 0,
-    canaries: bool = True,
+    canaries: int | None = None,
 ) -> list[forecast.Item]:
     """Turns, questions (`counts` of each conversation) and verdicts.
 
     `to_ingest`: None is all of the conversations. `to_judge`: verdicts on stored answers, beside
-    those on the answers to come. `canaries`: whether the judge's are judged, too. `LocomoError`
+    those on the answers to come. `canaries`: how many of the judge's; None: all. `LocomoError`
     where the prices or the history can't be read.
     """
     chosen = services.settings
@@ -75,7 +75,7 @@ def forecast_items(
     else:
         asked = (sum(counts) + to_judge) * chosen.judge_votes
         batched = asked if chosen.judge_mode == "batch" else 0
-        known_answers = len(packaged_canaries().canaries) if canaries else 0
+        known_answers = len(packaged_canaries().canaries) if canaries is None else canaries
         judged = forecast.verdicts(
             asked - batched + known_answers * chosen.judge_votes,
             forecast.measured_verdicts(
@@ -95,11 +95,16 @@ def forecast_rounds(
     run = services.planned_run(tasks)
     repeats = max((task.repeat for task in tasks), default=1)
     chosen = services.settings
+    judge = services.planned_judge()
+    canaries = sum(
+        canaries_missing(run, release, judge, votes=chosen.judge_votes)
+        for release in {task.release for task in tasks}
+    )
     to_judge = unjudged(
         run,
         dataset,
         tasks,
-        services.planned_judge(),
+        judge,
         votes=chosen.judge_votes,
         corrected=chosen.gold == "corrected",
     )
@@ -111,7 +116,7 @@ def forecast_rounds(
             run.system,
             to_ingest=missing.to_ingest,
             to_judge=0 if number else to_judge,
-            canaries=not number,
+            canaries=0 if number else canaries,
         )
         for number, missing in enumerate(missing_rounds(run, dataset, tasks, repeats))
     ]

@@ -118,5 +118,5 @@ def _cost(
     first = forecast_items(conversations, counts, services, system)
     if repeats == 1:
         return first
-    again = forecast_items(conversations, counts, services, system, to_ingest=(), canaries=False)
+    again = forecast_items(conversations, counts, services, system, to_ingest=(), canaries=0)
     return forecast.in_turn([first, *([again] * (repeats - 1))])

@@ -7,6 +7,7 @@ What is stored is neither asked again nor priced. What makes two answers repeats
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import JudgeIdentity
 from locomo_assets.locomo.model import Conversation, Dataset
 from locomo_assets.runs.context import RunContext, Task
@@ -86,6 +87,19 @@ def _rounds(
         (False, sum(times.get(question.question_index, 0) < number for question in wanted))
         for number in range(2, repeats + 1)
     ]
+
+
+def canaries_missing(run: RunContext, release: str, judge: JudgeIdentity, *, votes: int) -> int:
+    """How many canaries have no verdict by such a judge under the release yet."""
+    manifests = run.store.manifests(asset="judge_canaries", release=release)
+    judged = {
+        row["canary_id"]
+        for row in run.store.read("canary_verdicts", manifests).to_pylist()
+        if row["verdict"] in ("correct", "wrong")
+        and (row["judge_model"], row["prompt_sha256"], row["votes"] or 1)
+        == (judge.model, judge.prompt_sha256, votes)
+    }
+    return sum(one.canary_id not in judged for one in packaged_canaries().canaries)
 
 
 def unjudged(

@@ -116,7 +116,7 @@ def test_the_mark_goes_with_the_rest(history: HistoryBuilder) -> None:
     history.measure("r2", dict.fromkeys(NAMES, "+" * 10))
     commit(history.store, lineage("stopped_runs", "r2", None), {"stopped_runs": [row]})
     found = read_last_looks(refresh(history.store, history.database_path).path)["r2"]
-    assert found.mark == "stopped: 64 of 100 questions"
+    assert found.mark == "stopped at 64 of 100"
     assert found.sentence == (
         "r2 against r1, look 2 of 5 (64 of 100 questions): better (+4.30 points, p = 1.2e-04, "
         "below this look's 0.0007). It was stopped there: its numbers are of these questions "
