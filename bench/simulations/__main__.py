@@ -3,9 +3,13 @@
 import argparse
 import time
 
-from bench.simulations import comparing, coverage, page
+from bench.simulations import comparing, coverage, drift, page
 
-TABLES: dict[str, page.Table] = {**coverage.TABLES, **comparing.TABLES}
+TABLES: dict[str, page.Table] = {
+    **coverage.TABLES,
+    **comparing.TABLES,
+    **drift.TABLES,
+}
 
 
 def main() -> None:

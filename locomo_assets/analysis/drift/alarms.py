@@ -31,8 +31,6 @@ LEAST_RELEASES = 5
 _REFERENCE = 0.5
 """What a step of the CUSUM forgives, in standard deviations: half of the shift it sees best."""
 
-Shares = npt.NDArray[np.float64]
-
 
 class Alarm(StrEnum):
     """What can raise an alarm."""
@@ -44,7 +42,9 @@ class Alarm(StrEnum):
 
 
 BUDGET = {Alarm.SLOPE: 0.02, Alarm.CUSUM: 0.015, Alarm.BASELINE: 0.01, Alarm.BEST: 0.005}
-"""The chance of a false alarm of each in a year in which nothing changes: 0.05 of all together."""
+"""The chance of a false alarm of each in a year in which nothing changes."""
+
+FALSE_ALARMS_A_YEAR = sum(BUDGET.values())
 
 _LINES = 9
 """Twenty looks at one growing line alarm as often as nine at lines of their own would."""
@@ -53,7 +53,7 @@ Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class AlarmTest:
     """One test at the newest release. It alarms at a p-value up to `limit`, a CUSUM from it on.
 
     `value` is None where the test can't be made. `against` is the position of the release compared
@@ -83,7 +83,7 @@ class Slope:
 
 def examine(
     shares: Shares, sizes: Sequence[int], *, pinned: bool = False, looks: int = RELEASES_A_YEAR
-) -> tuple[tuple[Test, ...], Slope | None]:
+) -> tuple[tuple[AlarmTest, ...], Slope | None]:
     """The tests at the last of the releases, and the slope; none with too few releases.
 
     `shares` has a row a release, oldest first, and a column a conversation: the share of correct
@@ -92,8 +92,10 @@ def examine(
     """
     looks = max(RELEASES_A_YEAR, looks)
     recent = shares[-RELEASES_A_YEAR:]
+    if len(recent) < LEAST_RELEASES or not sizes:
+        return (), None
     line = _Line(recent, sizes)
-    if len(recent) < LEAST_RELEASES or line.scatter < _NOTHING:
+    if line.off < _NOTHING:
         return (), None
     limits = {alarm: chance / looks for alarm, chance in BUDGET.items()}
     limits[Alarm.SLOPE] *= RELEASES_A_YEAR / _LINES
@@ -117,8 +119,8 @@ _NOTHING = 1e-12
 class _Line:
     """Least squares over the releases, by conversation and so paired by question.
 
-    A fall has to be beyond two things: what conversations differ by, and how far whole releases
-    lie off the line, which is where a bad day of the service shows. The larger p-value counts.
+    A fall has to be beyond two things: what conversations differ by, and the scatter of whole
+    releases, which is where a bad day of the service shows. The larger p-value counts.
     """
 
     def __init__(self, shares: Shares, sizes: Sequence[int]) -> None:
@@ -126,18 +128,18 @@ class _Line:
         self.means = shares @ np.array(sizes) / sum(sizes)
         steps = np.arange(len(shares)) - (len(shares) - 1) / 2
         self._squares = float(steps @ steps)
-        self._slopes = steps @ shares / self._squares if len(shares) > 1 else np.zeros(len(sizes))
+        self._slopes = steps @ shares / self._squares
         fitted = self.means.mean() + steps * self._mean(self._slopes)
-        self.freedom = len(shares) - 2
-        squares = float(np.square(self.means - fitted).sum())
-        self.scatter = sqrt(squares / self.freedom) if self.freedom > 0 else 0.0
+        self.off = sqrt(float(np.square(self.means - fitted).sum()) / (len(shares) - 2))
 
     def slope(self, limit: float) -> Slope:
         """The change a release."""
         from scipy.special import stdtrit
 
         change = self._mean(self._slopes)
-        p, error, freedom = self._p(self._slopes, self.scatter / sqrt(self._squares))
+        p, error, freedom = self._p(
+            self._slopes, self.off / sqrt(self._squares), len(self.means) - 2
+        )
         reach = float(stdtrit(freedom, 1 - ALPHA / 2)) * error
         detectable = float(stdtrit(freedom, 1 - limit) + stdtrit(freedom, POWER)) * error
         return Slope(change, Interval(change - reach, change + reach), p, detectable)
@@ -149,28 +151,33 @@ class _Line:
         limits: Mapping[Alarm, float],
         comparisons: int,
         against: int,
-    ) -> Test:
-        """Whether the last release is below another one."""
-        changes = self._shares[-1] - other
-        p, _, _ = self._p(changes, sqrt(2) * self.scatter)
+    ) -> AlarmTest:
+        """Whether the last release is below another one.
+
+        The scatter is that of neighbours (von Neumann 1941): a step or a fall is in few of their
+        differences, and would be in every distance from a line.
+        """
+        changes, count = self._shares[-1] - other, len(self.means)
+        scatter = sqrt(float(np.square(np.diff(self.means)).mean()))
+        p, _, _ = self._p(changes, scatter, 2 * (count - 1) ** 2 / (3 * count - 4))
         return _p_test(alarm, min(1.0, p * comparisons), limits, self._mean(changes), against)
 
     def _mean(self, of_conversations: npt.NDArray[np.float64]) -> float:
         return float(of_conversations @ np.array(self._sizes) / sum(self._sizes))
 
     def _p(
-        self, of_conversations: npt.NDArray[np.float64], error_of_releases: float
+        self, of_conversations: npt.NDArray[np.float64], error_of_releases: float, freedom: float
     ) -> tuple[float, float, float]:
         """P-value of a mean below 0, the standard error behind it, its degrees of freedom."""
         from scipy.special import stdtr
 
         mean, sizes = self._mean(of_conversations), self._sizes
-        found = [(error_of_releases, float(self.freedom))]
+        found = [(error_of_releases, float(freedom))]
         if len(sizes) > 1:
             values = of_conversations.tolist()
             clusters = [Cluster(n, n * one) for n, one in zip(sizes, values, strict=True)]
             found.append((standard_error(clusters), degrees_of_freedom(sizes)))
-        p_values = [float(stdtr(freedom, mean / max(error, _NOTHING))) for error, freedom in found]
+        p_values = [float(stdtr(each, mean / max(error, _NOTHING))) for error, each in found]
         larger = p_values.index(max(p_values))
         return p_values[larger], *found[larger]
 
@@ -181,13 +188,13 @@ def _p_test(
     limits: Mapping[Alarm, float],
     change: float,
     against: int | None = None,
-) -> Test:
-    return Test(alarm, p, limits[alarm], p <= limits[alarm], change, against)
+) -> AlarmTest:
+    return AlarmTest(alarm, p, limits[alarm], p <= limits[alarm], change, against)
 
 
-def _cusum_test(means: npt.NDArray[np.float64], looks: int) -> Test:
+def _cusum_test(means: npt.NDArray[np.float64], looks: int) -> AlarmTest:
     height, limit = cusum(means), cusum_limit(looks, BUDGET[Alarm.CUSUM])
-    return Test(Alarm.CUSUM, height, limit, height >= limit)
+    return AlarmTest(Alarm.CUSUM, height, limit, height >= limit)
 
 
 def cusum(means: Sequence[float] | npt.NDArray[np.float64]) -> float:
