@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.simulations.comparing import ALWAYS, SIZES, UNSTABLE
 from bench.simulations.page import Table, markdown
-from locomo_assets.analysis.drift.alarms import Alarm, Shares, examine
+from locomo_assets.analysis.drift.alarms import BUDGET, LEAST_RELEASES, Alarm, Shares, examine
 
 SEED = 21
 YEAR = 20
@@ -78,4 +78,29 @@ def table(trials: int = 600) -> str:
     return markdown(("what happens, points", "any alarm", *Alarm), rows)
 
 
-TABLES: dict[str, Table] = {"drift": table}
+def looks_at_a_slope(trials: int = 100_000) -> str:
+    """How often twenty looks at one growing line alarm, by what each look spends."""
+    from scipy.special import stdtr
+
+    means = np.random.default_rng(SEED).normal(size=(trials, YEAR))
+    smallest = np.ones(trials)
+    for count in range(LEAST_RELEASES, YEAR + 1):
+        steps = np.arange(count) - (count - 1) / 2
+        seen, squares = means[:, :count], steps @ steps
+        slopes = seen @ steps / squares
+        off = seen - seen.mean(axis=1, keepdims=True) - np.outer(slopes, steps)
+        errors = np.sqrt(np.square(off).sum(axis=1) / (count - 2) / squares)
+        smallest = np.minimum(smallest, stdtr(count - 2, slopes / errors))
+    budget = BUDGET[Alarm.SLOPE]
+    rows = [
+        (
+            f"a {name} of {budget:g}",
+            f"{budget / parts:.4f}",
+            f"{(smallest <= budget / parts).mean():.4f}",
+        )
+        for name, parts in (("twentieth", 20), ("ninth", 9))
+    ]
+    return markdown(("each look spends", "limit of p", "false alarms"), rows)
+
+
+TABLES: dict[str, Table] = {"drift": table, "slope-looks": looks_at_a_slope}
