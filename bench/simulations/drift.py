@@ -92,14 +92,10 @@ def looks_at_a_slope(trials: int = 100_000) -> str:
         errors = np.sqrt(np.square(off).sum(axis=1) / (count - 2) / squares)
         smallest = np.minimum(smallest, stdtr(count - 2, slopes / errors))
     budget = BUDGET[Alarm.SLOPE]
-    rows = [
-        (
-            f"a {name} of {budget:g}",
-            f"{budget / parts:.4f}",
-            f"{(smallest <= budget / parts).mean():.4f}",
-        )
-        for name, parts in (("twentieth", 20), ("ninth", 9))
-    ]
+    rows = []
+    for name, limit in (("twentieth", budget / 20), ("ninth", budget / 9)):
+        false = (smallest <= limit).mean()
+        rows.append((f"a {name} of {budget:g}", f"{limit:.4f}", f"{false:.4f}"))
     return markdown(("each look spends", "limit of p", "false alarms"), rows)
 
 
