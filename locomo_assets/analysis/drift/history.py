@@ -59,7 +59,7 @@ class Drift:
 
     def _alarm(self, test: AlarmTest) -> str:
         if test.alarm is Alarm.SLOPE:
-            return f"slope {self._slope()} ({p_text(test.value or 0.0)})"
+            return f"slope {self._slope()}, {p_text(test.value or 0.0)}"
         if test.alarm is Alarm.CUSUM:
             return f"CUSUM {test.value:.1f}, alarm from {test.limit:.1f} on"
         against = self.releases[test.against or 0]
@@ -139,7 +139,10 @@ def _place(order: Sequence[str], row: Accuracy) -> int:
 
 def _reason(one: Accuracy, row: Accuracy) -> str | None:
     if one.trend_key != row.trend_key:
-        return f"asked other questions: {one.questions:,} of {one.conversations} conversations"
+        plural = "" if one.conversations == 1 else "s"
+        return (
+            f"asked other questions, {one.questions:,} of {one.conversations} conversation{plural}"
+        )
     if not one.valid:
         return f"not valid: {one.error_percent:.2f} % of its questions have no verdict"
     return None

@@ -77,7 +77,7 @@ def test_what_can_not_be_joined_is_named(releases: Releases) -> None:
     drift = releases.drift()
     assert drift.releases == ("r0", "r3")
     assert drift.left_out == (
-        ("r1", "asked other questions: 32 of 1 conversations"),
+        ("r1", "asked other questions, 32 of 1 conversation"),
         ("r2", "not valid: 6.25 % of its questions have no verdict"),
     )
 
