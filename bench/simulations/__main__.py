@@ -3,11 +3,12 @@
 import argparse
 import time
 
-from bench.simulations import comparing, coverage, page, planning, stopping
+from bench.simulations import comparing, coverage, drift, page, planning, stopping
 
 TABLES: dict[str, page.Table] = {
     **coverage.TABLES,
     **comparing.TABLES,
+    **drift.TABLES,
     **planning.TABLES,
     **stopping.TABLES,
 }

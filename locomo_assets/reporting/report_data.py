@@ -18,6 +18,7 @@ from locomo_assets.analysis.accuracy import (
     invalid_message,
 )
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
+from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
@@ -97,6 +98,7 @@ class ReportData:
     not_in_trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
+    drift: Drift
     published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
     scores: tuple[Scores, ...]
@@ -172,6 +174,7 @@ def read_report_data(
             for one in categories
         },
         references=_references(everything, whole, imported),
+        drift=read_drift(database_path, whole, max_error_percent=max_error_percent),
         published=_published(database_path, whole.dataset_sha256),
         gold_faults=tuple(
             row
@@ -188,6 +191,14 @@ def read_report_data(
         comparison=comparison,
         not_compared=not_compared,
     )
+
+
+def newest_data(database_path: Path, *, max_error_percent: float) -> ReportData | None:
+    """The data of the newest release measured; None where the history has no verdicts."""
+    try:
+        return read_report_data(database_path, max_error_percent=max_error_percent)
+    except UnknownReleaseError:
+        return None
 
 
 def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from locomo_assets.history.database import refresh
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import print_accuracy, print_json, print_table
+from locomo_assets.reporting.terminal import print_accuracy, print_json, print_scores, print_table
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
@@ -62,3 +62,33 @@ def test_a_pipe_gets_json_without_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", out)
     print_json([{"answer": CLIPBOARD + TITLE}])
     assert json.loads(out.getvalue()) == [{"answer": CLIPBOARD + TITLE}]
+
+
+@pytest.fixture(scope="module")
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    history = HistoryBuilder(tmp_path_factory.mktemp("terminal"))
+    history.dataset(["conv-1", "conv-2"], 20)
+    history.measure("r1", {"conv-1": "+" * 9 + "-" * 11, "conv-2": "+" * 20})
+    return refresh(history.store, history.database_path).path
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_report_fits_a_narrow_terminal(database_path: Path, width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    print_accuracy(console, database_path, None, max_error_percent=2.0)
+    print_scores(console, database_path, None)
+    lines = out.getvalue().splitlines()
+    (accuracy,) = (line for line in lines if line.startswith("category") and "accuracy" in line)
+    assert "95 % interval" in accuracy
+    assert [line.split()[0] for line in lines[lines.index(accuracy) + 1 :][:6]] == [
+        "1", "2", "3", "4", "5", "all",
+    ]  # fmt: skip
+    assert any(line.startswith("A wider terminal also shows: p95 ms") for line in lines)
+
+
+def test_a_wide_one_shows_all(database_path: Path) -> None:
+    out = io.StringIO()
+    print_accuracy(Console(file=out, width=200), database_path, None, max_error_percent=2.0)
+    assert "cost USD" in out.getvalue()
+    assert "wider terminal" not in out.getvalue()

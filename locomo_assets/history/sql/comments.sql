@@ -57,6 +57,8 @@ COMMENT ON TABLE release_checks IS 'What the release feed said was current, befo
 COMMENT ON TABLE stopped_runs IS 'Runs that stop once a comparison is decided: what the last look of each said, and by which bounds';
 COMMENT ON VIEW stopped_releases IS 'Releases that were asked a part of the questions, because their comparison was decided';
 COMMENT ON VIEW release_verdicts IS 'Per stage and attempt: was what was measured the release that it is called by';
+COMMENT ON TABLE pinned_baselines IS 'Releases that a person pinned as the baseline, or unpinned; the newest row counts';
+COMMENT ON VIEW current_baseline IS 'The release that is pinned as the baseline of later ones: one row or none';
 COMMENT ON VIEW release_status IS 'Every release: where its name comes from, whether it was measured or missed, and whether it was what was measured';
 COMMENT ON VIEW sample_results IS 'Answers and verdicts of the samples, which are in no other view of results';
 COMMENT ON VIEW sample_trend IS 'Accuracy of the samples, day by day; memory_of is the release whose ingestion was asked';
