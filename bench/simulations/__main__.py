@@ -3,9 +3,11 @@
 import argparse
 import time
 
-from bench.simulations import page
+from bench.simulations import declines, page
 
-_MODULES: dict[str, page.Table] = {}
+_MODULES: dict[str, page.Table] = {
+    "declines": declines.table,
+}
 
 
 def main() -> None:

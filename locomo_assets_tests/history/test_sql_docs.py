@@ -48,7 +48,7 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fault = {"conversation": "conv-1", "question_index": 1, "audit_sha256": "a" * 64}
     audit = replace(lineage("gold_audit", None, None), system=None)
     commit(store, audit, {"gold_faults": [{**fault, "corrupts_score": True}]})
-    canary = {"kind": "right", "judge": "lexical-1", "verdict": "correct", "canary_id": "a/right"}
+    canary = {"kind": "right", "judge": "lexical-2", "verdict": "correct", "canary_id": "a/right"}
     commit(store, lineage("judge_canaries", conversation=None), {"canary_verdicts": [canary]})
     changed = {"stage": "answers", "moment": "after", "verdict": "release_changed"}
     commit_answers(store, lineage("answers", "daily-1"), mark="s", kind="sample")
