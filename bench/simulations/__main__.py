@@ -3,9 +3,10 @@
 import argparse
 import time
 
-from bench.simulations import declines, page
+from bench.simulations import declines, gold_faults, page
 
 _MODULES: dict[str, page.Table] = {
+    "gold-faults": gold_faults.table,
     "declines": declines.table,
 }
 

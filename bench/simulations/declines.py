@@ -6,18 +6,13 @@ the repository. The labels (conversation, question, yes or no) are in `locomo_as
 
 import csv
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from bench.simulations.page import markdown
+from bench.simulations.shared_data import DATASET, PUBLISHED, REPOSITORY, present
 from locomo_assets.locomo.declines import declines
 
-REPOSITORY = Path(__file__).parents[2]
-DATA = Path(os.environ.get("LOCOMO_BENCH_DATA", REPOSITORY.parent / "shared" / "data"))
-PUBLISHED = DATA / "backboard-published"
-DATASET = DATA / "locomo10.json"
 LABELS = REPOSITORY / "locomo_assets_tests" / "locomo" / "declines.csv"
 
 
@@ -50,7 +45,7 @@ def measure_answers() -> tuple[Count, Count]:
 
 def measure_short_texts() -> Count:
     """Gold answers and traps. Of those with a negative word, only two `Not mentioned` decline."""
-    conversations = json.loads(_present(DATASET).read_text())
+    conversations = json.loads(present(DATASET).read_text())
     texts = [
         str(question[key])
         for conversation in conversations
@@ -67,7 +62,7 @@ def _count_answers(numbers: range) -> Count:
     labels = _labels()
     read, unread_flagged = [], 0
     for number in numbers:
-        file = json.loads((_present(PUBLISHED) / f"locomo_conversation_{number}.json").read_text())
+        file = json.loads((present(PUBLISHED) / f"locomo_conversation_{number}.json").read_text())
         for index, response in enumerate(file["responses"]):
             label = labels.get((file["conversation_id"], index))
             flagged = _flags(response["ai_response"])
@@ -95,12 +90,6 @@ def _labels() -> dict[tuple[str, int], bool]:
 
 def _flags(text: str) -> bool:
     return declines(text.lower().replace("’", "'"))
-
-
-def _present(path: Path) -> Path:
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: LOCOMO_BENCH_DATA names its folder")
-    return path
 
 
 def _row(name: str, count: Count) -> list[object]:

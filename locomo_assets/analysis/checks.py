@@ -3,7 +3,7 @@
 Most take numbers alone; Dagster's asset checks show the findings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.decision import Conclusion
+from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
@@ -299,6 +300,31 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
             "valid": row.valid,
             "min_accuracy_percent": min_accuracy_percent,
             "scored": row.scored,
+        },
+        severity=CheckSeverity.WARN,
+    )
+
+
+def within_ceiling(rows: Sequence[GoldFaults]) -> Finding:
+    """No more is right, overall or in a category, than the faulty gold answers leave room for.
+
+    More can only be where the judge marked answers right on faulty gold answers.
+    """
+    above = [row for row in rows if row.is_above_ceiling]
+    whole = next((row for row in rows if row.category is None), None)
+    expected = "accuracy at most the ceiling that faulty gold answers leave, in each category"
+    if whole is None:
+        return Finding(True, expected, "no audit of the gold answers (LOCOMO_AUDIT)")
+    return Finding(
+        passed=not above,
+        expected=expected,
+        actual="; ".join(row.ceiling_warning() for row in above)
+        or f"{whole.accuracy_percent or 0.0:.2f} % of at most "
+        f"{whole.ceiling_percent or 0.0:.2f} %; {whole.marked_right()} are marked right",
+        numbers={
+            "categories_above_ceiling": len(above),
+            "gold_faults_given": whole.faulty_given,
+            "gold_faults_marked_right": whole.faulty_correct,
         },
         severity=CheckSeverity.WARN,
     )

@@ -10,6 +10,7 @@ from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.tables import (
+    CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
     accuracy_text,
     fixed,
@@ -71,7 +72,8 @@ def render(data: ReportData) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.from_string(source)
     return template.render(data=data, charts=drawn, script_sha256=digest,
-                           correction=CORRECTION, fault_headings=GOLD_FAULT_HEADINGS)  # fmt: skip
+                           correction=CORRECTION, fault_headings=GOLD_FAULT_HEADINGS,
+                           ceiling_note=CEILING_NOTE)  # fmt: skip
 
 
 def _points(value: Any) -> str:

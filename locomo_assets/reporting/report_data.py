@@ -12,7 +12,7 @@ from pathlib import Path
 from locomo_assets import __version__
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
+from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -144,11 +144,7 @@ def read_report_data(
         },
         references=_references(everything, whole, imported),
         published=_published(database_path, whole.dataset_sha256),
-        gold_faults=tuple(
-            row
-            for row in read_gold_faults(database_path, whole.release, audit_sha256)
-            if row.is_of(whole)
-        ),
+        gold_faults=tuple(gold_faults_of(database_path, whole, audit_sha256)),
         scores=tuple(scores),
         score_notes=(
             *(line for line in abstention if line),

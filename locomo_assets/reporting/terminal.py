@@ -15,6 +15,7 @@ from locomo_assets.analysis.scores import abstention_line, read_scores, referenc
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
+    CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
     SCORE_HEADINGS,
     accuracy_cells,
@@ -125,6 +126,10 @@ def print_gold_faults(
             )
             cells = [gold_fault_cells(row, whole) for row in of_series]
             print_table(out, GOLD_FAULT_HEADINGS, cells)
+            _print_line(out, CEILING_NOTE)
+            for row in of_series:
+                if row.is_above_ceiling:
+                    _print_line(out, f"warning: {row.ceiling_warning()}")
 
 
 def print_forecast(out: Console, items: Sequence[Item]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.simulations import declines as measured
+from bench.simulations.shared_data import DATASET, PUBLISHED
 from locomo_assets.locomo.declines import declines
 
 DECLINES = """
@@ -57,7 +58,7 @@ def test_a_text_that_answers(text: str) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not measured.PUBLISHED.exists(), reason="../shared/data is not on this machine")
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="../shared/data is not on this machine")
 def test_labelled_answers() -> None:
     tuned, held_out = measured.measure_answers()
     # With wide margins: docs/statistics.md has the figures.
@@ -69,7 +70,7 @@ def test_labelled_answers() -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not measured.DATASET.exists(), reason="../shared/data is not on this machine")
+@pytest.mark.skipif(not DATASET.exists(), reason="../shared/data is not on this machine")
 def test_short_texts_of_the_data_set_are_no_declines() -> None:
     short = measured.measure_short_texts()
     assert (short.texts, short.declines) == (1988, 2)

@@ -12,7 +12,7 @@ from locomo_assets.analysis.checks import (
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.gold_faults import gold_fault_numbers
+from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
@@ -118,11 +118,13 @@ def accuracy_metrics(
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
-        check_results=_release_checks(services, row),
+        check_results=_release_checks(services, row, audit_sha256),
     )
 
 
-def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResult]:
+def _release_checks(
+    services: Services, row: Accuracy, audit_sha256: str | None
+) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
     workload = read_workload(settings.database_path, row)
@@ -135,6 +137,9 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
         "accuracy": quality.accuracy(row, workload.judge_system, settings.min_accuracy_percent),
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
+        ),
+        "within_ceiling": quality.within_ceiling(
+            gold_faults_of(settings.database_path, row, audit_sha256)
         ),
         "not_below_previous": not_below_previous(
             settings.database_path,
