@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.decision import Conclusion
+from locomo_assets.analysis.decision import Conclusion, in_points
 from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.series import AnalysisError
@@ -370,8 +370,15 @@ def judge_canaries(numbers: Mapping[str, float]) -> Finding:
     )
 
 
-def not_below_previous(database_path: Path, row: Accuracy, previous: str | None) -> Finding:
-    """The release is not significantly worse than the release before it, in the same series."""
+def not_below_previous(
+    database_path: Path,
+    row: Accuracy,
+    previous: str | None,
+    *,
+    margin_points: float,
+    max_error_percent: float,
+) -> Finding:
+    """The release is not worse than the release before it in the same series, by the margin."""
     expected = "not worse than the release before it"
     if previous is None:
         return Finding(True, expected, "the first release of its series")
@@ -382,27 +389,49 @@ def not_below_previous(database_path: Path, row: Accuracy, previous: str | None)
             row.release,
             judge=row.judge,
             question_protocol=row.question_protocol,
+            margin_points=margin_points,
+            max_error_percent=max_error_percent,
         )
     except AnalysisError as error:
         return Finding(True, expected, f"not compared: {error}")
-    return not_significantly_below(comparison)
+    return not_worse(comparison)
 
 
-def not_significantly_below(comparison: Comparison) -> Finding:
-    """Passes unless B is worse than A overall.
+_NOT_WORSE = frozenset({Conclusion.NOT_WORSE, Conclusion.UNCHANGED})
 
-    "Cannot tell" passes: otherwise the check would fail on every small run.
+
+def not_worse(comparison: Comparison) -> Finding:
+    """Passes where a drop as large as the margin is ruled out, fails where B is worse.
+
+    Between them it could not be told: a warning, with the drop that would have been seen.
     """
     a, b, overall = comparison.a.release, comparison.b.release, comparison.overall
-    paired = overall.paired
+    paired, decision = overall.paired, overall.verdict
     accuracies = [
         "not scored" if one is None else f"{one * 100:.2f} %"
         for one in (paired.accuracy_a, paired.accuracy_b)
     ]
+    passed = bool(_NOT_WORSE.intersection(decision.claims))
+    failed = not passed and decision.word is Conclusion.WORSE
+    seen = paired.minimal_detectable_difference
+    numbers: dict[str, Number] = {
+        "told": passed or failed,
+        "margin_points": comparison.margin_points,
+        "decision": str(decision.word),
+    }
+    if paired.difference is not None:
+        numbers["difference_points"] = round(100 * paired.difference, 2)
+    if seen is not None:
+        numbers["smallest_drop_seen_points"] = round(100 * seen, 2)
+    margin = in_points(comparison.margin_points / 100)
+    told = "" if passed or failed else "could not be told: "
+    drop = "no drop could be seen" if seen is None or seen > 1 else f"a drop of {seen * 100:.2f}"
+    drop += "" if seen is None or seen > 1 else " points would have been seen in 80 of 100"
     return Finding(
-        passed=overall.verdict.word != Conclusion.WORSE,
-        expected=f"{b} not worse than {a} ({accuracies[0]})",
-        actual=f"{b} ({accuracies[1]}), {paired.questions} questions: {overall.verdict.word}; "
-        f"{overall.verdict.because}",
-        severity=CheckSeverity.WARN,
+        passed=passed,
+        expected=f"{b} not worse than {a} ({accuracies[0]}) by {margin}",
+        actual=f"{told}{b} ({accuracies[1]}), {paired.questions} questions: {decision.word}; "
+        f"{decision.because}; {drop}",
+        numbers=numbers,
+        severity=CheckSeverity.ERROR if failed else CheckSeverity.WARN,
     )

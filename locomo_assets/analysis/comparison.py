@@ -2,25 +2,39 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
-from locomo_assets.analysis.decision import Conclusion, Decision, decide
-from locomo_assets.analysis.noise import NoiseFloor, common_floor, exceeds, noise_floor
-from locomo_assets.analysis.paired import Pair, Paired, compare_pairs, holm
+from locomo_assets.analysis.decision import Conclusion, Decision, Evidence, decide, in_points
+from locomo_assets.analysis.flips import Flip, read_flips
+from locomo_assets.analysis.measured import SCORED, BothMeasured, Measured
+from locomo_assets.analysis.noise import (
+    NoiseFloor,
+    Question,
+    common_floor,
+    contained,
+    exceeds,
+    shift_of_difference,
+)
+from locomo_assets.analysis.paired import Pair, Paired, Shift, compare_pairs, holm_each
 from locomo_assets.analysis.series import NotComparableError, Series, choose_series
 from locomo_assets.history import database
-from locomo_assets.locomo.model import ADVERSARIAL, OFFICIAL_NAMES, VENDOR_NAMES
+from locomo_assets.locomo.model import (
+    ADVERSARIAL,
+    OFFICIAL_NAMES,
+    VENDOR_NAMES,
+    named_categories,
+)
 from locomo_assets.prices import STANDIN
 
-_FOLDER = Path(__file__).parent
-_SCORED = {"correct": True, "wrong": False}
+MARGIN_POINTS = 1.0
+MAX_ERROR_PERCENT = 2.0
+"""The defaults of LOCOMO_MARGIN_POINTS and LOCOMO_MAX_ERROR_PERCENT."""
 
-Key = tuple[str, int]
-"""A question: its conversation, and its position in that conversation from 0."""
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,8 @@ class Side:
 
     `asked` counts the questions of this series, and `only_here` those that the other lacks.
     `not_scored` counts the common questions without a verdict of correct or wrong on this side.
+    `error_percent` of its questions (categories 1–4) have no such verdict; `valid` says whether
+    that is few enough.
     """
 
     release: str
@@ -38,13 +54,16 @@ class Side:
     asked: int
     only_here: int
     not_scored: int
+    error_percent: float
+    valid: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
     """The noise floors of both releases and the larger of the two, `floor`.
 
-    `exceeded` says whether the difference is above it; None where no floor is known.
+    `exceeded` says whether the difference is above it; None where no floor is known. The floor is
+    that of two single measurements; it does not decide.
     """
 
     a: NoiseFloor
@@ -54,10 +73,20 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """The difference if every question without a verdict counted against B, and for B."""
+
+    unanswered: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class CategoryComparison:
     """The comparison on one category, or over all scored categories (`category` None).
 
     `p_holm` is the deciding p-value adjusted for the number of categories; None over all of them.
+    `bounds` is None where every common question has a verdict on both sides.
     """
 
     category: int | None
@@ -66,74 +95,63 @@ class CategoryComparison:
     paired: Paired
     p_holm: float | None
     noise: Noise
+    bounds: Bounds | None
     verdict: Decision
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceTurn:
-    """A turn that a question's evidence names; speaker and text are None if it is not stored."""
-
-    dia_id: str
-    speaker: str | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievedMemory:
-    """A memory retrieved for an answer, by rank from 1; `dia_ids` are the turns it came from."""
-
-    rank: int
-    memory_id: str | None
-    memory: str | None
-    score: float | None
-    dia_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A question whose verdict changed: `flip` is `gained` (wrong in A, correct in B) or `lost`.
-
-    `retrieved_a` and `retrieved_b` are ordered by rank.
-    """
-
-    conversation: str
-    question_index: int
-    category: int
-    flip: str
-    question: str
-    gold_answer: str | None
-    answer_a: str | None
-    answer_b: str | None
-    reasoning_a: str | None
-    reasoning_b: str | None
-    evidence: tuple[EvidenceTurn, ...]
-    retrieved_a: tuple[RetrievedMemory, ...]
-    retrieved_b: tuple[RetrievedMemory, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """B against A. `overall` is over categories 1–4; `categories` has 5 only where both have it.
 
-    `notes` say what a reader must know: what differs, was left out or was chosen.
+    `margin_points` is the difference that matters. `interval_contains` says in words what the
+    interval allows for. `notes` say what a reader must know: what differs, was left out or chosen.
     """
 
     a: Side
     b: Side
     judge: str
     question_protocol: str
+    margin_points: float
     overall: CategoryComparison
     categories: tuple[CategoryComparison, ...]
     flips: tuple[Flip, ...]
+    interval_contains: str
     notes: tuple[str, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether both sides have few enough questions without a verdict."""
+        return self.a.valid and self.b.valid
 
     @property
     def headline(self) -> str:
         """The decision as a sentence."""
         a, b, decision = self.a.release, self.b.release, self.overall.verdict
-        if decision.word is Conclusion.CANNOT_TELL:
-            return f"Cannot tell whether {b} is better or worse than {a}: {decision.because}."
+        match decision.word:
+            case Conclusion.INVALID:
+                return f"Invalid: {decision.because}."
+            case Conclusion.CANNOT_TELL:
+                return (
+                    f"Cannot tell whether {b} is better or worse than {a}, because "
+                    f"{decision.because}."
+                )
+            case Conclusion.UNCHANGED:
+                return f"{b} is unchanged from {a}: {decision.because}."
+            case Conclusion.EQUIVALENT:
+                return f"{b} is equivalent to {a}: {decision.because}."
+            case Conclusion.NOT_WORSE:
+                return (
+                    f"{b} is not worse than {a} by more than "
+                    f"{in_points(self.margin_points / 100)}: {decision.because}."
+                )
         return f"{b} is {decision.word} than {a}: {decision.because}."
+
+    @property
+    def category_names(self) -> str:
+        """The categories that `overall` is over, as people write them: `categories 1–4`."""
+        return named_categories(
+            one.category for one in self.categories if one.category and one.category != ADVERSARIAL
+        )
 
 
 def compare(
@@ -144,8 +162,13 @@ def compare(
     judge: str | None = None,
     question_protocol: str | None = None,
     intersection: bool = False,
+    margin_points: float = MARGIN_POINTS,
+    max_error_percent: float = MAX_ERROR_PERCENT,
 ) -> Comparison:
     """Compares release B with release A, on the questions both have scored.
+
+    A question counts with the mean of its repeats. A side with more than `max_error_percent` of its
+    questions without a verdict is not valid, and neither is the comparison.
 
     Raises:
         UnknownReleaseError: a release has no verdicts.
@@ -166,45 +189,56 @@ def compare(
         common = _common(questions_a, questions_b)
         if not intersection:
             _refuse_other_questions(first, questions_a, second, questions_b, common)
-        side_a = _side(first, questions_a, common)
-        side_b = _side(second, questions_b, common)
-        pairs = {
-            key: (questions_a[key]["category"], Pair(key[0], correct_a, correct_b))
-            for key in common
-            if (correct_a := _SCORED.get(questions_a[key]["verdict"])) is not None
-            and (correct_b := _SCORED.get(questions_b[key]["verdict"])) is not None
-        }
-        repeats_a, repeats_b = _Repeats(connection, first), _Repeats(connection, second)
-        flips = _flips(connection, first, second)
-    overall, categories = _compare_categories(pairs, repeats_a, repeats_b)
+        sides = (
+            _side(first, questions_a, common, max_error_percent),
+            _side(second, questions_b, common, max_error_percent),
+        )
+        measured_a, measured_b = (
+            Measured(connection, first, questions_a),
+            Measured(connection, second, questions_b),
+        )
+        there = _conversations_there(connection, second)
+        flips = read_flips(connection, first, second)
+    both = BothMeasured(measured_a, measured_b)
+    rule = _Rule(margin_points / 100, there, _invalid(sides, max_error_percent))
+    overall, categories = _compare_categories(common, both, rule)
+    scored = {key for key in common if both.is_scored(key)}
     return Comparison(
-        a=side_a,
-        b=side_b,
+        a=sides[0],
+        b=sides[1],
         judge=first.judge,
         question_protocol=first.question_protocol,
+        margin_points=margin_points,
         overall=overall,
         categories=categories,
-        flips=tuple(one for one in flips if (one.conversation, one.question_index) in pairs),
-        notes=(*notes, *_side_notes(side_a, side_b), *repeats_a.notes(), *repeats_b.notes()),
+        flips=tuple(one for one in flips if (one.conversation, one.question_index) in scored),
+        interval_contains=contained(overall.paired, overall.noise.a, overall.noise.b),
+        notes=(*notes, *_side_notes(*sides), *measured_a.notes(), *measured_b.notes()),
     )
 
 
 def _questions(
     connection: duckdb.DuckDBPyConnection, series: Series
-) -> dict[Key, Mapping[str, Any]]:
-    found = connection.execute(
-        (_FOLDER / "compared_questions.sql").read_text(), series.parameters()
-    )
+) -> dict[Question, Mapping[str, Any]]:
+    found = connection.execute(_sql("compared_questions"), series.parameters())
     names = [column[0] for column in found.description or ()]
     rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
     return {(row["conversation"], row["question_index"]): row for row in rows}
 
 
+def _conversations_there(connection: duckdb.DuckDBPyConnection, series: Series) -> int:
+    found = connection.execute(
+        "SELECT count(DISTINCT conversation) FROM current_questions WHERE dataset_sha256 = $1",
+        [series.dataset_sha256],
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
 def _without_lone_adversarial(
     first: Series,
-    questions_a: dict[Key, Mapping[str, Any]],
+    questions_a: dict[Question, Mapping[str, Any]],
     second: Series,
-    questions_b: dict[Key, Mapping[str, Any]],
+    questions_b: dict[Question, Mapping[str, Any]],
 ) -> list[str]:
     """Drops category 5 where only one side was asked it; it is not part of the score."""
     asked = [
@@ -222,9 +256,10 @@ def _without_lone_adversarial(
 
 
 def _common(
-    questions_a: Mapping[Key, Mapping[str, Any]], questions_b: Mapping[Key, Mapping[str, Any]]
-) -> list[Key]:
-    def same(key: Key) -> bool:
+    questions_a: Mapping[Question, Mapping[str, Any]],
+    questions_b: Mapping[Question, Mapping[str, Any]],
+) -> list[Question]:
+    def same(key: Question) -> bool:
         one, other = questions_a[key], questions_b[key]
         return all(one[name] == other[name] for name in ("question", "gold_answer", "category"))
 
@@ -233,10 +268,10 @@ def _common(
 
 def _refuse_other_questions(
     first: Series,
-    questions_a: Mapping[Key, object],
+    questions_a: Mapping[Question, object],
     second: Series,
-    questions_b: Mapping[Key, object],
-    common: Sequence[Key],
+    questions_b: Mapping[Question, object],
+    common: Sequence[Question],
 ) -> None:
     if len(common) == len(questions_a) == len(questions_b):
         return
@@ -253,9 +288,15 @@ def _refuse_other_questions(
 
 
 def _side(
-    series: Series, questions: Mapping[Key, Mapping[str, Any]], common: Sequence[Key]
+    series: Series,
+    questions: Mapping[Question, Mapping[str, Any]],
+    common: Sequence[Question],
+    max_error_percent: float,
 ) -> Side:
     models = Counter(row["model"] for row in questions.values() if row["model"])
+    verdicts = [row["verdict"] for row in questions.values() if row["category"] != ADVERSARIAL]
+    missing = sum(verdict not in SCORED for verdict in verdicts)
+    error_percent = 100 * missing / max(len(verdicts), 1)
     return Side(
         release=series.release,
         system=series.system,
@@ -263,8 +304,22 @@ def _side(
         models=tuple(name for name, _ in models.most_common()),
         asked=len(questions),
         only_here=len(questions) - len(common),
-        not_scored=sum(questions[key]["verdict"] not in _SCORED for key in common),
+        not_scored=sum(questions[key]["verdict"] not in SCORED for key in common),
+        error_percent=error_percent,
+        valid=error_percent <= max_error_percent,
     )
+
+
+def _invalid(sides: Sequence[Side], max_error_percent: float) -> str | None:
+    """Why a side is not valid; None where both are."""
+    found = [
+        f"{side.error_percent:.2f} % of the questions of {side.release} have no verdict"
+        for side in sides
+        if not side.valid
+    ]
+    if not found:
+        return None
+    return f"{' and '.join(found)} (LOCOMO_MAX_ERROR_PERCENT allows {max_error_percent:g} %)"
 
 
 def _side_notes(*sides: Side) -> list[str]:
@@ -281,7 +336,7 @@ def _side_notes(*sides: Side) -> list[str]:
         if side.not_scored:
             notes.append(
                 f"left out: {side.not_scored} questions without a verdict in {side.release} "
-                "(unanswered, unscored or not judged)"
+                "(unanswered, unscored or not judged); the bounds say what they could change"
             )
     standins = sorted(side.release for side in sides if side.system == STANDIN)
     if standins:
@@ -289,89 +344,104 @@ def _side_notes(*sides: Side) -> list[str]:
     return notes
 
 
-def _flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
-    """The flips from one series to the other, by category, conversation and question."""
-    given = {
-        "a": first.release,
-        "b": second.release,
-        "judge": first.judge,
-        "question_protocol": first.question_protocol,
-        "system_a": first.system,
-        "system_b": second.system,
-        "dataset_a": first.dataset_sha256,
-        "dataset_b": second.dataset_sha256,
-    }
-    found = connection.execute((_FOLDER / "compared_flips.sql").read_text(), given)
-    names = [column[0] for column in found.description or ()]
-    return [_flip(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+class _Rule(NamedTuple):
+    """What a decision goes by: the margin, how many conversations there are, why it is invalid."""
+
+    margin: float
+    conversations_there: int
+    invalid: str | None
 
 
-def _flip(row: dict[str, Any]) -> Flip:
-    evidence = tuple(EvidenceTurn(**turn) for turn in row.pop("evidence"))
-    retrieved_a = tuple(_memory(one) for one in row.pop("retrieved_a"))
-    retrieved_b = tuple(_memory(one) for one in row.pop("retrieved_b"))
-    return Flip(**row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b)
+class _Part(NamedTuple):
+    """One category, or the whole: what was observed, and both bounds where something is missing."""
+
+    noise: Noise
+    unanswered: int
+    evidence: tuple[Evidence, ...]
+
+    def bounds(self) -> Bounds | None:
+        if len(self.evidence) == 1:
+            return None
+        low, high = (one.paired.difference or 0.0 for one in self.evidence[1:])
+        return Bounds(self.unanswered, low, high)
 
 
-def _memory(row: Mapping[str, Any]) -> RetrievedMemory:
-    return RetrievedMemory(**{**row, "dia_ids": tuple(row["dia_ids"] or ())})
+def _part(keys: Sequence[Question], both: BothMeasured, margin: float) -> _Part:
+    pairs = both.pairs(keys)
+    scored = {key for key in keys if both.is_scored(key)}
+    noises = both.a.noise(scored), both.b.noise(scored)
+    shift = shift_of_difference(*noises)
+    observed = _paired(pairs, margin, shift)
+    floor = common_floor(noises)
+    noise = Noise(*noises, floor, exceeds(observed.difference, floor))
+    low, high = (both.bound_pairs(keys, for_b=for_b) for for_b in (False, True))
+    unanswered = sum(
+        side.questions[key]["verdict"] not in SCORED for side in (both.a, both.b) for key in keys
+    )
+    bounds = [_paired(each, margin, shift) for each in (low, high)] if unanswered else []
+    return _Part(noise, unanswered, tuple(map(Evidence.alone, [observed, *bounds])))
 
 
-class _Repeats:
-    """All scored repeats of a series' questions, newest first."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, series: Series) -> None:
-        self._release = series.release
-        rows = connection.execute(
-            (_FOLDER / "compared_repeats.sql").read_text(), series.parameters()
-        ).fetchall()
-        self._by_repeat: dict[int, dict[Key, bool]] = {}
-        memories: dict[Key, list[str | None]] = {}
-        for conversation, index, repeat, correct, ingestion_id in rows:
-            key = (conversation, index)
-            self._by_repeat.setdefault(repeat, {})[key] = correct
-            memories.setdefault(key, []).append(ingestion_id)
-        self._shared = any(len(set(ids)) < len(ids) for ids in memories.values())
-
-    def floor(self, keys: set[Key]) -> NoiseFloor:
-        """The noise floor of just these questions."""
-        repeats = [
-            {key: correct for key, correct in self._by_repeat[number].items() if key in keys}
-            for number in sorted(self._by_repeat)
-        ]
-        return noise_floor([one for one in repeats if one], len(keys))
-
-    def notes(self) -> list[str]:
-        """What the noise floor leaves out."""
-        if not self._shared:
-            return []
-        return [
-            f"repeats of {self._release} share a memory: its noise floor is that of answering, "
-            "not of ingesting again"
-        ]
+def _paired(pairs: Sequence[Pair], margin: float, shift: Shift | None) -> Paired:
+    """Without repeats the means are the verdicts themselves, and the exact test can be made."""
+    if all(pair.mean_a in (0.0, 1.0) and pair.mean_b in (0.0, 1.0) for pair in pairs):
+        pairs = [pair._replace(mean_a=None, mean_b=None) for pair in pairs]
+    return compare_pairs(pairs, margin=margin, shift=shift)
 
 
 def _compare_categories(
-    pairs: Mapping[Key, tuple[int, Pair]], repeats_a: _Repeats, repeats_b: _Repeats
+    common: Sequence[Question], both: BothMeasured, rule: _Rule
 ) -> tuple[CategoryComparison, tuple[CategoryComparison, ...]]:
-    def compared(category: int | None, name: str, vendor_name: str) -> CategoryComparison:
-        keys = {
-            key
-            for key, (own, _) in pairs.items()
-            if (own == category if category else own != ADVERSARIAL)
-        }
-        paired = compare_pairs([pairs[key][1] for key in sorted(keys)])
-        noises = repeats_a.floor(keys), repeats_b.floor(keys)
-        floor = common_floor(noises)
-        noise = Noise(*noises, floor, exceeds(paired.difference, floor))
+    category_of = {key: both.a.questions[key]["category"] for key in common}
+
+    def compared(
+        category: int | None, part: _Part, evidence: Sequence[Evidence]
+    ) -> CategoryComparison:
+        decision = decide(
+            evidence[0],
+            evidence[1:],
+            margin=rule.margin,
+            unanswered=part.unanswered,
+            conversations_there=rule.conversations_there,
+        )
         return CategoryComparison(
-            category, name, vendor_name, paired, None, noise, decide(paired, floor)
+            category=category,
+            name=OFFICIAL_NAMES[category] if category else "all scored",
+            vendor_name=VENDOR_NAMES[category] if category else "overall",
+            paired=evidence[0].paired,
+            p_holm=evidence[0].p_values.differs if category else None,
+            noise=part.noise,
+            bounds=part.bounds(),
+            verdict=Decision(Conclusion.INVALID, rule.invalid) if rule.invalid else decision,
         )
 
-    present = sorted({category for category, _ in pairs.values()})
-    categories = [compared(one, OFFICIAL_NAMES[one], VENDOR_NAMES[one]) for one in present]
-    adjusted = holm([one.paired.deciding_p for one in categories])
-    return compared(None, "all scored", "overall"), tuple(
-        replace(one, p_holm=p, verdict=decide(one.paired, one.noise.floor, p_adjusted=p))
-        for one, p in zip(categories, adjusted, strict=True)
+    whole = _part([key for key in common if category_of[key] != ADVERSARIAL], both, rule.margin)
+    numbers = sorted({category_of[key] for key in common if both.is_scored(key)})
+    parts = [
+        _part([key for key in common if category_of[key] == one], both, rule.margin)
+        for one in numbers
+    ]
+    adjusted = _adjusted([part.evidence for part in parts])
+    return compared(None, whole, whole.evidence), tuple(
+        compared(category, part, evidence)
+        for category, part, evidence in zip(numbers, parts, adjusted, strict=True)
     )
+
+
+def _adjusted(categories: Sequence[tuple[Evidence, ...]]) -> list[list[Evidence]]:
+    """Each category's evidence, its p-values adjusted by Holm for the number of categories.
+
+    The bounds of one category stand beside the bounds of the others, or what was observed there.
+    """
+    adjusted: list[list[Evidence]] = [[] for _ in categories]
+    for place in range(max(map(len, categories), default=0)):
+        level = [one[place] if place < len(one) else one[0] for one in categories]
+        p_values = holm_each([one.p_values for one in level])
+        for found, one, p in zip(adjusted, categories, p_values, strict=True):
+            if place < len(one):
+                found.append(one[place]._replace(p_values=p, adjusted=True))
+    return adjusted
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()

@@ -1,36 +1,85 @@
 """The difference of two releases on the same questions, with its interval and tests.
 
-Whether the difference makes B better belongs to `decision`.
+What the tests say of B belongs to `decision`, what repeats say of the noise to `noise`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple
 
 from locomo_assets.analysis.intervals import ALPHA, Cluster, Interval, clustered_mean
 
 POWER = 0.8
+DEFAULT_MARGIN = 0.01
+
+FEW_CONVERSATIONS = 6
+"""With fewer, the clustered test alone does not decide: it has too little to see a spread from."""
+
 CLUSTERED = "clustered t test"
 MCNEMAR = "exact McNemar"
+QUESTIONS_T = "t test over questions"
+
+_UNCHANGED = "no question changed"
 
 
 class Pair(NamedTuple):
-    """One question that both releases have scored."""
+    """One question that both releases have scored.
+
+    `correct_a` and `correct_b` are the newest verdicts. `mean_a` and `mean_b` are the shares of
+    correct verdicts over all repeats, where there are several; None means the newest alone.
+    """
 
     conversation: str
     correct_a: bool
     correct_b: bool
+    mean_a: float | None = None
+    mean_b: float | None = None
+
+    @property
+    def change(self) -> float:
+        """B's share of correct verdicts minus A's."""
+        return self.share_b - self.share_a
+
+    @property
+    def share_a(self) -> float:
+        """How often A was correct, 0 to 1."""
+        return float(self.correct_a) if self.mean_a is None else self.mean_a
+
+    @property
+    def share_b(self) -> float:
+        """How often B was correct, 0 to 1."""
+        return float(self.correct_b) if self.mean_b is None else self.mean_b
+
+
+class Shift(NamedTuple):
+    """What moves the difference of two whole runs beside their questions: its variance."""
+
+    variance: float
+    degrees_of_freedom: float
+
+
+class PValues(NamedTuple):
+    """Of three questions: do they differ, are they equivalent, is B not worse than the margin.
+
+    The last two are one-sided. None where the test can't be made.
+    """
+
+    differs: float | None
+    equivalent: float | None
+    not_worse: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
     """B against A, on the questions both have scored; `difference` is B's accuracy minus A's.
 
-    `gains` are questions wrong in A and correct in B, `losses` the reverse. `interval` and
-    `clustered_p` come from `standard_error`, which is clustered by conversation; all three are
-    None where `why_none` says why. `minimal_detectable_difference` is the true difference that
-    80 of 100 such comparisons would detect. `deciding_test` names the test that decides and
-    `deciding_p` is its p-value; None where neither can. Without questions all is None.
+    Accuracies and the difference are means over the repeats, where there are several; `correct_a`,
+    `correct_b`, `gains` (wrong in A, correct in B) and `losses` are of the newest verdicts.
+    `interval` and `clustered_p` come from `standard_error`, which is clustered by conversation and
+    contains a `shift_error` of whole runs where repeats showed one; they are None where `why_none`
+    says why. `minimal_detectable_difference` is the true difference that 80 of 100 such comparisons
+    would detect. `deciding_test` names what decides and `p_values` are its p-values.
     """
 
     questions: int
@@ -43,57 +92,77 @@ class Paired:
     losses: int
     difference: float | None
     standard_error: float | None
+    degrees_of_freedom: float | None
+    shift_error: float | None
     interval: Interval | None
     clustered_p: float | None
     minimal_detectable_difference: float | None
     mcnemar_p: float | None
     deciding_test: str | None
     deciding_p: float | None
+    p_values: PValues
     why_none: str | None
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether no question changed, in any repeat."""
+        return self.why_none == _UNCHANGED
 
-def compare_pairs(pairs: Sequence[Pair]) -> Paired:
-    """Compares B with A on the pairs, in any order.
 
-    The exact McNemar test takes the questions as independent. Where the questions of a
-    conversation rise and fall together, its p-value is too small. The clustered test does not
-    assume that, so it decides. McNemar decides only where all conversations changed by the same
-    amount, other than zero: the clustered test then has no spread to estimate from.
+def compare_pairs(
+    pairs: Sequence[Pair], *, margin: float = DEFAULT_MARGIN, shift: Shift | None = None
+) -> Paired:
+    """Compares B with A on the pairs, in any order. `margin` is a share: 0.01 is one point.
+
+    The clustered test decides, because the questions of a conversation rise and fall together.
+    Tests that take questions as independent (exact McNemar on single verdicts, a t test on means
+    of repeats) have p-values that are too small where that matters. But the clustered test needs
+    conversations: below `FEW_CONVERSATIONS` both have to agree, so the larger p-value counts, and
+    neither equivalent nor not worse is ever claimed. If all conversations changed by the same
+    amount, other than zero, it has no spread to estimate from, and the other test decides.
     """
-    from scipy.stats import t
-
     gains = sum(pair.correct_b and not pair.correct_a for pair in pairs)
     losses = sum(pair.correct_a and not pair.correct_b for pair in pairs)
     changes = clustered_mean(_by_conversation(pairs), least=-1.0)
-    error, difference = changes.standard_error, changes.mean
-    p = detectable = None
-    if error is not None and difference is not None:
-        freedom = changes.clusters - 1
-        p = float(2 * t.sf(abs(difference) / error, freedom))
-        # Bloom 1995: the smallest true difference that the test detects with this power
-        detectable = float(t.ppf(1 - ALPHA / 2, freedom) + t.ppf(POWER, freedom)) * error
-    mcnemar_p = _mcnemar_p(gains, losses) if pairs else None
-    alike = p is None and bool(difference) and changes.clusters > 1
-    correct_a = sum(pair.correct_a for pair in pairs)
-    correct_b = sum(pair.correct_b for pair in pairs)
+    difference = changes.mean
+    clustered = _Test.of_clusters(changes.standard_error, changes.degrees_of_freedom, shift)
+    single = all(pair.mean_a is None and pair.mean_b is None for pair in pairs)
+    by_question = _by_question(pairs, single, gains, losses, margin)
+    name = MCNEMAR if single else QUESTIONS_T
+    alike = clustered is None and bool(difference) and changes.clusters > 1
+    unchanged = bool(pairs) and all(pair.change == 0 for pair in pairs) and not gains + losses
+    p_values, test = PValues(None, None, None), None
+    if unchanged:
+        p_values = _nothing_changed(len(pairs), changes.clusters, margin)
+    elif difference is not None and clustered is not None:
+        p_values, test = clustered.p_values(difference, margin), CLUSTERED
+        if changes.clusters < FEW_CONVERSATIONS:
+            p_values = PValues(_larger(p_values.differs, by_question.differs), None, None)
+            test = f"{CLUSTERED} and {name}"
+    elif difference is not None and alike:
+        few = changes.clusters < FEW_CONVERSATIONS
+        p_values, test = PValues(by_question.differs, None, None) if few else by_question, name
     return Paired(
         questions=len(pairs),
         conversations=changes.clusters,
-        correct_a=correct_a,
-        correct_b=correct_b,
-        accuracy_a=correct_a / len(pairs) if pairs else None,
-        accuracy_b=correct_b / len(pairs) if pairs else None,
+        correct_a=sum(pair.correct_a for pair in pairs),
+        correct_b=sum(pair.correct_b for pair in pairs),
+        accuracy_a=_mean([pair.share_a for pair in pairs]),
+        accuracy_b=_mean([pair.share_b for pair in pairs]),
         gains=gains,
         losses=losses,
         difference=difference,
-        standard_error=error,
-        interval=changes.interval,
-        clustered_p=p,
-        minimal_detectable_difference=detectable,
-        mcnemar_p=mcnemar_p,
-        deciding_test=CLUSTERED if p is not None else MCNEMAR if alike else None,
-        deciding_p=mcnemar_p if alike else p,
-        why_none=_why_none(changes.why_none, difference, gains + losses),
+        standard_error=clustered.error if clustered else None,
+        degrees_of_freedom=clustered.freedom if clustered else None,
+        shift_error=sqrt(shift.variance) if shift else None,
+        interval=clustered.interval(difference or 0.0) if clustered else None,
+        clustered_p=clustered.p_values(difference or 0.0, margin).differs if clustered else None,
+        minimal_detectable_difference=clustered.detectable if clustered else None,
+        mcnemar_p=_mcnemar_p(gains, losses) if pairs else None,
+        deciding_test=test,
+        deciding_p=p_values.differs,
+        p_values=p_values,
+        why_none=_why_none(changes.why_none, unchanged),
     )
 
 
@@ -108,11 +177,92 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else float(next(adjusted)) for p in p_values]
 
 
+def holm_each(families: Sequence[PValues]) -> list[PValues]:
+    """Each of the three questions adjusted for how many times it is asked."""
+    return [PValues(*each) for each in zip(*(holm(one) for one in zip(*families, strict=True)),
+                                           strict=True)]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A t test of a difference with this standard error."""
+
+    error: float
+    freedom: float
+
+    @classmethod
+    def of_clusters(
+        cls, error: float | None, freedom: float | None, shift: Shift | None
+    ) -> "_Test | None":
+        """The clustered one, and a shift of whole runs beside it; Satterthwaite's degrees."""
+        if error is None or freedom is None:
+            return None
+        if shift is None or shift.variance == 0:
+            return cls(error, freedom)
+        whole = error**2 + shift.variance
+        parts = error**4 / freedom + shift.variance**2 / shift.degrees_of_freedom
+        return cls(sqrt(whole), whole**2 / parts)
+
+    def p_values(self, difference: float, margin: float) -> PValues:
+        """Schuirmann 1987: equivalent if both one-sided tests reject."""
+        from scipy.stats import t
+
+        below = float(t.sf((difference + margin) / self.error, self.freedom))
+        above = float(t.cdf((difference - margin) / self.error, self.freedom))
+        differs = float(2 * t.sf(abs(difference) / self.error, self.freedom))
+        return PValues(differs, max(below, above), below)
+
+    def interval(self, difference: float) -> Interval:
+        from scipy.stats import t
+
+        reach = float(t.ppf(1 - ALPHA / 2, self.freedom)) * self.error
+        return Interval(max(-1.0, difference - reach), min(1.0, difference + reach))
+
+    @property
+    def detectable(self) -> float:
+        """Bloom 1995: the smallest true difference that the test detects with this power."""
+        from scipy.stats import t
+
+        quantiles = t.ppf(1 - ALPHA / 2, self.freedom) + t.ppf(POWER, self.freedom)
+        return float(quantiles) * self.error
+
+
+def _by_question(
+    pairs: Sequence[Pair], single: bool, gains: int, losses: int, margin: float
+) -> PValues:
+    """The tests that take questions as independent."""
+    count = len(pairs)
+    if count < 2:
+        return PValues(None, None, None)
+    changes = [pair.change for pair in pairs]
+    mean = sum(changes) / count
+    error = sqrt(sum((change - mean) ** 2 for change in changes) / (count - 1) / count)
+    # Where every question changed alike, there is no spread.
+    found = _Test(error, count - 1).p_values(mean, margin) if error else PValues(None, None, None)
+    return found._replace(differs=_mcnemar_p(gains, losses)) if single else found
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def _nothing_changed(questions: int, conversations: int, margin: float) -> PValues:
+    """No change in so many questions: how likely that is if a share of `margin` changes."""
+    if conversations < FEW_CONVERSATIONS:
+        return PValues(1.0, None, None)
+    p = (1 - margin) ** questions
+    return PValues(1.0, p, p)
+
+
 def _by_conversation(pairs: Sequence[Pair]) -> list[Cluster]:
-    changes: dict[str, list[int]] = {}
+    changes: dict[str, list[float]] = {}
     for pair in pairs:
-        changes.setdefault(pair.conversation, []).append(pair.correct_b - pair.correct_a)
+        changes.setdefault(pair.conversation, []).append(pair.change)
     return [Cluster(len(values), sum(values)) for _, values in sorted(changes.items())]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _mcnemar_p(gains: int, losses: int) -> float:
@@ -122,9 +272,9 @@ def _mcnemar_p(gains: int, losses: int) -> float:
     return min(1.0, float(mcnemar([[0, losses], [gains, 0]], exact=True).pvalue))
 
 
-def _why_none(why: str | None, difference: float | None, changed: int) -> str | None:
-    if difference is not None and not changed:
-        return "no question changed"
-    if why and difference is not None and why.startswith("all conversations"):
+def _why_none(why: str | None, unchanged: bool) -> str | None:
+    if unchanged:
+        return _UNCHANGED
+    if why and why.startswith("all conversations"):
         return "all conversations changed by the same amount: their spread is not seen"
     return why

@@ -10,20 +10,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.analysis.comparison import (
     CategoryComparison,
     Comparison,
-    Flip,
-    RetrievedMemory,
     compare,
 )
+from locomo_assets.analysis.decision import Conclusion, p_text
+from locomo_assets.analysis.flips import Flip, RetrievedMemory
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import console, print_json, print_table
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import SettingsError, read_settings
 
 _WIDTH = 100
+_WORDS = {Conclusion.NOT_WORSE: "not worse"}
 _MAX_TEXT = 400
 _MAX_MEMORIES = 3
 
@@ -53,28 +55,46 @@ def compare_releases(
     intersection: Annotated[
         bool, typer.Option("--intersection", help="Only the questions both have, if they differ.")
     ] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Points of difference that matter; default: LOCOMO_MARGIN_POINTS."
+        ),
+    ] = None,
     flips: Annotated[int, typer.Option(min=0, help="How many changed questions to list.")] = 5,
     format: Annotated[Format, typer.Option(help="json has everything.")] = Format.text,
 ) -> None:
-    """Is release B better than A, worse, or can't one tell? Costs nothing.
+    """Is release B better than A, worse, equivalent, or can't one tell? Costs nothing.
 
-    The verdict follows the difference's interval, clustered by conversation, and what repeats of
-    one release (`run --force`) differ by. Judge, protocol, data set and questions must be alike.
+    The decision follows the difference's interval, clustered by conversation; a question counts
+    with the mean of its repeats (`run --repeats`). It has to hold whatever the unanswered
+    questions' answers were. Judge, protocol, data set and questions must be alike. Exit code 3:
+    a side has too many questions without a verdict.
     """
+    settings = read_settings()
+    if margin is not None and not 0 < margin <= 100:
+        raise SettingsError(f"--margin {margin:g}: points, above 0 and at most 100")
     found = compare(
-        read_settings().database_path,
+        settings.database_path,
         a,
         b,
         judge=judge,
         question_protocol=protocol,
         intersection=intersection,
+        margin_points=settings.margin_points if margin is None else margin,
+        max_error_percent=settings.max_error_percent,
     )
     if format is Format.json:
-        print_json(asdict(found))
-        return
-    plain = Console(highlight=False)
-    out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
-    _show(out, found, flips)
+        print_json(asdict(found) | {"headline": found.headline, "valid": found.valid})
+    else:
+        plain = Console(highlight=False)
+        out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
+        _show(out, found, flips)
+    if not found.valid:
+        raise InvalidNumbersError(
+            f"{found.overall.verdict.because}; run it again with the same --release, which asks "
+            "only what failed"
+        )
 
 
 def compare_judges(
@@ -143,23 +163,35 @@ def _grid() -> Table:
 
 
 def _numbers(found: Comparison) -> Table:
-    paired, noise = found.overall.paired, found.overall.noise
+    paired = found.overall.paired
     grid = _grid()
-    for side, correct, accuracy in (
-        (found.a, paired.correct_a, paired.accuracy_a),
-        (found.b, paired.correct_b, paired.accuracy_b),
+    for side, correct, accuracy, noise in (
+        (found.a, paired.correct_a, paired.accuracy_a, found.overall.noise.a),
+        (found.b, paired.correct_b, paired.accuracy_b, found.overall.noise.b),
     ):
         _row(
             grid,
             f"accuracy {side.release}",
-            f"{_percent(accuracy)} %  ({correct} of {paired.questions} questions of categories "
-            f"1–4, {paired.conversations} conversations)",
+            f"{_percent(accuracy)} %  ({correct} of {paired.questions} questions of "
+            f"{found.category_names}, {_conversations(paired.conversations)}"
+            f"{_mean_of(noise)})",
         )
     _row(grid, "difference", _difference(found))
+    bounds = found.overall.bounds
+    if bounds is not None:
+        _row(
+            grid,
+            "bounds",
+            f"{bounds.low * 100:+.2f} … {bounds.high * 100:+.2f} points, if the "
+            f"{bounds.unanswered} questions without a verdict count against {found.b.release}, "
+            "or for it",
+        )
+    if paired.interval is not None:
+        _row(grid, "allows for", found.interval_contains)
     _row(
         grid,
         "changed",
-        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {_p_text(paired.mcnemar_p)} "
+        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {p_text(paired.mcnemar_p)} "
         "(takes questions as independent)",
     )
     if paired.minimal_detectable_difference is not None:
@@ -169,16 +201,20 @@ def _numbers(found: Comparison) -> Table:
             f"{paired.minimal_detectable_difference * 100:.2f} points: a true difference of that "
             "size is called in 80 of 100 such comparisons",
         )
-    text = "not known"
-    if noise.floor is not None:
-        text = f"{noise.floor * 100:.2f} points, {'' if noise.exceeded else 'not '}exceeded"
-    sides = ((found.a.release, noise.a), (found.b.release, noise.b))
-    _row(
-        grid,
-        "noise floor",
-        f"{text} ({'; '.join(f'{name}: {_noise(one)}' for name, one in sides)})",
-    )
+    for name, one in (
+        (found.a.release, found.overall.noise.a),
+        (found.b.release, found.overall.noise.b),
+    ):
+        _row(grid, f"repeats {name}", _noise(one))
     return grid
+
+
+def _conversations(count: int) -> str:
+    return f"{count} conversation{'' if count == 1 else 's'}"
+
+
+def _mean_of(noise: NoiseFloor) -> str:
+    return "" if noise.repeats < 2 else f"; newest of {noise.repeats} repeats, the % is their mean"
 
 
 def _row(grid: Table, *cells: str) -> None:
@@ -193,18 +229,29 @@ def _difference(found: Comparison) -> str:
     if paired.standard_error is None:
         return f"{text}, without an interval: {paired.why_none}"
     return (
-        f"{text}, 95 % interval {_interval(paired.interval)}, {_p_text(paired.clustered_p)}; "
+        f"{text}, 95 % interval {_interval(paired.interval)}, {p_text(paired.clustered_p)}; "
         f"standard error {paired.standard_error * 100:.2f}, clustered by conversation "
         f"({CORRECTION})"
     )
 
 
 def _noise(noise: NoiseFloor) -> str:
-    if noise.flip_rate is None or noise.largest_difference is None:
+    if noise.flip_rate is None or noise.floor is None:
         return str(noise.why_none)
+    sources = [
+        f"{one.rate * 100:.1f} % by {name} anew"
+        for name, one in (
+            ("judging", noise.judging),
+            ("answering", noise.answering),
+            ("remembering and answering", noise.remembering),
+        )
+        if one.rate is not None
+    ]
+    shown = f" ({', '.join(sources)})" if sources else ""
     return (
-        f"{noise.repeats} repeats of {noise.questions} questions, {noise.flip_rate * 100:.1f} % "
-        f"flip, at most {noise.largest_difference * 100:.2f} points apart"
+        f"{noise.repeats}, of {noise.questions} questions: {noise.flip_rate * 100:.1f} % flip"
+        f"{shown}; two single measurements differ by up "
+        f"to {noise.floor * 100:.2f} points"
     )
 
 
@@ -233,7 +280,7 @@ def _category(part: CategoryComparison) -> tuple[str, ...]:
         str(paired.losses),
         _p(paired.mcnemar_p),
         _p(part.p_holm),
-        str(part.verdict.word),
+        _WORDS.get(part.verdict.word, str(part.verdict.word)),
     )
 
 
@@ -279,11 +326,6 @@ def _interval(interval: Interval | None) -> str:
 
 def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
-
-
-def _p_text(value: float | None) -> str:
-    text = _p(value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def _measure(value: float | None) -> str:

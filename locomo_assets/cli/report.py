@@ -81,7 +81,12 @@ def report(
         from locomo_assets.reporting.html import write_page
 
         written = write_page(
-            path, html, release, max_error_percent=limit, audit_sha256=audit_sha256
+            path,
+            html,
+            release,
+            max_error_percent=limit,
+            margin_points=services.settings.margin_points,
+            audit_sha256=audit_sha256,
         )
         print(f"{html}: release {written.whole.release}")
         return

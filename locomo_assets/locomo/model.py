@@ -4,7 +4,7 @@ Also its errors, and the values as rows of the history's four tables, there and 
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,16 @@ class DatasetError(LocomoError):
 
 class AuditError(LocomoError):
     """The audit can't be used, or not with this data set; the message says where and why."""
+
+
+def named_categories(numbers: Iterable[int]) -> str:
+    """`categories 1–4`, `categories 1, 4`, `category 2`; `no category` where there is none."""
+    present = sorted(set(numbers))
+    if len(present) < 2:
+        return f"category {present[0]}" if present else "no category"
+    whole = present == list(range(present[0], present[-1] + 1)) and len(present) > 2
+    text = f"{present[0]}–{present[-1]}" if whole else ", ".join(map(str, present))
+    return f"categories {text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ RELEASE = (
     _spec(
         "not_below_previous",
         "accuracy_metrics",
-        "Not significantly below the release before it (`locomo-assets compare`). A warning.",
+        "Not worse than the release before it by LOCOMO_MARGIN_POINTS (`locomo-assets compare`). "
+        "Fails where it is worse; a warning where it could not be told.",
         releases,
     ),
     _spec(

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from locomo_assets.analysis.comparison import MARGIN_POINTS
+from locomo_assets.analysis.decision import p_text
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data
@@ -26,6 +28,7 @@ def write_page(
     release: str | None = None,
     *,
     max_error_percent: float,
+    margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
     """Writes the page of a release (or of the newest), whole or not at all.
@@ -37,7 +40,11 @@ def write_page(
         OSError: the file can't be written.
     """
     data = read_report_data(
-        database_path, release, max_error_percent=max_error_percent, audit_sha256=audit_sha256
+        database_path,
+        release,
+        max_error_percent=max_error_percent,
+        margin_points=margin_points,
+        audit_sha256=audit_sha256,
     )
     text = render(data)
     partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
@@ -86,4 +93,4 @@ def _points(value: Any) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "< 0.001"
+    return "–" if value is None else p_text(value).removeprefix("p = ").removeprefix("p ")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from locomo_assets import __version__
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
-from locomo_assets.analysis.comparison import Comparison, compare
+from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
@@ -95,6 +95,7 @@ def read_report_data(
     release: str | None = None,
     *,
     max_error_percent: float,
+    margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
     """The data of a release, or of the newest one measured.
@@ -124,7 +125,9 @@ def read_report_data(
         if row.series == whole.series
     ]
     previous = _previous(whole, trend, order)
-    comparison, not_compared = _compared(database_path, whole, previous)
+    comparison, not_compared = _compared(
+        database_path, whole, previous, margin_points, max_error_percent
+    )
     if not whole.valid:
         comparison, not_compared = None, invalid_message(whole, max_error_percent)
     scores = [row for row in read_scores(database_path, whole.release) if row.is_of(whole)]
@@ -193,7 +196,11 @@ def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy
 
 
 def _compared(
-    database_path: Path, whole: Accuracy, previous: str | None
+    database_path: Path,
+    whole: Accuracy,
+    previous: str | None,
+    margin_points: float,
+    max_error_percent: float,
 ) -> tuple[Comparison | None, str | None]:
     if previous is None:
         return None, "it is the first release of its series"
@@ -204,6 +211,8 @@ def _compared(
             whole.release,
             judge=whole.judge,
             question_protocol=whole.question_protocol,
+            margin_points=margin_points,
+            max_error_percent=max_error_percent,
         )
     except NotComparableError as error:
         return None, str(error)

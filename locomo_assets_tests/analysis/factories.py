@@ -8,7 +8,8 @@ from typing import Any
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.paired import Pair
+from locomo_assets.analysis.decision import Decision, Evidence, decide
+from locomo_assets.analysis.paired import DEFAULT_MARGIN, Pair, Paired
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
@@ -21,7 +22,7 @@ from locomo_assets_tests.history.factories import (
     lineage,
 )
 
-CORRECT_OR_WRONG = {"+": "correct", "-": "wrong", "?": "unscored"}
+CORRECT_OR_WRONG = {"+": "correct", "-": "wrong", "?": "unscored", "!": "unanswered"}
 
 
 class HistoryBuilder:
@@ -47,14 +48,18 @@ class HistoryBuilder:
         retrieved: Sequence[Mapping[str, Any]] = (),
         **columns: Any,
     ) -> None:
-        """A round of answers and verdicts: conversation → `+-?`, a sign a question."""
+        """A round of answers and verdicts: conversation → `+-?!`, a sign a question."""
         self._times += 1
         for conversation, signs in verdicts.items():
             mark = f"{release}-{self._times}-{conversation}"
             answers = lineage("answers", release, conversation, dataset_sha256=dataset_sha256)
             judged = lineage("judgements", release, conversation, dataset_sha256=dataset_sha256)
             memory = ingestion or mark
-            rows = [answer(n, mark, ingestion_id=memory, **columns) for n in range(len(signs))]
+            silent = {"outcome": "unanswered", "answer": None, "reason": "HTTP 500"}
+            rows = [
+                answer(n, mark, ingestion_id=memory, **columns, **(silent if sign == "!" else {}))
+                for n, sign in enumerate(signs)
+            ]
             memories = [{"answer_id": row["answer_id"], **one} for row in rows for one in retrieved]
             commit(self.store, answers, {"answers": rows, "retrieved_memories": memories})
             shared = {name: columns[name] for name in columns.keys() & {"question_protocol"}}
@@ -120,6 +125,11 @@ def pairs_of(changes: dict[str, tuple[int, int, int]]) -> list[Pair]:
         for was, is_, count in ((False, True, gains), (True, False, losses), (True, True, same))
         for _ in range(count)
     ]
+
+
+def decided(paired: Paired, margin: float = DEFAULT_MARGIN) -> Decision:
+    """The decision of a single comparison in which every question has a verdict."""
+    return decide(Evidence.alone(paired), margin=margin)
 
 
 AUDIT = "a" * 64

@@ -6,7 +6,7 @@ from scipy.stats import t
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.analysis.intervals import Cluster, clustered_mean
+from locomo_assets.analysis.intervals import Cluster, clustered_mean, degrees_of_freedom
 
 # questions of categories 1-4 in the ten conversations
 SIZES = (152, 81, 152, 199, 178, 123, 150, 191, 156, 158)
@@ -33,6 +33,23 @@ def test_unequal_clusters_by_hand() -> None:
     found = clustered_mean([Cluster(2, 1), Cluster(4, 3)])
     assert found.standard_error == pytest.approx((1 / 72) ** 0.5)
     assert found.interval == (0.0, 1.0)  # t with one degree of freedom reaches beyond both
+
+
+def test_degrees_of_freedom_are_those_of_the_whole_matrix() -> None:
+    """Bell and McCaffrey's definition over all values, which the closed form spares."""
+    groups = np.repeat(np.arange(len(SIZES)), SIZES)
+    total = len(groups)
+    residuals = np.eye(total) - 1 / total
+    columns = []
+    for number, size in enumerate(SIZES):
+        member = groups == number
+        adjusted = np.where(member, 1 / (total * np.sqrt(1 - size / total)), 0.0)
+        columns.append(residuals @ adjusted)
+    eigenvalues = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
+    expected = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
+    assert degrees_of_freedom(SIZES) == pytest.approx(expected)
+    assert 8 < expected < 9  # ten conversations, of unequal size
+    assert degrees_of_freedom([7] * 10) == pytest.approx(9)
 
 
 @pytest.mark.parametrize(

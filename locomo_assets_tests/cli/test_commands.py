@@ -68,14 +68,12 @@ def test_compare(measured: Path, tmp_path: Path) -> None:
     assert "only r2" in _refused(_run(home, "compare", "r1", "r2"))
     assert "choose one of: r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
     output = _run(home, "compare", "r1", "r2", "--intersection").stdout
-    assert output.startswith(
-        "Cannot tell whether r2 is better or worse than r1: no question changed"
-    )
-    assert "r1: 2 repeats of 12 questions, 0.0 % flip" in " ".join(output.split())
+    assert output.startswith("r2 is unchanged from r1: no question of 12 changed")
+    assert "repeats r1 2, of 12 questions: 0.0 % flip" in " ".join(output.split())
     assert "note: left out: 4 of 16 questions only r2 has" in output
     assert max(len(line) for line in output.splitlines()) <= 100
     everything = _run(home, "compare", "r1", "r2", "--intersection", "--format", "json").stdout
-    assert json.loads(everything)["overall"]["verdict"]["word"] == "cannot tell"
+    assert json.loads(everything)["overall"]["verdict"]["word"] == "unchanged"
 
 
 def test_history_is_maintained(measured: Path, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.cli import compare
 from locomo_assets.history.database import refresh
+from locomo_assets.settings import SettingsError
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 APP = typer.Typer()
@@ -40,9 +42,9 @@ def test_the_verdict_comes_first_then_numbers_then_flips(history: HistoryBuilder
     assert history.database_path.exists()
     text = output("r1", "r2")
     lines = text.splitlines()
-    assert lines[0].startswith("r2 is better than r1: the difference of +75.00 points")
+    assert " ".join(lines[:2]).startswith("r2 is better than r1: the difference of +75.00 points")
     assert max(map(len, lines)) <= 100
-    expected = ["accuracy r1", "difference  ", "noise floor", "4 single-hop", "note:", "LOST"]
+    expected = ["accuracy r1", "difference  ", "allows for", "repeats r2", "4 single-hop", "LOST"]
     places = [text.find(one) for one in expected]
     assert places == sorted(places)
     assert -1 not in places
@@ -71,3 +73,24 @@ def test_json_has_everything(history: HistoryBuilder) -> None:
     assert len(found["flips"]) == 44
     assert len(found["flips"][0]["retrieved_b"]) == 5
     assert len(found["categories"]) == 5
+
+
+def test_an_invalid_side_is_said_first_and_exits_with_3(history: HistoryBuilder) -> None:
+    history.measure("r3", dict.fromkeys(("conv-1", "conv-2", "conv-3"), "+!++-" * 4))
+    refresh(history.store, history.database_path)
+    done = CliRunner().invoke(APP, ["compare", "r1", "r3", "--flips", "0"])
+    assert done.stdout.startswith("Invalid: 25.00 % of the questions of r3 have no verdict")
+    assert isinstance(done.exception, InvalidNumbersError)
+    assert done.exception.exit_code == 3
+    assert "bounds" in done.stdout
+    as_json = CliRunner().invoke(APP, ["compare", "r1", "r3", "--format", "json"])
+    found = json.loads(as_json.stdout)
+    assert (found["valid"], found["overall"]["verdict"]["word"]) == (False, "invalid")
+
+
+def test_a_margin_is_given_in_points(history: HistoryBuilder) -> None:
+    assert json.loads(output("r1", "r2", "--format", "json"))["margin_points"] == 1.0
+    wide = output("r1", "r2", "--margin", "2.5", "--format", "json")
+    assert json.loads(wide)["margin_points"] == 2.5
+    refused = CliRunner().invoke(APP, ["compare", "r1", "r2", "--margin", "0"])
+    assert isinstance(refused.exception, SettingsError)

@@ -147,6 +147,8 @@ def _release_checks(
             previous_release(
                 settings.database_path, row, max_error_percent=settings.max_error_percent
             ),
+            margin_points=settings.margin_points,
+            max_error_percent=settings.max_error_percent,
         ),
         "release_is_what_was_measured": release_is_what_was_measured(
             settings.database_path, row.release

@@ -36,7 +36,7 @@ def ended_run(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> EndedRun 
         elif one.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and one.asset_key:
             made.add((one.asset_key.to_user_string(), one.partition))
         elif isinstance(data := one.event_specific_data, dg.AssetCheckEvaluation):
-            outcomes.append(_outcome(data))
+            outcomes += _outcomes(data)
     failed = event is not None and event.event_type is dg.DagsterEventType.RUN_FAILURE
     if not planned:
         planned = {(run.job_name, None)}
@@ -69,15 +69,20 @@ def _planned(event: dg.DagsterEvent) -> set[tuple[str, str | None]]:
     return {(data.asset_key.to_user_string(), key) for key in keys}
 
 
-def _outcome(found: dg.AssetCheckEvaluation) -> CheckOutcome:
+def _outcomes(found: dg.AssetCheckEvaluation) -> list[CheckOutcome]:
+    """What a check says; nothing where it could not be told (`told`): no news of either kind."""
     metadata = {name: str(value.value) for name, value in found.metadata.items()}
-    return CheckOutcome(
-        check=found.check_name,
-        subject=found.partition or found.asset_key.to_user_string(),
-        passed=found.passed,
-        expected=metadata.get("expected", "that it passes"),
-        actual=metadata.get("actual", found.description or "it did not"),
-    )
+    if metadata.get("told") == "False":
+        return []
+    return [
+        CheckOutcome(
+            check=found.check_name,
+            subject=found.partition or found.asset_key.to_user_string(),
+            passed=found.passed,
+            expected=metadata.get("expected", "that it passes"),
+            actual=metadata.get("actual", found.description or "it did not"),
+        )
+    ]
 
 
 def _subject(planned: set[tuple[str, str | None]]) -> str:
