@@ -18,6 +18,7 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_gold_faults,
     print_json,
+    print_judge_errors,
     print_scores,
     print_table,
     print_warnings,
@@ -97,6 +98,7 @@ def report(
         )
     out = console()
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
+    print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
     print_warnings(out, path, wholes)

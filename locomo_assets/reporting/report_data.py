@@ -13,6 +13,7 @@ from locomo_assets import __version__
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
+from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -76,6 +77,7 @@ class ReportData:
     references: tuple[Reference, ...]
     published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
+    judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
     previous: str | None
@@ -147,6 +149,7 @@ def read_report_data(
         },
         references=_references(everything, whole, imported),
         published=_published(database_path, whole.dataset_sha256),
+        judge_corrected=corrected_accuracy(database_path, whole),
         gold_faults=tuple(gold_faults_of(database_path, whole, audit_sha256)),
         scores=tuple(scores),
         score_notes=(

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.gold_faults import read_gold_faults
+from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
 from locomo_assets.redaction import printable
@@ -130,6 +131,14 @@ def print_gold_faults(
             for row in of_series:
                 if row.is_above_ceiling:
                     _print_line(out, f"warning: {row.ceiling_warning()}")
+
+
+def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints each series' accuracy corrected for its judge's errors, where any are known."""
+    for whole in wholes:
+        found = corrected_accuracy(database_path, whole)
+        if found.errors is not None and whole.valid:
+            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
 
 
 def print_forecast(out: Console, items: Sequence[Item]) -> None:

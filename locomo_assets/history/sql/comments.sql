@@ -58,3 +58,6 @@ COMMENT ON VIEW release_verdicts IS 'Per stage and attempt: was what was measure
 COMMENT ON VIEW release_status IS 'Every release: where its name comes from, whether it was measured or missed, and whether it was what was measured';
 COMMENT ON VIEW sample_results IS 'Answers and verdicts of the samples, which are in no other view of results';
 COMMENT ON VIEW sample_trend IS 'Accuracy of the samples, day by day; memory_of is the release whose ingestion was asked';
+COMMENT ON TABLE judge_labels IS 'Answers that somebody has read and labelled right or wrong, as imported; labelled_verdicts has the newest label of each';
+COMMENT ON VIEW labelled_verdicts IS 'Each labelled answer beside the verdict of each judge that has scored it; the judge is null where none has';
+COMMENT ON VIEW judge_error_rates IS 'How often a judge accepts answers known to be right and to be wrong: by labels (of all releases) and by canaries (of one release), with the numbers of answers';

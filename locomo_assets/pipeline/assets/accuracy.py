@@ -13,6 +13,7 @@ from locomo_assets.analysis.checks import (
     release_is_what_was_measured,
 )
 from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of
+from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
@@ -107,6 +108,7 @@ def accuracy_metrics(
             **_numbers(row),
             **score_numbers(path, row),
             **canary_numbers(path, row.release, row.system, row.judge),
+            **judge_error_numbers(path, row),
             **gold_fault_numbers(path, row, audit_sha256),
             "gold": row.gold,
             "system": row.system,
