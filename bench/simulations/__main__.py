@@ -3,9 +3,11 @@
 import argparse
 import time
 
-from bench.simulations import declines, gold_faults, page
+from bench.simulations import comparing, declines, gold_faults, judge_error, page
 
-_MODULES: dict[str, page.Table] = {
+TABLES: dict[str, page.Table] = {
+    **comparing.TABLES,
+    "judge-error": judge_error.table,
     "gold-faults": gold_faults.table,
     "declines": declines.table,
 }
@@ -14,12 +16,12 @@ _MODULES: dict[str, page.Table] = {
 def main() -> None:
     """Makes the tables given, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", action="append", choices=sorted(_MODULES), help="a table's name")
+    parser.add_argument("--only", action="append", choices=sorted(TABLES), help="a table's name")
     parser.add_argument("--write", action="store_true", help="into docs/statistics.md")
     given = parser.parse_args()
-    for name in given.only or _MODULES:
+    for name in given.only or TABLES:
         begun = time.monotonic()
-        table = _MODULES[name]()
+        table = TABLES[name]()
         print(f"## {name} ({time.monotonic() - begun:.0f} s)\n\n{table}\n", flush=True)
         if given.write:
             page.write({name: table})

@@ -370,7 +370,7 @@ def _part(keys: Sequence[Question], both: BothMeasured, margin: float) -> _Part:
     pairs = both.pairs(keys)
     scored = {key for key in keys if both.is_scored(key)}
     noises = both.a.noise(scored), both.b.noise(scored)
-    shift = shift_of_difference(*noises)
+    shift = shift_of_difference(noises[0].shift, noises[1].shift)
     observed = _paired(pairs, margin, shift)
     floor = common_floor(noises)
     noise = Noise(*noises, floor, exceeds(observed.difference, floor))

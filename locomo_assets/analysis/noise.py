@@ -9,7 +9,7 @@ from itertools import combinations
 from math import sqrt
 from typing import NamedTuple
 
-from locomo_assets.analysis.intervals import ALPHA, Cluster, clustered_mean
+from locomo_assets.analysis.intervals import ALPHA, Cluster, standard_error
 from locomo_assets.analysis.paired import Paired, Shift
 
 Question = tuple[str, int]
@@ -128,32 +128,38 @@ def run_shift(repeats: Sequence[Repeat]) -> Shift | None:
     none. None with fewer than two repeats or conversations.
     """
     shared = set.intersection(*(set(one) for one in repeats)) if repeats else set()
+    questions: dict[str, list[Question]] = {}
+    for key in sorted(shared):
+        questions.setdefault(key[0], []).append(key)
     runs = len(repeats)
-    if runs < 2 or len({conversation for conversation, _ in shared}) < 2:
+    if runs < 2 or len(questions) < 2:
         return None
-    means = {key: sum(one[key].correct for one in repeats) / runs for key in shared}
+    # Correct answers by conversation, each with a number a run.
+    correct = [[sum(one[key].correct for key in keys) for one in repeats]
+               for keys in questions.values()]  # fmt: skip
     beyond = 0.0
-    for repeat in repeats:
-        deviations: dict[str, list[float]] = {}
-        for key in sorted(shared):
-            deviations.setdefault(key[0], []).append(repeat[key].correct - means[key])
-        found = clustered_mean([Cluster(len(each), sum(each)) for each in deviations.values()])
-        beyond += (found.mean or 0.0) ** 2 - (found.standard_error or 0.0) ** 2
+    for run in range(runs):
+        deviations = [
+            Cluster(len(keys), each[run] - sum(each) / runs)
+            for keys, each in zip(questions.values(), correct, strict=True)
+        ]
+        mean = sum(one.total for one in deviations) / len(shared)
+        beyond += mean**2 - standard_error(deviations) ** 2
     return Shift(beyond / (runs - 1), runs - 1)
 
 
-def shift_of_difference(a: NoiseFloor, b: NoiseFloor) -> Shift | None:
+def shift_of_difference(a: Shift | None, b: Shift | None) -> Shift | None:
     """The variance of the difference of two releases by shifts of whole runs; None if not known.
 
     Both releases are taken to be moved alike, so what repeats of one show counts for both.
     """
-    known = [one.shift for one in (a, b) if one.shift is not None]
+    known = [one for one in (a, b) if one is not None]
     freedom = sum(one.degrees_of_freedom for one in known)
     if not freedom:
         return None
     single = sum(one.variance * one.degrees_of_freedom for one in known) / freedom
     # A side without a shift of its own was measured once, as far as whole runs go.
-    means = sum(1 / (one.shift.degrees_of_freedom + 1) if one.shift else 1.0 for one in (a, b))
+    means = sum(1 / (one.degrees_of_freedom + 1) if one else 1.0 for one in (a, b))
     return Shift(max(0.0, single) * means, freedom)
 
 

@@ -159,12 +159,12 @@ def test_a_shift_of_one_release_counts_for_both() -> None:
     moved = noise_floor([both, other, both], 2)
     assert moved.shift
     assert tuple(moved.shift) == pytest.approx((1 / 3, 2))
-    assert shift_of_difference(NEVER, NEVER) is None
-    once = shift_of_difference(moved, NEVER)
+    assert shift_of_difference(None, None) is None
+    once = shift_of_difference(moved.shift, None)
     assert once
     assert tuple(once) == pytest.approx((1 / 3 * (1 / 3 + 1), 2))
     steady = noise_floor([both, both], 2)
-    pooled = shift_of_difference(moved, steady)
+    pooled = shift_of_difference(moved.shift, steady.shift)
     assert pooled
     assert tuple(pooled) == pytest.approx((2 / 9 * (1 / 3 + 1 / 2), 3))
 

@@ -1,0 +1,45 @@
+"""The simulations behind docs/statistics.md, small and with wide margins, and their page."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.simulations import __main__ as simulations
+from bench.simulations import page
+from bench.simulations.comparing import SIZES, Service, power
+
+
+def test_every_table_has_its_place_in_the_page_and_was_made() -> None:
+    text = page.PAGE.read_text()
+    for name in simulations.TABLES:
+        assert f"<!-- simulation {name} -->\n| " in text, name
+
+
+def test_a_table_is_put_in_its_place(tmp_path: Path) -> None:
+    at = tmp_path / "page.md"
+    at.write_text("before\n<!-- simulation one -->\nold\n<!-- end -->\nafter\n")
+    table = page.markdown(("what", "share"), [("a", 0.5)])
+    page.write({"one": table}, at)
+    page.write({"one": table}, at)
+    assert at.read_text() == (
+        "before\n<!-- simulation one -->\n| what | share |\n| --- | ---: |\n| a | 0.5 |\n"
+        "<!-- end -->\nafter\n"
+    )
+    with pytest.raises(ValueError, match="no place for the simulation two"):
+        page.write({"two": table}, at)
+
+
+def test_the_simulated_service_is_what_it_says() -> None:
+    service = Service(np.random.default_rng(1), SIZES)
+    chances = service.moved(0.0)
+    one, other = service.run(chances), service.run(chances)
+    assert (one != other).mean() == pytest.approx(0.10, abs=0.03)
+    assert one.mean() == pytest.approx(0.82, abs=0.04)
+    assert service.moved(1.0).mean() - chances.mean() == pytest.approx(0.01, abs=0.002)
+
+
+def test_ten_repeats_see_one_point_that_one_does_not() -> None:
+    assert power(1.0, repeats=10, trials=30, seed=1) >= 0.75
+    assert power(1.0, repeats=1, trials=60, seed=1) <= 0.45
+    assert power(0.0, repeats=10, trials=60, seed=1) <= 0.15
