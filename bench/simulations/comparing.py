@@ -119,8 +119,8 @@ def _nothing(
     pairs = []
     for n, size in enumerate(sizes):
         shift = dice.normal(0, spread_points) / 100
-        up = dice.random(size) < np.clip(flips / 2 + shift / 2, 0, 1)
-        down = ~up & (dice.random(size) < np.clip(flips / 2 - shift / 2, 0, 1))
+        drawn = dice.random(size)
+        up, down = drawn < (flips + shift) / 2, drawn > 1 - (flips - shift) / 2
         pairs += [Pair(str(n), bool(d), bool(u)) for u, d in zip(up, down, strict=True)]
     return compare_pairs(pairs)
 

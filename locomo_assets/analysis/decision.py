@@ -89,14 +89,14 @@ def decide(
 
 
 def _claims(evidence: Evidence) -> frozenset[Conclusion]:
-    differs, equivalent, not_worse = evidence.p_values
+    found = evidence.p_values
     difference = evidence.paired.difference or 0.0
     sign = Conclusion.BETTER if difference > 0 else Conclusion.WORSE
     claims = {
         Conclusion.UNCHANGED: evidence.paired.is_unchanged,
-        sign: differs is not None and differs < ALPHA,
-        Conclusion.EQUIVALENT: equivalent is not None and equivalent < ALPHA,
-        Conclusion.NOT_WORSE: not_worse is not None and not_worse < ALPHA,
+        sign: found.differs is not None and found.differs < ALPHA,
+        Conclusion.EQUIVALENT: found.equivalent is not None and found.equivalent < ALPHA,
+        Conclusion.NOT_WORSE: found.not_worse is not None and found.not_worse < ALPHA,
     }
     # Better says more than not worse, however small the margin is.
     claims[Conclusion.NOT_WORSE] |= claims.get(Conclusion.BETTER, False)

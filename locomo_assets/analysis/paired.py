@@ -4,7 +4,7 @@ What the tests say of B belongs to `decision`, what repeats say of the noise to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from math import sqrt
 from typing import NamedTuple
 
@@ -59,7 +59,8 @@ class Shift(NamedTuple):
     degrees_of_freedom: float
 
 
-class PValues(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PValues:
     """Of three questions: do they differ, are they equivalent, is B not worse than the margin.
 
     The last two are one-sided. None where the test can't be made.
@@ -79,7 +80,8 @@ class Paired:
     `interval` and `clustered_p` come from `standard_error`, which is clustered by conversation and
     contains a `shift_error` of whole runs where repeats showed one; they are None where `why_none`
     says why. `minimal_detectable_difference` is the true difference that 80 of 100 such comparisons
-    would detect. `deciding_test` names what decides and `p_values` are its p-values.
+    would detect, None with few conversations. `deciding_test` names what decides and `p_values` are
+    its p-values.
     """
 
     questions: int
@@ -130,17 +132,17 @@ def compare_pairs(
     by_question = _by_question(pairs, single, gains, losses, margin)
     name = MCNEMAR if single else QUESTIONS_T
     alike = clustered is None and bool(difference) and changes.clusters > 1
+    few = changes.clusters < FEW_CONVERSATIONS
     unchanged = bool(pairs) and all(pair.change == 0 for pair in pairs) and not gains + losses
     p_values, test = PValues(None, None, None), None
     if unchanged:
         p_values = _nothing_changed(len(pairs), changes.clusters, margin)
     elif difference is not None and clustered is not None:
         p_values, test = clustered.p_values(difference, margin), CLUSTERED
-        if changes.clusters < FEW_CONVERSATIONS:
+        if few:
             p_values = PValues(_larger(p_values.differs, by_question.differs), None, None)
             test = f"{CLUSTERED} and {name}"
     elif difference is not None and alike:
-        few = changes.clusters < FEW_CONVERSATIONS
         p_values, test = PValues(by_question.differs, None, None) if few else by_question, name
     return Paired(
         questions=len(pairs),
@@ -157,7 +159,7 @@ def compare_pairs(
         shift_error=sqrt(shift.variance) if shift else None,
         interval=clustered.interval(difference or 0.0) if clustered else None,
         clustered_p=clustered.p_values(difference or 0.0, margin).differs if clustered else None,
-        minimal_detectable_difference=clustered.detectable if clustered else None,
+        minimal_detectable_difference=clustered.detectable if clustered and not few else None,
         mcnemar_p=_mcnemar_p(gains, losses) if pairs else None,
         deciding_test=test,
         deciding_p=p_values.differs,
@@ -179,8 +181,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def holm_each(families: Sequence[PValues]) -> list[PValues]:
     """Each of the three questions adjusted for how many times it is asked."""
-    return [PValues(*each) for each in zip(*(holm(one) for one in zip(*families, strict=True)),
-                                           strict=True)]  # fmt: skip
+    by_question = zip(*map(astuple, families), strict=True)
+    adjusted = zip(*(holm(one) for one in by_question), strict=True)
+    return [PValues(*one) for one in adjusted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ def _by_question(
     error = sqrt(sum((change - mean) ** 2 for change in changes) / (count - 1) / count)
     # Where every question changed alike, there is no spread.
     found = _Test(error, count - 1).p_values(mean, margin) if error else PValues(None, None, None)
-    return found._replace(differs=_mcnemar_p(gains, losses)) if single else found
+    return replace(found, differs=_mcnemar_p(gains, losses)) if single else found
 
 
 def _larger(one: float | None, other: float | None) -> float | None:

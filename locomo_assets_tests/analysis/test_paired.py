@@ -124,7 +124,7 @@ def test_a_true_difference_of_the_detectable_size_is_called_80_times_in_100() ->
     assert found.count(Conclusion.WORSE) == 0
 
 
-@pytest.mark.parametrize("conversations", [3, 10, 50])
+@pytest.mark.parametrize("conversations", [6, 10, 50])
 def test_detectable_difference_has_its_power_under_the_noncentral_t(conversations: int) -> None:
     changes = {str(n): (3 + n % 2, 1, 6 - n % 2) for n in range(conversations)}
     found = compare_pairs(pairs_of(changes))
