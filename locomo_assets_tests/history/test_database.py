@@ -308,7 +308,7 @@ def test_a_database_of_another_version_says_what_to_do(
 ) -> None:
     refresh(store, path)
     monkeypatch.setattr(database, "definitions_sha256", lambda: "changed")
-    with pytest.raises(HistoryUnreachableError, match="another version .* history refresh"):
+    with pytest.raises(HistoryUnreachableError, match=r"another version .* history refresh"):
         query(path, "SELECT 1")
 
 
