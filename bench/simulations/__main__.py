@@ -3,9 +3,10 @@
 import argparse
 import time
 
-from bench.simulations import comparing, declines, gold_faults, judge_error, page
+from bench.simulations import comparing, coverage, declines, gold_faults, judge_error, page
 
 TABLES: dict[str, page.Table] = {
+    **coverage.TABLES,
     **comparing.TABLES,
     "judge-error": judge_error.table,
     "gold-faults": gold_faults.table,

@@ -3,7 +3,7 @@
 Most take numbers alone; Dagster's asset checks show the findings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,6 @@ import pyarrow as pa
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.decision import Conclusion, in_points
-from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
@@ -283,8 +282,7 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
     if row.accuracy_percent is None:
         actual = "nothing is scored"
     else:
-        interval = f"{row.low_percent:.1f} – {row.high_percent:.1f}"
-        actual = f"{row.accuracy_percent:.2f} % (95 % interval {interval})"
+        actual = f"{row.accuracy_percent:.2f} % (95 % interval {_interval(row)})"
     if not row.valid:
         actual += ", not valid: too many questions without a verdict"
     expected = f"at least {min_accuracy_percent:g} %"
@@ -305,29 +303,12 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
     )
 
 
-def within_ceiling(rows: Sequence[GoldFaults]) -> Finding:
-    """No more is right, overall or in a category, than the faulty gold answers leave room for.
-
-    More can only be where the judge marked answers right on faulty gold answers.
-    """
-    above = [row for row in rows if row.is_above_ceiling]
-    whole = next((row for row in rows if row.category is None), None)
-    expected = "accuracy at most the ceiling that faulty gold answers leave, in each category"
-    if whole is None:
-        return Finding(True, expected, "no audit of the gold answers (LOCOMO_AUDIT)")
-    return Finding(
-        passed=not above,
-        expected=expected,
-        actual="; ".join(row.ceiling_warning() for row in above)
-        or f"{whole.accuracy_percent or 0.0:.2f} % of at most "
-        f"{whole.ceiling_percent or 0.0:.2f} %; {whole.marked_right()} are marked right",
-        numbers={
-            "categories_above_ceiling": len(above),
-            "gold_faults_given": whole.faulty_given,
-            "gold_faults_marked_right": whole.faulty_correct,
-        },
-        severity=CheckSeverity.WARN,
-    )
+def _interval(row: Accuracy) -> str:
+    if row.interval_percent is None:
+        return "not known: no spread between the conversations is seen"
+    low, high = row.interval_percent
+    wilson = ", Wilson, one conversation only" if row.conversations == 1 else ""
+    return f"{low:.1f} – {high:.1f}{wilson}"
 
 
 def run_time(workload: Workload, max_run_minutes: float) -> Finding:
@@ -381,7 +362,7 @@ def not_below_previous(
     """The release is not worse than the release before it in the same series, by the margin."""
     expected = "not worse than the release before it"
     if previous is None:
-        return Finding(True, expected, "the first release of its series")
+        return Finding(True, expected, "the first release of its series with these questions")
     try:
         comparison = compare(
             database_path,

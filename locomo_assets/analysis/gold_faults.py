@@ -1,9 +1,11 @@
 """Accuracy without the questions whose gold answer an audit calls wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.analysis.checks import CheckSeverity, Finding
 from locomo_assets.history import database
 
 _SQL = Path(__file__).with_name("gold_faults.sql")
@@ -109,3 +111,28 @@ def gold_fault_numbers(
     if not whole.valid:
         del numbers["accuracy_without_gold_faults_percent"]
     return {name: value for name, value in numbers.items() if value is not None}
+
+
+def within_ceiling(rows: Sequence[GoldFaults]) -> Finding:
+    """No more is right, overall or in a category, than the faulty gold answers leave room for.
+
+    More can only be where the judge marked answers right on faulty gold answers.
+    """
+    above = [row for row in rows if row.is_above_ceiling]
+    whole = next((row for row in rows if row.category is None), None)
+    expected = "accuracy at most the ceiling that faulty gold answers leave, in each category"
+    if whole is None:
+        return Finding(True, expected, "no audit of the gold answers (LOCOMO_AUDIT)")
+    return Finding(
+        passed=not above,
+        expected=expected,
+        actual="; ".join(row.ceiling_warning() for row in above)
+        or f"{whole.accuracy_percent or 0.0:.2f} % of at most "
+        f"{whole.ceiling_percent or 0.0:.2f} %; {whole.marked_right()} are marked right",
+        numbers={
+            "categories_above_ceiling": len(above),
+            "gold_faults_given": whole.faulty_given,
+            "gold_faults_marked_right": whole.faulty_correct,
+        },
+        severity=CheckSeverity.WARN,
+    )

@@ -24,8 +24,9 @@ SELECT
     faulty_correct,
     round(100 * faulty_correct_share, 2) AS faulty_correct_percent
 FROM accuracy_and_gold_faults
+LEFT JOIN release_order USING (release)
 WHERE
     ($release IS NULL OR release = $release)
     AND CASE WHEN $audit_sha256 IS NULL THEN is_newest_audit ELSE audit_sha256 = $audit_sha256 END
     AND (category IS NULL OR category <> 5)
-ORDER BY release, question_protocol, system, judge, dataset_sha256, category NULLS LAST
+ORDER BY position DESC NULLS LAST, question_protocol, system, judge, dataset_sha256, category NULLS LAST

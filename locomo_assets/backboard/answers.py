@@ -1,6 +1,7 @@
 """How questions are asked, and what comes of one: values without behaviour.
 
-A failure is an outcome, never an answer. Asking belongs to `ask`, judging to `judging`.
+A failure is an outcome, never an answer; a reply without words is an answer. Asking belongs to
+`ask`, judging to `judging`.
 """
 
 from dataclasses import dataclass
@@ -158,15 +159,13 @@ class AnswerResult:
 def answered(
     question: Question, protocol: AskProtocol, thread_id: str, got: Answered, asks: int
 ) -> AnswerResult:
-    """A run without any text is unanswered, but keeps what it cost."""
+    """What a run said, be it nothing: it ended well, so its silence is the service's answer."""
     run = got.run
-    empty = not run.text.strip()
     return AnswerResult(
         question=question,
         protocol=protocol,
-        outcome="unanswered" if empty else "answered",
-        reason="the run ended without any text" if empty else None,
-        answer=None if empty else run.text,
+        outcome="answered",
+        answer=run.text,
         thread_id=thread_id,
         message_id=run.message_id,
         memory_operation_id=run.memory_operation_id,

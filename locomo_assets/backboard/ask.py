@@ -280,7 +280,10 @@ class QuestionThread:
         deadline = perf_counter() + _RUN_S - (datetime.now(UTC) - asked_at).total_seconds()
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
-            if reply is not None and reply.status in (None, "completed") and reply.content.strip():
+            # A reply without a status is there once it has words; a completed one may have none.
+            if reply is not None and (
+                reply.status == "completed" or (reply.status is None and reply.content.strip())
+            ):
                 return AnswerResult(
                     question=question,
                     protocol=self.protocol,
@@ -293,7 +296,7 @@ class QuestionThread:
                     memory_operation_id=reply.memory_operation_id,
                     read_back=True,
                 )
-            over = reply is not None and reply.status in ("completed", "failed", "cancelled")
+            over = reply is not None and reply.status in ("failed", "cancelled")
             if over or perf_counter() > deadline:
                 raise _NoAnswerError(f"{reason}; the thread holds the question and no answer")
             await asyncio.sleep(_PAUSE_S)

@@ -16,7 +16,7 @@ from locomo_assets.imports.results import (
     decode_utf8,
 )
 from locomo_assets.imports.shapes import Entry, Place, read_entries
-from locomo_assets.judging.judge import Verdict, majority
+from locomo_assets.judging.judge import NO_WORDS, Verdict, majority
 from locomo_assets.locomo.model import Dataset
 
 
@@ -85,6 +85,8 @@ def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
         raise ImportRefusedError(
             f"{place}: has neither an answer nor a verdict; nothing was imported"
         )
+    if not votes and entry.is_wordless:
+        return ImportedVerdict(judge, Verdict.WRONG, reasoning=NO_WORDS)
     verdict, agreement = majority(votes) if votes else (Verdict.UNSCORED, None)
     if verdict is Verdict.UNSCORED and not entry.is_answered:
         verdict = Verdict.UNANSWERED

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationInfo
 
 from locomo_assets.imports.results import FileModel, ImportRefusedError, read_json, read_model
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import Verdict, has_words
 
 _LABELS = {
     **dict.fromkeys(("correct", "true", "1", "1.0"), Verdict.CORRECT),
@@ -102,8 +102,20 @@ class Entry(FileModel):
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer, be it one that the file leaves out."""
-        return "answer" not in self.model_fields_set or bool((self.answer or "").strip())
+        """Whether there is an answer, be it one that the file leaves out, or one without words.
+
+        Beside a `reason` for a missing answer, an empty text is none.
+        """
+        if "answer" not in self.model_fields_set:
+            return True
+        if self.answer is None:
+            return False
+        return bool(self.answer.strip()) or self.reason is None
+
+    @property
+    def is_wordless(self) -> bool:
+        """Whether the answer is there and says nothing."""
+        return self.is_answered and self.answer is not None and not has_words(self.answer)
 
     def answer_fields(self) -> dict[str, object]:
         """The fields that entries of one question by different judges must agree on."""

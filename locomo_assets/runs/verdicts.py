@@ -16,10 +16,12 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import (
+    NO_WORDS,
     OPENAI,
     Case,
     JudgeIdentity,
     Judgement,
+    has_words,
     host_of,
     on_corrected_gold,
 )
@@ -176,6 +178,21 @@ class PendingVerdict:
     @property
     def is_answered(self) -> bool:
         return bool(self.answer["outcome"] == "answered")
+
+    @property
+    def is_wordless(self) -> bool:
+        """Whether there is an answer, and it says nothing: no letter and no digit."""
+        return self.is_answered and not has_words(self.answer["answer"] or "")
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether there is something to judge."""
+        return self.is_answered and not self.is_wordless
+
+    def wordless(self) -> dict[str, Any]:
+        """The row of an answer without words: wrong, and no judge is asked."""
+        said = {"verdict": "wrong", "reasoning": NO_WORDS, "cost_usd": 0.0}
+        return {**self._row(), **said}
 
     def unanswered(self) -> dict[str, Any]:
         """The row where there is nothing to judge."""

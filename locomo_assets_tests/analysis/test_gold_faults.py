@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.analysis.accuracy import by_release
-from locomo_assets.analysis.checks import CheckSeverity, within_ceiling
+from locomo_assets.analysis.checks import CheckSeverity
 from locomo_assets.analysis.gold_faults import (
     gold_fault_numbers,
     gold_faults_of,
     read_gold_faults,
+    within_ceiling,
 )
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import (

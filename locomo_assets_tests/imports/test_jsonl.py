@@ -52,11 +52,29 @@ def test_no_answer_is_unanswered(empty: str | None) -> None:
     assert answer.verdicts[0].verdict is Verdict.UNANSWERED
 
 
-@pytest.mark.parametrize("empty", [None, "", " \n"])
-def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(empty: str | None) -> None:
-    (answer,) = parsed(line(answer=empty, verdict="wrong"))
-    assert (answer.answer, answer.reason) == (None, "no answer in the file")
+@pytest.mark.parametrize("empty", ["", " \n", "…", "**"])
+def test_an_answer_without_words_is_wrong_without_a_judge(empty: str) -> None:
+    (answer,) = parsed(line(answer=empty, verdict=...))
+    assert (answer.answer, answer.reason) == (empty, None)
     assert answer.verdicts[0].verdict is Verdict.WRONG
+    assert answer.verdicts[0].reasoning == "the reply has no words"
+
+
+def test_no_answer_and_no_reason_is_unanswered() -> None:
+    (answer,) = parsed(line(answer=None, verdict=...))
+    assert (answer.answer, answer.reason) == (None, "no answer in the file")
+    assert answer.verdicts[0].verdict is Verdict.UNANSWERED
+
+
+@pytest.mark.parametrize("verdict", ["wrong", "correct"])
+@pytest.mark.parametrize("empty", [None, "", " \n"])
+def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(
+    empty: str | None, verdict: str
+) -> None:
+    (answer,) = parsed(line(answer=empty, verdict=verdict))
+    expected = (None, "no answer in the file") if empty is None else (empty, None)
+    assert (answer.answer, answer.reason) == expected
+    assert answer.verdicts[0].verdict.value == verdict
 
 
 def test_a_verdict_needs_no_answer_and_an_answer_no_verdict() -> None:

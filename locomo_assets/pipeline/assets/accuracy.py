@@ -12,7 +12,7 @@ from locomo_assets.analysis.checks import (
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of
+from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of, within_ceiling
 from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
@@ -25,7 +25,7 @@ from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, last_judged_series, releases
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import previous_release
-from locomo_assets.reporting.tables import accuracy_markdown
+from locomo_assets.reporting.tables import accuracy_markdown, interval_notes, interval_text
 from locomo_assets.services import Services
 
 with warnings.catch_warnings():
@@ -49,11 +49,12 @@ def _numbers(row: Accuracy) -> dict[str, float]:
     name = "accuracy_percent" if row.gold == "published" else "accuracy_corrected_gold_percent"
     numbers: dict[str, float | None] = {
         name if row.valid else f"{name}_not_valid": row.accuracy_percent,
-        "accuracy_low_percent": row.low_percent,
-        "accuracy_high_percent": row.high_percent,
-        "accuracy_clustered_se_percent": row.clustered_se_percent,
         "accuracy_clustered_low_percent": row.clustered_low_percent,
         "accuracy_clustered_high_percent": row.clustered_high_percent,
+        "accuracy_clustered_se_percent": row.clustered_se_percent,
+        "accuracy_low_percent": row.low_percent,
+        "accuracy_high_percent": row.high_percent,
+        "conversations": row.conversations,
         "questions": row.questions,
         "scored": row.scored,
         "correct": row.correct,
@@ -82,8 +83,9 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         )
     ],
     automation_condition=dg.AutomationCondition.eager(),
-    description="A release's accuracy: over the scored questions, by category, with its Wilson "
-    "interval. Made by itself once all conversations of a release are judged. Costs nothing.",
+    description="A release's accuracy: over the scored questions, by category, with its interval, "
+    "clustered by conversation. Made by itself once all conversations of a release are judged. "
+    "Costs nothing.",
 )
 def accuracy_metrics(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
@@ -105,12 +107,14 @@ def accuracy_metrics(
     return dg.MaterializeResult(
         metadata={
             "valid": row.valid,
+            "interval": " ".join((interval_text(row), *interval_notes([row]))),
             **_numbers(row),
             **score_numbers(path, row),
             **canary_numbers(path, row.release, row.system, row.judge),
             **judge_error_numbers(path, row),
             **gold_fault_numbers(path, row, audit_sha256),
             "gold": row.gold,
+            "question_set": row.question_set,
             "system": row.system,
             "judge": row.judge,
             "question_protocol": row.question_protocol,
@@ -140,9 +144,7 @@ def _release_checks(
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
-        "within_ceiling": quality.within_ceiling(
-            gold_faults_of(settings.database_path, row, audit_sha256)
-        ),
+        "within_ceiling": within_ceiling(gold_faults_of(settings.database_path, row, audit_sha256)),
         "not_below_previous": not_below_previous(
             settings.database_path,
             row,
@@ -169,7 +171,7 @@ def _release_checks(
         ~dg.AutomationCondition.any_deps_missing()
     ),
     description="Accuracy over the releases, each series (system, question protocol, judge, data "
-    "set) by itself. Costs nothing.",
+    "set, set of questions) by itself. Costs nothing.",
 )
 def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""
