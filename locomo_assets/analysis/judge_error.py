@@ -11,7 +11,7 @@ from pathlib import Path
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.intervals import ALPHA, Cluster, clustered_mean
 from locomo_assets.history import database
-from locomo_assets.judging.judge import judge_alone
+from locomo_assets.judging.judge import NO_WORDS, judge_alone
 
 LEAST_LABELS = 10
 """So many answers labelled right, and so many labelled wrong, go before the canaries."""
@@ -73,7 +73,7 @@ def corrected_accuracy(database_path: Path, whole: Accuracy) -> CorrectedAccurac
         for name in ("release", "system", "question_protocol", "judge", "dataset_sha256")
     }
     # Canaries have their own gold answers, whatever the judge was given for the questions.
-    parameters["judge_alone"] = judge_alone(whole.judge)
+    parameters |= {"judge_alone": judge_alone(whole.judge), "no_words": NO_WORDS}
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), parameters).fetchall()
     known = [JudgeErrors(*row[:5]) for row in rows if row[0] is not None]
@@ -83,7 +83,8 @@ def corrected_accuracy(database_path: Path, whole: Accuracy) -> CorrectedAccurac
         why = f"only {few.right} right and {few.wrong} wrong labels match, {_NEEDED}"
         return CorrectedAccuracy(few, why_none=why)
     conversations = [Cluster(*counts) for counts in (rows[0][5] if rows else None) or ()]
-    return correct(conversations, enough[0] if enough else None)
+    share = rows[0][6] if rows else None
+    return correct(conversations, enough[0] if enough else None, 1.0 if share is None else share)
 
 
 def judge_error_numbers(database_path: Path, whole: Accuracy) -> dict[str, float | str]:
@@ -126,10 +127,13 @@ def label_coverage(database_path: Path, file_sha256: str) -> list[str]:
     return lines
 
 
-def correct(conversations: Sequence[Cluster], errors: JudgeErrors | None) -> CorrectedAccuracy:
+def correct(
+    conversations: Sequence[Cluster], errors: JudgeErrors | None, judged_share: float = 1.0
+) -> CorrectedAccuracy:
     """The accuracy by Rogan and Gladen (1978), with an interval of 95 %.
 
-    `conversations` hold how many answers were scored and how many the judge accepted. The interval
+    `conversations` hold how many answers were scored and how many the judge accepted. It was asked
+    about `judged_share` of them; the others have no words, and are wrong for sure. The interval
     is that of a parametric bootstrap: accuracy by its clustered standard error and Student's t,
     the judge's two shares by Jeffreys' Beta. It has the judge's uncertainty in it, and is cut to
     0 … 100 %.
@@ -164,9 +168,11 @@ def correct(conversations: Sequence[Cluster], errors: JudgeErrors | None) -> Cor
             why_none="the judge is not known to accept right answers more often than wrong ones: "
             + errors.line(),
         )
-    drawn = np.clip((raw - wrong) / np.maximum(right - wrong, 1e-9), 0.0, 1.0)
+    certain = np.maximum(right - wrong, 1e-9)
+    drawn = np.clip((raw - wrong * judged_share) / certain, 0.0, judged_share)
     of_right, of_wrong = errors.right_accepted / errors.right, errors.wrong_accepted / errors.wrong
-    point = min(1.0, max(0.0, (accepted.mean - of_wrong) / (of_right - of_wrong)))
+    point = (accepted.mean - of_wrong * judged_share) / (of_right - of_wrong)
+    point = min(judged_share, max(0.0, point))
     low, high = np.quantile(drawn, [ALPHA / 2, 1 - ALPHA / 2])
     return CorrectedAccuracy(
         errors,

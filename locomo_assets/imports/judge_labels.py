@@ -25,6 +25,7 @@ from locomo_assets.imports.results import (
     read_model,
 )
 from locomo_assets.imports.shapes import Entry, Place
+from locomo_assets.judging.judge import has_words
 from locomo_assets.locomo.model import Dataset
 
 ASSET = "judge_labels"
@@ -42,9 +43,9 @@ class _Line(FileModel):
 
     @field_validator("answer")
     @classmethod
-    def _not_empty(cls, answer: str) -> str:
-        if not answer.strip():
-            raise ValueError("is empty; no judge is asked about an empty answer")
+    def _has_words(cls, answer: str) -> str:
+        if not has_words(answer):
+            raise ValueError("has no words; no judge is asked about such an answer")
         return answer
 
 

@@ -12,8 +12,9 @@ from locomo_assets.analysis.judge_error import (
     judge_error_numbers,
 )
 from locomo_assets.history.database import refresh
+from locomo_assets.judging.judge import NO_WORDS
 from locomo_assets_tests.analysis.factories import HistoryBuilder
-from locomo_assets_tests.history.factories import commit, label, lineage
+from locomo_assets_tests.history.factories import answer, commit, judgement, label, lineage
 
 CONVERSATIONS = [Cluster(100, count) for count in (70, 80, 75, 85, 90, 80, 78, 82, 84, 76)]
 
@@ -67,6 +68,14 @@ def test_without_knowledge_there_is_none_and_a_reason(errors: JudgeErrors | None
     assert (found.percent, found.low_percent, found.high_percent) == (None, None, None)
     assert why in str(found.why_none)
     assert why in found.line() or errors is not None
+
+
+def test_answers_without_words_are_wrong_whoever_judges() -> None:
+    errors = JudgeErrors("labels", 200, 190, 100, 10)
+    found = correct(CONVERSATIONS, errors, judged_share=0.9)
+    assert found.percent == pytest.approx(100 * 0.9 * (0.8 / 0.9 - 0.1) / 0.85, abs=0.01)
+    full = correct([Cluster(100, 90), Cluster(100, 89)], errors, judged_share=0.9)
+    assert (full.percent, full.high_percent) == (90.0, 90.0)
 
 
 def test_nothing_scored_is_none() -> None:
@@ -131,6 +140,21 @@ def test_numbers_of_a_series(history_builder: HistoryBuilder) -> None:
     assert found["accuracy_judge_corrected_percent"] == pytest.approx(100 * expected, abs=0.01)
     assert found["judge_errors_by"] == "canaries"
     assert "11 of 12 right answers and 1 of 12 wrong ones" in str(found["judge_errors"])
+
+
+def test_what_no_judge_was_asked_is_left_out(history_builder: HistoryBuilder) -> None:
+    history = history_builder
+    history.dataset(["conv-3"], 40)
+    verdicts = [judgement(n, "wrong", "x", reasoning=NO_WORDS) for n in range(5)]
+    verdicts += [judgement(n, "correct", "x") for n in range(5, 40)]
+    answers = [answer(n, "x") for n in range(40)]
+    commit(history.store, lineage("answers", "r1"), {"answers": answers})
+    commit(history.store, lineage("judgements", "r1"), {"judgements": verdicts})
+    canaries(history, "r1", "+" * 12, "-" * 11 + "+")
+    refresh(history.store, history.database_path)
+    (whole,) = by_release(history.database_path, "r1", max_error_percent=2.0)
+    found = corrected_accuracy(history.database_path, whole)
+    assert (whole.accuracy_percent, found.percent, found.high_percent) == (87.5, 87.5, 87.5)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_csv_is_the_same() -> None:
     [
         ({"label": "maybe"}, "line 2: label: Input should be 'right' or 'wrong'"),
         ({"label": ...}, "line 2: label: Field required"),
-        ({"answer": " \n"}, "line 2: answer: is empty"),
+        ({"answer": " …\n"}, "line 2: answer: has no words"),
         ({"answer": None}, "line 2: answer"),
         ({"answer": ...}, "line 2: answer: Field required"),
         ({"conversation": "sample-99x"}, "line 2: conversation 'sample-99x' is not in the data"),
