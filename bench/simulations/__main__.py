@@ -3,11 +3,12 @@
 import argparse
 import time
 
-from bench.simulations import comparing, coverage, declines, gold_faults, judge_error, page
+from bench.simulations import comparing, coverage, declines, drift, gold_faults, judge_error, page
 
 TABLES: dict[str, page.Table] = {
     **coverage.TABLES,
     **comparing.TABLES,
+    **drift.TABLES,
     "judge-error": judge_error.table,
     "gold-faults": gold_faults.table,
     "declines": declines.table,

@@ -74,6 +74,11 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("kind", _STR),  # `full`, or `sample` (a few questions, nothing newly ingested)
         ("missed", _BOOL),  # seen in the feed too late to be measured
     ),
+    # the release that later ones are compared with: the newest row of all counts
+    "pinned_baselines": (
+        ("pinned", _BOOL),  # false where it was unpinned
+        ("noted_at", _TIME),
+    ),
     # which release the feed named as current, before and after paid work for a release
     "release_checks": (
         ("stage", _STR),  # ingested_memories, answers
@@ -315,6 +320,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "locomo_dataset": ("conversations", "sessions", "turns", "questions"),
     "gold_audit": ("gold_faults",),
     "releases": ("releases",),
+    "pinned_baselines": ("pinned_baselines",),
     "ingested_memories": (
         "ingestions",
         "ingested_turns",

@@ -141,6 +141,15 @@ RELEASE = (
         releases,
     ),
 )
+TRENDS = (
+    _spec(
+        "no_drift",
+        "accuracy_trends",
+        "Accuracy has not gone down over the releases since the pinned baseline, or of the last "
+        "20: by its slope, a CUSUM, the best release so far and the pinned one, with 5 % false "
+        "alarms a year in all. A warning.",
+    ),
+)
 
 
 def result(name: str, finding: Finding) -> dg.AssetCheckResult:

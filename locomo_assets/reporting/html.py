@@ -77,6 +77,7 @@ def render(data: ReportData) -> str:
     environment.filters["p"] = _p
     drawn = {
         "trend": charts.svg(charts.trend(data.trend, data.references), "Accuracy over releases"),
+        "drift": charts.svg(charts.drift(data.drift), "Drift"),
         "categories": charts.svg(charts.categories(data.category_trends), "By category"),
         "latency": charts.svg(charts.latency(data.trend), "Latency"),
         "cost": charts.svg(charts.cost(data.trend), "Cost"),

@@ -54,6 +54,27 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
     out.print(table, markup=False)
 
 
+_DROPPED_FIRST = ("p95 ms", "p50 ms", "cost USD", "words", "not judged", "unscored", "unanswered",
+                  "questions", "correct", "traceable %", "recall@1 %", "errors %")  # fmt: skip
+
+
+def _print_fitting(out: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows, without the columns that a narrow terminal has no room for, and names these."""
+    widths = {
+        name: max(map(len, (name, *(row[i] for row in rows)))) for i, name in enumerate(headings)
+    }
+    dropped = []
+    for name in _DROPPED_FIRST:
+        if sum(widths.values()) + 2 * (len(widths) - 1) <= out.width:
+            break
+        if widths.pop(name, None) is not None:
+            dropped.append(name)
+    kept = [i for i, name in enumerate(headings) if name in widths]
+    print_table(out, [headings[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    if dropped:
+        _print_line(out, f"A wider terminal also shows: {', '.join(dropped)}.")
+
+
 def print_accuracy(
     out: Console, database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
@@ -75,7 +96,7 @@ def print_accuracy(
         complete = all(row.bounds_percent is None for row in (*rows, whole))
         columns = [i for i in _COLUMNS if not (complete and ACCURACY_HEADINGS[i] == BOUNDS)]
         headings = [ACCURACY_HEADINGS[i] for i in columns]
-        print_table(out, headings, [[text[i] for i in columns] for text in texts])
+        _print_fitting(out, headings, [[text[i] for i in columns] for text in texts])
     if wholes:
         out.print()
     for line in interval_notes([*categories, *wholes]):
@@ -109,7 +130,9 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
             f"\nwithout a judge: release {whole.release} · system {whole.system} · "
             f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
         )
-        print_table(out, SCORE_HEADINGS, [score_cells(row) for row in rows if row.key == whole.key])
+        _print_fitting(
+            out, SCORE_HEADINGS, [score_cells(row) for row in rows if row.key == whole.key]
+        )
         abstention = abstention_line(database_path, whole)
         if abstention:
             _print_line(out, abstention)

@@ -57,6 +57,8 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit_answers(store, lineage("answers", "daily-1"), mark="s", kind="sample")
     commit_verdicts(store, lineage("judgements", "daily-1"), ["wrong"] * 10, "s", kind="sample")
     commit(store, lineage("answers", "r3"), {"release_checks": [changed]})
+    pin = {"pinned": True}
+    commit(store, lineage("pinned_baselines", "r1", conversation=None), {"pinned_baselines": [pin]})
     damaged = {"event": "damaged", "ingestion_id": "i", "assistant_id": "a", "reason": "twice"}
     commit(store, lineage("damaged_ingestions", "r3"), {"ingest_journal": [damaged]})
     return refresh(store, folder / "history.duckdb").path

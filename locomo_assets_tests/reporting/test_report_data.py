@@ -8,7 +8,7 @@ import pytest
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.analysis.series import UnknownReleaseError
 from locomo_assets.history import database
-from locomo_assets.reporting.charts import newest_series_charts
+from locomo_assets.reporting.charts import series_charts
 from locomo_assets.reporting.html import render
 from locomo_assets.reporting.report_data import read_report_data
 from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
@@ -51,8 +51,8 @@ def test_first_release_is_not_compared_and_unknown_one_is_refused(database_path:
 
 
 def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
-    pictures = newest_series_charts(database_path, max_error_percent=LIMIT)
-    assert list(pictures) == ["categories", "latency", "cost"]
+    pictures = series_charts(read_report_data(database_path, max_error_percent=LIMIT))
+    assert list(pictures) == ["drift", "categories", "latency", "cost"]
     assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
 
 

@@ -15,6 +15,7 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_gold_faults,
     print_json,
+    print_scores,
     print_table,
 )
 from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
@@ -83,3 +84,33 @@ def test_more_than_the_ceiling_is_a_warning(tmp_path: Path) -> None:
     assert "warning: all scored: 100.00 % is above the ceiling of 75.00 %" in above
     assert "warning" not in below
     assert "only for a judge that keeps to the gold answers" in " ".join(below.split())
+
+
+@pytest.fixture(scope="module")
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    history = HistoryBuilder(tmp_path_factory.mktemp("terminal"))
+    history.dataset(["conv-1", "conv-2"], 20)
+    history.measure("r1", {"conv-1": "+" * 9 + "-" * 11, "conv-2": "+" * 20})
+    return refresh(history.store, history.database_path).path
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_report_fits_a_narrow_terminal(database_path: Path, width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    print_accuracy(console, database_path, None, max_error_percent=2.0)
+    print_scores(console, database_path, None)
+    lines = out.getvalue().splitlines()
+    (accuracy,) = (line for line in lines if line.startswith("category") and "accuracy" in line)
+    assert "95 % interval" in accuracy
+    assert [line.split()[0] for line in lines[lines.index(accuracy) + 1 :][:6]] == [
+        "1", "2", "3", "4", "5", "all",
+    ]  # fmt: skip
+    assert any(line.startswith("A wider terminal also shows: p95 ms") for line in lines)
+
+
+def test_a_wide_one_shows_all(database_path: Path) -> None:
+    out = io.StringIO()
+    print_accuracy(Console(file=out, width=200), database_path, None, max_error_percent=2.0)
+    assert "cost USD" in out.getvalue()
+    assert "wider terminal" not in out.getvalue()

@@ -55,6 +55,8 @@ COMMENT ON TABLE canary_verdicts IS 'A release''s verdicts on answers that are k
 COMMENT ON VIEW canary_rates IS 'What a release''s judge lets pass: the share of right, wrong and vague canaries that it accepted';
 COMMENT ON TABLE release_checks IS 'What the release feed said was current, before and after paid work under a release''s name';
 COMMENT ON VIEW release_verdicts IS 'Per stage and attempt: was what was measured the release that it is called by';
+COMMENT ON TABLE pinned_baselines IS 'Releases that a person pinned as the baseline, or unpinned; the newest row counts';
+COMMENT ON VIEW current_baseline IS 'The release that is pinned as the baseline of later ones: one row or none';
 COMMENT ON VIEW release_status IS 'Every release: where its name comes from, whether it was measured or missed, and whether it was what was measured';
 COMMENT ON VIEW sample_results IS 'Answers and verdicts of the samples, which are in no other view of results';
 COMMENT ON VIEW sample_trend IS 'Accuracy of the samples, day by day; memory_of is the release whose ingestion was asked';
