@@ -112,7 +112,12 @@ def bounds_text(row: _HasBounds) -> str:
 def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
     """What the intervals of these rows are intervals of, a sentence each."""
     scored = [row for row in rows if row.accuracy_percent is not None]
-    several = sorted({row.conversations for row in scored if row.conversations > 1})
+    # A category may have questions about fewer conversations than its series.
+    counts: dict[tuple[str, ...], int] = {}
+    for row in scored:
+        key = (row.release, *row.series)
+        counts[key] = max(row.conversations, counts.get(key, 0))
+    several = sorted(count for count in set(counts.values()) if count > 1)
     notes = [
         f"95 % interval: for questions about conversations like these {count}; clustered by "
         "conversation."

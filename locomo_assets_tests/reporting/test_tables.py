@@ -1,5 +1,6 @@
 """Rows as text: under their headings, dashes for the unknown, marks on what is not valid."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_markdown_keeps_its_columns() -> None:
 def test_the_interval_is_clustered_and_says_of_what() -> None:
     row = accuracy_row(conversations=10, clustered_low_percent=80.0, clustered_high_percent=88.0)
     assert interval_text(row) == "80.0 – 88.0"
-    assert interval_notes([row, row]) == [
+    category = replace(row, category="3 open-domain", conversations=9)
+    assert interval_notes([category, row]) == [
         "95 % interval: for questions about conversations like these 10; clustered by conversation."
     ]
     alike = accuracy_row(conversations=10)
