@@ -3,12 +3,25 @@
 import argparse
 import time
 
-from bench.simulations import comparing, coverage, drift, page, planning, stopping
+from bench.simulations import (
+    comparing,
+    coverage,
+    declines,
+    drift,
+    gold_faults,
+    judge_error,
+    page,
+    planning,
+    stopping,
+)
 
 TABLES: dict[str, page.Table] = {
     **coverage.TABLES,
     **comparing.TABLES,
     **drift.TABLES,
+    "judge-error": judge_error.table,
+    "gold-faults": gold_faults.table,
+    "declines": declines.table,
     **planning.TABLES,
     **stopping.TABLES,
 }

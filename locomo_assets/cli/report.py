@@ -22,6 +22,7 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_gold_faults,
     print_json,
+    print_judge_errors,
     print_scores,
     print_stopped,
     print_table,
@@ -100,6 +101,7 @@ def report(
         _refuse_unknown(release)
     out = console()
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
+    print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
     print_warnings(out, path, wholes)

@@ -197,7 +197,7 @@ UNION SELECT attempt_id FROM answers SEMI JOIN repeats USING (release, conversat
 UNION SELECT attempt_id FROM judgements SEMI JOIN repeats USING (release, conversation, answer_id)
 UNION SELECT attempt_id FROM ingestions SEMI JOIN current_answers USING (ingestion_id)
 UNION SELECT attempt_id FROM ingestions SEMI JOIN repeats USING (ingestion_id)
-UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit')
+UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit', 'judge_labels')
 UNION
 SELECT arg_max(attempt_id, (committed_at, attempt_id))
 FROM attempts

@@ -246,6 +246,17 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
+    # answers that a person has read; the attempt's conversation is null, its rows name theirs
+    "judge_labels": (
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("answer", _STR),
+        ("label", _STR),  # right, wrong
+        ("labelled_by", _STR),
+        ("file", _STR),
+        ("file_sha256", _STR),
+    ),
     # every HTTP request of an attempt, including those inside a judge's batch
     "calls": (
         ("call_id", _STR),
@@ -343,6 +354,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "answers": ("answers", "retrieved_memories", "calls", "release_checks", "question_threads"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
+    "judge_labels": ("judge_labels",),
     "stopped_runs": ("stopped_runs",),
     # checks that refused the work; work that was done keeps its checks in its own attempt
     "release_checks": ("release_checks",),

@@ -113,6 +113,13 @@ RELEASE = (
         releases,
     ),
     _spec(
+        "within_ceiling",
+        "accuracy_metrics",
+        "Neither the whole nor a category is above the ceiling that faulty gold answers leave; "
+        "without an audit it passes. A warning: the judge does not keep to the gold answers.",
+        releases,
+    ),
+    _spec(
         "not_below_previous",
         "accuracy_metrics",
         "Not worse than the release before it by LOCOMO_MARGIN_POINTS (`locomo-assets compare`). "

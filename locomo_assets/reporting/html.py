@@ -12,6 +12,7 @@ from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.tables import (
+    CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
     accuracy_text,
     asked_text,
@@ -91,6 +92,7 @@ def render(data: ReportData) -> str:
         script_sha256=digest,
         correction=CORRECTION,
         fault_headings=GOLD_FAULT_HEADINGS,
+        ceiling_note=CEILING_NOTE,
         interval_notes=interval_notes([*data.categories, data.whole]),
     )
 

@@ -19,7 +19,8 @@ from locomo_assets.analysis.accuracy import (
 )
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.drift.history import Drift, read_drift
-from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
+from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
+from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -101,6 +102,7 @@ class ReportData:
     drift: Drift
     published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
+    judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
     previous: str | None
@@ -176,11 +178,8 @@ def read_report_data(
         references=_references(everything, whole, imported),
         drift=read_drift(database_path, whole, max_error_percent=max_error_percent),
         published=_published(database_path, whole.dataset_sha256),
-        gold_faults=tuple(
-            row
-            for row in read_gold_faults(database_path, whole.release, audit_sha256)
-            if row.is_of(whole)
-        ),
+        judge_corrected=corrected_accuracy(database_path, whole),
+        gold_faults=tuple(gold_faults_of(database_path, whole, audit_sha256)),
         scores=tuple(scores),
         score_notes=(
             *(line for line in abstention if line),

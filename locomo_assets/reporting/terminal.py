@@ -11,12 +11,14 @@ from rich.table import Table
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.design.last_looks import read_last_looks
 from locomo_assets.analysis.gold_faults import read_gold_faults
+from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
     BOUNDS,
+    CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
     SCORE_HEADINGS,
     accuracy_cells,
@@ -165,6 +167,18 @@ def print_gold_faults(
             )
             cells = [gold_fault_cells(row, whole) for row in of_series]
             print_table(out, GOLD_FAULT_HEADINGS, cells)
+            _print_line(out, CEILING_NOTE)
+            for row in of_series:
+                if row.is_above_ceiling:
+                    _print_line(out, f"warning: {row.ceiling_warning()}")
+
+
+def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints each series' accuracy corrected for its judge's errors, where any are known."""
+    for whole in wholes:
+        found = corrected_accuracy(database_path, whole)
+        if found.errors is not None and whole.valid:
+            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
 
 
 def print_forecast(out: Console, items: Sequence[Item]) -> None:

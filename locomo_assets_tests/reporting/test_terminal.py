@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.history.database import refresh
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import print_accuracy, print_json, print_scores, print_table
-from locomo_assets_tests.analysis.factories import HistoryBuilder
+from locomo_assets.reporting.terminal import (
+    print_accuracy,
+    print_gold_faults,
+    print_json,
+    print_scores,
+    print_table,
+)
+from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
 TITLE = "\x9d0;owned\x9c"
@@ -62,6 +69,21 @@ def test_a_pipe_gets_json_without_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", out)
     print_json([{"answer": CLIPBOARD + TITLE}])
     assert json.loads(out.getvalue()) == [{"answer": CLIPBOARD + TITLE}]
+
+
+def test_more_than_the_ceiling_is_a_warning(tmp_path: Path) -> None:
+    history = audited_history(tmp_path)
+    history.measure("r3", {"conv-1": "++++"})
+    refresh(history.store, history.database_path)
+    out = io.StringIO()
+    for release in ("r1", "r3"):
+        wholes = by_release(history.database_path, release, max_error_percent=2.0)
+        print_gold_faults(Console(file=out, width=200), history.database_path, wholes, None)
+    below, above = out.getvalue().split("release r3")
+    assert "1 of 1, 100 %" in above
+    assert "warning: all scored: 100.00 % is above the ceiling of 75.00 %" in above
+    assert "warning" not in below
+    assert "only for a judge that keeps to the gold answers" in " ".join(below.split())
 
 
 @pytest.fixture(scope="module")

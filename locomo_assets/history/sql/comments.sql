@@ -5,7 +5,7 @@ COMMENT ON TABLE turns IS 'Turns as said, with image queries and captions';
 COMMENT ON TABLE questions IS 'Questions with gold answers and evidence, resolved where it can be';
 COMMENT ON TABLE gold_faults IS 'Faults of gold answers that an audit names, each found in the data set; current_gold_faults has each once';
 COMMENT ON VIEW current_gold_faults IS 'Faults of gold answers, once per data set and audit file; is_newest_audit: of the audit that was stored last';
-COMMENT ON VIEW accuracy_and_gold_faults IS 'Accuracy as published, without the questions whose gold answer is faulty, and the ceiling (what a perfect system can reach), overall (category null) and by category, per audit';
+COMMENT ON VIEW accuracy_and_gold_faults IS 'Accuracy as published, without the questions whose gold answer is faulty, the ceiling (what a perfect system can reach by a judge that keeps to the gold answers), and the share marked right on faulty gold answers, overall (category null) and by category, per audit';
 COMMENT ON TABLE releases IS 'Releases registered: by a person, by a release feed, or by an import';
 COMMENT ON TABLE ingestions IS 'One row per ingestion of a conversation: counts, times, assistant';
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
@@ -62,3 +62,6 @@ COMMENT ON VIEW current_baseline IS 'The release that is pinned as the baseline 
 COMMENT ON VIEW release_status IS 'Every release: where its name comes from, whether it was measured or missed, and whether it was what was measured';
 COMMENT ON VIEW sample_results IS 'Answers and verdicts of the samples, which are in no other view of results';
 COMMENT ON VIEW sample_trend IS 'Accuracy of the samples, day by day; memory_of is the release whose ingestion was asked';
+COMMENT ON TABLE judge_labels IS 'Answers that somebody has read and labelled right or wrong, as imported; labelled_verdicts has the newest label of each';
+COMMENT ON VIEW labelled_verdicts IS 'Each labelled answer beside the verdict of each judge that has scored it; the judge is null where none has';
+COMMENT ON VIEW judge_error_rates IS 'How often a judge accepts answers known to be right and to be wrong: by labels (of all releases) and by canaries (of one release), with the numbers of answers';

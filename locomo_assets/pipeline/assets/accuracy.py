@@ -13,7 +13,8 @@ from locomo_assets.analysis.checks import (
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.gold_faults import gold_fault_numbers
+from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of, within_ceiling
+from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
@@ -113,6 +114,7 @@ def accuracy_metrics(
             **_numbers(row),
             **score_numbers(path, row),
             **canary_numbers(path, row.release, row.system, row.judge),
+            **judge_error_numbers(path, row),
             **gold_fault_numbers(path, row, audit_sha256),
             "gold": row.gold,
             "question_set": row.question_set,
@@ -125,11 +127,13 @@ def accuracy_metrics(
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
-        check_results=_release_checks(services, row),
+        check_results=_release_checks(services, row, audit_sha256),
     )
 
 
-def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResult]:
+def _release_checks(
+    services: Services, row: Accuracy, audit_sha256: str | None
+) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
     workload = read_workload(settings.database_path, row)
@@ -143,6 +147,7 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
+        "within_ceiling": within_ceiling(gold_faults_of(settings.database_path, row, audit_sha256)),
         "not_below_previous": not_below_previous(
             settings.database_path,
             row,
