@@ -78,7 +78,7 @@ def test_what_is_not_valid_is_marked_and_compared_with_nothing(
 @pytest.mark.parametrize("page", [(w, s) for w in (1440, 390) for s in SCHEMES], indirect=True)
 def test_page_fits_and_is_readable(page: Page) -> None:
     expect(page.locator("#headline")).to_contain_text("r1")
-    expect(page.locator("figure svg")).to_have_count(4)
+    expect(page.locator("figure svg")).to_have_count(5)
     widths = "[document.documentElement.scrollWidth, window.innerWidth]"
     needed, there = page.evaluate(widths)
     assert needed <= there
