@@ -80,7 +80,7 @@ _MEMORY_MODES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """The answer to one question, or the `reason` why there is none.
+    """The answer to one question, or the `reason` why there is none. An answer may have no words.
 
     Times in ms are those of the request that gave the answer, without our own queue. `read_back`
     says that the answer was lost on the way and found in its thread: its memories, tokens and
@@ -158,15 +158,13 @@ class AnswerResult:
 def answered(
     question: Question, protocol: AskProtocol, thread_id: str, got: Answered, asks: int
 ) -> AnswerResult:
-    """A run without any text is unanswered, but keeps what it cost."""
+    """What a run that ended well said, be it nothing: silence is an answer, and a wrong one."""
     run = got.run
-    empty = not run.text.strip()
     return AnswerResult(
         question=question,
         protocol=protocol,
-        outcome="unanswered" if empty else "answered",
-        reason="the run ended without any text" if empty else None,
-        answer=None if empty else run.text,
+        outcome="answered",
+        answer=run.text,
         thread_id=thread_id,
         message_id=run.message_id,
         memory_operation_id=run.memory_operation_id,

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol, answered, unanswered
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import same_text
-from locomo_assets.backboard.models import Message
+from locomo_assets.backboard.models import FAILED_STATUSES, Message
 from locomo_assets.backboard.reconcile import sent_messages
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.http.errors import (
@@ -280,7 +280,7 @@ class QuestionThread:
         deadline = perf_counter() + _RUN_S - (datetime.now(UTC) - asked_at).total_seconds()
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
-            if reply is not None and reply.status in (None, "completed") and reply.content.strip():
+            if reply is not None and _is_whole(reply):
                 return AnswerResult(
                     question=question,
                     protocol=self.protocol,
@@ -293,7 +293,7 @@ class QuestionThread:
                     memory_operation_id=reply.memory_operation_id,
                     read_back=True,
                 )
-            over = reply is not None and reply.status in ("completed", "failed", "cancelled")
+            over = reply is not None and reply.status in FAILED_STATUSES
             if over or perf_counter() > deadline:
                 raise _NoAnswerError(f"{reason}; the thread holds the question and no answer")
             await asyncio.sleep(_PAUSE_S)
@@ -310,6 +310,11 @@ def _unanswered(
         asked_at=thread.asked_at if thread else None,
         asks=thread.asks if thread else 0,
     )
+
+
+def _is_whole(reply: Message) -> bool:
+    """Without a status, a reply without text may be one that is still being written."""
+    return reply.status == "completed" or (reply.status is None and bool(reply.content.strip()))
 
 
 def _last_reply(messages: Sequence[Message]) -> Message | None:

@@ -321,7 +321,7 @@ class _Asking:
                             is_known = (
                                 pending.fingerprint in known or pending.fingerprint in self._owed
                             )
-                            if pending.is_answered and not is_known:
+                            if pending.needs_judge and not is_known:
                                 group.create_task(self._ask(pending))
         except (LocomoError, OSError) as error:
             _log.warning("verdicts wait until all questions are asked: %s", error)
@@ -335,6 +335,8 @@ class _Asking:
         for pending in pending_verdicts:
             if not pending.is_answered:
                 self._keep(pending, pending.unanswered())
+            elif pending.is_wordless:
+                self._keep(pending, pending.wordless())
             elif pending.fingerprint in known and pending.fingerprint not in self._owed:
                 self._keep(pending, pending.reused(known[pending.fingerprint]))
             elif self._bench.by_batch or pending.fingerprint in self._owed:

@@ -24,6 +24,7 @@ from locomo_assets.judging.judge import (
     on_corrected_gold,
 )
 from locomo_assets.locomo.model import AuditError, Question
+from locomo_assets.locomo.wordless import NO_WORDS, has_words
 from locomo_assets.prices import FREE_SYSTEMS, LEXICAL
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import RunContext, Task, fingerprint
@@ -176,6 +177,20 @@ class PendingVerdict:
     @property
     def is_answered(self) -> bool:
         return bool(self.answer["outcome"] == "answered")
+
+    @property
+    def is_wordless(self) -> bool:
+        """Whether the answer says nothing, and is wrong without a judge."""
+        return self.is_answered and not has_words(str(self.answer["answer"]))
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether there is anything for a judge to read."""
+        return self.is_answered and not self.is_wordless
+
+    def wordless(self) -> dict[str, Any]:
+        """The row of an answer without words. Nobody was asked, so nobody agrees."""
+        return {**self._row(), "verdict": "wrong", "reasoning": NO_WORDS, "cost_usd": 0.0}
 
     def unanswered(self) -> dict[str, Any]:
         """The row where there is nothing to judge."""

@@ -155,7 +155,10 @@ class MessageCalls:
         asked, in_message = service.context.read(posted.content, MEMORIES_RETRIEVED)
         reply = None
         if not service.faults.occurs("run_failed", service.settings.run_failed_share):
-            text = retrieval.answer(asked, found or in_message, service.tokenizer)
+            wordless = service.faults.occurs("wordless", service.settings.wordless_share)
+            text = (
+                "" if wordless else retrieval.answer(asked, found or in_message, service.tokenizer)
+            )
             reply = service.state.save_message(
                 thread,
                 role="assistant",

@@ -84,6 +84,8 @@ class StandinSettings:
     """Streams that stop midway: half end cleanly without `run_ended`, half are disconnected."""
     run_failed_share: float = 0.0
     """Runs that fail after HTTP 200, leaving no answer in the thread."""
+    wordless_share: float = 0.0
+    """Runs that end well with an empty answer."""
 
     def __post_init__(self) -> None:
         if not self.keys or not all(self.keys):

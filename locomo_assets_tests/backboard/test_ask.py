@@ -4,10 +4,12 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from locomo_assets.backboard import ask
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import QuestionThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
@@ -30,6 +32,7 @@ from locomo_assets_tests.backboard.faulty_transport import (
     UNREACHED,
     VANISHED,
     FaultyService,
+    Seen,
     faulty_service,
 )
 from locomo_assets_tests.backboard.journals import MemoryJournal
@@ -190,7 +193,7 @@ async def test_runs_that_fail_are_unanswered(tmp_path: Path, protocol: AskProtoc
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-async def test_an_answer_without_text_is_none_but_keeps_its_cost(text: str) -> None:
+async def test_an_answer_without_words_is_an_answer_and_keeps_its_cost(text: str) -> None:
     events = [
         {"type": "content_streaming", "content": text},
         {"type": "run_ended", "status": "COMPLETED", "output_tokens": 9},
@@ -204,8 +207,45 @@ async def test_an_answer_without_text_is_none_but_keeps_its_cost(text: str) -> N
     )
     async with quick_client("http://standin.invalid/api", transport=transport) as client:
         (result,) = await ask_all(client, "a", QUESTIONS[:1], ISOLATED, ignored)
-    assert (result.outcome, result.answer, result.output_tokens) == ("unanswered", None, 9)
-    assert result.reason == "the run ended without any text"
+    assert (result.outcome, result.answer, result.output_tokens) == ("answered", text, 9)
+    assert (result.reason, result.asks) == (None, 1)
+
+
+@pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
+@pytest.mark.parametrize("fault", [CUT, LOST])
+async def test_an_answer_without_words_that_is_lost_is_read_back(
+    tmp_path: Path, protocol: AskProtocol, fault: str
+) -> None:
+    async with faulty_service(tmp_path, StandinSettings(wordless_share=1.0)) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 1 else None
+        results = await ask_questions(service, assistant_id, protocol)
+        posted = sum(seen.is_message for seen in service.transport.requests)
+    assert [(one.outcome, one.answer) for one in results] == [("answered", "")] * 5
+    assert [one.read_back for one in results].count(True) == 1
+    assert posted == 5
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "error", None])
+async def test_an_empty_reply_in_a_thread_is_none_unless_it_is_completed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str | None
+) -> None:
+    monkeypatch.setattr(ask, "_RUN_S", 0.05)
+    monkeypatch.setattr(ask, "_PAUSE_S", 0.01)
+
+    def without_words(_: Seen, answer: Any) -> Any:
+        for message in answer.get("messages", ()) if isinstance(answer, dict) else ():
+            if message["role"] == "assistant":
+                message |= {"content": "", "status": status}
+        return answer
+
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
+        service.transport.edit = without_words
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+    assert [one.outcome for one in results] == ["unanswered"] + ["answered"] * 4
+    assert "holds the question and no answer" in (results[0].reason or "")
 
 
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])

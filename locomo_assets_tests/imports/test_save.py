@@ -304,7 +304,7 @@ def test_a_verdict_without_its_answer_and_one_on_an_empty_answer_count(scenario:
     assert scenario.rows(
         "SELECT j.verdict, j.answer, scores.outcome, scores.f1 FROM current_judgements AS j "
         "JOIN answer_scores AS scores USING (answer_id) ORDER BY j.question_index"
-    )[:2] == [("correct", None, "answered", None), ("wrong", None, "unanswered", None)]
+    )[:2] == [("correct", None, "answered", None), ("wrong", "", "answered", 0.0)]
     assert scenario.rows(
         "SELECT questions, scored, correct, wrong, unscored, unanswered FROM accuracy_by_release"
     ) == [(3, 2, 1, 1, 1, 0)]
