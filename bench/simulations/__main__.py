@@ -3,9 +3,9 @@
 import argparse
 import time
 
-from bench.simulations import comparing, page
+from bench.simulations import comparing, coverage, page
 
-TABLES: dict[str, page.Table] = {**comparing.TABLES}
+TABLES: dict[str, page.Table] = {**coverage.TABLES, **comparing.TABLES}
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ class Accuracy:
     `accuracy_percent` is None where nothing was scored, `cost_usd` where a price is unknown.
     `error_percent` of the questions have no verdict (unscored, unanswered, not judged); `valid`
     says whether that is few enough. `low_percent` and `high_percent` are Wilson's; `clustered_…`
-    come from the standard error clustered by conversation, and are None where it can't be had.
+    are clustered by conversation, and None with a single one or where no spread is seen;
+    `interval_percent` is the one to show. `question_set` names the `questions` asked.
     `imported`: measured elsewhere and read from files. `gold`: the judge was given the data set's
     gold answers (`published`), or an audit's in place of the faulty ones (`corrected`).
     """
@@ -53,20 +54,38 @@ class Accuracy:
     cost_usd: float | None
     imported: bool = False
     gold: str = "published"
+    question_set: str = ""
+    conversations: int = 1
     clustered_se_percent: float | None = None
     clustered_low_percent: float | None = None
     clustered_high_percent: float | None = None
 
     @property
     def series(self) -> tuple[str, str, str, str]:
-        """What can be followed over releases: system, question protocol, judge, data set."""
+        """What tells the rows of one release apart: system, question protocol, judge, data set."""
         return self.system, self.question_protocol, self.judge, self.dataset_sha256
+
+    @property
+    def trend_key(self) -> tuple[str, ...]:
+        """What can be followed over releases: the series on the same questions."""
+        return *self.series, self.category, self.question_set
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval: clustered, or Wilson's where there is one conversation only.
+
+        None where nothing is scored, or where all conversations have the same accuracy.
+        """
+        low, high = self.clustered_low_percent, self.clustered_high_percent
+        if self.conversations == 1:
+            low, high = self.low_percent, self.high_percent
+        return None if low is None or high is None else (low, high)
 
 
 def by_release(
     database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
-    """Each series of a release (or of all), newest verdicts first.
+    """Each series of a release (or of all), the newest release first, and in it newest verdicts.
 
     A row with more than `max_error_percent` of questions without a verdict is not `valid`. The
     limit is the reader's: the database holds the share alone, so another limit needs no rebuild.
@@ -118,7 +137,10 @@ def no_verdict_reasons(database_path: Path, row: Accuracy) -> list[NoVerdictReas
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One day's sample of a series. `change_points` is the difference to the sample before it."""
+    """One day's sample of a series. `change_points` is the difference to the sample before it.
+
+    `low_percent` and `high_percent` are Wilson's; `by_conversation` has (scored, correct) of each.
+    """
 
     release: str
     sample_id: str
@@ -136,6 +158,20 @@ class Sample:
     latency_p50_ms: float | None
     cost_usd: float
     memory_of: str
+    by_conversation: list[tuple[int, int]]
+
+    @property
+    def conversations(self) -> int:
+        """How many conversations have scored questions."""
+        return len(self.by_conversation)
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval, as of `Accuracy`."""
+        if self.conversations == 1 and self.low_percent is not None:
+            return self.low_percent, self.high_percent or 0.0
+        found = clustered_mean([Cluster(*counts) for counts in self.by_conversation]).interval
+        return found and (100 * found.low, 100 * found.high)
 
 
 def read_samples(database_path: Path) -> list[Sample]:
@@ -150,15 +186,7 @@ def _read(
     parameters = {"release": release, "overall": overall, "max_error_percent": max_error_percent}
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_sql("accuracy"), parameters).fetchall()
-    return [Accuracy(*row, *_clustered(by_conversation)) for *row, by_conversation in rows]
-
-
-def _clustered(by_conversation: Sequence[tuple[int, int]] | None) -> tuple[float | None, ...]:
-    """Standard error and bounds in percent, from each conversation's (scored, correct)."""
-    found = clustered_mean([Cluster(*counts) for counts in by_conversation or ()])
-    if found.standard_error is None or found.interval is None:
-        return None, None, None
-    return tuple(round(100 * value, 2) for value in (found.standard_error, *found.interval))
+    return [Accuracy(*row) for row in rows]
 
 
 def _sql(name: str) -> str:

@@ -1,15 +1,14 @@
 -- Accuracy of one release or, with NULL, of all: a row per series where $overall, else a row per
--- series and category. The series with the newest verdicts comes first, those judged on corrected
--- gold answers after them, the references (no-memory, full-context) last. A row is valid where at
--- most $max_error_percent of its own questions and of its whole series have no verdict: errors in
--- one category cast doubt on the rest.
+-- series and category. The newest release comes first. Of its series, the one with the newest
+-- verdicts comes first, those judged on corrected gold answers after it, the references (no-memory,
+-- full-context) last. A row is valid where at most $max_error_percent of its own questions and of
+-- its whole series have no verdict: errors in one category cast doubt on the rest.
 WITH lines AS (
-    SELECT *, 0 AS place, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
+    SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
     FROM accuracy_by_release
     UNION ALL BY NAME
     SELECT
         *,
-        category AS place,
         false AS overall,
         category || ' ' || official_name AS shown,
         vendor_name AS vendor_shown
@@ -22,20 +21,6 @@ lines_and_errors AS (
             PARTITION BY release, system, question_protocol, dataset_sha256, judge
         ) AS series_error_share
     FROM lines
-),
--- The counts from which the clustered standard error is computed.
-conversations AS (
-    SELECT
-        release,
-        system,
-        question_protocol,
-        dataset_sha256,
-        judge,
-        coalesce(category, 0) AS place,
-        list([scored, correct] ORDER BY conversation) AS by_conversation
-    FROM accuracy_cells
-    WHERE conversation IS NOT NULL AND (category IS NOT NULL OR counts_in_score)
-    GROUP BY ALL
 ),
 newest AS (
     SELECT
@@ -77,14 +62,17 @@ SELECT
     END AS cost_usd,
     release IN (SELECT release FROM imported_files) AS imported,
     coalesce(gold, 'published') AS gold,
-    by_conversation
+    question_set,
+    conversations,
+    round(100 * clustered_se, 2) AS clustered_se_percent,
+    round(100 * clustered_low, 2) AS clustered_low_percent,
+    round(100 * clustered_high, 2) AS clustered_high_percent
 FROM lines_and_errors
-LEFT JOIN conversations
-    USING (release, system, question_protocol, dataset_sha256, judge, place)
+LEFT JOIN release_order USING (release)
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY
-    -- References and corrected gold answers come after what is measured.
+    position DESC NULLS LAST,
     question_protocol IN ('no-memory', 'full-context'), gold IS NOT DISTINCT FROM 'corrected',
     judged_at DESC NULLS LAST,
     release, system, judge, question_protocol, category

@@ -282,8 +282,7 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
     if row.accuracy_percent is None:
         actual = "nothing is scored"
     else:
-        interval = f"{row.low_percent:.1f} – {row.high_percent:.1f}"
-        actual = f"{row.accuracy_percent:.2f} % (95 % interval {interval})"
+        actual = f"{row.accuracy_percent:.2f} % (95 % interval {_interval(row)})"
     if not row.valid:
         actual += ", not valid: too many questions without a verdict"
     expected = f"at least {min_accuracy_percent:g} %"
@@ -302,6 +301,14 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
         },
         severity=CheckSeverity.WARN,
     )
+
+
+def _interval(row: Accuracy) -> str:
+    if row.interval_percent is None:
+        return "not known: no spread between the conversations is seen"
+    low, high = row.interval_percent
+    wilson = ", Wilson, one conversation only" if row.conversations == 1 else ""
+    return f"{low:.1f} – {high:.1f}{wilson}"
 
 
 def run_time(workload: Workload, max_run_minutes: float) -> Finding:
@@ -355,7 +362,7 @@ def not_below_previous(
     """The release is not worse than the release before it in the same series, by the margin."""
     expected = "not worse than the release before it"
     if previous is None:
-        return Finding(True, expected, "the first release of its series")
+        return Finding(True, expected, "the first release of its series with these questions")
     try:
         comparison = compare(
             database_path,

@@ -21,8 +21,9 @@ SELECT
     round(100 * ceiling, 2) AS ceiling_percent,
     audit_sha256
 FROM accuracy_and_gold_faults
+LEFT JOIN release_order USING (release)
 WHERE
     ($release IS NULL OR release = $release)
     AND CASE WHEN $audit_sha256 IS NULL THEN is_newest_audit ELSE audit_sha256 = $audit_sha256 END
     AND (category IS NULL OR category <> 5)
-ORDER BY release, question_protocol, system, judge, dataset_sha256, category NULLS LAST
+ORDER BY position DESC NULLS LAST, question_protocol, system, judge, dataset_sha256, category NULLS LAST

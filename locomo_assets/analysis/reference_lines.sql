@@ -1,4 +1,4 @@
--- Of one release, or of all ($1 null): the two reference lines of each series.
+-- Of one release, or of all ($1 null), newest first: the two reference lines of each series.
 SELECT
     release,
     system,
@@ -14,4 +14,4 @@ SELECT
     full_context_ahead_points
 FROM reference_lines
 WHERE $1 IS NULL OR release = $1
-ORDER BY ALL
+ORDER BY position DESC, system, judge, question_protocol

@@ -1,4 +1,31 @@
--- The samples, newest first, a row per series.
+-- The samples, newest first, a row per series, with (scored, correct) of each conversation.
+WITH counted AS (
+    SELECT
+        release,
+        sample_id,
+        system,
+        question_protocol,
+        judge,
+        dataset_sha256,
+        conversation,
+        count(*) AS scored,
+        count(*) FILTER (verdict = 'correct') AS correct
+    FROM sample_results
+    WHERE verdict IN ('correct', 'wrong')
+    GROUP BY ALL
+),
+conversations AS (
+    SELECT
+        release,
+        sample_id,
+        system,
+        question_protocol,
+        judge,
+        dataset_sha256,
+        list((scored, correct) ORDER BY conversation) AS by_conversation
+    FROM counted
+    GROUP BY ALL
+)
 SELECT
     release,
     sample_id,
@@ -15,6 +42,9 @@ SELECT
     round(100 * accuracy_change, 2) AS change_points,
     round(latency_p50_ms, 1) AS latency_p50_ms,
     coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0) AS cost_usd,
-    coalesce(memory_of, 'none') AS memory_of
+    coalesce(memory_of, 'none') AS memory_of,
+    coalesce(by_conversation, []) AS by_conversation
 FROM sample_trend
+LEFT JOIN conversations
+    USING (release, sample_id, system, question_protocol, judge, dataset_sha256)
 ORDER BY asked_at DESC, system, judge, question_protocol

@@ -1,5 +1,5 @@
 -- Scores of one release or, with NULL, of all: a row per series and category, and one over the
--- scored categories (category NULL).
+-- scored categories (category NULL). The newest release comes first.
 WITH parts AS (
     SELECT s.*, r.* EXCLUDE (
         release, category, official_name, vendor_name, counts_in_score, system,
@@ -37,9 +37,10 @@ SELECT
     answer_words_p50,
     round(latency_p50_ms, 1) AS latency_p50_ms
 FROM lines
+LEFT JOIN release_order USING (release)
 WHERE $release IS NULL OR release = $release
 ORDER BY
-    release,
+    position DESC NULLS LAST,
     question_protocol IN ('no-memory', 'full-context'),
     question_protocol,
     system,

@@ -1,6 +1,7 @@
 """How questions are asked, and what comes of one: values without behaviour.
 
-A failure is an outcome, never an answer. Asking belongs to `ask`, judging to `judging`.
+A failure is an outcome, never an answer; a reply without words is an answer. Asking belongs to
+`ask`, judging to `judging`.
 """
 
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ _MEMORY_MODES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """The answer to one question, or the `reason` why there is none. An answer may have no words.
+    """The answer to one question, or the `reason` why there is none.
 
     Times in ms are those of the request that gave the answer, without our own queue. `read_back`
     says that the answer was lost on the way and found in its thread: its memories, tokens and
@@ -158,7 +159,7 @@ class AnswerResult:
 def answered(
     question: Question, protocol: AskProtocol, thread_id: str, got: Answered, asks: int
 ) -> AnswerResult:
-    """What a run that ended well said, be it nothing: silence is an answer, and a wrong one."""
+    """What a run said, be it nothing: it ended well, so its silence is the service's answer."""
     run = got.run
     return AnswerResult(
         question=question,

@@ -280,7 +280,10 @@ class QuestionThread:
         deadline = perf_counter() + _RUN_S - (datetime.now(UTC) - asked_at).total_seconds()
         while True:
             reply = _last_reply((await self.client.get_thread(self.thread_id)).messages)
-            if reply is not None and _is_whole(reply):
+            # A reply without a status is there once it has words; a completed one may have none.
+            if reply is not None and (
+                reply.status == "completed" or (reply.status is None and reply.content.strip())
+            ):
                 return AnswerResult(
                     question=question,
                     protocol=self.protocol,
@@ -310,11 +313,6 @@ def _unanswered(
         asked_at=thread.asked_at if thread else None,
         asks=thread.asks if thread else 0,
     )
-
-
-def _is_whole(reply: Message) -> bool:
-    """Without a status, a reply without text may be one that is still being written."""
-    return reply.status == "completed" or (reply.status is None and bool(reply.content.strip()))
 
 
 def _last_reply(messages: Sequence[Message]) -> Message | None:

@@ -106,13 +106,14 @@ def report(
 
 
 def releases() -> None:
-    """List the releases that were measured or imported. Costs nothing."""
+    """List the releases that were measured or imported, oldest first. Costs nothing."""
     settings = read_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
     shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
+    newest_first = list(dict.fromkeys(row.release for row in rows))
     texts = [
         (*(accuracy_cells(row)[i] for i in columns), "imported" if row.imported else "")
-        for row in sorted(rows, key=lambda row: row.release)
+        for row in sorted(rows, key=lambda row: -newest_first.index(row.release))
     ]
     print_table(console(), (*shown, ""), texts)

@@ -27,7 +27,7 @@ def standin(
     late_share: Annotated[float, typer.Option(help="POSTs refused, and done later.")] = 0.0,
     late_s: Annotated[tuple[float, float], typer.Option(help="How late.")] = (0.2, 70.0),
     run_failed_share: Annotated[float, typer.Option(help="Share of runs that fail.")] = 0.0,
-    wordless_share: Annotated[float, typer.Option(help="Share of empty answers.")] = 0.0,
+    wordless_share: Annotated[float, typer.Option(help="Of replies without words.")] = 0.0,
     memory_failed_share: Annotated[float, typer.Option(help="Memories that fail.")] = 0.0,
     memory_stuck_share: Annotated[float, typer.Option(help="Memories that never form.")] = 0.0,
     batch_delay_ms: Annotated[float, typer.Option(help="How long batches of verdicts take.")] = 0.0,

@@ -21,7 +21,7 @@ from locomo_assets.history.database_tables import (
     add_attempts,
     create_tables,
     definitions_sha256,
-    register_text_scores,
+    register_functions,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -168,7 +168,7 @@ def _build(
     rows = 0
     with _connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
-        register_text_scores(connection)
+        register_functions(connection)
         if fresh:
             create_tables(connection, store.history_id)
         for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):

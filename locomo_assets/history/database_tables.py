@@ -1,6 +1,6 @@
 """The tables and views of `history.duckdb`: creating them, filling them and deriving them.
 
-The SQL is in `sql/`. It calls a Python function for text scores.
+The SQL is in `sql/`. It calls Python functions for text scores and for quantiles of Student's t.
 """
 
 import hashlib
@@ -116,11 +116,12 @@ def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> Non
     connection.execute(_sql("comments.sql"))
 
 
-def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
-    """`text_scores(category, question, gold_answer, trap, answer)` → f1, exact_match, abstention.
+def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Registers the Python functions that `sql/derived` calls, for this connection.
 
-    Registers it for this connection. Each score is null where `locomo.text_scores` returns None,
-    and all are null without an answer.
+    `text_scores(category, question, gold_answer, trap, answer)` gives f1, exact_match, abstention:
+    each null where `locomo.text_scores` returns None, and all without an answer.
+    `t_quantile(degrees_of_freedom)` gives the 97.5 % quantile of Student's t.
     """
     connection.create_function(
         "text_scores",
@@ -130,6 +131,16 @@ def register_text_scores(connection: duckdb.DuckDBPyConnection) -> None:
         type=PythonUDFType.ARROW,
         null_handling=FunctionNullHandling.SPECIAL,
     )
+    connection.create_function(
+        "t_quantile", _t_quantile, ["DOUBLE"], "DOUBLE", type=PythonUDFType.ARROW
+    )
+
+
+def _t_quantile(degrees_of_freedom: _Column) -> _Column:
+    from scipy.special import stdtrit  # scipy.stats takes ten times as long to import
+
+    quantiles: _Column = pa.array(stdtrit(degrees_of_freedom.to_numpy(zero_copy_only=False), 0.975))
+    return quantiles
 
 
 def _text_scores(

@@ -27,11 +27,10 @@ from locomo_assets.imports.results import (
     read_json,
     read_model,
 )
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import NO_WORDS, Verdict, has_words
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import REFERENCE_PROMPT
 from locomo_assets.locomo.model import SCORED_CATEGORIES, Dataset, Question
-from locomo_assets.locomo.wordless import NO_WORDS, has_words
 
 FILES = "locomo_conversation_*.json"
 """The pattern of the files' names."""

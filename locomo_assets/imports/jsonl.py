@@ -16,9 +16,8 @@ from locomo_assets.imports.results import (
     decode_utf8,
 )
 from locomo_assets.imports.shapes import Entry, Place, read_entries
-from locomo_assets.judging.judge import Verdict, majority
+from locomo_assets.judging.judge import NO_WORDS, Verdict, majority
 from locomo_assets.locomo.model import Dataset
-from locomo_assets.locomo.wordless import NO_WORDS
 
 _NO_ANSWER = "no answer in the file"
 
@@ -92,7 +91,7 @@ def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
     if verdict is Verdict.UNSCORED and not entry.is_answered:
         verdict = Verdict.UNANSWERED
     elif verdict is Verdict.UNSCORED and entry.is_wordless:
-        return ImportedVerdict(judge, Verdict.WRONG, NO_WORDS)
+        return ImportedVerdict(judge, Verdict.WRONG, reasoning=NO_WORDS)
     if verdict in (Verdict.CORRECT, Verdict.WRONG):
         if entry.reason is not None and entry.is_answered:
             raise ImportRefusedError(

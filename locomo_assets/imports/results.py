@@ -18,9 +18,8 @@ from pydantic import (
 )
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import Verdict, has_words
 from locomo_assets.locomo.model import Question
-from locomo_assets.locomo.wordless import has_words
 
 UNKNOWN = "unknown"
 """The model or judge that neither a file nor the person names."""

@@ -14,8 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationInfo
 
 from locomo_assets.imports.results import FileModel, ImportRefusedError, read_json, read_model
-from locomo_assets.judging.judge import Verdict
-from locomo_assets.locomo.wordless import has_words
+from locomo_assets.judging.judge import Verdict, has_words
 
 _LABELS = {
     **dict.fromkeys(("correct", "true", "1", "1.0"), Verdict.CORRECT),

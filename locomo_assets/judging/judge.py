@@ -68,6 +68,15 @@ class Verdict(StrEnum):
     UNANSWERED = "unanswered"
 
 
+NO_WORDS = "the reply has no words"
+"""The reasoning of a verdict that no judge was asked for: such an answer is wrong."""
+
+
+def has_words(answer: str) -> bool:
+    """Whether an answer says anything: it has a letter or a digit, of any script."""
+    return any(map(str.isalnum, answer))
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeIdentity:
     """All that a verdict depends on besides question, gold answer and answer.

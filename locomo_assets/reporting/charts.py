@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.series import UnknownReleaseError
 from locomo_assets.reporting.report_data import Reference, read_report_data
+from locomo_assets.reporting.tables import asked_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,20 +44,21 @@ def newest_series_charts(database_path: Path, *, max_error_percent: float) -> di
 
 
 def trend(rows: Sequence[Accuracy], references: Sequence[Reference] = ()) -> "Figure":
-    """Accuracy over releases (oldest first) with its Wilson interval, and the references.
+    """Accuracy over releases (oldest first) with its 95 % interval, and the references.
 
-    Each series is a line of its own, named where there are several.
+    A line follows one series on the same questions, and says how many they are.
     """
     shown = _scored(rows)
     series: dict[tuple[str, ...], list[Accuracy]] = {}
     for row in shown:
-        series.setdefault(row.series, []).append(row)
+        series.setdefault(row.trend_key, []).append(row)
 
     def draw(axes: "Axes") -> None:
         # Puts the releases on the axis in their order, whichever series they belong to.
         axes.plot([row.release for row in shown], [math.nan] * len(shown))
-        for number, ((*names, dataset), points) in enumerate(series.items()):
-            label = " · ".join((*names, dataset[:8])) if len(series) > 1 else None
+        for number, points in enumerate(series.values()):
+            *names, dataset = points[0].series if len(series) > 1 else ("",)
+            label = " · ".join((*names, dataset[:8], asked_text(points[0]))).removeprefix(" · ")
             _line(axes, points, _COLOURS[number % len(_COLOURS)], label)
         for number, one in enumerate(references, len(series) - 1):
             axes.axhline(
@@ -216,8 +218,10 @@ def _line(
     if not bars:
         axes.plot(names, middle, marker="o", color=colour, label=label)
         return
-    below = [m - (row.low_percent or m) for m, row in zip(middle, known, strict=True)]
-    above = [(row.high_percent or m) - m for m, row in zip(middle, known, strict=True)]
+    ends = [row.interval_percent or (math.nan, math.nan) for row in known]
+    # No interval is no bar: `max` gives its first argument where that is not a number.
+    below = [max(m - low, 0.0) for m, (low, _) in zip(middle, ends, strict=True)]
+    above = [max(high - m, 0.0) for m, (_, high) in zip(middle, ends, strict=True)]
     axes.errorbar(names, middle, yerr=(below, above), marker="o", capsize=3, color=colour,
                   label=label)  # fmt: skip
 

@@ -14,8 +14,11 @@ from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.tables import (
     GOLD_FAULT_HEADINGS,
     accuracy_text,
+    asked_text,
     fixed,
     gold_fault_cells,
+    interval_notes,
+    interval_text,
 )
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -65,6 +68,8 @@ def render(data: ReportData) -> str:
     environment.filters["fixed"] = fixed
     environment.filters["fault_cells"] = gold_fault_cells
     environment.filters["accuracy"] = accuracy_text
+    environment.filters["asked"] = asked_text
+    environment.filters["interval"] = interval_text
     environment.filters["points"] = _points
     environment.filters["p"] = _p
     drawn = {
@@ -77,8 +82,14 @@ def render(data: ReportData) -> str:
     script = source.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.from_string(source)
-    return template.render(data=data, charts=drawn, script_sha256=digest,
-                           correction=CORRECTION, fault_headings=GOLD_FAULT_HEADINGS)  # fmt: skip
+    return template.render(
+        data=data,
+        charts=drawn,
+        script_sha256=digest,
+        correction=CORRECTION,
+        fault_headings=GOLD_FAULT_HEADINGS,
+        interval_notes=interval_notes([*data.categories, data.whole]),
+    )
 
 
 def _points(value: Any) -> str:

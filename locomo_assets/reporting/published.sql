@@ -1,5 +1,5 @@
 -- Results that others published on a data set: each series' categories under both taxonomies, then
--- the whole.
+-- the whole. The interval is Wilson's where there is one conversation only, else the clustered one.
 SELECT
     release,
     system,
@@ -10,9 +10,11 @@ SELECT
     correct,
     scored,
     round(100 * accuracy, 2) AS accuracy_percent,
-    round(100 * accuracy_low, 2) AS low_percent,
-    round(100 * accuracy_high, 2) AS high_percent,
-    category IS NULL AS is_whole
+    round(100 * if(conversations = 1, accuracy_low, clustered_low), 2) AS low_percent,
+    round(100 * if(conversations = 1, accuracy_high, clustered_high), 2) AS high_percent,
+    category IS NULL AS is_whole,
+    conversations
 FROM published_results
+LEFT JOIN release_order USING (release)
 WHERE dataset_sha256 = $1 AND (category IS NULL OR category <> 5)
-ORDER BY release, system, judge, category NULLS LAST
+ORDER BY position NULLS LAST, system, judge, category NULLS LAST

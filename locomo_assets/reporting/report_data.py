@@ -55,6 +55,13 @@ class Published:
     low_percent: float | None
     high_percent: float | None
     is_whole: bool
+    conversations: int
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval, as of `Accuracy`."""
+        low, high = self.low_percent, self.high_percent
+        return None if low is None or high is None else (low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ class ReportData:
     """Everything on the page.
 
     `whole` is the release overall, `other_series` what else was measured of it. `trend` and
-    `category_trends` are the series' releases, oldest first. `comparison` is with the release
+    `category_trends` are the series' releases, oldest first; `not_in_trend` are those that were
+    asked other questions. `comparison` is with the release
     `previous`; where there is none, `not_compared` says why.
     """
 
@@ -72,6 +80,7 @@ class ReportData:
     categories: tuple[Accuracy, ...]
     other_series: tuple[Accuracy, ...]
     trend: tuple[Accuracy, ...]
+    not_in_trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
     published: tuple[Published, ...]
@@ -118,11 +127,11 @@ def read_report_data(
     whole = of_release[0] if release is not None else max(
         measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
     )  # fmt: skip
-    trend = _in_order([row for row in everything if row.series == whole.series], order)
+    series = _in_order([row for row in everything if row.series == whole.series], order)
+    trend = tuple(row for row in series if row.trend_key == whole.trend_key)
+    every_category = by_category(database_path, None, max_error_percent=max_error_percent)
     categories = [
-        row
-        for row in by_category(database_path, None, max_error_percent=max_error_percent)
-        if row.series == whole.series
+        row for row in every_category if (row.release, row.series) == (whole.release, whole.series)
     ]
     previous = _previous(whole, trend, order)
     comparison, not_compared = _compared(
@@ -136,14 +145,17 @@ def read_report_data(
         made_at=datetime.now(UTC),
         version=__version__,
         whole=whole,
-        categories=tuple(row for row in categories if row.release == whole.release),
+        categories=tuple(categories),
         other_series=tuple(
             row for row in everything if row.release == whole.release and row is not whole
         ),
         trend=trend,
+        not_in_trend=tuple(row for row in series if row not in trend),
         category_trends={
-            name: _in_order([row for row in categories if row.category == name], order)
-            for name in sorted({row.category for row in categories})
+            one.category: _in_order(
+                [row for row in every_category if row.trend_key == one.trend_key], order
+            )
+            for one in categories
         },
         references=_references(everything, whole, imported),
         published=_published(database_path, whole.dataset_sha256),
@@ -165,10 +177,13 @@ def read_report_data(
 
 
 def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
-    """The newest valid release of the row's series before its own; None for the first."""
+    """The newest valid release before the row's own, of its series and asked the same questions.
+
+    None for the first.
+    """
     order, _ = _order(database_path)
     rows = by_release(database_path, None, max_error_percent=max_error_percent)
-    same = [one for one in rows if one.series == row.series]
+    same = [one for one in rows if one.trend_key == row.trend_key]
     return _previous(row, _in_order(same, order), order)
 
 
@@ -207,7 +222,7 @@ def _compared(
     max_error_percent: float,
 ) -> tuple[Comparison | None, str | None]:
     if previous is None:
-        return None, "it is the first release of its series"
+        return None, "it is the first release of its series with these questions"
     try:
         found = compare(
             database_path,

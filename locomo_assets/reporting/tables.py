@@ -1,6 +1,7 @@
 """Rows of `analysis` as text: headings and cells, and Markdown tables for Dagster."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from locomo_assets.analysis.accuracy import Accuracy, Sample
 from locomo_assets.analysis.gold_faults import GoldFaults
@@ -19,7 +20,6 @@ ACCURACY_HEADINGS = (
     "scored",
     "accuracy %",
     "95 % interval",
-    "clustered SE",
     "unscored",
     "unanswered",
     "not judged",
@@ -41,6 +41,16 @@ _SAMPLE_HEADINGS = ("sample", "accuracy %", "95 % interval", "change", "correct"
                     "sample id")  # fmt: skip
 
 
+class HasInterval(Protocol):
+    """A row with an accuracy of so many conversations."""
+
+    @property
+    def conversations(self) -> int: ...
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None: ...
+
+
 def accuracy_cells(row: Accuracy) -> tuple[str, ...]:
     """A row in the order of `ACCURACY_HEADINGS`."""
     return (
@@ -51,8 +61,7 @@ def accuracy_cells(row: Accuracy) -> tuple[str, ...]:
         str(row.correct),
         str(row.scored),
         accuracy_text(row),
-        f"{fixed(row.low_percent)} – {fixed(row.high_percent)}",
-        fixed(row.clustered_se_percent, 2),
+        interval_text(row),
         str(row.unscored),
         str(row.unanswered),
         str(row.not_judged),
@@ -71,9 +80,40 @@ def accuracy_text(row: Accuracy) -> str:
     return _marked(row.accuracy_percent, valid=row.valid)
 
 
+def interval_text(row: HasInterval) -> str:
+    """The 95 % interval; a W marks Wilson's, of a single conversation."""
+    if row.interval_percent is None:
+        return "–"
+    low, high = row.interval_percent
+    return f"{fixed(low)} – {fixed(high)}" + (" W" if row.conversations == 1 else "")
+
+
+def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
+    """What the intervals of these rows are intervals of, a sentence each."""
+    scored = [row for row in rows if row.accuracy_percent is not None]
+    several = sorted({row.conversations for row in scored if row.conversations > 1})
+    notes = [
+        f"95 % interval: for questions about conversations like these {count}; clustered by "
+        "conversation."
+        for count in several
+    ]
+    if any(row.conversations == 1 for row in scored):
+        notes.append("W: Wilson, one conversation only; it says nothing of other conversations.")
+    if any(row.interval_percent is None for row in scored):
+        notes.append("– as an interval: no spread between the conversations is seen.")
+    return notes
+
+
+def asked_text(row: Accuracy) -> str:
+    """How many questions were asked, about how many conversations."""
+    plural = "" if row.conversations == 1 else "s"
+    return f"{row.questions:,} questions of {row.conversations} conversation{plural}"
+
+
 def accuracy_markdown(rows: Sequence[Accuracy]) -> str:
-    """The rows as a Markdown table."""
-    return _markdown(ACCURACY_HEADINGS, map(accuracy_cells, rows))
+    """The rows as a Markdown table, and what their intervals are intervals of."""
+    table = _markdown(ACCURACY_HEADINGS, map(accuracy_cells, rows))
+    return "\n\n".join((table, *interval_notes(rows)))
 
 
 def score_cells(row: Scores) -> tuple[str, ...]:
@@ -116,7 +156,7 @@ def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
             (
                 row.release,
                 _marked(row.accuracy_percent, valid=row.error_percent <= max_error_percent),
-                f"{fixed(row.low_percent, 2)} – {fixed(row.high_percent, 2)}",
+                interval_text(row),
                 fixed(row.change_points, 2),
                 str(row.correct),
                 str(row.scored),

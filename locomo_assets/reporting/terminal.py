@@ -18,7 +18,9 @@ from locomo_assets.reporting.tables import (
     GOLD_FAULT_HEADINGS,
     SCORE_HEADINGS,
     accuracy_cells,
+    asked_text,
     gold_fault_cells,
+    interval_notes,
     score_cells,
 )
 from locomo_assets.runs.forecast import Item
@@ -52,7 +54,7 @@ def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[o
 def print_accuracy(
     out: Console, database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
-    """Prints accuracy by category and overall, a table a series; the series, newest first."""
+    """Prints accuracy by category and overall, a table a series; the newest release's first."""
     categories = by_category(database_path, release, max_error_percent=max_error_percent)
     wholes = by_release(database_path, release, max_error_percent=max_error_percent)
     for whole in wholes:
@@ -61,7 +63,7 @@ def print_accuracy(
             out,
             f"\nrelease {whole.release}{imported} · system {whole.system} · "
             f"judge {whole.judge} · questions {whole.question_protocol} · "
-            f"data set {whole.dataset_sha256[:12]}",
+            f"data set {whole.dataset_sha256[:12]} · {asked_text(whole)}",
         )
         rows = [
             row for row in categories if row.release == whole.release and row.series == whole.series
@@ -69,6 +71,10 @@ def print_accuracy(
         texts = [accuracy_cells(row) for row in (*rows, whole)]
         headings = [ACCURACY_HEADINGS[i] for i in _COLUMNS]
         print_table(out, headings, [[text[i] for i in _COLUMNS] for text in texts])
+    if wholes:
+        out.print()
+    for line in interval_notes([*categories, *wholes]):
+        _print_line(out, line)
     return wholes
 
 

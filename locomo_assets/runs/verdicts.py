@@ -16,15 +16,16 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import (
+    NO_WORDS,
     OPENAI,
     Case,
     JudgeIdentity,
     Judgement,
+    has_words,
     host_of,
     on_corrected_gold,
 )
 from locomo_assets.locomo.model import AuditError, Question
-from locomo_assets.locomo.wordless import NO_WORDS, has_words
 from locomo_assets.prices import FREE_SYSTEMS, LEXICAL
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.context import RunContext, Task, fingerprint
@@ -180,17 +181,18 @@ class PendingVerdict:
 
     @property
     def is_wordless(self) -> bool:
-        """Whether the answer says nothing, and is wrong without a judge."""
-        return self.is_answered and not has_words(str(self.answer["answer"]))
+        """Whether there is an answer, and it says nothing: no letter and no digit."""
+        return self.is_answered and not has_words(self.answer["answer"] or "")
 
     @property
     def needs_judge(self) -> bool:
-        """Whether there is anything for a judge to read."""
+        """Whether there is something to judge."""
         return self.is_answered and not self.is_wordless
 
     def wordless(self) -> dict[str, Any]:
-        """The row of an answer without words. Nobody was asked, so nobody agrees."""
-        return {**self._row(), "verdict": "wrong", "reasoning": NO_WORDS, "cost_usd": 0.0}
+        """The row of an answer without words: wrong, and no judge is asked."""
+        said = {"verdict": "wrong", "reasoning": NO_WORDS, "cost_usd": 0.0}
+        return {**self._row(), **said}
 
     def unanswered(self) -> dict[str, Any]:
         """The row where there is nothing to judge."""

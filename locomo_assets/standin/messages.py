@@ -155,10 +155,9 @@ class MessageCalls:
         asked, in_message = service.context.read(posted.content, MEMORIES_RETRIEVED)
         reply = None
         if not service.faults.occurs("run_failed", service.settings.run_failed_share):
-            wordless = service.faults.occurs("wordless", service.settings.wordless_share)
-            text = (
-                "" if wordless else retrieval.answer(asked, found or in_message, service.tokenizer)
-            )
+            silent = service.faults.occurs("wordless", service.settings.wordless_share)
+            memories = found or in_message
+            text = "" if silent else retrieval.answer(asked, memories, service.tokenizer)
             reply = service.state.save_message(
                 thread,
                 role="assistant",

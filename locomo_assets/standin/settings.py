@@ -85,7 +85,7 @@ class StandinSettings:
     run_failed_share: float = 0.0
     """Runs that fail after HTTP 200, leaving no answer in the thread."""
     wordless_share: float = 0.0
-    """Runs that end well with an empty answer."""
+    """Runs that end well, with a reply that has no words."""
 
     def __post_init__(self) -> None:
         if not self.keys or not all(self.keys):

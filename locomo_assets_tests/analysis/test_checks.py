@@ -202,6 +202,15 @@ def test_accuracy_is_asked_of_a_real_service_and_a_model() -> None:
         assert found.expected.startswith("no limit")
 
 
+def test_accuracy_is_told_with_its_clustered_interval() -> None:
+    alone = accuracy(ROW, "openai", 85.0).actual
+    assert "(95 % interval 75.6 – 89.9, Wilson, one conversation only)" in alone
+    ten = replace(ROW, conversations=10, clustered_low_percent=78.0, clustered_high_percent=89.0)
+    assert "(95 % interval 78.0 – 89.0)" in accuracy(ten, "openai", 85.0).actual
+    alike = accuracy(replace(ROW, conversations=2), "openai", 85.0).actual
+    assert "(95 % interval not known: no spread between the conversations is seen)" in alike
+
+
 def test_accuracy_that_is_not_valid_is_never_enough() -> None:
     found = accuracy(replace(ROW, accuracy_percent=99.0, valid=False), "openai", 85.0)
     assert not found.passed

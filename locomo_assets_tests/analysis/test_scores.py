@@ -102,7 +102,7 @@ def test_category_5_in_words(database_path: Path) -> None:
 
 
 def test_references_in_words_name_the_release_they_are_of(database_path: Path) -> None:
-    first, second = reference_lines(database_path, None)
+    second, first = reference_lines(database_path, None)
     assert "memory adds +100.0 points to no-memory (0.0 % of 8 questions, release r1)" in first
     assert second.startswith("release r2 ")
     assert "(0.0 % of 4 questions, release r1)" in second

@@ -193,7 +193,7 @@ async def test_runs_that_fail_are_unanswered(tmp_path: Path, protocol: AskProtoc
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-async def test_an_answer_without_words_is_an_answer_and_keeps_its_cost(text: str) -> None:
+async def test_an_answer_without_text_is_one_and_has_its_cost(text: str) -> None:
     events = [
         {"type": "content_streaming", "content": text},
         {"type": "run_ended", "status": "COMPLETED", "output_tokens": 9},
@@ -209,21 +209,6 @@ async def test_an_answer_without_words_is_an_answer_and_keeps_its_cost(text: str
         (result,) = await ask_all(client, "a", QUESTIONS[:1], ISOLATED, ignored)
     assert (result.outcome, result.answer, result.output_tokens) == ("answered", text, 9)
     assert (result.reason, result.asks) == (None, 1)
-
-
-@pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
-@pytest.mark.parametrize("fault", [CUT, LOST])
-async def test_an_answer_without_words_that_is_lost_is_read_back(
-    tmp_path: Path, protocol: AskProtocol, fault: str
-) -> None:
-    async with faulty_service(tmp_path, StandinSettings(wordless_share=1.0)) as service:
-        assistant_id = await ingested_assistant(service)
-        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 1 else None
-        results = await ask_questions(service, assistant_id, protocol)
-        posted = sum(seen.is_message for seen in service.transport.requests)
-    assert [(one.outcome, one.answer) for one in results] == [("answered", "")] * 5
-    assert [one.read_back for one in results].count(True) == 1
-    assert posted == 5
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "error", None])
@@ -275,6 +260,21 @@ async def test_an_assistant_that_is_gone_is_raised(tmp_path: Path, protocol: Ask
         await service.client.delete_assistant(assistant_id)
         with pytest.raises(NotFoundError):
             await ask_questions(service, assistant_id, protocol)
+
+
+@pytest.mark.parametrize("fault", [CUT, LOST])
+@pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
+async def test_a_reply_without_words_that_is_lost_is_read_back(
+    tmp_path: Path, protocol: AskProtocol, fault: str
+) -> None:
+    async with faulty_service(tmp_path, StandinSettings(wordless_share=1.0)) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 3 else None
+        results = await ask_questions(service, assistant_id, protocol)
+        posted = sum(seen.is_message for seen in service.transport.requests)
+    assert [(one.outcome, one.answer) for one in results] == [("answered", "")] * 5
+    assert sum(one.read_back for one in results) == 1
+    assert posted == 5
 
 
 @pytest.mark.parametrize("fault", [CUT, LOST, DONE_502])

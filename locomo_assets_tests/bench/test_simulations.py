@@ -8,6 +8,7 @@ import pytest
 from bench.simulations import __main__ as simulations
 from bench.simulations import page
 from bench.simulations.comparing import SIZES, Service, power
+from bench.simulations.coverage import coverage
 
 
 def test_every_table_has_its_place_in_the_page_and_was_made() -> None:
@@ -43,3 +44,10 @@ def test_ten_repeats_see_one_point_that_one_does_not() -> None:
     assert power(1.0, repeats=10, trials=30, seed=1) >= 0.75
     assert power(1.0, repeats=1, trials=60, seed=1) <= 0.45
     assert power(0.0, repeats=10, trials=60, seed=1) <= 0.15
+
+
+def test_wilson_is_too_narrow_where_conversations_differ_and_the_clustered_interval_is_not() -> None:
+    wilson, clustered = coverage(8.0, trials=1000)
+    assert wilson < 0.65
+    assert clustered == pytest.approx(0.94, abs=0.03)
+    assert min(coverage(0.0, trials=1000)) > 0.92

@@ -171,3 +171,25 @@ def test_the_published_table_comes_out_exactly(
         stated[file["conversation_id"]] = (file["total"], file["correct_count"])
     by_conversation = sql("SELECT conversation, questions, correct FROM accuracy_by_conversation")
     assert {name: (questions, correct) for name, questions, correct in by_conversation} == stated
+
+
+@pytest.mark.real_data
+def test_releases_are_listed_in_one_order(
+    real_dataset: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOMO_DATASET", str(real_dataset))
+    cases = SHARED_DATA.parent / "cases"
+    for release in ("0.0.10", "0.0.9", "0.0.11"):
+        path = home / f"{release}.jsonl"
+        lines = (cases / f"svc-{release}.jsonl").read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[:50]))
+        command("import", "jsonl", str(path), "--release", release, "--system", "svc")
+    listed = command("releases").splitlines()[1:]
+    assert [line.split()[0] for line in listed] == ["0.0.9", "0.0.10", "0.0.11"]
+    told = re.findall(r"^(?:without a judge: )?release (\S+)", command("report"), re.MULTILINE)
+    assert told == ["0.0.11", "0.0.10", "0.0.9"] * 2
+    assert sql("SELECT release, previous_release FROM accuracy_trend WHERE category IS NULL") == [
+        ("0.0.9", None),
+        ("0.0.10", "0.0.9"),
+        ("0.0.11", "0.0.10"),
+    ]

@@ -15,11 +15,10 @@ from locomo_assets.imports.backboard_published import (
     parse_releases,
 )
 from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import NO_WORDS, Verdict
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.locomo.parsing import read_dataset
-from locomo_assets.locomo.wordless import NO_WORDS
 from locomo_assets_tests.conftest import SHARED_DATA
 from locomo_assets_tests.imports.files import (
     SAMPLE,

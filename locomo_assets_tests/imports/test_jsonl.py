@@ -6,8 +6,7 @@ import pytest
 
 from locomo_assets.imports.jsonl import parse_jsonl
 from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
-from locomo_assets.judging.judge import Verdict
-from locomo_assets.locomo.wordless import NO_WORDS
+from locomo_assets.judging.judge import NO_WORDS, Verdict
 from locomo_assets_tests.imports.files import SAMPLE, line, lines
 
 
@@ -62,7 +61,7 @@ def test_an_empty_answer_with_an_error_is_unanswered(error: object) -> None:
 
 
 @pytest.mark.parametrize("verdict", [..., None, "unscored"])
-@pytest.mark.parametrize("empty", ["", " \n", "**", "<br>"])
+@pytest.mark.parametrize("empty", ["", " \n", "…", "**"])
 def test_an_answer_without_words_is_wrong_without_a_judge(empty: str, verdict: object) -> None:
     (answer,) = parsed(line(answer=empty, verdict=verdict, error=None))
     assert (answer.answer, answer.reason) == (empty, None)
@@ -84,6 +83,12 @@ def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(
     assert (answer.answer, answer.reason) == (empty, reason)
     assert answer.verdicts[0].verdict is verdict
     assert results.correct_without_words == (verdict is Verdict.CORRECT)
+
+
+def test_no_answer_and_no_reason_is_unanswered() -> None:
+    (answer,) = parsed(line(answer=None, verdict=...))
+    assert (answer.answer, answer.reason) == (None, "no answer in the file")
+    assert answer.verdicts[0].verdict is Verdict.UNANSWERED
 
 
 def test_a_verdict_needs_no_answer_and_an_answer_no_verdict() -> None:

@@ -24,6 +24,7 @@ def row(release: str, percent: float, **columns: Any) -> Accuracy:
     )
 
 
+ASKED = "100 questions of 1 conversation"
 R0, INVALID, R2 = row("r0", 75.0), row("r1", 99.0, valid=False), row("r2", 84.0)
 
 
@@ -53,7 +54,7 @@ def legend(figure: Figure) -> list[str]:
 def test_what_is_not_valid_is_drawn_beside_the_line() -> None:
     other = row("r0", 50.0, judge="strict")
     drawn = lines(trend([R0, other, INVALID, R2]))
-    assert drawn["backboard · isolated · gpt-4.1/generous · dddddddd"] == [
+    assert drawn[f"backboard · isolated · gpt-4.1/generous · dddddddd · {ASKED}"] == [
         ("r0", 75.0),
         ("r2", 84.0),
     ]
@@ -66,12 +67,39 @@ def test_several_series_are_named_and_releases_keep_their_order() -> None:
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["r0", "r1", "r2", "r3"]
     assert legend(figure) == [
-        "backboard · isolated · gpt-4.1/generous · dddddddd",
-        "backboard · isolated · strict · dddddddd",
+        f"backboard · isolated · gpt-4.1/generous · dddddddd · {ASKED}",
+        f"backboard · isolated · strict · dddddddd · {ASKED}",
         "no-memory: 12.0 %",
         "not valid: too many errors",
     ]
-    assert legend(trend([R0, R2])) == []
+    assert legend(trend([R0, R2])) == [ASKED]
+
+
+def test_releases_on_other_questions_are_never_joined() -> None:
+    few = row("r1", 60.0, question_set="few", questions=75, conversations=3)
+    assert lines(trend([R0, few, R2])) == {
+        f"backboard · isolated · gpt-4.1/generous · dddddddd · {ASKED}": [
+            ("r0", 75.0),
+            ("r2", 84.0),
+        ],
+        "backboard · isolated · gpt-4.1/generous · dddddddd · 75 questions of 3 conversations": [
+            ("r1", 60.0)
+        ],
+    }
+
+
+def test_the_bars_are_the_clustered_interval() -> None:
+    shown = row(
+        "r0", 75.0, conversations=2, clustered_low_percent=60.0, clustered_high_percent=90.0
+    )
+    alike = row("r1", 75.0, conversations=2)
+    (axes,) = trend([shown, alike]).axes
+    (bars,) = axes.containers
+    assert isinstance(bars, ErrorbarContainer)
+    _, _, (drawn,) = bars.lines
+    first, second = drawn.get_segments()
+    assert first[:, 1].tolist() == [60.0, 90.0]
+    assert not second.size  # no spread is seen: no bar
 
 
 @pytest.mark.parametrize("rows", [[], [accuracy_row(accuracy_percent=None)], [R0, R2]])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.analysis.series import UnknownReleaseError
 from locomo_assets.history import database
 from locomo_assets.reporting.charts import newest_series_charts
@@ -53,6 +54,41 @@ def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) 
     pictures = newest_series_charts(database_path, max_error_percent=LIMIT)
     assert list(pictures) == ["categories", "latency", "cost"]
     assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
+
+
+def test_a_release_measured_again_stays_in_its_place(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1", "conv-2"], 4)
+    signs = {"conv-1": "-++-", "conv-2": "++++"}
+    for release in ("r1", "r2", "r3", "r1"):
+        history.measure(release, signs)
+    database.refresh(history.store, history.database_path)
+    data = read_report_data(history.database_path, max_error_percent=LIMIT)
+    assert (data.whole.release, data.previous) == ("r3", "r2")
+    assert [row.release for row in data.trend] == ["r1", "r2", "r3"]
+    rows = by_release(history.database_path, None, max_error_percent=LIMIT)
+    assert [row.release for row in rows] == ["r3", "r2", "r1"]
+
+
+def test_the_trend_leaves_out_what_was_asked_other_questions(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1", "conv-2"], 5)
+    whole = {"conv-1": "-++-+", "conv-2": "+++++"}
+    for release, signs in (("r1", whole), ("r2", {"conv-1": "++++"}), ("r3", whole)):
+        history.measure(release, signs)
+    database.refresh(history.store, history.database_path)
+    data = read_report_data(history.database_path, max_error_percent=LIMIT)
+    assert [row.release for row in data.trend] == ["r1", "r3"]
+    assert [row.release for row in data.not_in_trend] == ["r2"]
+    assert {name: [row.release for row in rows] for name, rows in data.category_trends.items()} == {
+        row.category: ["r1", "r3"] for row in data.categories
+    }
+    assert data.previous == "r1"
+    text = render(data)
+    assert "other questions were asked: r2 (4 questions of 1 conversation)." in text
+    alone = read_report_data(history.database_path, "r2", max_error_percent=LIMIT)
+    assert alone.previous is None
+    assert "the first release of its series with these questions" in str(alone.not_compared)
 
 
 def test_published_results_name_judge_and_taxonomy(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from locomo_assets.reporting.tables import (
     MAX_LIMIT_CHANGES,
     accuracy_cells,
     accuracy_markdown,
+    asked_text,
     gold_fault_cells,
+    interval_notes,
+    interval_text,
     limits_markdown,
 )
 from locomo_assets_tests.analysis.factories import accuracy_row, audited_history
@@ -22,8 +25,7 @@ AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 def test_cells_stand_under_their_headings() -> None:
     shown = dict(zip(ACCURACY_HEADINGS, accuracy_cells(accuracy_row()), strict=True))
     assert shown["accuracy %"] == "84.00"
-    assert shown["95 % interval"] == "75.6 – 89.9"
-    assert shown["clustered SE"] == "–"
+    assert shown["95 % interval"] == "75.6 – 89.9 W"
     assert shown["cost USD"] == "0.0000"
 
 
@@ -42,8 +44,28 @@ def test_what_is_not_valid_is_no_bare_number() -> None:
 
 def test_markdown_keeps_its_columns() -> None:
     lines = accuracy_markdown([accuracy_row(judge="a|judge")]).splitlines()
-    assert len(lines) == 3
+    assert lines[3:] == ["", interval_notes([accuracy_row()])[0]]
     assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
+
+
+def test_the_interval_is_clustered_and_says_of_what() -> None:
+    row = accuracy_row(conversations=10, clustered_low_percent=80.0, clustered_high_percent=88.0)
+    assert interval_text(row) == "80.0 – 88.0"
+    assert interval_notes([row, row]) == [
+        "95 % interval: for questions about conversations like these 10; clustered by conversation."
+    ]
+    alike = accuracy_row(conversations=10)
+    assert interval_text(alike) == "–"
+    assert "no spread between the conversations is seen" in interval_notes([alike])[1]
+    (alone,) = interval_notes([accuracy_row()])
+    assert alone.startswith("W: Wilson, one conversation only")
+    assert interval_notes([accuracy_row(accuracy_percent=None)]) == []
+
+
+def test_a_line_says_how_much_was_asked() -> None:
+    row = accuracy_row(questions=1540, conversations=10)
+    assert asked_text(row) == "1,540 questions of 10 conversations"
+    assert asked_text(accuracy_row()) == "100 questions of 1 conversation"
 
 
 def test_gold_faults_stand_under_their_headings(tmp_path: Path) -> None:

@@ -15,9 +15,8 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.judge import BatchState, VotingJudge
+from locomo_assets.judging.judge import NO_WORDS, BatchState, VotingJudge
 from locomo_assets.judging.llm import LLMJudge
-from locomo_assets.locomo.wordless import NO_WORDS
 from locomo_assets.runs import judge as judging
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.batches import BatchPendingError

@@ -99,6 +99,28 @@ async def test_verdicts_begin_while_questions_are_asked(
     assert_each_judged_once(store)
 
 
+async def test_a_reply_without_words_is_wrong_without_a_judge_and_not_asked_again(
+    store: HistoryStore, tmp_path: Path
+) -> None:
+    silent = StandinSettings(wordless_share=1.0)
+    judge = CountingJudge()
+    with running_standin(silent, tmp_path / "silent.sqlite") as urls:
+        async with at_bench(store, urls, "one") as run:
+            await ingest_conversation(run, ORDER)
+            run.judge = judge
+            report = await answered_and_judged(run)
+        async with at_bench(store, urls, "two") as run:
+            run.judge = judge
+            again = await answered_and_judged(run)
+    assert judge.asked == []
+    assert report.verdicts == again.reused == QUESTIONS
+    answers = store.read("answers", store.manifests(asset="answers")).to_pylist()
+    assert [(one["outcome"], one["answer"]) for one in answers] == [("answered", "")] * QUESTIONS
+    rows = store.read("judgements", store.manifests(asset="judgements")).to_pylist()
+    said = {(one["verdict"], one["reasoning"], one["reason"], one["cost_usd"]) for one in rows}
+    assert said == {("wrong", "the reply has no words", None, 0.0)}
+
+
 async def test_verdicts_of_a_run_that_was_stopped_are_gone_on_with(
     store: HistoryStore, urls: BaseUrls
 ) -> None:

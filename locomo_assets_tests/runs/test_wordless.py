@@ -9,9 +9,8 @@ import pytest
 from locomo_assets.backboard.answers import ProtocolName
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import Judgement
+from locomo_assets.judging.judge import NO_WORDS, Judgement, has_words
 from locomo_assets.judging.lexical import LexicalJudge
-from locomo_assets.locomo.wordless import NO_WORDS, has_words
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.runner import STAGES, measure

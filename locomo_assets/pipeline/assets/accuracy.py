@@ -24,7 +24,7 @@ from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, last_judged_series, releases
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import previous_release
-from locomo_assets.reporting.tables import accuracy_markdown
+from locomo_assets.reporting.tables import accuracy_markdown, interval_notes, interval_text
 from locomo_assets.services import Services
 
 with warnings.catch_warnings():
@@ -48,11 +48,12 @@ def _numbers(row: Accuracy) -> dict[str, float]:
     name = "accuracy_percent" if row.gold == "published" else "accuracy_corrected_gold_percent"
     numbers: dict[str, float | None] = {
         name if row.valid else f"{name}_not_valid": row.accuracy_percent,
-        "accuracy_low_percent": row.low_percent,
-        "accuracy_high_percent": row.high_percent,
-        "accuracy_clustered_se_percent": row.clustered_se_percent,
         "accuracy_clustered_low_percent": row.clustered_low_percent,
         "accuracy_clustered_high_percent": row.clustered_high_percent,
+        "accuracy_clustered_se_percent": row.clustered_se_percent,
+        "accuracy_low_percent": row.low_percent,
+        "accuracy_high_percent": row.high_percent,
+        "conversations": row.conversations,
         "questions": row.questions,
         "scored": row.scored,
         "correct": row.correct,
@@ -81,8 +82,9 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         )
     ],
     automation_condition=dg.AutomationCondition.eager(),
-    description="A release's accuracy: over the scored questions, by category, with its Wilson "
-    "interval. Made by itself once all conversations of a release are judged. Costs nothing.",
+    description="A release's accuracy: over the scored questions, by category, with its interval, "
+    "clustered by conversation. Made by itself once all conversations of a release are judged. "
+    "Costs nothing.",
 )
 def accuracy_metrics(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
@@ -104,11 +106,13 @@ def accuracy_metrics(
     return dg.MaterializeResult(
         metadata={
             "valid": row.valid,
+            "interval": " ".join((interval_text(row), *interval_notes([row]))),
             **_numbers(row),
             **score_numbers(path, row),
             **canary_numbers(path, row.release, row.system, row.judge),
             **gold_fault_numbers(path, row, audit_sha256),
             "gold": row.gold,
+            "question_set": row.question_set,
             "system": row.system,
             "judge": row.judge,
             "question_protocol": row.question_protocol,
@@ -162,7 +166,7 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
         ~dg.AutomationCondition.any_deps_missing()
     ),
     description="Accuracy over the releases, each series (system, question protocol, judge, data "
-    "set) by itself. Costs nothing.",
+    "set, set of questions) by itself. Costs nothing.",
 )
 def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
     """All releases as a table and a chart."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from locomo_assets.analysis.accuracy import read_samples
+from locomo_assets.analysis.accuracy import Sample, read_samples
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.sampling import stratified_sample
@@ -91,6 +91,13 @@ def sample_tasks(services: Services, names: Sequence[str], label: str) -> list[T
     ]
 
 
+def _interval(row: Sample) -> dict[str, float]:
+    if row.interval_percent is None or row.conversations == 1:
+        return {}
+    low, high = row.interval_percent
+    return {"sample_clustered_low_percent": low, "sample_clustered_high_percent": high}
+
+
 def _numbers(services: Services, label: str, series: Mapping[str, str]) -> dict[str, Any]:
     limit = services.settings.max_error_percent
     rows = read_samples(services.settings.database_path)
@@ -106,6 +113,7 @@ def _numbers(services: Services, label: str, series: Mapping[str, str]) -> dict[
         "sample_accuracy_percent" if valid else "sample_accuracy_percent_not_valid": (
             row.accuracy_percent
         ),
+        **_interval(row),
         "sample_low_percent": row.low_percent,
         "sample_high_percent": row.high_percent,
         "sample_change_points": row.change_points,

@@ -180,13 +180,28 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     )
     low = GaugeMetricFamily(
         "benchmark_accuracy_low_percent",
-        "Lower end of its 95 % Wilson interval",
+        "Lower end of its 95 % Wilson interval, which takes questions as independent",
         labels=SERIES,
     )
     high = GaugeMetricFamily(
         "benchmark_accuracy_high_percent",
-        "Upper end of its 95 % Wilson interval",
+        "Upper end of its 95 % Wilson interval, which takes questions as independent",
         labels=SERIES,
+    )
+    clustered_low = GaugeMetricFamily(
+        "benchmark_accuracy_clustered_low_percent",
+        "Lower end of its 95 % interval, clustered by conversation",
+        labels=SERIES,
+    )
+    clustered_high = GaugeMetricFamily(
+        "benchmark_accuracy_clustered_high_percent",
+        "Upper end of its 95 % interval, clustered by conversation",
+        labels=SERIES,
+    )
+    question_set = GaugeMetricFamily(
+        "benchmark_question_set_questions",
+        "Questions asked of categories 1-4; releases of one question_set can be compared",
+        labels=(*SERIES, "question_set", "conversations"),
     )
     by_category = GaugeMetricFamily(
         "benchmark_category_accuracy_percent",
@@ -215,14 +230,24 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
         )
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)
-        shown = ((overall, row.accuracy_percent), (low, row.low_percent), (high, row.high_percent))
+        question_set.add_metric(
+            (*_series(row), row.question_set, str(row.conversations)), row.questions
+        )
+        shown = (
+            (overall, row.accuracy_percent),
+            (low, row.low_percent),
+            (high, row.high_percent),
+            (clustered_low, row.clustered_low_percent),
+            (clustered_high, row.clustered_high_percent),
+        )
         for family, value in shown:
             if row.valid and value is not None:
                 family.add_metric(_series(row), value)
     for row in numbers.categories:
         if row.valid and row.accuracy_percent is not None:
             by_category.add_metric((*_series(row), _category(row)), row.accuracy_percent)
-    yield from (overall, low, high, limited, by_category, errors, valid)
+    yield from (overall, low, high, clustered_low, clustered_high, question_set)
+    yield from (limited, by_category, errors, valid)
 
 
 def _questions(rows: Sequence[Accuracy]) -> Iterator[Metric]:

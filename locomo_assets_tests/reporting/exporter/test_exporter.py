@@ -233,3 +233,28 @@ def test_a_history_elsewhere_is_refreshed_into_a_database_of_ones_own(
     collector.update()
     assert scraped(collector)["benchmark_newest_release{release=r2}"] == 1
     assert len(caplog.records) == 1
+
+
+def test_the_clustered_interval_and_the_question_set(folder: Path) -> None:
+    store = HistoryStore.open((folder / "history").as_uri())
+    for conversation, verdicts in (("conv-1", ["correct"] * 8), ("conv-2", ["wrong", "correct"])):
+        rows = [answer(n, conversation) for n in range(len(verdicts))]
+        commit(store, lineage("answers", "r3", conversation), {"answers": rows})
+        commit_verdicts(
+            store, lineage("judgements", "r3", conversation), verdicts, mark=conversation
+        )
+    database.refresh(store, database_of(folder))
+    collector = HistoryCollector(database_of(folder), LIMITS)
+    collector.update()
+    found = scraped(collector)
+    ((low, high, name),) = database.query(
+        database_of(folder),
+        "SELECT round(100 * clustered_low, 2), round(100 * clustered_high, 2), question_set "
+        "FROM accuracy_by_release WHERE release = 'r3'",
+    )[1]
+    assert [*found.of("benchmark_accuracy_clustered_low_percent").values()] == [low]
+    assert [*found.of("benchmark_accuracy_clustered_high_percent").values()] == [high]
+    (asked,) = found.of("benchmark_question_set_questions", "release=r3").items()
+    assert f"question_set={name}" in asked[0]
+    assert "conversations=2" in asked[0]
+    assert asked[1] == 9.0  # one of the ten is of category 5

@@ -3,6 +3,11 @@
 -- Before any verdict the judge is null. `not_judged` counts answers this judge has not seen yet.
 -- `error_share` is the share of questions without a verdict (unscored, unanswered, not judged);
 -- the reader decides how much of it is acceptable.
+-- `question_set` names the questions asked: only cells of one set can be followed over releases.
+-- Category 5 is not in the score's set, so asking it too changes nothing. `clustered_…` are of the
+-- accuracy where the questions of a conversation depend on each other: CR2 and Bell–McCaffrey's
+-- degrees of freedom, in closed form as in `analysis.intervals`. They are null with a single
+-- conversation and where all conversations have the same accuracy: no spread is seen.
 WITH touched AS (
     SELECT DISTINCT release FROM touched_partitions
 ),
@@ -26,6 +31,7 @@ outcomes AS (
         a.category,
         a.category <> 5 AS counts_in_score,
         a.conversation,
+        a.question_index,
         a.outcome,
         j.verdict,
         a.latency_ms,
@@ -59,6 +65,10 @@ cells AS (
         counts_in_score,
         CASE WHEN grouping(category) = 0 THEN category END AS category,
         CASE WHEN grouping(conversation) = 0 THEN conversation END AS conversation,
+        left(md5(string_agg(
+            conversation || ' ' || question_index, ',' ORDER BY conversation, question_index
+        )), 12) AS question_set,
+        count(DISTINCT conversation) AS conversations,
         count(*) AS questions,
         count(*) FILTER (outcome = 'answered') AS answered,
         count(*) FILTER (verdict IN ('correct', 'wrong')) AS scored,
@@ -86,16 +96,51 @@ cells AS (
         judge,
         counts_in_score,
         GROUPING SETS ((), (category), (conversation), (category, conversation))
+),
+-- Each conversation beside all of them: its share of the scored questions, what that share makes
+-- of the degrees of freedom, and how far its correct answers are from the common accuracy.
+conversation_shares AS (
+    SELECT
+        *,
+        scored / sum(scored) OVER cell AS share,
+        share ^ 2 / (1 - share) AS leverage,
+        sum(scored) OVER cell AS scored_in_all,
+        correct - scored * sum(correct) OVER cell / scored_in_all AS deviation,
+        -- As whole numbers: a spread of rounding errors would look like certainty.
+        correct * scored_in_all <> scored * sum(correct) OVER cell AS deviates
+    FROM cells
+    WHERE conversation IS NOT NULL AND scored > 0
+    WINDOW cell AS (
+        PARTITION BY
+            dataset_sha256, release, system, question_protocol, judge, counts_in_score, category
+    )
+    QUALIFY count(*) OVER cell > 1
+),
+clustered AS (
+    SELECT
+        dataset_sha256,
+        release,
+        system,
+        question_protocol,
+        judge,
+        counts_in_score,
+        category,
+        sqrt(sum(deviation ^ 2 / (1 - share))) / any_value(scored_in_all) AS se,
+        1 / (sum(share ^ 2) + sum(leverage) ^ 2 - sum(leverage ^ 2)) AS df,
+        se * t_quantile(df) AS reach
+    FROM conversation_shares
+    GROUP BY ALL
+    HAVING bool_or(deviates)
 )
 SELECT
-    dataset_sha256,
-    release,
-    system,
-    question_protocol,
-    judge,
-    counts_in_score,
-    category,
-    conversation,
+    cells.dataset_sha256,
+    cells.release,
+    cells.system,
+    cells.question_protocol,
+    cells.judge,
+    cells.counts_in_score,
+    cells.category,
+    cells.conversation,
     questions,
     answered,
     scored,
@@ -117,7 +162,28 @@ SELECT
     answer_cost_usd,
     answers_of_unknown_cost,
     judge_cost_usd,
-    verdicts_of_unknown_cost
+    verdicts_of_unknown_cost,
+    question_set,
+    conversations,
+    se AS clustered_se,
+    df AS clustered_df,
+    CASE WHEN reach IS NOT NULL THEN greatest(0.0, accuracy - reach) END AS clustered_low,
+    CASE WHEN reach IS NOT NULL THEN least(1.0, accuracy + reach) END AS clustered_high
 FROM cells
+LEFT JOIN clustered
+    ON
+        cells.conversation IS NULL
+        AND clustered.dataset_sha256 = cells.dataset_sha256
+        AND clustered.release = cells.release
+        AND clustered.system IS NOT DISTINCT FROM cells.system
+        AND clustered.question_protocol = cells.question_protocol
+        AND clustered.judge = cells.judge
+        AND clustered.counts_in_score = cells.counts_in_score
+        AND clustered.category IS NOT DISTINCT FROM cells.category
 ORDER BY
-    release, system, question_protocol, judge, conversation NULLS FIRST, category NULLS FIRST
+    cells.release,
+    cells.system,
+    cells.question_protocol,
+    cells.judge,
+    cells.conversation NULLS FIRST,
+    cells.category NULLS FIRST

@@ -47,14 +47,23 @@ SELECT
     dataset_sha256,
     cells.* EXCLUDE (
         release, category, system, question_protocol, judge, dataset_sha256,
-        conversation, counts_in_score
+        conversation, counts_in_score, question_set, conversations,
+        clustered_se, clustered_df, clustered_low, clustered_high
     ),
     lag(release) OVER earlier AS previous_release,
-    accuracy - lag(accuracy) OVER earlier AS accuracy_change
+    accuracy - lag(accuracy) OVER earlier AS accuracy_change,
+    cells.question_set,
+    conversations,
+    clustered_se,
+    clustered_df,
+    clustered_low,
+    clustered_high
 FROM accuracy_cells AS cells
 JOIN release_order USING (release)
 LEFT JOIN categories USING (category)
 WHERE cells.conversation IS NULL AND (category IS NOT NULL OR cells.counts_in_score)
 WINDOW earlier AS (
-    PARTITION BY dataset_sha256, system, question_protocol, judge, category ORDER BY position
+    PARTITION BY
+        dataset_sha256, system, question_protocol, judge, category, cells.question_set
+    ORDER BY position
 );

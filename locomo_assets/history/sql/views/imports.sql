@@ -83,7 +83,13 @@ SELECT
     cells.accuracy_high,
     dataset_sha256,
     format,
-    files
+    files,
+    cells.question_set,
+    cells.conversations,
+    cells.clustered_se,
+    cells.clustered_df,
+    cells.clustered_low,
+    cells.clustered_high
 FROM accuracy_cells AS cells
 JOIN series USING (release, system, question_protocol, judge, dataset_sha256)
 LEFT JOIN judges USING (release, judge)
