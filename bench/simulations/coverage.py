@@ -29,7 +29,7 @@ def coverage(spread_points: float, trials: int, seed: int = SEED) -> tuple[float
         own = dice.beta(weight * ACCURACY, weight * (1 - ACCURACY), own.shape)
     correct = dice.binomial(sizes, own)
     low, high = proportion_confint(correct.sum(axis=1), sizes.sum(), method="wilson")
-    wilson = np.mean((low <= ACCURACY) & (ACCURACY <= high))
+    wilson = np.mean((low <= ACCURACY) & (high >= ACCURACY))
     clustered = 0
     for each in correct.tolist():
         found = clustered_mean([Cluster(*both) for both in zip(SIZES, each, strict=True)]).interval

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from locomo_assets.analysis.intervals import Cluster, clustered_mean
 from locomo_assets.errors import LocomoError
@@ -17,6 +18,30 @@ class InvalidNumbersError(LocomoError):
     exit_code = 3
 
 
+class HasBounds(Protocol):
+    """A row with an accuracy of questions, some of which may have no verdict."""
+
+    @property
+    def questions(self) -> int: ...
+
+    @property
+    def scored(self) -> int: ...
+
+    @property
+    def if_missing_wrong_percent(self) -> float | None: ...
+
+    @property
+    def if_missing_right_percent(self) -> float | None: ...
+
+
+def bounds_percent(row: HasBounds) -> tuple[float, float] | None:
+    """The accuracy if all questions without a verdict were wrong, and if all were right."""
+    low, high = row.if_missing_wrong_percent, row.if_missing_right_percent
+    if row.scored == row.questions or low is None or high is None:
+        return None
+    return low, high
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """The accuracy of one series in a release, overall or in one category.
@@ -25,7 +50,8 @@ class Accuracy:
     `error_percent` of the questions have no verdict (unscored, unanswered, not judged); `valid`
     says whether that is few enough. `low_percent` and `high_percent` are Wilson's; `clustered_…`
     are clustered by conversation, and None with a single one or where no spread is seen;
-    `interval_percent` is the one to show. `question_set` names the `questions` asked.
+    `interval_percent` is the one to show. `if_missing_…` bound the accuracy: if all questions
+    without a verdict were wrong, or right. `question_set` names the `questions` asked.
     `imported`: measured elsewhere and read from files. `gold`: the judge was given the data set's
     gold answers (`published`), or an audit's in place of the faulty ones (`corrected`).
     """
@@ -59,11 +85,18 @@ class Accuracy:
     clustered_se_percent: float | None = None
     clustered_low_percent: float | None = None
     clustered_high_percent: float | None = None
+    if_missing_wrong_percent: float | None = None
+    if_missing_right_percent: float | None = None
 
     @property
     def series(self) -> tuple[str, str, str, str]:
         """What tells the rows of one release apart: system, question protocol, judge, data set."""
         return self.system, self.question_protocol, self.judge, self.dataset_sha256
+
+    @property
+    def bounds_percent(self) -> tuple[float, float] | None:
+        """Its least and its most, whatever the missing verdicts were; None if none is missing."""
+        return bounds_percent(self)
 
     @property
     def trend_key(self) -> tuple[str, ...]:
@@ -159,6 +192,13 @@ class Sample:
     cost_usd: float
     memory_of: str
     by_conversation: list[tuple[int, int]]
+    if_missing_wrong_percent: float | None = None
+    if_missing_right_percent: float | None = None
+
+    @property
+    def bounds_percent(self) -> tuple[float, float] | None:
+        """Its least and its most, whatever the missing verdicts were; None if none is missing."""
+        return bounds_percent(self)
 
     @property
     def conversations(self) -> int:

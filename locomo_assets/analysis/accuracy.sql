@@ -66,7 +66,9 @@ SELECT
     conversations,
     round(100 * clustered_se, 2) AS clustered_se_percent,
     round(100 * clustered_low, 2) AS clustered_low_percent,
-    round(100 * clustered_high, 2) AS clustered_high_percent
+    round(100 * clustered_high, 2) AS clustered_high_percent,
+    round(100 * accuracy_if_rest_wrong, 2) AS if_missing_wrong_percent,
+    round(100 * accuracy_if_rest_right, 2) AS if_missing_right_percent
 FROM lines_and_errors
 LEFT JOIN release_order USING (release)
 LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judge)

@@ -283,6 +283,11 @@ def accuracy(row: Accuracy, judge_system: str | None, min_accuracy_percent: floa
         actual = "nothing is scored"
     else:
         actual = f"{row.accuracy_percent:.2f} % (95 % interval {_interval(row)})"
+    if row.bounds_percent is not None:
+        low, high = row.bounds_percent
+        actual += (
+            f", {low:.2f} – {high:.2f} % whatever the {row.questions - row.scored} missing are"
+        )
     if not row.valid:
         actual += ", not valid: too many questions without a verdict"
     expected = f"at least {min_accuracy_percent:g} %"

@@ -43,7 +43,9 @@ SELECT
     round(latency_p50_ms, 1) AS latency_p50_ms,
     coalesce(answer_cost_usd, 0) + coalesce(judge_cost_usd, 0) AS cost_usd,
     coalesce(memory_of, 'none') AS memory_of,
-    coalesce(by_conversation, []) AS by_conversation
+    coalesce(by_conversation, []) AS by_conversation,
+    round(100 * accuracy_if_rest_wrong, 2) AS if_missing_wrong_percent,
+    round(100 * accuracy_if_rest_right, 2) AS if_missing_right_percent
 FROM sample_trend
 LEFT JOIN conversations
     USING (release, sample_id, system, question_protocol, judge, dataset_sha256)

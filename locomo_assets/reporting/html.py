@@ -15,6 +15,7 @@ from locomo_assets.reporting.tables import (
     GOLD_FAULT_HEADINGS,
     accuracy_text,
     asked_text,
+    bounds_text,
     fixed,
     gold_fault_cells,
     interval_notes,
@@ -70,6 +71,7 @@ def render(data: ReportData) -> str:
     environment.filters["accuracy"] = accuracy_text
     environment.filters["asked"] = asked_text
     environment.filters["interval"] = interval_text
+    environment.filters["bounds"] = bounds_text
     environment.filters["points"] = _points
     environment.filters["p"] = _p
     drawn = {

@@ -13,7 +13,10 @@ SELECT
     round(100 * if(conversations = 1, accuracy_low, clustered_low), 2) AS low_percent,
     round(100 * if(conversations = 1, accuracy_high, clustered_high), 2) AS high_percent,
     category IS NULL AS is_whole,
-    conversations
+    conversations,
+    questions,
+    round(100 * accuracy_if_rest_wrong, 2) AS if_missing_wrong_percent,
+    round(100 * accuracy_if_rest_right, 2) AS if_missing_right_percent
 FROM published_results
 LEFT JOIN release_order USING (release)
 WHERE dataset_sha256 = $1 AND (category IS NULL OR category <> 5)

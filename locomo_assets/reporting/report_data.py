@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from locomo_assets import __version__
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
+from locomo_assets.analysis.accuracy import (
+    Accuracy,
+    bounds_percent,
+    by_category,
+    by_release,
+    invalid_message,
+)
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
@@ -56,6 +62,14 @@ class Published:
     high_percent: float | None
     is_whole: bool
     conversations: int
+    questions: int
+    if_missing_wrong_percent: float | None
+    if_missing_right_percent: float | None
+
+    @property
+    def bounds_percent(self) -> tuple[float, float] | None:
+        """As of `Accuracy`."""
+        return bounds_percent(self)
 
     @property
     def interval_percent(self) -> tuple[float, float] | None:

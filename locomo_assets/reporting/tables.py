@@ -11,6 +11,9 @@ from locomo_assets.http.limits import LimitChange
 MAX_LIMIT_CHANGES = 100
 MAX_SAMPLES = 60
 
+BOUNDS = "bounds %"
+"""The column that is left out where no verdict is missing."""
+
 ACCURACY_HEADINGS = (
     "release",
     "category",
@@ -20,6 +23,7 @@ ACCURACY_HEADINGS = (
     "scored",
     "accuracy %",
     "95 % interval",
+    BOUNDS,
     "unscored",
     "unanswered",
     "not judged",
@@ -36,7 +40,7 @@ SCORE_HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "re
 GOLD_FAULT_HEADINGS = ("category", "vendor's name", "as published %", "without faults %",
                        "95 % interval", "ceiling %", "faulty", "correct without",
                        "scored without")  # fmt: skip
-_SAMPLE_HEADINGS = ("sample", "accuracy %", "95 % interval", "change", "correct", "scored",
+_SAMPLE_HEADINGS = ("sample", "accuracy %", "95 % interval", BOUNDS, "change", "correct", "scored",
                     "questions", "errors %", "USD", "memory of", "system", "judge", "protocol",
                     "sample id")  # fmt: skip
 
@@ -62,6 +66,7 @@ def accuracy_cells(row: Accuracy) -> tuple[str, ...]:
         str(row.scored),
         accuracy_text(row),
         interval_text(row),
+        bounds_text(row),
         str(row.unscored),
         str(row.unanswered),
         str(row.not_judged),
@@ -88,6 +93,19 @@ def interval_text(row: HasInterval) -> str:
     return f"{fixed(low)} – {fixed(high)}" + (" W" if row.conversations == 1 else "")
 
 
+class _HasBounds(Protocol):
+    @property
+    def bounds_percent(self) -> tuple[float, float] | None: ...
+
+
+def bounds_text(row: _HasBounds) -> str:
+    """What the accuracy is at least and at most, whatever the missing verdicts were."""
+    if row.bounds_percent is None:
+        return "–"
+    low, high = row.bounds_percent
+    return f"{fixed(low)} – {fixed(high)}"
+
+
 def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
     """What the intervals of these rows are intervals of, a sentence each."""
     scored = [row for row in rows if row.accuracy_percent is not None]
@@ -99,6 +117,8 @@ def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
     ]
     if any(row.conversations == 1 for row in scored):
         notes.append("W: Wilson, one conversation only; it says nothing of other conversations.")
+    if any(row.bounds_percent is not None for row in rows):
+        notes.append("bounds: if every question without a verdict were wrong, or right.")
     if any(row.interval_percent is None for row in scored):
         notes.append("– as an interval: no spread between the conversations is seen.")
     return notes
@@ -157,6 +177,7 @@ def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
                 row.release,
                 _marked(row.accuracy_percent, valid=row.error_percent <= max_error_percent),
                 interval_text(row),
+                bounds_text(row),
                 fixed(row.change_points, 2),
                 str(row.correct),
                 str(row.scored),

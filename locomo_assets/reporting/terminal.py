@@ -15,6 +15,7 @@ from locomo_assets.analysis.scores import abstention_line, read_scores, referenc
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
+    BOUNDS,
     GOLD_FAULT_HEADINGS,
     SCORE_HEADINGS,
     accuracy_cells,
@@ -69,8 +70,10 @@ def print_accuracy(
             row for row in categories if row.release == whole.release and row.series == whole.series
         ]
         texts = [accuracy_cells(row) for row in (*rows, whole)]
-        headings = [ACCURACY_HEADINGS[i] for i in _COLUMNS]
-        print_table(out, headings, [[text[i] for i in _COLUMNS] for text in texts])
+        complete = all(row.bounds_percent is None for row in (*rows, whole))
+        columns = [i for i in _COLUMNS if not (complete and ACCURACY_HEADINGS[i] == BOUNDS)]
+        headings = [ACCURACY_HEADINGS[i] for i in columns]
+        print_table(out, headings, [[text[i] for i in columns] for text in texts])
     if wholes:
         out.print()
     for line in interval_notes([*categories, *wholes]):

@@ -46,7 +46,9 @@ def test_ten_repeats_see_one_point_that_one_does_not() -> None:
     assert power(0.0, repeats=10, trials=60, seed=1) <= 0.15
 
 
-def test_wilson_is_too_narrow_where_conversations_differ_and_the_clustered_interval_is_not() -> None:
+def test_wilson_is_too_narrow_where_conversations_differ_and_the_clustered_interval_is_not() -> (
+    None
+):
     wilson, clustered = coverage(8.0, trials=1000)
     assert wilson < 0.65
     assert clustered == pytest.approx(0.94, abs=0.03)

@@ -28,7 +28,7 @@ def measure(
 
 
 def sets(history: QueriedHistory) -> dict[str, str]:
-    return dict(history.rows("SELECT release, question_set FROM accuracy_by_release"))  # type: ignore[arg-type]
+    return dict(history.rows("SELECT release, question_set FROM accuracy_by_release"))
 
 
 def test_releases_that_were_asked_other_questions_are_lines_of_their_own(

@@ -12,6 +12,7 @@ from locomo_assets.reporting.tables import (
     accuracy_cells,
     accuracy_markdown,
     asked_text,
+    bounds_text,
     gold_fault_cells,
     interval_notes,
     interval_text,
@@ -60,6 +61,17 @@ def test_the_interval_is_clustered_and_says_of_what() -> None:
     (alone,) = interval_notes([accuracy_row()])
     assert alone.startswith("W: Wilson, one conversation only")
     assert interval_notes([accuracy_row(accuracy_percent=None)]) == []
+
+
+def test_an_accuracy_with_missing_verdicts_has_its_bounds() -> None:
+    complete = accuracy_row(if_missing_wrong_percent=84.0, if_missing_right_percent=84.0)
+    missing = accuracy_row(
+        scored=95, unanswered=5, if_missing_wrong_percent=79.8, if_missing_right_percent=84.8
+    )
+    assert bounds_text(complete) == "–"
+    assert bounds_text(missing) == "79.8 – 84.8"
+    assert not any("bounds" in line for line in interval_notes([complete]))
+    assert any("bounds" in line for line in interval_notes([complete, missing]))
 
 
 def test_a_line_says_how_much_was_asked() -> None:

@@ -3,12 +3,15 @@
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from locomo_assets.history.database import refresh
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import print_json, print_table
+from locomo_assets.reporting.terminal import print_accuracy, print_json, print_table
+from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
 TITLE = "\x9d0;owned\x9c"
@@ -30,6 +33,23 @@ def test_no_escape_sequence_reaches_a_terminal(sent: str, monkeypatch: pytest.Mo
     written = out.getvalue()
     assert "It is" in written
     assert not {"\x1b", "\x9d", "\x9c", "\x07", "\x7f", "\x00", "\x08", "\r"} & set(written)
+
+
+@pytest.mark.parametrize(("silent", "shown"), [(False, False), (True, True)])
+def test_bounds_are_a_column_where_a_verdict_is_missing(
+    tmp_path: Path, silent: bool, shown: bool
+) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 10)
+    history.measure("r1", {"conv-1": "+!+-+-+-++" if silent else "+++-+-+-++"})
+    refresh(history.store, history.database_path)
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    print_accuracy(console, history.database_path, "r1", max_error_percent=50)
+    text = out.getvalue()
+    assert ("bounds" in text) is shown
+    # of the eight questions of categories 1-4 one has no verdict, and four are correct
+    assert ("50.0 – 62.5" in text) is shown
 
 
 def test_what_people_write_stays() -> None:

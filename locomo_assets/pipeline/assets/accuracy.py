@@ -53,6 +53,8 @@ def _numbers(row: Accuracy) -> dict[str, float]:
         "accuracy_clustered_se_percent": row.clustered_se_percent,
         "accuracy_low_percent": row.low_percent,
         "accuracy_high_percent": row.high_percent,
+        "accuracy_if_missing_wrong_percent": row.if_missing_wrong_percent,
+        "accuracy_if_missing_right_percent": row.if_missing_right_percent,
         "conversations": row.conversations,
         "questions": row.questions,
         "scored": row.scored,

@@ -198,6 +198,16 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
         "Upper end of its 95 % interval, clustered by conversation",
         labels=SERIES,
     )
+    least = GaugeMetricFamily(
+        "benchmark_accuracy_if_missing_wrong_percent",
+        "The accuracy if every question without a verdict were wrong",
+        labels=SERIES,
+    )
+    most = GaugeMetricFamily(
+        "benchmark_accuracy_if_missing_right_percent",
+        "The accuracy if every question without a verdict were right",
+        labels=SERIES,
+    )
     question_set = GaugeMetricFamily(
         "benchmark_question_set_questions",
         "Questions asked of categories 1-4; releases of one question_set can be compared",
@@ -239,6 +249,8 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
             (high, row.high_percent),
             (clustered_low, row.clustered_low_percent),
             (clustered_high, row.clustered_high_percent),
+            (least, row.if_missing_wrong_percent),
+            (most, row.if_missing_right_percent),
         )
         for family, value in shown:
             if row.valid and value is not None:
@@ -246,7 +258,7 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     for row in numbers.categories:
         if row.valid and row.accuracy_percent is not None:
             by_category.add_metric((*_series(row), _category(row)), row.accuracy_percent)
-    yield from (overall, low, high, clustered_low, clustered_high, question_set)
+    yield from (overall, low, high, clustered_low, clustered_high, least, most, question_set)
     yield from (limited, by_category, errors, valid)
 
 

@@ -89,7 +89,9 @@ SELECT
     cells.clustered_se,
     cells.clustered_df,
     cells.clustered_low,
-    cells.clustered_high
+    cells.clustered_high,
+    cells.accuracy_if_rest_wrong,
+    cells.accuracy_if_rest_right
 FROM accuracy_cells AS cells
 JOIN series USING (release, system, question_protocol, judge, dataset_sha256)
 LEFT JOIN judges USING (release, judge)

@@ -76,6 +76,8 @@ counted AS (
         count(*) FILTER (verdict = 'correct') AS correct,
         (questions - scored) / questions AS error_share,
         CASE WHEN scored > 0 THEN correct / scored END AS accuracy,
+        correct / questions AS accuracy_if_rest_wrong,
+        (questions - scored + correct) / questions AS accuracy_if_rest_right,
         wilson_low(correct, scored) AS accuracy_low,
         wilson_high(correct, scored) AS accuracy_high,
         quantile_cont(latency_ms, 0.5) FILTER (outcome = 'answered') AS latency_p50_ms,
