@@ -12,7 +12,7 @@ from locomo_assets.analysis.accuracy import by_release, invalid_message
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.tables import ACCURACY_HEADINGS, accuracy_cells
+from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
@@ -109,7 +109,8 @@ def releases() -> None:
     """List the releases that were measured or imported, oldest first. Costs nothing."""
     settings = read_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
-    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
+    bounds = (BOUNDS,) if any(row.bounds_percent for row in rows) else ()
+    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", *bounds, "errors %")
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
     newest_first = list(dict.fromkeys(row.release for row in rows))
     texts = [
