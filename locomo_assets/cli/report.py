@@ -109,12 +109,13 @@ def releases() -> None:
     """List the releases that were measured or imported, oldest first. Costs nothing."""
     settings = read_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
-    bounds = (BOUNDS,) if any(row.bounds_percent for row in rows) else ()
-    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", *bounds, "errors %")
+    shown = ["release", "system", "judge", "protocol", "questions", "accuracy %", "errors %"]
+    if any(row.bounds_percent for row in rows):
+        shown.insert(-1, BOUNDS)
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
     newest_first = list(dict.fromkeys(row.release for row in rows))
     texts = [
         (*(accuracy_cells(row)[i] for i in columns), "imported" if row.imported else "")
         for row in sorted(rows, key=lambda row: -newest_first.index(row.release))
     ]
-    print_table(console(), (*shown, ""), texts)
+    print_table(console(), (*shown, ""), texts, may_go=("questions", "errors %", ""))
