@@ -254,8 +254,7 @@ def _is_answered(response: _Response) -> bool:
     """The script records a question that failed as an empty answer that it does not judge."""
     if response.ai_response is None:
         return False
-    judged = response.evaluation is not None and response.evaluation.error is None
-    return judged or has_words(response.ai_response)
+    return bool(response.ai_response.strip()) or response.verdict is not None
 
 
 def _verdict(response: _Response, answered: bool, reason: str, source: _Source) -> ImportedVerdict:

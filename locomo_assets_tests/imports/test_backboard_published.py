@@ -228,10 +228,10 @@ def test_files_with_and_without_a_time_are_no_one_thing() -> None:
     assert (published_ones.release, published_ones.published_at) == ("backboard-published", None)
 
 
-def first_answer(evaluation: dict[str, Any] | None) -> ImportedAnswer:
-    """An empty one."""
+def first_answer(evaluation: dict[str, Any] | None, said: str = "") -> ImportedAnswer:
+    """One without words."""
     responses = responses_of("sample-1")
-    responses[0] |= {"ai_response": "", "evaluation": evaluation}
+    responses[0] |= {"ai_response": said, "evaluation": evaluation}
     files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
     return parse_published(files, SAMPLE).answers[0]
 
@@ -244,9 +244,9 @@ def test_an_empty_answer_with_a_verdict_has_that_verdict(correct: bool) -> None:
     assert answer.verdicts[0].reasoning == "so it is"
 
 
-def test_an_empty_answer_that_a_judge_was_shown_and_left_open_is_wrong() -> None:
-    answer = first_answer({"is_correct": None, "reasoning": None, "error": None})
-    assert (answer.answer, answer.reason) == ("", None)
+def test_an_answer_of_punctuation_alone_is_wrong_without_a_judge() -> None:
+    answer = first_answer(None, "**")
+    assert (answer.answer, answer.reason) == ("**", None)
     assert answer.verdicts[0].verdict is Verdict.WRONG
     assert answer.verdicts[0].reasoning == NO_WORDS
 

@@ -8,11 +8,14 @@ import pytest
 
 from locomo_assets.backboard.answers import ProtocolName
 from locomo_assets.history.database import query, refresh
+from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import NO_WORDS, Judgement, has_words
 from locomo_assets.judging.lexical import LexicalJudge
+from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.datasets import store_dataset
+from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.runner import STAGES, measure
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
@@ -82,9 +85,9 @@ async def test_silence_is_wrong_in_every_protocol_and_asked_once(
     assert rows(
         store, tmp_path, "SELECT category FROM accuracy_by_category WHERE accuracy = 0 ORDER BY 1"
     ) == [(category,) for category in sorted({q.category for q in SAMPLE.questions})]
-    asked = len(Record(state).told(SAMPLE.conversation))
+    asked = Record(state).count()
     assert await measured(store, silent, protocol) == 0
-    assert len(Record(state).told(SAMPLE.conversation)) == asked
+    assert Record(state).count() == asked
 
 
 async def test_a_sample_s_silence_is_wrong(
@@ -108,3 +111,36 @@ async def test_runs_that_fail_stay_unanswered(
         await measured(store, urls, "published")
     sql = "SELECT DISTINCT a.outcome, j.verdict FROM current_answers AS a JOIN current_judgements "
     assert rows(store, tmp_path, f"{sql} AS j USING (answer_id)") == [("unanswered", "unanswered")]
+
+
+@pytest.mark.parametrize(("protocol", "asked_again"), [("isolated", 0), ("published", 4)])
+async def test_silence_that_an_older_version_stored_as_unanswered_is_an_answer_at_the_next_run(
+    store: HistoryStore,
+    silent: BaseUrls,
+    state: Path,
+    protocol: ProtocolName,
+    asked_again: int,
+) -> None:
+    """It is read back from its thread, where it has one of its own: nothing is paid twice."""
+    task = Task("r1", SAMPLE.conversation, questions=4)
+    async with at_bench(store, silent, "old", protocol) as run:
+        await ingest_conversation(run, task)
+        await answer_questions(run, task)
+    [manifest] = store.manifests(asset="answers")
+    as_then = {"outcome": "unanswered", "reason": "the run ended without any text", "answer": None}
+    old = store.begin(manifest.lineage)
+    columns = set(TABLES["answers"].names) - {name for name, _ in LINEAGE}
+    for row in store.read("answers", [manifest], columns).to_pylist():
+        old.append("answers", [row | as_then])
+    old.commit()
+    asked = Record(state).count()
+
+    await measured(store, silent, protocol, task)
+    found = rows(
+        store,
+        state.parent,
+        "SELECT a.outcome, a.answer, verdict, count(*) FROM current_answers AS a "
+        "JOIN current_judgements USING (answer_id) GROUP BY ALL",
+    )
+    assert found == [("answered", "", "wrong", 4)]
+    assert Record(state).count() - asked == asked_again
