@@ -189,6 +189,11 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
         print(
             f"release {one.release}: {counts} " + ("imported" if manifest else "are there already")
         )
+        if results.correct_without_words:
+            print(
+                f"{results.correct_without_words:,} verdicts are correct on an answer without "
+                "words; they are kept as the file gives them, look at them before you compare"
+            )
         unread.update(results.unread)
     if any(UNKNOWN in one.results.judges for one in releases):
         print(

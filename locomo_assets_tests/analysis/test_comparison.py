@@ -218,6 +218,17 @@ def test_a_repeat_counts_with_the_mean_and_only_under_equal_conditions(
     assert repeats == [(1, 32, 28), (2, 32, 32)]
 
 
+def test_a_repeat_s_accuracy_has_bounds(history: HistoryBuilder) -> None:
+    history.measure("r1", {"conv-1": "+!?-", "conv-2": "+++-"})
+    refresh(history.store, history.database_path)
+    _, found = query(
+        history.database_path,
+        "SELECT repeat, questions, scored, accuracy, accuracy_if_rest_wrong, "
+        "accuracy_if_rest_right FROM accuracy_by_repeat WHERE release = 'r1'",
+    )
+    assert found == [(1, 8, 6, 4 / 6, 4 / 8, 6 / 8)]
+
+
 def test_a_question_that_failed_and_was_asked_again_is_not_repeated(
     history: HistoryBuilder,
 ) -> None:
