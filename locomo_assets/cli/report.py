@@ -11,7 +11,7 @@ from uuid import uuid4
 import typer
 
 from locomo_assets.analysis.accuracy import Accuracy, by_release, invalid_message
-from locomo_assets.analysis.design.last_looks import LastLook, read_last_looks
+from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.store import HistoryStore

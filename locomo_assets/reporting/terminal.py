@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
-from locomo_assets.analysis.design.last_looks import read_last_looks
+from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings

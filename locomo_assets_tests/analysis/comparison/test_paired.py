@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, nct, t, ttest_1samp
 
-from locomo_assets.analysis.decision import Conclusion
-from locomo_assets.analysis.noise import Measurement, Question, noise_floor
-from locomo_assets.analysis.paired import (
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.noise import Measurement, Question, noise_floor
+from locomo_assets.analysis.comparison.paired import (
     CLUSTERED,
     FEW_CONVERSATIONS,
     MCNEMAR,

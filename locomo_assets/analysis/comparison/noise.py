@@ -9,8 +9,8 @@ from itertools import combinations
 from math import sqrt
 from typing import NamedTuple
 
+from locomo_assets.analysis.comparison.paired import Paired, Shift
 from locomo_assets.analysis.intervals import ALPHA, Cluster, standard_error
-from locomo_assets.analysis.paired import Paired, Shift
 
 Question = tuple[str, int]
 """A question: its conversation, and its position in that conversation from 0."""

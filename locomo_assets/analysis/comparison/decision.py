@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from locomo_assets.analysis.comparison.paired import CLUSTERED, FEW_CONVERSATIONS, Paired, PValues
 from locomo_assets.analysis.intervals import ALPHA
-from locomo_assets.analysis.paired import CLUSTERED, FEW_CONVERSATIONS, Paired, PValues
 
 
 class Conclusion(StrEnum):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from locomo_assets.analysis.decision import Conclusion, p_text
+from locomo_assets.analysis.comparison.decision import Conclusion, p_text
 from locomo_assets.history import database
 
 

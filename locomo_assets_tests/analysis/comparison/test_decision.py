@@ -2,8 +2,14 @@
 
 import pytest
 
-from locomo_assets.analysis.decision import Conclusion, Evidence, decide, in_points, p_text
-from locomo_assets.analysis.paired import Paired, PValues, compare_pairs
+from locomo_assets.analysis.comparison.decision import (
+    Conclusion,
+    Evidence,
+    decide,
+    in_points,
+    p_text,
+)
+from locomo_assets.analysis.comparison.paired import Paired, PValues, compare_pairs
 from locomo_assets_tests.analysis.factories import decided, pairs_of
 
 

@@ -10,8 +10,8 @@ from scipy.stats import ttest_1samp
 
 from locomo_assets.analysis.checks import CheckSeverity, not_worse
 from locomo_assets.analysis.comparison import Comparison
-from locomo_assets.analysis.decision import Conclusion
-from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.series import NotComparableError, UnknownReleaseError
 from locomo_assets.history.database import query, refresh
 from locomo_assets.locomo.model import named_categories
 from locomo_assets_tests.analysis.factories import HistoryBuilder

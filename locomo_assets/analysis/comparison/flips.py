@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from locomo_assets.analysis.series import Series
+from locomo_assets.analysis.comparison.series import Series
 
 _SQL = Path(__file__).with_name("compared_flips.sql")
 

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from locomo_assets.analysis.noise import (
+from locomo_assets.analysis.comparison.noise import (
     FlipRate,
     Measurement,
     NoiseFloor,
     Question,
     noise_floor,
 )
-from locomo_assets.analysis.paired import Pair
-from locomo_assets.analysis.series import Series
+from locomo_assets.analysis.comparison.paired import Pair
+from locomo_assets.analysis.comparison.series import Series
 
 SCORED = {"correct": True, "wrong": False}
 

@@ -8,11 +8,22 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from locomo_assets.analysis.decision import Conclusion, Decision, Evidence, decide, in_points
-from locomo_assets.analysis.design.last_looks import last_looks
-from locomo_assets.analysis.flips import Flip, read_flips
-from locomo_assets.analysis.measured import SCORED, BothMeasured, Measured, read_questions
-from locomo_assets.analysis.noise import (
+from locomo_assets.analysis.comparison.decision import (
+    Conclusion,
+    Decision,
+    Evidence,
+    decide,
+    in_points,
+)
+from locomo_assets.analysis.comparison.flips import Flip, read_flips
+from locomo_assets.analysis.comparison.last_looks import last_looks
+from locomo_assets.analysis.comparison.measured import (
+    SCORED,
+    BothMeasured,
+    Measured,
+    read_questions,
+)
+from locomo_assets.analysis.comparison.noise import (
     NoiseFloor,
     Question,
     common_floor,
@@ -20,8 +31,8 @@ from locomo_assets.analysis.noise import (
     exceeds,
     shift_of_difference,
 )
-from locomo_assets.analysis.paired import Pair, Paired, Shift, compare_pairs, holm_each
-from locomo_assets.analysis.series import NotComparableError, Series, choose_series
+from locomo_assets.analysis.comparison.paired import Pair, Paired, Shift, compare_pairs, holm_each
+from locomo_assets.analysis.comparison.series import NotComparableError, Series, choose_series
 from locomo_assets.history import database
 from locomo_assets.locomo.model import (
     ADVERSARIAL,

@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from locomo_assets.analysis.noise import (
+from locomo_assets.analysis.comparison.noise import (
     FlipRate,
     Measurement,
     NoiseFloor,
@@ -18,7 +18,7 @@ from locomo_assets.analysis.noise import (
     run_shift,
     shift_of_difference,
 )
-from locomo_assets.analysis.paired import compare_pairs
+from locomo_assets.analysis.comparison.paired import compare_pairs
 from locomo_assets_tests.analysis.factories import pairs_of
 
 Repeat = dict[Question, Measurement]
