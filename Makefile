@@ -39,10 +39,7 @@ azurite:  ## Azure Blob Storage for the history's tests, which are skipped witho
 docs: .venv/run  ## docs/settings.md, from the settings' own descriptions
 	$(BIN)/locomo-assets settings > docs/settings.md
 
-deploy-simulate: .venv/test  ## The simulations behind docs/statistics.md (SIMULATE="--only NAME --write")
-	$(BIN)/python -m bench.simulations $(SIMULATE)
-
-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
+deploy-check: .venv/test  ## Render and validate what is in deploy/ (rendering needs kubectl)
 	$(BIN)/python -m pytest -n 2 locomo_assets_tests/deploy
 
 PYTHON_IMAGE ?= $(shell sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile)

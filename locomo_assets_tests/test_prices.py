@@ -28,7 +28,7 @@ def test_an_unknown_model_has_no_cost_and_our_own_are_free() -> None:
     table = PriceTable.read()
     assert table.cost_usd("gpt-99", 10, 10) is None
     assert table.cost_usd("", 10, 10) is None
-    assert table.cost_usd("lexical-1", 10, 10) == 0.0
+    assert table.cost_usd("lexical-2", 10, 10) == 0.0
     assert table.cost_usd("standin:gpt-4.1", 10, 10) == 0.0
 
 

@@ -3,9 +3,16 @@
 import argparse
 import time
 
-from bench.simulations import comparing, coverage, page
+from bench.simulations import comparing, coverage, declines, drift, gold_faults, judge_error, page
 
-TABLES: dict[str, page.Table] = {**coverage.TABLES, **comparing.TABLES}
+TABLES: dict[str, page.Table] = {
+    **coverage.TABLES,
+    **comparing.TABLES,
+    **drift.TABLES,
+    "judge-error": judge_error.table,
+    "gold-faults": gold_faults.table,
+    "declines": declines.table,
+}
 
 
 def main() -> None:

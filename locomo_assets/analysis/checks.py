@@ -13,6 +13,8 @@ import pyarrow as pa
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.decision import Conclusion, in_points
+from locomo_assets.analysis.drift.alarms import FALSE_ALARMS_A_YEAR
+from locomo_assets.analysis.drift.history import Drift
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
 from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
@@ -381,6 +383,30 @@ def not_below_previous(
     except AnalysisError as error:
         return Finding(True, expected, f"not compared: {error}")
     return not_worse(comparison)
+
+
+def no_drift(drift: Drift | None) -> Finding:
+    """Accuracy has not gone down over the releases; None where nothing is measured."""
+    numbers: dict[str, Number] = {}
+    if drift is not None:
+        numbers = {
+            "releases": len(drift.releases),
+            "questions": drift.questions,
+            "conversations": drift.conversations,
+            "baseline": drift.baseline or "none",
+            "left_out": "; ".join(f"{name}: {why}" for name, why in drift.left_out) or "none",
+        }
+    if drift is not None and drift.slope is not None:
+        numbers["slope_points_a_release"] = round(100 * drift.slope.change, 3)
+        numbers["smallest_fall_seen_points_a_release"] = round(100 * drift.slope.detectable, 3)
+    return Finding(
+        passed=drift is None or not drift.raised,
+        expected="no fall over the releases, beyond what chance explains "
+        f"({100 * FALSE_ALARMS_A_YEAR:g} % false alarms a year)",
+        actual="nothing is measured yet" if drift is None else drift.in_words,
+        numbers=numbers,
+        severity=CheckSeverity.WARN,
+    )
 
 
 _NOT_WORSE = frozenset({Conclusion.NOT_WORSE, Conclusion.UNCHANGED})

@@ -19,7 +19,10 @@ SELECT
     round(100 * without_faults_low, 2) AS without_faults_low_percent,
     round(100 * without_faults_high, 2) AS without_faults_high_percent,
     round(100 * ceiling, 2) AS ceiling_percent,
-    audit_sha256
+    audit_sha256,
+    faulty_given,
+    faulty_correct,
+    round(100 * faulty_correct_share, 2) AS faulty_correct_percent
 FROM accuracy_and_gold_faults
 LEFT JOIN release_order USING (release)
 WHERE

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
-from locomo_assets.locomo.text_scores import declines
+from locomo_assets.locomo.declines import declines
 
 # In 1,540 published answers no text stands for two questions; the stand-in repeats one three times.
 _ALWAYS_ALLOWED, _ALLOWED_PERCENT = 3, 2.0

@@ -31,6 +31,7 @@ def main() -> None:
         exporter,
         history,
         imports,
+        judge_labels,
         remote,
         report,
         run,
@@ -41,7 +42,7 @@ def main() -> None:
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, report, compare, imports, history, alerts, exporter)
+    modules = (run, report, compare, imports, judge_labels, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:

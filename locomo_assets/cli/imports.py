@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
-from locomo_assets.reporting.terminal import console, print_accuracy, print_gold_faults
+from locomo_assets.reporting.terminal import (
+    console,
+    print_accuracy,
+    print_gold_faults,
+    print_judge_errors,
+)
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -77,9 +82,9 @@ def backboard_published(
             f"{folder}: holds no {FILES}; give the folder of Backboard's published files, or the "
             "one that its benchmark script wrote"
         )
-    files = [(path.name, _read(path)) for path in paths]
+    files = [(path.name, read_import(path)) for path in paths]
     summaries = [path.name for path in folder.glob(SUMMARIES)]
-    read = _dataset(settings, dataset)
+    read = dataset_of_import(settings, dataset)
     releases = parse_releases(files, summaries, read, release, model=model, judge=judge)
     if time is not None and len(releases) > 1:
         raise ImportRefusedError(
@@ -110,8 +115,8 @@ def jsonl(
 
     settings = read_settings()
     time = _time(published_at)
-    data = _read(file)
-    read = _dataset(settings, dataset)
+    data = read_import(file)
+    read = dataset_of_import(settings, dataset)
     results = parse_jsonl(
         file.name,
         data,
@@ -139,7 +144,8 @@ def _time(text: str | None) -> datetime | None:
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def read_import(path: Path) -> bytes:
+    """A file's bytes, up to the size of a data set. Raises ImportRefusedError."""
     from locomo_assets.imports.results import ImportRefusedError
 
     try:
@@ -152,7 +158,8 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _dataset(settings: Settings, source: str | None) -> "Dataset":
+def dataset_of_import(settings: Settings, source: str | None) -> "Dataset":
+    """The data set that is named, or that of the settings, or the packaged sample."""
     from locomo_assets.locomo.parsing import read_dataset
     from locomo_assets.locomo.sample import packaged_sample
 
@@ -194,18 +201,19 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
             "of different judges are not compared"
         )
     if unread:
-        print(f"fields without a meaning here, left out: {_listed(unread)}")
+        print(f"fields without a meaning here, left out: {listed(unread)}")
     database.publish(store, path)
     out = console()
     for one in releases:
         wholes = print_accuracy(out, path, one.release, max_error_percent=limit)
+        print_judge_errors(out, path, wholes)
         print_gold_faults(out, path, wholes, audit_sha256)
 
 
 _MOST_FIELDS = 12
 
 
-def _listed(unread: "Counter[str]") -> str:
+def listed(unread: "Counter[str]") -> str:
     """Names and counts; the names are others' words, so they are kept short and on one line."""
     common = sorted(unread.items(), key=lambda one: (-one[1], one[0]))[:_MOST_FIELDS]
     names = [f"{repr(name)[1:-1]:.40} ({count:,}×)" for name, count in common]

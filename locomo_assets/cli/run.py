@@ -19,6 +19,7 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_forecast,
     print_gold_faults,
+    print_judge_errors,
     print_reasons,
     print_warnings,
 )
@@ -88,6 +89,7 @@ def run(
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
     measured = of_series(wholes, series) if wholes else None
     print_reasons(out, path, [measured] if measured else [])
+    print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)
     out.print(f"\nHistory   {path}", soft_wrap=True)

@@ -87,7 +87,7 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
     """A connection that reads the database and can do nothing else.
 
     It keeps showing this state when a newer one is published. `HistoryUnreachableError` if there
-    is no database or it can't be read.
+    is no database, it can't be read, or a version with other tables and views made it.
     """
     if not database_path.exists():
         raise HistoryUnreachableError(
@@ -95,9 +95,23 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
             "`locomo-assets history refresh`"
         )
     connection = _connect(database_path, read_only=True)
+    if not _is_ours(connection):
+        connection.close()
+        raise HistoryUnreachableError(
+            f"database {database_path}: was made by another version of this program; bring it up "
+            "to date with `locomo-assets history refresh`"
+        )
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        made_by = connection.execute("SELECT definitions_sha256 FROM lens_meta").fetchone()
+    except duckdb.Error:
+        return False
+    return made_by == (definitions_sha256(),)
 
 
 def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -49,6 +49,7 @@ _VIEW_FILES = (
     "scores",
     "reference_lines",
     "canary_rates",
+    "judge_errors",
     "gold_faults",
     "samples",
     "release_status",

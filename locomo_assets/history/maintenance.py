@@ -194,7 +194,7 @@ _CURRENT = """
 SELECT attempt_id FROM current_answers
 UNION SELECT judgement_attempt_id FROM current_judgements
 UNION SELECT attempt_id FROM ingestions SEMI JOIN current_answers USING (ingestion_id)
-UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit')
+UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit', 'judge_labels')
 UNION
 SELECT arg_max(attempt_id, (committed_at, attempt_id))
 FROM attempts

@@ -28,9 +28,9 @@ _COMPACTED = ".compacted"
 class Lineage:
     """What an attempt worked on. `extra` is free-form JSON (a fingerprint, an assistant's id).
 
-    `release` and `conversation` are None for `locomo_dataset`, `gold_audit` and `releases`, and
-    `conversation` also for `imported_results`; their rows then name their own. `system` is what
-    was measured, None for the first three.
+    `release` and `conversation` are None for `locomo_dataset`, `gold_audit`, `judge_labels` and
+    `releases`, and `conversation` also for `imported_results`; their rows then name their own.
+    `system` is what was measured, None for the first four.
     """
 
     asset: str

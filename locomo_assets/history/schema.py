@@ -74,6 +74,11 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("kind", _STR),  # `full`, or `sample` (a few questions, nothing newly ingested)
         ("missed", _BOOL),  # seen in the feed too late to be measured
     ),
+    # the release that later ones are compared with: the newest row of all counts
+    "pinned_baselines": (
+        ("pinned", _BOOL),  # false where it was unpinned
+        ("noted_at", _TIME),
+    ),
     # which release the feed named as current, before and after paid work for a release
     "release_checks": (
         ("stage", _STR),  # ingested_memories, answers
@@ -241,6 +246,17 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("latency_ms", _F64),
         ("judged_at", _TIME),
     ),
+    # answers that a person has read; the attempt's conversation is null, its rows name theirs
+    "judge_labels": (
+        ("question_index", _I32),
+        ("category", _I32),
+        ("question", _STR),
+        ("answer", _STR),
+        ("label", _STR),  # right, wrong
+        ("labelled_by", _STR),
+        ("file", _STR),
+        ("file_sha256", _STR),
+    ),
     # every HTTP request of an attempt, including those inside a judge's batch
     "calls": (
         ("call_id", _STR),
@@ -304,6 +320,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "locomo_dataset": ("conversations", "sessions", "turns", "questions"),
     "gold_audit": ("gold_faults",),
     "releases": ("releases",),
+    "pinned_baselines": ("pinned_baselines",),
     "ingested_memories": (
         "ingestions",
         "ingested_turns",
@@ -318,6 +335,7 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "answers": ("answers", "retrieved_memories", "calls", "release_checks", "question_threads"),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
+    "judge_labels": ("judge_labels",),
     # checks that refused the work; work that was done keeps its checks in its own attempt
     "release_checks": ("release_checks",),
     "imported_results": (

@@ -58,8 +58,12 @@ from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, 
 from locomo_assets.history.storage import Storage, get_present, open_storage
 
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
-_WITHOUT_RELEASE = frozenset({"locomo_dataset", "gold_audit", "releases"})
-_WITHOUT_CONVERSATION = _WITHOUT_RELEASE | {"imported_results", "judge_canaries"}
+_WITHOUT_RELEASE = frozenset({"locomo_dataset", "gold_audit", "releases", "judge_labels"})
+_WITHOUT_CONVERSATION = _WITHOUT_RELEASE | {
+    "imported_results",
+    "judge_canaries",
+    "pinned_baselines",
+}
 
 
 class HistoryStore:

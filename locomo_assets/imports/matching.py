@@ -46,15 +46,30 @@ def match_entries(entries: Sequence[tuple[Place, Entry]], dataset: Dataset) -> l
         order = _settle([found[at] for at in places])
         for at, match in zip(places, order, strict=True):
             if match is None:
-                one, *others = found[at]
-                raise ImportRefusedError(
-                    f"{entries[at][0]}: the text {one.question.question!r:.80} stands in "
-                    f"{one.conversation} {1 + len(others)} times, as the questions "
-                    f"{', '.join(str(m.question.question_index) for m in found[at])}, and the "
-                    "order of the file does not settle which; add `question_index`"
-                )
+                why = "the order of the file does not settle which"
+                raise _ambiguous(entries[at][0], found[at], why)
             matched[at] = match
     return [matched[at] for at in range(len(entries))]
+
+
+def match_each(entries: Sequence[tuple[Place, Entry]], dataset: Dataset) -> list[Match]:
+    """The same where the order of the entries says nothing. Raises ImportRefusedError."""
+    questions = _Questions(dataset, {one.conversation: one for one in dataset.conversations})
+    found = [questions.candidates(place, entry) for place, entry in entries]
+    for (place, _), candidates in zip(entries, found, strict=True):
+        if len(candidates) > 1:
+            raise _ambiguous(place, candidates, "it does not say which")
+    return [candidates[0] for candidates in found]
+
+
+def _ambiguous(place: Place, candidates: Sequence[Match], why: str) -> ImportRefusedError:
+    one = candidates[0]
+    return ImportRefusedError(
+        f"{place}: the text {one.question.question!r:.80} stands in {one.conversation} "
+        f"{len(candidates)} times, as the questions "
+        f"{', '.join(str(m.question.question_index) for m in candidates)}, and {why}; add "
+        "`question_index`"
+    )
 
 
 class _Questions:

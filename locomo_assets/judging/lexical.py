@@ -8,7 +8,7 @@ from time import perf_counter
 from locomo_assets.judging.judge import JudgeIdentity, Judgement, Verdict
 from locomo_assets.judging.text_normalization import STOP_STEMS, is_number, normalized, stems
 from locomo_assets.judging.time_spans import Span, spans, years_in
-from locomo_assets.locomo.text_scores import declines
+from locomo_assets.locomo.declines import declines
 from locomo_assets.prices import LEXICAL
 
 _UNKNOWABLE = re.compile(
@@ -19,9 +19,30 @@ _UNKNOWABLE = re.compile(
 _POLARITY = re.compile(
     r"^\W*(?:most )?(?:likely |probably )?(?P<word>yes|no)\b(?!\s+(?:one|more)\b)"
 )
+_NAME = re.compile(r"(?<=\s)[A-Z]\w+")
+_WHETHER = re.compile(r"\b(?:whether|if)\b")
 _DENIES = re.compile(
     r"\b(?:not|no|never|unlikely|isn't|wasn't|doesn't|didn't|don't|wouldn't|won't|hasn't|haven't|"
     r"cannot|can't|couldn't|aren't|weren't)\b"
+)
+# A reply's own yes or no: its first word, or a first sentence such as `He did.`
+_SAYS_YES = re.compile(
+    r"^\W*(?:(?:most )?(?:likely |probably )?yes|yeah|yep|absolutely|certainly|definitely|indeed|"
+    r"of course|correct|i (?:think|believe|guess) so)\b"
+)
+_SAYS_NO = re.compile(
+    r"^\W*(?:(?:(?:most )?(?:likely|probably) no|nope|not (?:really|at all)|incorrect|"
+    r"i (?:don't|do not) (?:think|believe) so)\b|no(?=\W*$|\s*[^\w\s]|"
+    r"\s+(?:he|she|they|it|i|we|because|since|but|that|there)\b))"
+)
+_ELLIPSIS = re.compile(
+    r"^\W*(?:\w+ ){1,2}(?:did|does|do|has|have|had|is|was|are|were|would|will|can|could|should)"
+    r"(?P<no>n't| not)?\W*$"
+)
+_HEDGES = re.compile(
+    r"\b(?:unsure|uncertain|unclear|unknown|not (?:\w+ly )?(?:sure|certain|clear|known)|"
+    r"(?:don't|do not) know|no idea|(?:can't|cannot|unable to|hard to|difficult to|impossible to) "
+    r"(?:be )?(?:say|tell|know|determine|answer)\w*|it depends|maybe|perhaps)\b"
 )
 _TIME_FILLER = """
 a about an and around approximately at before between by beginning day during early end from in is
@@ -35,6 +56,8 @@ _TIME_FILLER_WORDS = frozenset(_TIME_FILLER.split())
 # itself offers the words.
 _NEEDED_SHARE = 0.3
 _NEEDED_SHARE_WHERE_IN_DOUBT = 0.5
+# Of the question's telling words, in an answer that says neither yes nor no.
+_NEEDED_SHARE_OF_QUESTION = 0.4
 _PREFIX = 5
 # The published judge accepts a month for a day in it, but no longer time.
 _LONGEST_DAYS = 31
@@ -59,7 +82,7 @@ class LexicalJudge:
     @property
     def identity(self) -> JudgeIdentity:
         # A changed rule needs a new number: verdicts are reused by this name.
-        return JudgeIdentity(name="lexical-1", system=LEXICAL, model="lexical-1")
+        return JudgeIdentity(name="lexical-2", system=LEXICAL, model="lexical-2")
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`; never unscored, and the category changes nothing."""
@@ -92,7 +115,10 @@ def compare(question: str, gold_answer: str, answer: str) -> tuple[bool, str]:
         return _compare_times(wanted_times, spans(answer, years))
     polarity = _POLARITY.match(gold_text)
     if polarity:
-        return _compare_polarity(polarity["word"], normalized(answer), abstains)
+        given = _polarity(question, normalized(answer))
+        return given == polarity["word"], (
+            f"The gold answer is {polarity['word']}, the answer amounts to {given or 'neither'}."
+        )
     return _compare_words(question, gold_answer, answer, abstains)
 
 
@@ -116,14 +142,34 @@ def _days(span: Span) -> str:
     return f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
 
 
-def _compare_polarity(wanted: str, answer: str, abstains: bool) -> tuple[bool, str]:
-    stated = _POLARITY.match(answer)
-    if stated:
-        given = stated["word"]
-    else:
-        first = re.split(r"(?<=[.!?])\s", answer, maxsplit=1)[0]
-        given = "no" if abstains or _DENIES.search(first) else "yes"
-    return given == wanted, f"The gold answer is {wanted}, the answer amounts to {given}."
+def _polarity(question: str, answer: str) -> str | None:
+    """`yes` or `no`; None where the answer hedges, or is about something else.
+
+    Without a yes or no of its own it must speak of what was asked. `Nothing says that she moved`
+    amounts to no; `it isn't said whether she moved` does not.
+    """
+    first = re.split(r"(?<=[.!?])\s", answer.strip(), maxsplit=1)[0]
+    if _SAYS_YES.match(answer):
+        return "yes"
+    if _SAYS_NO.match(answer):
+        return "no"
+    elliptic = _ELLIPSIS.match(first)
+    if elliptic:
+        return "no" if elliptic["no"] else "yes"
+    if _HEDGES.search(first) or not _is_about(question, answer):
+        return None
+    if declines(first):
+        return None if _WHETHER.search(first) else "no"
+    return "no" if _DENIES.search(first) else "yes"
+
+
+def _is_about(question: str, answer: str) -> bool:
+    """Whether the answer has enough of the question's telling words; names alone do not count."""
+    names = frozenset(stems(" ".join(_NAME.findall(question))))
+    telling = [stem for stem in dict.fromkeys(stems(question)) if stem not in STOP_STEMS]
+    asked = [stem for stem in telling if stem not in names] or telling
+    given = _Given(frozenset(stems(answer)))
+    return sum(map(given.has, asked)) >= _NEEDED_SHARE_OF_QUESTION * len(asked)
 
 
 def _compare_words(question: str, gold: str, answer: str, abstains: bool) -> tuple[bool, str]:

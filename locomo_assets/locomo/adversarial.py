@@ -8,7 +8,7 @@ under `answer`.
 import hashlib
 import re
 
-from locomo_assets.locomo.text_scores import declines
+from locomo_assets.locomo.declines import declines
 
 _DENIES = re.compile(
     r"\W*(?:no\s*(?:$|[^\w\s])|(?:no\s+one|none|nobody|nothing|never|neither)\b)", re.IGNORECASE

@@ -12,9 +12,10 @@ from typing import Literal
 
 import Stemmer
 
+from locomo_assets.locomo.declines import declines
 from locomo_assets.locomo.model import ADVERSARIAL
 
-VERSION = 1
+VERSION = 2
 """Increase with every change of a score: databases of another version are rebuilt."""
 
 MULTI_HOP, OPEN_DOMAIN = 1, 3
@@ -26,21 +27,6 @@ _PORTER = Stemmer.Stemmer("porter")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _LEFT_OUT = frozenset(("a", "an", "the", "and"))
 _LEFT_OUT_ANYWHERE = re.compile(r"\b(?:a|an|the|and)\b")
-_DECLINES = re.compile(
-    r"""(?: n't \b | \b(?: not | no | never | without | nothing) \b ) \s+
-    (?: (?: been | be | explicitly | specifically | directly | clearly | currently | yet | any | a
-        | an | the | have | has | specific | direct | explicit | exact | further | enough | more
-        | particular | detailed | such | in ) \s+ )*
-    (?: mention | specif | state | provid | contain | includ | detail | avail | known\b | know\b
-      | record | clear\b | inform | memor | indicat | evidence | disclos | reveal | given\b | name
-      | confirm | sure\b | answer )
-    | \b no \s+ (?: \w+ \s+ ){1,3} (?: is | are | was | were | has\ been ) \s+
-      (?: mentioned | specified | stated | provided | given | recorded | known )
-    | \b(?: unable\ to | cannot\ (?: determine | answer | find | say | know ) | can't\ (?: determine
-      | answer | find | say | tell ) | unknown | unclear | undisclosed | limited\ information
-      | (?: don't | doesn't | do\ not | does\ not )\ have )\b""",
-    re.VERBOSE,
-)
 _CLAUSE = re.compile(r"(?<=[.!?;:])\s+|\n+|,?\s+(?=(?:but|however|though|although)\b)", re.I)
 _GUESS = re.compile(
     r"\b(?:likely|probably|perhaps|maybe|possibly|might|may be|could be|presumably|i think|"
@@ -48,6 +34,7 @@ _GUESS = re.compile(
 )
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
 _DENIAL = r"(?:(?:\w+\s+)?(?:not|never)\b|\w+n't\b)"
+_PRONOUN_DENIAL = re.compile(rf"\W*(?:no\W+)?(?:he|she|they)\s+{_DENIAL}", re.IGNORECASE)
 _STOP_WORDS = """
 a an and are at be did do does for from had has have he her his how if in is it its of on or she
 that the their they this to was were what when where which who whom whose why will with would
@@ -86,25 +73,29 @@ def abstention(category: int, question: str, trap: str | None, answer: str) -> A
 
     `abstained`: it says that it cannot say, or denies the premise about the person asked about.
     `trapped`: it gives the trap (at least two thirds of its distinctive words in one clause) and
-    does not decline, or declines and then offers the trap as a guess. `other`: it claims
-    something else. An answer that gives the trap for the other speaker without any denial is
-    trapped.
+    does not decline; or it gives the trap first and then declines a further detail; or it
+    declines and then offers the trap as a guess. `other`: it claims something else. An answer
+    that gives the trap for the other speaker without any denial is trapped.
     """
     if category != ADVERSARIAL:
         return None
     plain = answer.replace("’", "'")
     clauses = [clause for clause in _CLAUSE.split(plain) if clause.strip()]
-    declined = declines(plain.lower()) or _denies_premise(question, plain)
-    given = [clause for clause in clauses if _gives(trap, question, clause)]
-    if declined:
-        guessed = any(_GUESS.search(c.lower()) and not declines(c.lower()) for c in given)
-        return "trapped" if guessed else "abstained"
-    return "trapped" if given else "other"
-
-
-def declines(text: str) -> bool:
-    """Whether a text, in lower case with plain apostrophes, says that it cannot answer."""
-    return _DECLINES.search(text) is not None
+    declining = [declines(clause.lower()) for clause in clauses]
+    given = [_gives(trap, question, clause) for clause in clauses]
+    if _denies_premise(question, plain):
+        first_decline = 0
+    elif declines(plain.lower()):
+        first_decline = declining.index(True) if any(declining) else 0
+    else:
+        return "trapped" if any(given) else "other"
+    if any(given[:first_decline]):
+        return "trapped"
+    guessed = any(
+        gives and not declining[at] and _GUESS.search(clauses[at].lower())
+        for at, gives in enumerate(given)
+    )
+    return "trapped" if guessed else "abstained"
 
 
 def words(text: str) -> list[str]:
@@ -122,7 +113,9 @@ def stems(text: str) -> list[str]:
 
 
 def _denies_premise(question: str, answer: str) -> bool:
-    """Whether it says `Nadia isn't …` or `… not Nadia` to a question about Nadia."""
+    """Whether it says `Nadia isn't …`, `She never …` or `… not Nadia` when asked about Nadia."""
+    if _PRONOUN_DENIAL.match(answer):
+        return True
     asked = {name for name in _NAME.findall(question) if name.lower() not in _SAYS_NOTHING}
     for name in asked:
         if re.search(rf"\b{name}\s+{_DENIAL}|\b(?:not|never)\s+{name}\b", answer):

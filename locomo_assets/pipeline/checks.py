@@ -113,6 +113,13 @@ RELEASE = (
         releases,
     ),
     _spec(
+        "within_ceiling",
+        "accuracy_metrics",
+        "Neither the whole nor a category is above the ceiling that faulty gold answers leave; "
+        "without an audit it passes. A warning: the judge does not keep to the gold answers.",
+        releases,
+    ),
+    _spec(
         "not_below_previous",
         "accuracy_metrics",
         "Not worse than the release before it by LOCOMO_MARGIN_POINTS (`locomo-assets compare`). "
@@ -132,6 +139,15 @@ RELEASE = (
         "The work on the release, without pauses between runs, took at most "
         "LOCOMO_MAX_RUN_MINUTES. A warning.",
         releases,
+    ),
+)
+TRENDS = (
+    _spec(
+        "no_drift",
+        "accuracy_trends",
+        "Accuracy has not gone down over the releases since the pinned baseline, or of the last "
+        "20: by its slope, a CUSUM, the best release so far and the pinned one, with 5 % false "
+        "alarms a year in all. A warning.",
     ),
 )
 

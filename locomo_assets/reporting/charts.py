@@ -8,12 +8,11 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.analysis.series import UnknownReleaseError
-from locomo_assets.reporting.report_data import Reference, read_report_data
+from locomo_assets.analysis.drift.history import Drift
+from locomo_assets.reporting.report_data import Reference, ReportData
 from locomo_assets.reporting.tables import asked_text
 
 if TYPE_CHECKING:
@@ -27,16 +26,10 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
 _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
-def newest_series_charts(database_path: Path, *, max_error_percent: float) -> dict[str, str]:
-    """Categories, latency and cost of the newest release's series, by name, as Markdown.
-
-    Empty where the history has no verdicts.
-    """
-    try:
-        data = read_report_data(database_path, max_error_percent=max_error_percent)
-    except UnknownReleaseError:
-        return {}
+def series_charts(data: ReportData) -> dict[str, str]:
+    """Drift, categories, latency and cost of a release's series, by name, as Markdown."""
     return {
+        "drift": png(drift(data.drift), "accuracy on the questions all releases have"),
         "categories": png(categories(data.category_trends), "by category"),
         "latency": png(latency(data.trend), "latency"),
         "cost": png(cost(data.trend), "cost"),
@@ -69,6 +62,32 @@ def trend(rows: Sequence[Accuracy], references: Sequence[Reference] = ()) -> "Fi
                 label=f"{one.name}: {one.accuracy_percent:.1f} %",
             )
         axes.set(ylim=(0, 100), ylabel="accuracy %")
+
+    return _figure(draw)
+
+
+def drift(found: Drift) -> "Figure":
+    """Accuracy on the questions that all releases have, the fitted line, and what alarms."""
+
+    def draw(axes: "Axes") -> None:
+        names, values = list(found.releases), list(found.accuracies_percent)
+        if not values:
+            _empty(axes, "no questions that all releases have")
+            return
+        axes.plot(names, values, marker="o", color=_COLOURS[0])
+        if found.slope is not None:
+            change = 100 * found.slope.change
+            middle, centre = sum(values) / len(values), (len(values) - 1) / 2
+            fitted = [middle + change * (n - centre) for n in range(len(values))]
+            label = f"slope {change:+.2f} points a release".replace("-", "−")
+            axes.plot(names, fitted, color=_COLOURS[1], linewidth=1.2, label=label)
+        if found.baseline is not None:
+            axes.axhline(values[0], color=_COLOURS[2], linestyle="--", linewidth=1.2,
+                         label=f"pinned baseline {found.baseline}")  # fmt: skip
+        if found.raised:
+            label = f"alarm: {', '.join(test.alarm for test in found.raised)}"
+            axes.plot(names[-1:], values[-1:], "x", markersize=11, color=_COLOURS[1], label=label)
+        axes.set(ylabel="accuracy %")
 
     return _figure(draw)
 

@@ -12,6 +12,7 @@ from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.tables import (
+    CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
     accuracy_text,
     asked_text,
@@ -76,6 +77,7 @@ def render(data: ReportData) -> str:
     environment.filters["p"] = _p
     drawn = {
         "trend": charts.svg(charts.trend(data.trend, data.references), "Accuracy over releases"),
+        "drift": charts.svg(charts.drift(data.drift), "Drift"),
         "categories": charts.svg(charts.categories(data.category_trends), "By category"),
         "latency": charts.svg(charts.latency(data.trend), "Latency"),
         "cost": charts.svg(charts.cost(data.trend), "Cost"),
@@ -90,6 +92,7 @@ def render(data: ReportData) -> str:
         script_sha256=digest,
         correction=CORRECTION,
         fault_headings=GOLD_FAULT_HEADINGS,
+        ceiling_note=CEILING_NOTE,
         interval_notes=interval_notes([*data.categories, data.whole]),
     )
 

@@ -18,7 +18,9 @@ from locomo_assets.analysis.accuracy import (
     invalid_message,
 )
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
-from locomo_assets.analysis.gold_faults import GoldFaults, read_gold_faults
+from locomo_assets.analysis.drift.history import Drift, read_drift
+from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
+from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -97,8 +99,10 @@ class ReportData:
     not_in_trend: tuple[Accuracy, ...]
     category_trends: dict[str, tuple[Accuracy, ...]]
     references: tuple[Reference, ...]
+    drift: Drift
     published: tuple[Published, ...]
     gold_faults: tuple[GoldFaults, ...]
+    judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
     previous: str | None
@@ -172,12 +176,10 @@ def read_report_data(
             for one in categories
         },
         references=_references(everything, whole, imported),
+        drift=read_drift(database_path, whole, max_error_percent=max_error_percent),
         published=_published(database_path, whole.dataset_sha256),
-        gold_faults=tuple(
-            row
-            for row in read_gold_faults(database_path, whole.release, audit_sha256)
-            if row.is_of(whole)
-        ),
+        judge_corrected=corrected_accuracy(database_path, whole),
+        gold_faults=tuple(gold_faults_of(database_path, whole, audit_sha256)),
         scores=tuple(scores),
         score_notes=(
             *(line for line in abstention if line),
@@ -188,6 +190,14 @@ def read_report_data(
         comparison=comparison,
         not_compared=not_compared,
     )
+
+
+def newest_data(database_path: Path, *, max_error_percent: float) -> ReportData | None:
+    """The data of the newest release measured; None where the history has no verdicts."""
+    try:
+        return read_report_data(database_path, max_error_percent=max_error_percent)
+    except UnknownReleaseError:
+        return None
 
 
 def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:

@@ -37,9 +37,12 @@ ACCURACY_HEADINGS = (
 )
 SCORE_HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "recall@10 %", "MRR",
                   "traceable %", "words", "p50 ms")  # fmt: skip
-GOLD_FAULT_HEADINGS = ("category", "vendor's name", "as published %", "without faults %",
-                       "95 % interval", "ceiling %", "faulty", "correct without",
-                       "scored without")  # fmt: skip
+GOLD_FAULT_HEADINGS = ("category", "published %", "without %", "95 % interval", "ceiling %",
+                       "marked right")  # fmt: skip
+CEILING_NOTE = (
+    "Without: faulty gold answers left out. The ceiling holds only for a judge that keeps to the "
+    "gold answers. Marked right: of the faulty ones, those on which the judge accepted the answer."
+)
 _SAMPLE_HEADINGS = ("sample", "accuracy %", "95 % interval", BOUNDS, "change", "correct", "scored",
                     "questions", "errors %", "USD", "memory of", "system", "judge", "protocol",
                     "sample id")  # fmt: skip
@@ -109,7 +112,12 @@ def bounds_text(row: _HasBounds) -> str:
 def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
     """What the intervals of these rows are intervals of, a sentence each."""
     scored = [row for row in rows if row.accuracy_percent is not None]
-    several = sorted({row.conversations for row in scored if row.conversations > 1})
+    # A category may have questions about fewer conversations than its series.
+    counts: dict[tuple[str, ...], int] = {}
+    for row in scored:
+        key = (row.release, *row.series)
+        counts[key] = max(row.conversations, counts.get(key, 0))
+    several = sorted(count for count in set(counts.values()) if count > 1)
     notes = [
         f"95 % interval: for questions about conversations like these {count}; clustered by "
         "conversation."
@@ -157,14 +165,13 @@ def gold_fault_cells(row: GoldFaults, whole: Accuracy) -> tuple[str, ...]:
     low, high = row.without_faults_low_percent, row.without_faults_high_percent
     return (
         row.shown,
-        row.vendor_shown,
         _marked(row.accuracy_percent, valid=whole.valid),
         _marked(row.without_faults_percent, valid=whole.valid),
         f"{fixed(low)} – {fixed(high)}",
         fixed(row.ceiling_percent, 2),
-        str(row.faulty),
-        str(row.correct_without_faults),
-        str(row.scored_without_faults),
+        f"{row.faulty_correct} of {row.faulty_given}, {fixed(row.faulty_correct_percent, 0)} %"
+        if row.faulty_given
+        else f"– of {row.faulty}",
     )
 
 

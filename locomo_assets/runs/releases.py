@@ -10,6 +10,7 @@ import re
 import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from locomo_assets import __version__
 from locomo_assets.errors import LocomoError
@@ -129,19 +130,32 @@ def register_found(
 
 
 def _commit(store: HistoryStore, release: str, run_id: str, row: dict[str, object]) -> None:
-    attempt = store.begin(
-        Lineage(
-            asset="releases",
-            run_id=run_id,
-            release=release,
-            conversation=None,
-            code_version=__version__,
-            dataset_sha256=None,
-            system=None,
-            extra={name: row[name] for name in ("source", "missed", "kind")},
-        )
-    )
+    extra = {name: row[name] for name in ("source", "missed", "kind")}
+    attempt = store.begin(_lineage("releases", release, run_id, extra))
     attempt.append("releases", [row])
+    attempt.commit()
+
+
+def _lineage(asset: str, release: str, run_id: str, extra: dict[str, Any]) -> Lineage:
+    return Lineage(
+        asset=asset,
+        run_id=run_id,
+        release=release,
+        conversation=None,
+        code_version=__version__,
+        dataset_sha256=None,
+        system=None,
+        extra=extra,
+    )
+
+
+BASELINES = "pinned_baselines"
+
+
+def pin_baseline(store: HistoryStore, release: str, run_id: str, *, pinned: bool = True) -> None:
+    """Commits that later releases are compared with this one, or no longer (`pinned` false)."""
+    attempt = store.begin(_lineage(BASELINES, release, run_id, {"pinned": pinned}))
+    attempt.append(BASELINES, [{"pinned": pinned, "noted_at": datetime.now(UTC)}])
     attempt.commit()
 
 

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, invalid_message
+from locomo_assets.analysis.accuracy import (
+    Accuracy,
+    Sample,
+    by_category,
+    by_release,
+    invalid_message,
+)
+from locomo_assets.analysis.intervals import Cluster, clustered_mean
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.analysis.factories import accuracy_row
@@ -72,3 +79,23 @@ def test_the_message_on_invalid_numbers_names_cause_and_limit() -> None:
     assert message.startswith("release r1: 20.00 % of its questions have no verdict")
     assert "LOCOMO_MAX_ERROR_PERCENT" in message
     assert "\n" not in message
+
+
+def sample(*by_conversation: tuple[int, int]) -> Sample:
+    scored, correct = (sum(each) for each in zip(*by_conversation, strict=True))
+    return Sample(
+        release="daily-2026-11-23", sample_id="s", system="backboard", judge="j",
+        question_protocol="isolated", questions=scored, scored=scored, correct=correct,
+        error_percent=0.0, accuracy_percent=100 * correct / scored, low_percent=1.0,
+        high_percent=99.0, change_points=None, latency_p50_ms=None, cost_usd=0.0, memory_of="r1",
+        by_conversation=list(by_conversation),
+    )  # fmt: skip
+
+
+def test_a_sample_has_the_clustered_interval_or_wilson_s_of_one_conversation() -> None:
+    assert sample((10, 4)).interval_percent == (1.0, 99.0)
+    assert sample((10, 4), (5, 2)).interval_percent is None
+    several = sample((10, 4), (10, 6), (10, 5))
+    expected = clustered_mean([Cluster(10, 4), Cluster(10, 6), Cluster(10, 5)]).interval
+    assert expected is not None
+    assert several.interval_percent == pytest.approx([100 * end for end in expected])

@@ -9,6 +9,8 @@ from bench.simulations import __main__ as simulations
 from bench.simulations import page
 from bench.simulations.comparing import SIZES, Service, power
 from bench.simulations.coverage import coverage
+from bench.simulations.drift import Truth, found
+from locomo_assets.analysis.drift.alarms import Alarm
 
 
 def test_every_table_has_its_place_in_the_page_and_was_made() -> None:
@@ -46,10 +48,16 @@ def test_ten_repeats_see_one_point_that_one_does_not() -> None:
     assert power(0.0, repeats=10, trials=60, seed=1) <= 0.15
 
 
-def test_wilson_is_too_narrow_where_conversations_differ_and_the_clustered_interval_is_not() -> (
-    None
-):
+def test_wilson_is_too_narrow_where_conversations_differ() -> None:
     wilson, clustered = coverage(8.0, trials=1000)
     assert wilson < 0.65
     assert clustered == pytest.approx(0.94, abs=0.03)
     assert min(coverage(0.0, trials=1000)) > 0.92
+
+
+def test_a_slow_fall_is_found_by_the_tenth_release_and_no_change_is_no_alarm() -> None:
+    falls, by_alarm = found(Truth([-0.4 * n for n in range(10)]), trials=60, first=6)
+    assert falls >= 0.85
+    assert by_alarm[Alarm.SLOPE] >= 0.8
+    false, _ = found(Truth([0.0] * 20, shift_points=0.3), trials=40)
+    assert false <= 0.125

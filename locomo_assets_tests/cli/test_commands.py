@@ -60,6 +60,19 @@ def test_report_and_releases(measured: Path) -> None:
     assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
 
 
+def test_a_release_is_pinned_and_unpinned(measured: Path) -> None:
+    assert "no release is pinned" in _run(measured, "releases", "unpin").stdout
+    assert "release r9: not in the history" in _refused(_run(measured, "releases", "pin", "r9"))
+    assert "r1 is pinned: later" in _run(measured, "releases", "pin", "r1").stdout
+    assert "pinned already" in _run(measured, "releases", "pin", "r1").stdout
+    assert _run(measured, "releases").stdout.splitlines()[1].rstrip().endswith("pinned")
+    sql = "SELECT release, pinned FROM release_status"
+    shown = _run(measured, "sql", sql, "--format", "json").stdout
+    assert json.loads(shown) == [{"release": "r1", "pinned": True}]
+    assert "r1 is no longer pinned" in _run(measured, "releases", "unpin").stdout
+    assert "pinned" not in _run(measured, "releases").stdout
+
+
 def test_compare(measured: Path, tmp_path: Path) -> None:
     home = tmp_path / "two"
     shutil.copytree(measured, home)

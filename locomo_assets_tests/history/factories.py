@@ -37,7 +37,7 @@ def lineage(
     dataset_sha256: str = DATASET,
 ) -> Lineage:
     """The lineage of an attempt; data set assets have no partition and no system."""
-    plain = asset in ("locomo_dataset", "releases")
+    plain = asset in ("locomo_dataset", "releases", "judge_labels")
     return Lineage(
         asset=asset,
         run_id=run_id,
@@ -141,6 +141,22 @@ def judgement(index: int, verdict: str, mark: str = "a", **columns: Any) -> dict
         "cost_usd": 0.0,
         "latency_ms": 1.0,
         "judged_at": ASKED_AT,
+        **columns,
+    }
+
+
+def label(index: int, said: str, mark: str = "a", **columns: Any) -> dict[str, Any]:
+    """A row of `judge_labels` on the answer of the same mark in conv-1."""
+    return {
+        "conversation": "conv-1",
+        "question_index": index,
+        "category": CATEGORIES[index % 5],
+        "question": f"Question {index}?",
+        "answer": f"answer {mark} {index}",
+        "label": said,
+        "labelled_by": "Ann",
+        "file": "labels.jsonl",
+        "file_sha256": "f" * 64,
         **columns,
     }
 

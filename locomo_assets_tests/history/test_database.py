@@ -303,6 +303,15 @@ def test_a_missing_or_broken_database_says_what_to_do(path: Path) -> None:
         query(path, "SELECT 1")
 
 
+def test_a_database_of_another_version_says_what_to_do(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(store, path)
+    monkeypatch.setattr(database, "definitions_sha256", lambda: "changed")
+    with pytest.raises(HistoryUnreachableError, match=r"another version .* history refresh"):
+        query(path, "SELECT 1")
+
+
 def test_the_file_is_in_the_storage_version_of_duckdb_1_5(store: HistoryStore, path: Path) -> None:
     commit_answers(store, lineage("answers"))
     refresh(store, path)

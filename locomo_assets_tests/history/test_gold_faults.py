@@ -76,6 +76,11 @@ def test_three_scores_counted_by_hand(history: QueriedHistory) -> None:
         (4, 1, 2, 0, 1, 0.5),
         (5, 2, 2, 1, 1, 0.5),
     ]
+    # Of 1, 3 and 5, which have a faulty gold answer and count in the score, two are marked right.
+    assert history.rows(
+        "SELECT faulty_given, faulty_correct, faulty_correct_share FROM accuracy_and_gold_faults "
+        "WHERE category IS NULL"
+    ) == [(3, 2, pytest.approx(2 / 3))]
     ((accuracy, low, high),) = history.rows(
         "SELECT accuracy_without_faults, without_faults_low, without_faults_high "
         "FROM accuracy_and_gold_faults WHERE category IS NULL"

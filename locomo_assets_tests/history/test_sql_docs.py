@@ -16,6 +16,7 @@ from locomo_assets_tests.history.factories import (
     commit_dataset,
     commit_verdicts,
     judgement,
+    label,
     lineage,
 )
 
@@ -48,12 +49,16 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fault = {"conversation": "conv-1", "question_index": 1, "audit_sha256": "a" * 64}
     audit = replace(lineage("gold_audit", None, None), system=None)
     commit(store, audit, {"gold_faults": [{**fault, "corrupts_score": True}]})
-    canary = {"kind": "right", "judge": "lexical-1", "verdict": "correct", "canary_id": "a/right"}
+    canary = {"kind": "right", "judge": "lexical-2", "verdict": "correct", "canary_id": "a/right"}
     commit(store, lineage("judge_canaries", conversation=None), {"canary_verdicts": [canary]})
+    # r1's first answer is judged wrong.
+    commit(store, lineage("judge_labels", None, None), {"judge_labels": [label(0, "right", "r1")]})
     changed = {"stage": "answers", "moment": "after", "verdict": "release_changed"}
     commit_answers(store, lineage("answers", "daily-1"), mark="s", kind="sample")
     commit_verdicts(store, lineage("judgements", "daily-1"), ["wrong"] * 10, "s", kind="sample")
     commit(store, lineage("answers", "r3"), {"release_checks": [changed]})
+    pin = {"pinned": True}
+    commit(store, lineage("pinned_baselines", "r1", conversation=None), {"pinned_baselines": [pin]})
     damaged = {"event": "damaged", "ingestion_id": "i", "assistant_id": "a", "reason": "twice"}
     commit(store, lineage("damaged_ingestions", "r3"), {"ingest_journal": [damaged]})
     return refresh(store, folder / "history.duckdb").path

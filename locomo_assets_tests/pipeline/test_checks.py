@@ -277,6 +277,9 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     assert "invalid (" in str(told["by_category"])
     assert "invalid (" in str(metadata_of("accuracy_trends")["table"])
     assert metadata_of("accuracy_trends")["releases_not_valid"] == 1
+    drift = evaluations("accuracy_trends", "no_drift")[None]
+    assert drift.passed
+    assert "a drift is looked for in 5 or more" in str(drift.metadata["actual"].value)
     for partition in ("sample-1|r1", "sample-2|r1"):
         warned = evaluations("answers", "answers_complete")[partition]
         assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)

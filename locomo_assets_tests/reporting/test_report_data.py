@@ -8,7 +8,7 @@ import pytest
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.analysis.series import UnknownReleaseError
 from locomo_assets.history import database
-from locomo_assets.reporting.charts import newest_series_charts
+from locomo_assets.reporting.charts import series_charts
 from locomo_assets.reporting.html import render
 from locomo_assets.reporting.report_data import read_report_data
 from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
@@ -51,8 +51,8 @@ def test_first_release_is_not_compared_and_unknown_one_is_refused(database_path:
 
 
 def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
-    pictures = newest_series_charts(database_path, max_error_percent=LIMIT)
-    assert list(pictures) == ["categories", "latency", "cost"]
+    pictures = series_charts(read_report_data(database_path, max_error_percent=LIMIT))
+    assert list(pictures) == ["drift", "categories", "latency", "cost"]
     assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
 
 
@@ -133,3 +133,27 @@ def test_the_page_shows_them_and_names_the_audit(tmp_path: Path) -> None:
     assert "was given the audit's corrected gold answers" not in text
     without = replace(data, gold_faults=())
     assert "<h2>Gold faults</h2>" not in render(without)
+
+
+def test_the_page_warns_above_the_ceiling_and_shows_what_the_judge_lets_pass(
+    tmp_path: Path,
+) -> None:
+    history = audited_history(tmp_path)
+    data = read_report_data(history.database_path, "r1", max_error_percent=2.0)
+    assert "is above the ceiling" not in render(data)
+    assert 'id="judge-errors"' not in render(data)
+    history.measure("r3", {"conv-1": "++++"})
+    verdicts = [
+        {"canary_id": f"{kind}-{n}", "kind": kind, "judge": "lexical", "verdict": verdict}
+        for kind, verdict in (("right", "correct"), ("wrong", "wrong"))
+        for n in range(12)
+    ]
+    who = lineage("judge_canaries", "r3", conversation=None)
+    commit(history.store, who, {"canary_verdicts": verdicts})
+    database.refresh(history.store, history.database_path)
+    text = " ".join(
+        render(read_report_data(history.database_path, "r3", max_error_percent=2.0)).split()
+    )
+    assert "all scored: 100.00 % is above the ceiling of 75.00 %" in text
+    assert "corrected for the judge&#39;s errors: 100.00 %" in text
+    assert "accepts 12 of 12 right answers and 0 of 12 wrong ones" in text

@@ -1,5 +1,6 @@
 """Rows as text: under their headings, dashes for the unknown, marks on what is not valid."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_markdown_keeps_its_columns() -> None:
 def test_the_interval_is_clustered_and_says_of_what() -> None:
     row = accuracy_row(conversations=10, clustered_low_percent=80.0, clustered_high_percent=88.0)
     assert interval_text(row) == "80.0 – 88.0"
-    assert interval_notes([row, row]) == [
+    category = replace(row, category="3 open-domain", conversations=9)
+    assert interval_notes([category, row]) == [
         "95 % interval: for questions about conversations like these 10; clustered by conversation."
     ]
     alike = accuracy_row(conversations=10)
@@ -84,11 +86,10 @@ def test_gold_faults_stand_under_their_headings(tmp_path: Path) -> None:
     rows = read_gold_faults(audited_history(tmp_path).database_path, "r1")
     (row,) = (row for row in rows if row.category is None and row.judge == "lexical")
     shown = dict(zip(GOLD_FAULT_HEADINGS, gold_fault_cells(row, accuracy_row()), strict=True))
-    assert (shown["as published %"], shown["without faults %"]) == ("50.00", "66.67")
-    assert (shown["ceiling %"], shown["faulty"]) == ("75.00", "1")
-    assert (shown["correct without"], shown["scored without"]) == ("2", "3")
+    assert (shown["published %"], shown["without %"]) == ("50.00", "66.67")
+    assert (shown["ceiling %"], shown["marked right"]) == ("75.00", "0 of 1, 0 %")
     invalid = gold_fault_cells(row, accuracy_row(valid=False))
-    assert invalid[2:4] == ("invalid (50.00)", "invalid (66.67)")
+    assert invalid[1:3] == ("invalid (50.00)", "invalid (66.67)")
 
 
 def test_changes_of_limits_are_rows_and_those_left_out_are_counted() -> None:

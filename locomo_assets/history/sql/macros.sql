@@ -36,3 +36,6 @@ CREATE MACRO version_key(label) AS
         ),
         '1'
     );
+
+-- A text without differences of white space: by it a label is known as that of an answer.
+CREATE MACRO plain_text(given) AS trim(regexp_replace(given, '\s+', ' ', 'g'));

@@ -9,10 +9,12 @@ from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, o
 from locomo_assets.analysis.agreement import canary_numbers
 from locomo_assets.analysis.checks import (
     judge_canaries,
+    no_drift,
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.gold_faults import gold_fault_numbers
+from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of, within_ceiling
+from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.series import REFERENCE_PROTOCOLS
@@ -23,7 +25,7 @@ from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, last_judged_series, releases
 from locomo_assets.reporting import charts
-from locomo_assets.reporting.report_data import previous_release
+from locomo_assets.reporting.report_data import newest_data, previous_release
 from locomo_assets.reporting.tables import accuracy_markdown, interval_notes, interval_text
 from locomo_assets.services import Services
 
@@ -112,6 +114,7 @@ def accuracy_metrics(
             **_numbers(row),
             **score_numbers(path, row),
             **canary_numbers(path, row.release, row.system, row.judge),
+            **judge_error_numbers(path, row),
             **gold_fault_numbers(path, row, audit_sha256),
             "gold": row.gold,
             "question_set": row.question_set,
@@ -124,11 +127,13 @@ def accuracy_metrics(
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
-        check_results=_release_checks(services, row),
+        check_results=_release_checks(services, row, audit_sha256),
     )
 
 
-def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResult]:
+def _release_checks(
+    services: Services, row: Accuracy, audit_sha256: str | None
+) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
     workload = read_workload(settings.database_path, row)
@@ -142,6 +147,7 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
         "judge_canaries": judge_canaries(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
+        "within_ceiling": within_ceiling(gold_faults_of(settings.database_path, row, audit_sha256)),
         "not_below_previous": not_below_previous(
             settings.database_path,
             row,
@@ -160,6 +166,7 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
 
 
 @dg.asset(
+    check_specs=checks.TRENDS,
     group_name="results",
     kinds={"duckdb"},
     owners=["team:evaluation"],
@@ -170,20 +177,25 @@ def _release_checks(services: Services, row: Accuracy) -> list[dg.AssetCheckResu
     description="Accuracy over the releases, each series (system, question protocol, judge, data "
     "set, set of questions) by itself. Costs nothing.",
 )
-def accuracy_trends(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
+def accuracy_trends(
+    services: dg.ResourceParam[Services],
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """All releases as a table and a chart."""
     _fresh_database(services)
     path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, None, max_error_percent=limit)
     trend = charts.trend(rows[::-1])
-    newest = charts.newest_series_charts(path, max_error_percent=limit)
+    newest = newest_data(path, max_error_percent=limit)
+    drift = None if newest is None else newest.drift
+    pictures = {} if newest is None else charts.series_charts(newest)
     return dg.MaterializeResult(
         metadata={
             "releases": len({row.release for row in rows}),
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(charts.png(trend, "accuracy over releases")),
-            **{name: dg.MetadataValue.md(chart) for name, chart in newest.items()},
+            **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
             "table": dg.MetadataValue.md(accuracy_markdown(rows)),
             "dagster/row_count": len(rows),
-        }
+        },
+        check_results=[checks.result("no_drift", no_drift(drift))],
     )

@@ -32,6 +32,7 @@ KINDS: Mapping[str, IncidentKind] = {
     "api_errors": IncidentKind(Severity.HIGH, "API error rate too high"),
     "accuracy": IncidentKind(Severity.MEDIUM, "accuracy too low"),
     "not_below_previous": IncidentKind(Severity.MEDIUM, "worse than the release before"),
+    "no_drift": IncidentKind(Severity.MEDIUM, "accuracy falls over releases"),
     "run_time": IncidentKind(Severity.LOW, "long run"),
 }
 """A failed run, and the asset checks that alert, by name."""

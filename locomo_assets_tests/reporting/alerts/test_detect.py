@@ -110,6 +110,7 @@ def test_ever_new_causes_come_to_an_end() -> None:
         ("api_errors", Severity.HIGH, "API error rate too high"),
         ("accuracy", Severity.MEDIUM, "accuracy too low"),
         ("not_below_previous", Severity.MEDIUM, "worse than the release before"),
+        ("no_drift", Severity.MEDIUM, "accuracy falls over releases"),
         ("run_time", Severity.LOW, "long run"),
     ],
 )

@@ -25,6 +25,8 @@ SELECT
     avg((verdict = 'correct')::INTEGER) FILTER (kind = 'vague' AND verdict <> 'unscored')
         AS vague_accepted,
     sum(cost_usd) AS cost_usd,
-    max(judged_at) AS judged_at
+    max(judged_at) AS judged_at,
+    count(*) FILTER (kind = 'right' AND verdict <> 'unscored') AS right_judged,
+    count(*) FILTER (kind = 'wrong' AND verdict <> 'unscored') AS wrong_judged
 FROM newest
 GROUP BY release, system, judge;

@@ -36,7 +36,9 @@ FROM gold_faults
 JOIN newest USING (attempt_id);
 
 -- A null category means all scored ones. The ceiling is the score of a system that is right
--- wherever the gold answer is; a verdict on the audit's correction does not lower it.
+-- wherever the gold answer is, by a judge that keeps to the gold answers; a verdict on the audit's
+-- correction does not lower it. `faulty_correct` counts, of the faulty gold answers that the judge
+-- was given, those it marked the answer right on.
 CREATE VIEW accuracy_and_gold_faults AS
 WITH verdicts_on_faults AS (
     SELECT
@@ -69,7 +71,8 @@ counted AS (
         audit_sha256,
         count(*) AS faulty,
         count(*) FILTER (correct) AS faulty_correct,
-        count(*) FILTER (unrepaired) AS unrepaired
+        count(*) FILTER (unrepaired) AS unrepaired,
+        count(*) FILTER (correct AND unrepaired) AS unrepaired_correct
     FROM verdicts_on_faults
     GROUP BY
         dataset_sha256, release, system, question_protocol, judge, counts_in_score, audit_sha256,
@@ -84,9 +87,11 @@ put_together AS (
         audits.audit_sha256,
         audits.is_newest_audit,
         coalesce(faulty, 0) AS faulty_scored,
+        coalesce(unrepaired, 0) AS faulty_given,
+        coalesce(unrepaired_correct, 0) AS faulty_correct,
         cells.correct - coalesce(faulty_correct, 0) AS correct_without_faults,
         cells.scored - faulty_scored AS scored_without_faults,
-        (cells.scored - coalesce(unrepaired, 0)) / nullif(cells.scored, 0) AS ceiling
+        (cells.scored - faulty_given) / nullif(cells.scored, 0) AS ceiling
     FROM accuracy_cells AS cells
     JOIN audits USING (dataset_sha256)
     LEFT JOIN counted
@@ -127,6 +132,9 @@ SELECT
     ceiling,
     error_share,
     audit_sha256,
-    is_newest_audit
+    is_newest_audit,
+    faulty_given,
+    faulty_correct,
+    faulty_correct / nullif(faulty_given, 0) AS faulty_correct_share
 FROM put_together AS p
 LEFT JOIN categories ON categories.category = p.category;

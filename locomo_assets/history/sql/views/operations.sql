@@ -15,7 +15,7 @@ SELECT
     coalesce(sum(calls_of_unknown_cost), 0)::BIGINT AS calls_of_unknown_cost
 FROM attempts
 LEFT JOIN call_counts USING (attempt_id)
-WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks', 'damaged_ingestions')
+WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks', 'damaged_ingestions', 'pinned_baselines')
 GROUP BY run_id, release, system;
 
 CREATE VIEW cost_by_month AS

@@ -27,6 +27,16 @@ FROM ranked
 JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
 GROUP BY release, conversation, stage, ranked.attempt_id;
 
+-- The release that a person pinned, with which later ones are compared: one row or none.
+CREATE VIEW current_baseline AS
+SELECT release, noted_at AS pinned_at, run_id
+FROM (
+    SELECT * FROM pinned_baselines JOIN (SELECT attempt_id, committed_at FROM attempts) USING (attempt_id)
+    ORDER BY committed_at DESC, attempt_id DESC
+    LIMIT 1
+)
+WHERE pinned;
+
 -- Every release: where its name comes from, how far it was measured, and whether the service was
 -- at that release meanwhile. `release_check` is the worst over the newest attempts of its
 -- conversations' stages; null where nothing was checked yet.
@@ -93,7 +103,8 @@ SELECT
     coalesce(conversations_judged, 0) AS conversations_judged,
     release_check,
     coalesce(conversations_changed, 0) AS conversations_changed,
-    coalesce(refusals, 0) AS refusals
+    coalesce(refusals, 0) AS refusals,
+    release IN (SELECT release FROM current_baseline) AS pinned
 FROM registered
 FULL JOIN measured USING (release)
 LEFT JOIN checked USING (release)
