@@ -18,6 +18,18 @@ class InvalidNumbersError(LocomoError):
     exit_code = 3
 
 
+def interval_percent(
+    by_conversation: Sequence[tuple[int, int]], low: float | None, high: float | None
+) -> tuple[float, float] | None:
+    """The interval to show, from (scored, correct) of each conversation: clustered, or Wilson's
+    `low` and `high` where there is one conversation only.
+    """
+    if len(by_conversation) == 1 and low is not None and high is not None:
+        return low, high
+    found = clustered_mean([Cluster(*counts) for counts in by_conversation]).interval
+    return found and (100 * found.low, 100 * found.high)
+
+
 class HasBounds(Protocol):
     """A row with an accuracy of questions, some of which may have no verdict."""
 
@@ -208,10 +220,7 @@ class Sample:
     @property
     def interval_percent(self) -> tuple[float, float] | None:
         """The 95 % interval, as of `Accuracy`."""
-        if self.conversations == 1 and self.low_percent is not None:
-            return self.low_percent, self.high_percent or 0.0
-        found = clustered_mean([Cluster(*counts) for counts in self.by_conversation]).interval
-        return found and (100 * found.low, 100 * found.high)
+        return interval_percent(self.by_conversation, self.low_percent, self.high_percent)
 
 
 def read_samples(database_path: Path) -> list[Sample]:

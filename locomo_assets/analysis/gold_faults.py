@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.analysis.accuracy import Accuracy, interval_percent
 from locomo_assets.analysis.checks import CheckSeverity, Finding
 from locomo_assets.history import database
 
@@ -16,10 +16,11 @@ class GoldFaults:
     """One series by one audit, over a release (`category` None) or in one category of it.
 
     `accuracy_percent` is as published. `without_faults_percent` leaves out the `faulty` questions,
-    whose gold answer the audit calls wrong. `ceiling_percent` is the most that a perfect system
-    can reach with them, if the judge keeps to the gold answers. Of the `faulty_given` that the
-    judge was given uncorrected, it marked `faulty_correct` right. A percentage is None where
-    nothing is scored.
+    whose gold answer the audit calls wrong; its `…_low_…` and `…_high_…` are Wilson's, and
+    `interval_percent` is the one to show. `ceiling_percent` is the most that a perfect system can
+    reach with them, if the judge keeps to the gold answers. Of the `faulty_given` that the judge
+    was given uncorrected, it marked `faulty_correct` right. A percentage is None where nothing is
+    scored.
     """
 
     release: str
@@ -44,6 +45,18 @@ class GoldFaults:
     faulty_given: int
     faulty_correct: int
     faulty_correct_percent: float | None
+    by_conversation: list[tuple[int, int]]
+
+    @property
+    def conversations(self) -> int:
+        """How many conversations have scored questions without a fault."""
+        return len(self.by_conversation)
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval without the faults, as of `Accuracy`."""
+        low, high = self.without_faults_low_percent, self.without_faults_high_percent
+        return interval_percent(self.by_conversation, low, high)
 
     @property
     def is_above_ceiling(self) -> bool:

@@ -1,8 +1,66 @@
 -- Accuracy and gold faults of one release or, with NULL, of all; by one audit or, with NULL, by the
--- newest of each data set. A row per series and category, and after them one for the whole.
+-- newest of each data set. A row per series and category, and after them one for the whole;
+-- `by_conversation` has (scored, correct) of each conversation without the faulty questions.
+WITH kept AS (
+    SELECT
+        j.*,
+        audits.audit_sha256 AS audit
+    FROM current_judgements AS j
+    JOIN (SELECT DISTINCT dataset_sha256, audit_sha256 FROM current_gold_faults) AS audits
+        USING (dataset_sha256)
+    WHERE
+        j.verdict IN ('correct', 'wrong')
+        AND j.category <> 5
+        AND ($release IS NULL OR j.release = $release)
+        AND NOT EXISTS (
+            FROM current_gold_faults AS f
+            WHERE
+                f.corrupts_score
+                AND f.audit_sha256 = audits.audit_sha256
+                AND f.dataset_sha256 = j.dataset_sha256
+                AND f.conversation = j.conversation
+                AND f.question_index = j.question_index
+        )
+),
+counted AS (
+    SELECT
+        release,
+        coalesce(system, 'unknown') AS system,
+        question_protocol,
+        judge,
+        dataset_sha256,
+        audit AS audit_sha256,
+        CASE WHEN grouping(category) = 0 THEN category ELSE 0 END AS place,
+        conversation,
+        count(*) AS scored,
+        count(*) FILTER (verdict = 'correct') AS correct
+    FROM kept
+    GROUP BY
+        release, system, question_protocol, judge, dataset_sha256, audit, conversation,
+        GROUPING SETS ((), (category))
+),
+conversations AS (
+    SELECT
+        release,
+        system,
+        question_protocol,
+        judge,
+        dataset_sha256,
+        audit_sha256,
+        place,
+        list((scored, correct) ORDER BY conversation) AS by_conversation
+    FROM counted
+    GROUP BY ALL
+),
+lines AS (
+    SELECT
+        * REPLACE (coalesce(system, 'unknown') AS system),
+        coalesce(category, 0) AS place
+    FROM accuracy_and_gold_faults
+)
 SELECT
     release,
-    coalesce(system, 'unknown') AS system,
+    system,
     question_protocol,
     judge,
     dataset_sha256,
@@ -22,9 +80,12 @@ SELECT
     audit_sha256,
     faulty_given,
     faulty_correct,
-    round(100 * faulty_correct_share, 2) AS faulty_correct_percent
-FROM accuracy_and_gold_faults
+    round(100 * faulty_correct_share, 2) AS faulty_correct_percent,
+    coalesce(by_conversation, []) AS by_conversation
+FROM lines
 LEFT JOIN release_order USING (release)
+LEFT JOIN conversations
+    USING (release, system, question_protocol, judge, dataset_sha256, audit_sha256, place)
 WHERE
     ($release IS NULL OR release = $release)
     AND CASE WHEN $audit_sha256 IS NULL THEN is_newest_audit ELSE audit_sha256 = $audit_sha256 END

@@ -162,12 +162,11 @@ def score_cells(row: Scores) -> tuple[str, ...]:
 
 def gold_fault_cells(row: GoldFaults, whole: Accuracy) -> tuple[str, ...]:
     """A row in the order of `GOLD_FAULT_HEADINGS`, marked where its series is not valid."""
-    low, high = row.without_faults_low_percent, row.without_faults_high_percent
     return (
         row.shown,
         _marked(row.accuracy_percent, valid=whole.valid),
         _marked(row.without_faults_percent, valid=whole.valid),
-        f"{fixed(low)} – {fixed(high)}",
+        interval_text(row),
         fixed(row.ceiling_percent, 2),
         f"{row.faulty_correct} of {row.faulty_given}, {fixed(row.faulty_correct_percent, 0)} %"
         if row.faulty_given

@@ -13,6 +13,7 @@ from locomo_assets.analysis.gold_faults import (
     read_gold_faults,
     within_ceiling,
 )
+from locomo_assets.analysis.intervals import Cluster, clustered_mean
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import (
     AUDIT,
@@ -83,3 +84,21 @@ def test_corrected_gold_answers_are_compared_where_asked_for(history: HistoryBui
     assert [flip.question_index for flip in found.flips] == [3]
     assert f"judges of both: lexical was taken, also there: {CORRECTED_JUDGE}" in found.notes
     assert history.compare("r1", "r2", judge=CORRECTED_JUDGE).judge == CORRECTED_JUDGE
+
+
+def test_the_interval_is_clustered_and_of_a_single_conversation_wilsons(
+    history: HistoryBuilder,
+) -> None:
+    alone = read_gold_faults(history.database_path, "r1")[-1]
+    assert alone.interval_percent == (
+        alone.without_faults_low_percent, alone.without_faults_high_percent
+    )  # fmt: skip
+    history.dataset(["conv-1", "conv-2"], 4)
+    history.measure("r3", {"conv-1": "-++-", "conv-2": "----"})
+    refresh(history.store, history.database_path)
+    (whole,) = (one for one in read_gold_faults(history.database_path, "r3") if not one.category)
+    # without the faulty question 0 of conv-1
+    assert whole.by_conversation == [(3, 2), (4, 0)]
+    found = clustered_mean([Cluster(3, 2), Cluster(4, 0)]).interval
+    assert found
+    assert whole.interval_percent == (100 * found.low, 100 * found.high)
