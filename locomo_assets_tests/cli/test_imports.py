@@ -17,7 +17,7 @@ from locomo_assets.runs.releases import ReleaseTakenError
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets_tests.conftest import REPOSITORY, SHARED_DATA
-from locomo_assets_tests.imports.files import published
+from locomo_assets_tests.imports.files import line, lines, published
 
 JSONL = ("results.jsonl", "--release", "vendor", "--system", "some-memory")
 
@@ -117,6 +117,19 @@ def test_a_file_that_names_no_judge_is_imported_and_said_to(tmp_path: Path) -> N
     assert "who judged" not in command(*arguments, "--judge", "gpt-4.1", "--model", "m")
     assert sql("SELECT judge, llm_model, format FROM imported_results") == [("gpt-4.1", "m", "zep")]
     assert sql("SELECT left(published_at::VARCHAR, 10) FROM release_order") == [("2026-05-01",)]
+
+
+@pytest.mark.usefixtures("home")
+def test_correct_verdicts_on_no_words_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    answers = (("", "correct"), (None, "correct"), ("", "wrong"), ("A canoe.", "correct"))
+    path.write_bytes(
+        lines(*(line(question_index=n, answer=said, verdict=verdict)
+                for n, (said, verdict) in enumerate(answers)))
+    )  # fmt: skip
+    output = command("import", "jsonl", str(path), *JSONL[1:])
+    assert "\n2 verdicts are correct on an answer without words; they are kept" in output
+    assert sql("SELECT count(*) FROM current_judgements WHERE verdict = 'correct'") == [(3,)]
 
 
 @pytest.mark.usefixtures("home")

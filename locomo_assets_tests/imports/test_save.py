@@ -310,8 +310,12 @@ def test_a_verdict_without_its_answer_and_one_on_an_empty_answer_count(scenario:
     ) == [(3, 2, 1, 1, 1, 0)]
 
 
-def test_what_an_older_version_imported_is_there_already(scenario: Scenario) -> None:
-    results = jsonl(line())
+@pytest.mark.parametrize("said", ["A canoe.", None, ""])
+def test_what_an_older_version_imported_is_there_already_unless_it_is_read_otherwise_now(
+    scenario: Scenario, said: str | None
+) -> None:
+    """Silence was read as unanswered."""
+    results = jsonl(line(answer=said, verdict=...))
     old = replace(
         lineage("imported_results", "vendor", dataset_sha256=SAMPLE.sha256),
         conversation=None,
@@ -324,4 +328,6 @@ def test_what_an_older_version_imported_is_there_already(scenario: Scenario) -> 
         },
     )
     commit(scenario.store, old, {})
+    imported = scenario.save(results) is not None
+    assert imported is (said == "")
     assert scenario.save(results) is None
