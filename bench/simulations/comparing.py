@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.simulations.page import markdown
-from locomo_assets.analysis.decision import Conclusion, Evidence, decide
-from locomo_assets.analysis.noise import Measurement, Repeat, run_shift, shift_of_difference
-from locomo_assets.analysis.paired import Pair, Paired, compare_pairs
+from locomo_assets.analysis.comparison.decision import Conclusion, Evidence, decide
+from locomo_assets.analysis.comparison.noise import (
+    Measurement,
+    Repeat,
+    run_shift,
+    shift_of_difference,
+)
+from locomo_assets.analysis.comparison.paired import Pair, Paired, compare_pairs
 
 SIZES = (152, 81, 152, 199, 178, 123, 150, 191, 156, 158)
 """Questions of categories 1–4 in the ten conversations of LoCoMo."""

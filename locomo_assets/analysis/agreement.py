@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from locomo_assets.analysis.series import NotComparableError
+from locomo_assets.analysis.comparison.series import NotComparableError
 from locomo_assets.history import database
 from locomo_assets.judging.judge import judge_alone
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.decision import Conclusion, in_points
+from locomo_assets.analysis.comparison.decision import Conclusion, in_points
+from locomo_assets.analysis.comparison.series import AnalysisError
 from locomo_assets.analysis.drift.alarms import FALSE_ALARMS_A_YEAR
 from locomo_assets.analysis.drift.history import Drift
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
-from locomo_assets.analysis.series import AnalysisError
 from locomo_assets.analysis.workload import Workload
 from locomo_assets.backboard.ingest import NO_OPERATIONS
 from locomo_assets.history import database

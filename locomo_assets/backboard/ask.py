@@ -14,7 +14,7 @@ from types import MappingProxyType
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol, answered, unanswered
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import same_text
-from locomo_assets.backboard.models import Message
+from locomo_assets.backboard.models import FAILED_STATUSES, Message
 from locomo_assets.backboard.reconcile import sent_messages
 from locomo_assets.backboard.transport import SERVICE
 from locomo_assets.http.errors import (
@@ -296,7 +296,7 @@ class QuestionThread:
                     memory_operation_id=reply.memory_operation_id,
                     read_back=True,
                 )
-            over = reply is not None and reply.status in ("failed", "cancelled")
+            over = reply is not None and reply.status in FAILED_STATUSES
             if over or perf_counter() > deadline:
                 raise _NoAnswerError(f"{reason}; the thread holds the question and no answer")
             await asyncio.sleep(_PAUSE_S)

@@ -31,7 +31,6 @@ def main() -> None:
         exporter,
         history,
         imports,
-        judge_labels,
         plan,
         remote,
         report,
@@ -43,7 +42,7 @@ def main() -> None:
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, plan, report, compare, imports, judge_labels, history, alerts, exporter)
+    modules = (run, plan, report, compare, imports, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:

@@ -16,10 +16,10 @@ from locomo_assets.analysis.comparison import (
     Comparison,
     compare,
 )
-from locomo_assets.analysis.decision import Conclusion, p_text
-from locomo_assets.analysis.flips import Flip, RetrievedMemory
+from locomo_assets.analysis.comparison.decision import Conclusion, p_text
+from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
+from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
-from locomo_assets.analysis.noise import NoiseFloor
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import console, print_json, print_table
 from locomo_assets.settings import SettingsError, read_settings

@@ -1,4 +1,6 @@
-"""`import …`: results that others measured, as releases of their own."""
+"""`import …`: results that others measured, as releases of their own. `judge-labels import`: what
+somebody who read answers says of them, to measure judges by.
+"""
 
 import uuid
 from collections import Counter
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
+from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
 imports = typer.Typer(
     no_args_is_help=True,
     help="Bring in results that others measured, as releases of their own. Costs nothing.",
+)
+
+labels = typer.Typer(
+    no_args_is_help=True,
+    help="Labels of answers, right or wrong, by somebody who read them: they say what a judge "
+    "lets pass. Costs nothing.",
 )
 
 DatasetOption = Annotated[
@@ -53,6 +62,7 @@ PublishedOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.add_typer(imports, name="import")
+    app.add_typer(labels, name="judge-labels")
 
 
 @imports.command("backboard-published")
@@ -189,6 +199,11 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
         print(
             f"release {one.release}: {counts} " + ("imported" if manifest else "are there already")
         )
+        if results.correct_without_words:
+            print(
+                f"{results.correct_without_words:,} verdicts are correct on an answer without "
+                "words; they are kept as the file gives them, look at them before you compare"
+            )
         unread.update(results.unread)
     if any(UNKNOWN in one.results.judges for one in releases):
         print(
@@ -214,3 +229,47 @@ def listed(unread: "Counter[str]") -> str:
     names = [f"{repr(name)[1:-1]:.40} ({count:,}×)" for name, count in common]
     further = len(unread) - len(common)
     return ", ".join(names) + (f", and {further:,} more" if further else "")
+
+
+@labels.callback()
+def _labels_group() -> None:
+    """Keeps `import` a command of its own while it is the only one."""
+
+
+@labels.command("import")
+def import_labels(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON lines or CSV: conversation, question_index (or question), answer, label."
+        ),
+    ],
+    by: Annotated[str, typer.Option(help="Who labelled: a name, or how it was done.")],
+    dataset: DatasetOption = None,
+) -> None:
+    """Import labels, and say which verdicts in the history they apply to. Costs nothing.
+
+    A label is `right` or `wrong`. It applies to each judge that has judged just this answer to
+    just this question.
+    """
+    from locomo_assets.analysis.judge_error import label_coverage
+    from locomo_assets.history import database
+    from locomo_assets.imports.judge_labels import read_labels, save_labels
+    from locomo_assets.services import Services
+
+    settings = read_settings()
+    data = read_import(file)
+    read = dataset_of_import(settings, dataset)
+    found = read_labels(file.name, data, read)
+    store = Services(settings).store()
+    manifest = save_labels(store, read, found, by, f"labels-{uuid.uuid4()}")
+    right = sum(one.label == "right" for one in found.labels)
+    print(
+        f"{file.name}: {len(found.labels):,} labels ({right:,} right, "
+        f"{len(found.labels) - right:,} wrong) " + ("imported" if manifest else "are there already")
+    )
+    if found.unread:
+        print(f"fields without a meaning here, left out: {listed(found.unread)}")
+    database.publish(store, settings.database_path)
+    for line in label_coverage(settings.database_path, found.sha256):
+        print(printable(line))

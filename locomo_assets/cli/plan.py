@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from locomo_assets.analysis.paired import FEW_CONVERSATIONS
+from locomo_assets.analysis.comparison.paired import FEW_CONVERSATIONS
 from locomo_assets.cli.compare import Format
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import console, print_json, print_table

@@ -11,12 +11,12 @@ from uuid import uuid4
 import typer
 
 from locomo_assets.analysis.accuracy import Accuracy, by_release, invalid_message
-from locomo_assets.analysis.design.last_looks import LastLook, read_last_looks
+from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.tables import ACCURACY_HEADINGS, accuracy_cells
+from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
@@ -124,7 +124,9 @@ def list_releases(context: typer.Context) -> None:
         return
     settings = read_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
-    shown = ("release", "system", "judge", "protocol", "questions", "accuracy %", "errors %")
+    shown = ["release", "system", "judge", "protocol", "questions", "accuracy %", "errors %"]
+    if any(row.bounds_percent for row in rows):
+        shown.insert(-1, BOUNDS)
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
     baseline = _baseline()
     newest_first = list(dict.fromkeys(row.release for row in rows))
@@ -133,7 +135,7 @@ def list_releases(context: typer.Context) -> None:
         (*(accuracy_cells(row)[i] for i in columns), _marks(row, baseline, looks))
         for row in sorted(rows, key=lambda row: -newest_first.index(row.release))
     ]
-    print_table(console(), (*shown, ""), texts)
+    print_table(console(), (*shown, ""), texts, may_go=("questions", "errors %", ""))
 
 
 @releases.command()

@@ -27,7 +27,7 @@ from locomo_assets.imports.results import (
     read_json,
     read_model,
 )
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import NO_WORDS, Verdict, has_words
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import REFERENCE_PROMPT
 from locomo_assets.locomo.model import SCORED_CATEGORIES, Dataset, Question
@@ -234,24 +234,33 @@ def _answers(
     for index, (response, question) in enumerate(zip(file.responses, questions, strict=True)):
         where = f"{name}: responses[{index}] (question {question.question_index})"
         _check_same(response, question, file.conversation_id, where)
-        answer = (response.ai_response or "").strip() or None
+        answered = _is_answered(response)
         error = response.evaluation.error if response.evaluation else None
-        reason = error or ("not evaluated" if answer else "an empty answer") + " in the file"
+        reason = error or ("not evaluated" if answered else "an empty answer") + " in the file"
         yield ImportedAnswer(
             conversation=file.conversation_id,
             question=question,
-            answer=None if answer is None else response.ai_response,
-            reason=reason if answer is None else None,
+            answer=response.ai_response if answered else None,
+            reason=None if answered else reason,
             llm_model=source.model or _MODEL,
             llm_provider=None if source.model else "google",
             memory_mode="Auto",
             latency_ms=None if response.response_time is None else response.response_time * 1000,
-            verdicts=(_verdict(response, answer is not None, reason, source),),
+            verdicts=(_verdict(response, answered, reason, source),),
         )
+
+
+def _is_answered(response: _Response) -> bool:
+    """The script records a question that failed as an empty answer that it does not judge."""
+    if response.ai_response is None:
+        return False
+    return bool(response.ai_response.strip()) or response.verdict is not None
 
 
 def _verdict(response: _Response, answered: bool, reason: str, source: _Source) -> ImportedVerdict:
     judge = _JUDGE if source.judge is None else {"judge": source.judge}
+    if response.verdict is None and answered and not has_words(response.ai_response or ""):
+        return ImportedVerdict(judge, Verdict.WRONG, NO_WORDS)
     if response.verdict is None:
         verdict = Verdict.UNSCORED if answered else Verdict.UNANSWERED
         return ImportedVerdict(judge, verdict, reason=reason)

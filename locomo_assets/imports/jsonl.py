@@ -19,6 +19,8 @@ from locomo_assets.imports.shapes import Entry, Place, read_entries
 from locomo_assets.judging.judge import NO_WORDS, Verdict, majority
 from locomo_assets.locomo.model import Dataset
 
+_NO_ANSWER = "no answer in the file"
+
 
 def parse_jsonl(
     name: str,
@@ -85,11 +87,11 @@ def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
         raise ImportRefusedError(
             f"{place}: has neither an answer nor a verdict; nothing was imported"
         )
-    if not votes and entry.is_wordless:
-        return ImportedVerdict(judge, Verdict.WRONG, reasoning=NO_WORDS)
     verdict, agreement = majority(votes) if votes else (Verdict.UNSCORED, None)
     if verdict is Verdict.UNSCORED and not entry.is_answered:
         verdict = Verdict.UNANSWERED
+    elif verdict is Verdict.UNSCORED and entry.is_wordless:
+        return ImportedVerdict(judge, Verdict.WRONG, reasoning=NO_WORDS)
     if verdict in (Verdict.CORRECT, Verdict.WRONG):
         if entry.reason is not None and entry.is_answered:
             raise ImportRefusedError(
@@ -98,16 +100,16 @@ def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
             )
         return ImportedVerdict(judge, verdict, entry.reasoning, None, len(votes), agreement)
     if verdict is Verdict.UNANSWERED:
-        return ImportedVerdict(judge, verdict, reason=entry.reason or "no answer in the file")
+        return ImportedVerdict(judge, verdict, reason=entry.why_missing or _NO_ANSWER)
     missing = "unscored in the file" if votes else "no verdict in the file"
-    reason = entry.reason or ("no majority" if len(votes) > 1 else missing)
+    reason = entry.why_missing or ("no majority" if len(votes) > 1 else missing)
     return ImportedVerdict(judge, verdict, entry.reasoning, reason, max(1, len(votes)))
 
 
 def _answer(
     entry: Entry, match: Match, model: str | None, verdicts: Sequence[ImportedVerdict]
 ) -> ImportedAnswer:
-    reason = None if entry.is_answered else entry.reason or "no answer in the file"
+    reason = None if entry.is_answered else entry.why_missing or _NO_ANSWER
     return ImportedAnswer(
         conversation=match.conversation,
         question=match.question,

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import Verdict, has_words
 from locomo_assets.locomo.model import Question
 
 UNKNOWN = "unknown"
@@ -86,6 +86,11 @@ class ImportedAnswer:
     retrieved: tuple[str, ...] | None = None
     verdicts: tuple[ImportedVerdict, ...] = field(default=())
 
+    @property
+    def is_wordless(self) -> bool:
+        """Whether the answer is there, and says nothing."""
+        return self.answer is not None and not has_words(self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedResults:
@@ -107,6 +112,21 @@ class ImportedResults:
     def judges(self) -> set[str]:
         """The names of those who judged."""
         return {verdict.judge["judge"] for answer in self.answers for verdict in answer.verdicts}
+
+    @property
+    def wordless(self) -> int:
+        """How many answers say nothing."""
+        return sum(answer.is_wordless for answer in self.answers)
+
+    @property
+    def correct_without_words(self) -> int:
+        """How many verdicts of the files are correct on an answer that says nothing, or is none."""
+        return sum(
+            verdict.verdict is Verdict.CORRECT
+            for answer in self.answers
+            if answer.is_wordless or answer.reason is not None
+            for verdict in answer.verdicts
+        )
 
 
 @dataclass(frozen=True, slots=True)

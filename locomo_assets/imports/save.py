@@ -106,8 +106,11 @@ def _published_at(one: ImportedRelease) -> str | None:
 def _fingerprint(results: ImportedResults) -> str:
     """Identifies an import by the files' contents, not their names, and how they were read."""
     files = sorted(file.sha256 for file in results.files)
-    assumed = {"assumed": dict(results.assumed)} if results.assumed else {}
-    return context.fingerprint({"format": results.format, "files": files, **assumed})
+    more: dict[str, object] = {"assumed": dict(results.assumed)} if results.assumed else {}
+    if results.wordless:
+        # Versions before read these as unanswered: such files are imported anew.
+        more["wordless"] = results.wordless
+    return context.fingerprint({"format": results.format, "files": files, **more})
 
 
 def _previous_import(

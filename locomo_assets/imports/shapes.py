@@ -95,6 +95,7 @@ class Entry(FileModel):
     verdicts: Annotated[_Votes | None, BeforeValidator(_read_votes)] = None
     reasoning: str | None = None
     reason: str | None = None
+    error: Any = None
     latency_ms: _Ms | None = None
     input_tokens: _Count | None = None
     output_tokens: _Count | None = None
@@ -102,20 +103,27 @@ class Entry(FileModel):
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer, be it one that the file leaves out, or one without words.
+        """Whether there is an answer, be it one that the file leaves out or one without words.
 
-        Beside a `reason` for a missing answer, an empty text is none.
+        One without words that has an error or a reason beside it never came.
         """
         if "answer" not in self.model_fields_set:
             return True
         if self.answer is None:
             return False
-        return bool(self.answer.strip()) or self.reason is None
+        return has_words(self.answer) or self.why_missing is None
 
     @property
     def is_wordless(self) -> bool:
-        """Whether the answer is there and says nothing."""
-        return self.is_answered and self.answer is not None and not has_words(self.answer)
+        """Whether the answer is there, and says nothing."""
+        return self.answer is not None and self.is_answered and not has_words(self.answer)
+
+    @property
+    def why_missing(self) -> str | None:
+        """What the file says of an answer or verdict that is missing."""
+        if self.reason is None and self.error:
+            return self.error if isinstance(self.error, str) else "an error in the file"
+        return self.reason
 
     def answer_fields(self) -> dict[str, object]:
         """The fields that entries of one question by different judges must agree on."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from locomo_assets.analysis.comparison import MARGIN_POINTS
-from locomo_assets.analysis.decision import p_text
+from locomo_assets.analysis.comparison.decision import p_text
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.report_data import ReportData, read_report_data

@@ -18,6 +18,11 @@ from locomo_assets.analysis.accuracy import (
     invalid_message,
 )
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
+from locomo_assets.analysis.comparison.series import (
+    REFERENCE_PROTOCOLS,
+    NotComparableError,
+    UnknownReleaseError,
+)
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
@@ -27,11 +32,6 @@ from locomo_assets.analysis.scores import (
     abstention_line,
     read_scores,
     reference_lines,
-)
-from locomo_assets.analysis.series import (
-    REFERENCE_PROTOCOLS,
-    NotComparableError,
-    UnknownReleaseError,
 )
 from locomo_assets.history import database
 

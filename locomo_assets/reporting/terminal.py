@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
-from locomo_assets.analysis.design.last_looks import read_last_looks
+from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
@@ -29,6 +30,12 @@ from locomo_assets.reporting.tables import (
 )
 from locomo_assets.runs.forecast import Item
 
+_DETAILS = (
+    "p95 ms", "vendor's name", "p50 ms", "errors %", "cost USD", "not judged", "unscored",
+    "questions", "correct", "scored", "unanswered",
+)  # fmt: skip
+_SCORE_DETAILS = ("p50 ms", "words", "traceable %", "recall@1 %")
+"""What a narrow terminal does without, in this order."""
 _OVER_THE_TABLE = ("release", "system", "judge", "protocol")
 _COLUMNS = [i for i, name in enumerate(ACCURACY_HEADINGS) if name not in _OVER_THE_TABLE]
 
@@ -45,35 +52,46 @@ def print_json(value: object) -> None:
     print(printable(text) if sys.stdout.isatty() else text)  # noqa: T201  # rich would wrap it
 
 
-def print_table(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints rows under headings; None as NULL."""
+def print_table(
+    out: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    may_go: Sequence[str] = (),
+) -> None:
+    """Prints rows under headings; None as NULL.
+
+    Where they are wider than the terminal, columns of `may_go` are left out: those that say
+    nothing first, then in this order.
+    """
+    texts = [["NULL" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    columns = [(name, [row[at] for row in texts]) for at, name in enumerate(headings)]
+    shown = _fitting(columns, may_go, out.width)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*("NULL" if cell is None else printable(str(cell)) for cell in row))
+    for name, _ in shown:
+        table.add_column(name, overflow="fold")
+    for at in range(len(rows)):
+        table.add_row(*(cells[at] for _, cells in shown))
     out.print(table, markup=False)
+    left_out = [column[0] for column in columns if column not in shown]
+    if any(left_out):
+        _print_line(out, f"A wider terminal also shows: {', '.join(filter(None, left_out))}.")
 
 
-_DROPPED_FIRST = ("p95 ms", "p50 ms", "cost USD", "words", "not judged", "unscored", "unanswered",
-                  "questions", "correct", "traceable %", "recall@1 %", "errors %")  # fmt: skip
+_Column = tuple[str, Sequence[str]]
 
 
-def _print_fitting(out: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows, without the columns that a narrow terminal has no room for, and names these."""
-    widths = {
-        name: max(map(len, (name, *(row[i] for row in rows)))) for i, name in enumerate(headings)
-    }
-    dropped = []
-    for name in _DROPPED_FIRST:
-        if sum(widths.values()) + 2 * (len(widths) - 1) <= out.width:
-            break
-        if widths.pop(name, None) is not None:
-            dropped.append(name)
-    kept = [i for i, name in enumerate(headings) if name in widths]
-    print_table(out, [headings[i] for i in kept], [[row[i] for i in kept] for row in rows])
-    if dropped:
-        _print_line(out, f"A wider terminal also shows: {', '.join(dropped)}.")
+def _fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
+    def says_something(column: _Column) -> bool:
+        return any(cell not in ("–", "0", "0.00") for cell in column[1])
+
+    order = sorted(
+        (column for column in columns if column[0] in may_go),
+        key=lambda column: (says_something(column), may_go.index(column[0])),
+    )
+    shown = list(columns)
+    while order and sum(max(map(cell_len, (n, *cells))) + 2 for n, cells in shown) - 2 > width:
+        shown.remove(order.pop(0))
+    return shown
 
 
 def print_accuracy(
@@ -97,7 +115,7 @@ def print_accuracy(
         complete = all(row.bounds_percent is None for row in (*rows, whole))
         columns = [i for i in _COLUMNS if not (complete and ACCURACY_HEADINGS[i] == BOUNDS)]
         headings = [ACCURACY_HEADINGS[i] for i in columns]
-        _print_fitting(out, headings, [[text[i] for i in columns] for text in texts])
+        print_table(out, headings, [[text[i] for i in columns] for text in texts], _DETAILS)
     if wholes:
         out.print()
     for line in interval_notes([*categories, *wholes]):
@@ -138,9 +156,8 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
             f"\nwithout a judge: release {whole.release} · system {whole.system} · "
             f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
         )
-        _print_fitting(
-            out, SCORE_HEADINGS, [score_cells(row) for row in rows if row.key == whole.key]
-        )
+        cells = [score_cells(row) for row in rows if row.key == whole.key]
+        print_table(out, SCORE_HEADINGS, cells, _SCORE_DETAILS)
         abstention = abstention_line(database_path, whole)
         if abstention:
             _print_line(out, abstention)

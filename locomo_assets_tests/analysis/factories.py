@@ -8,8 +8,8 @@ from typing import Any
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import Comparison, compare
-from locomo_assets.analysis.decision import Decision, Evidence, decide
-from locomo_assets.analysis.paired import DEFAULT_MARGIN, Pair, Paired
+from locomo_assets.analysis.comparison.decision import Decision, Evidence, decide
+from locomo_assets.analysis.comparison.paired import DEFAULT_MARGIN, Pair, Paired
 from locomo_assets.history.database import refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (

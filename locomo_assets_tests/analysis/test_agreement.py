@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locomo_assets.analysis.agreement import agreement, judge_agreement
-from locomo_assets.analysis.series import NotComparableError
+from locomo_assets.analysis.comparison.series import NotComparableError
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.services import Services

@@ -4,10 +4,12 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from locomo_assets.backboard import ask
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol
 from locomo_assets.backboard.ask import QuestionThread, ask_all
 from locomo_assets.backboard.client import MESSAGES
@@ -30,6 +32,7 @@ from locomo_assets_tests.backboard.faulty_transport import (
     UNREACHED,
     VANISHED,
     FaultyService,
+    Seen,
     faulty_service,
 )
 from locomo_assets_tests.backboard.journals import MemoryJournal
@@ -205,7 +208,29 @@ async def test_an_answer_without_text_is_one_and_has_its_cost(text: str) -> None
     async with quick_client("http://standin.invalid/api", transport=transport) as client:
         (result,) = await ask_all(client, "a", QUESTIONS[:1], ISOLATED, ignored)
     assert (result.outcome, result.answer, result.output_tokens) == ("answered", text, 9)
-    assert result.reason is None
+    assert (result.reason, result.asks) == (None, 1)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "error", None])
+async def test_an_empty_reply_in_a_thread_is_none_unless_it_is_completed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str | None
+) -> None:
+    monkeypatch.setattr(ask, "_RUN_S", 0.05)
+    monkeypatch.setattr(ask, "_PAUSE_S", 0.01)
+
+    def without_words(_: Seen, answer: Any) -> Any:
+        for message in answer.get("messages", ()) if isinstance(answer, dict) else ():
+            if message["role"] == "assistant":
+                message |= {"content": "", "status": status}
+        return answer
+
+    async with faulty_service(tmp_path) as service:
+        assistant_id = await ingested_assistant(service)
+        service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 0 else None
+        service.transport.edit = without_words
+        results = await ask_questions(service, assistant_id, PUBLISHED)
+    assert [one.outcome for one in results] == ["unanswered"] + ["answered"] * 4
+    assert "holds the question and no answer" in (results[0].reason or "")
 
 
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
@@ -237,13 +262,14 @@ async def test_an_assistant_that_is_gone_is_raised(tmp_path: Path, protocol: Ask
             await ask_questions(service, assistant_id, protocol)
 
 
+@pytest.mark.parametrize("fault", [CUT, LOST])
 @pytest.mark.parametrize("protocol", [ISOLATED, PUBLISHED])
 async def test_a_reply_without_words_that_is_lost_is_read_back(
-    tmp_path: Path, protocol: AskProtocol
+    tmp_path: Path, protocol: AskProtocol, fault: str
 ) -> None:
     async with faulty_service(tmp_path, StandinSettings(wordless_share=1.0)) as service:
         assistant_id = await ingested_assistant(service)
-        service.transport.fault = lambda seen: LOST if seen.is_message and seen.nth == 3 else None
+        service.transport.fault = lambda seen: fault if seen.is_message and seen.nth == 3 else None
         results = await ask_questions(service, assistant_id, protocol)
         posted = sum(seen.is_message for seen in service.transport.requests)
     assert [(one.outcome, one.answer) for one in results] == [("answered", "")] * 5

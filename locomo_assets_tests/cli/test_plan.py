@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.analysis.series import UnknownReleaseError
+from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.cli import plan, run
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.services import Services

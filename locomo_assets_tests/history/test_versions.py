@@ -35,7 +35,7 @@ def test_it_is_read_as_if_written_today(version: int, tmp_path: Path) -> None:
     store = HistoryStore.open((tmp_path / "history").as_uri())
     assert check(store).problems == ()
     path = tmp_path / "history.duckdb"
-    assert refresh(store, path).attempts == 3
+    assert refresh(store, path).attempts == (3 if version < 6 else 6)
     assert store.read("answers", store.manifests()).schema == TABLES["answers"]
     assert query(
         path,
@@ -47,6 +47,19 @@ def test_it_is_read_as_if_written_today(version: int, tmp_path: Path) -> None:
     ]
     assert query(path, "SELECT memory, dataset_source FROM lineage WHERE memory_rank = 1")[1] == [
         ("She went to the lake.", "sample.json")
+    ]
+
+
+def test_pins_labels_and_looks_of_version_6_are_read(tmp_path: Path) -> None:
+    shutil.copytree(VERSIONS / "v6", tmp_path / "history")
+    path = tmp_path / "history.duckdb"
+    refresh(HistoryStore.open((tmp_path / "history").as_uri()), path)
+    assert query(path, "SELECT release FROM current_baseline")[1] == [("r1",)]
+    assert query(path, "SELECT judge, label, verdict FROM labelled_verdicts")[1] == [
+        ("lexical", "right", "correct")
+    ]
+    assert query(path, "SELECT against, look, decision FROM stopped_runs")[1] == [
+        ("r0", 1, "cannot tell")
     ]
 
 

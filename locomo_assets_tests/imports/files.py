@@ -26,9 +26,8 @@ def all_correct(_question: Question) -> bool:
 
 def section(responses: list[dict[str, Any]]) -> dict[str, Any]:
     """The sums of some responses, as the files state them."""
-    verdicts = [
-        None if one["evaluation"]["error"] else one["evaluation"]["is_correct"] for one in responses
-    ]
+    judged = [one["evaluation"] or {"error": "not judged"} for one in responses]
+    verdicts = [None if one["error"] else one["is_correct"] for one in judged]
     evaluated = [verdict for verdict in verdicts if verdict is not None]
     return {
         "total": len(responses),

@@ -14,8 +14,8 @@ from locomo_assets.imports.backboard_published import (
     parse_published,
     parse_releases,
 )
-from locomo_assets.imports.results import ImportRefusedError
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
+from locomo_assets.judging.judge import NO_WORDS, Verdict
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.locomo.parsing import read_dataset
@@ -228,13 +228,42 @@ def test_files_with_and_without_a_time_are_no_one_thing() -> None:
     assert (published_ones.release, published_ones.published_at) == ("backboard-published", None)
 
 
-def test_an_empty_answer_with_a_verdict_has_that_verdict() -> None:
-    responses = responses_of("sample-1", lambda question: question.question_index != 0)
-    responses[0]["ai_response"] = ""
+def first_answer(evaluation: dict[str, Any] | None, said: str = "") -> ImportedAnswer:
+    """One without words."""
+    responses = responses_of("sample-1")
+    responses[0] |= {"ai_response": said, "evaluation": evaluation}
     files = [("one.json", encoded(summed("sample-1", responses))), published()[1]]
-    answer = parse_published(files, SAMPLE).answers[0]
-    assert (answer.answer, answer.reason) == (None, "an empty answer in the file")
+    return parse_published(files, SAMPLE).answers[0]
+
+
+@pytest.mark.parametrize("correct", [True, False])
+def test_an_empty_answer_with_a_verdict_has_that_verdict(correct: bool) -> None:
+    answer = first_answer({"is_correct": correct, "reasoning": "so it is", "error": None})
+    assert (answer.answer, answer.reason) == ("", None)
+    assert answer.verdicts[0].verdict is (Verdict.CORRECT if correct else Verdict.WRONG)
+    assert answer.verdicts[0].reasoning == "so it is"
+
+
+def test_an_answer_of_punctuation_alone_is_wrong_without_a_judge() -> None:
+    answer = first_answer(None, "**")
+    assert (answer.answer, answer.reason) == ("**", None)
     assert answer.verdicts[0].verdict is Verdict.WRONG
+    assert answer.verdicts[0].reasoning == NO_WORDS
+
+
+FAILED = {"is_correct": None, "reasoning": None, "error": "no answer came"}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "reason"), [(None, "an empty answer in the file"), (FAILED, "no answer came")]
+)
+def test_a_question_that_failed_is_unanswered(
+    evaluation: dict[str, Any] | None, reason: str
+) -> None:
+    """The script records it with an empty answer, and does not judge it."""
+    answer = first_answer(evaluation)
+    assert (answer.answer, answer.reason) == (None, reason)
+    assert answer.verdicts[0].verdict is Verdict.UNANSWERED
 
 
 def test_unknown_fields_at_any_depth_are_counted() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from locomo_assets.imports.jsonl import parse_jsonl
 from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
-from locomo_assets.judging.judge import Verdict
+from locomo_assets.judging.judge import NO_WORDS, Verdict
 from locomo_assets_tests.imports.files import SAMPLE, line, lines
 
 
@@ -52,29 +52,43 @@ def test_no_answer_is_unanswered(empty: str | None) -> None:
     assert answer.verdicts[0].verdict is Verdict.UNANSWERED
 
 
+@pytest.mark.parametrize("error", ["HTTP 500", {"code": 500}, True])
+def test_an_empty_answer_with_an_error_is_unanswered(error: object) -> None:
+    (answer,) = parsed(line(answer="", verdict=..., error=error))
+    said = error if isinstance(error, str) else "an error in the file"
+    assert (answer.answer, answer.reason) == (None, said)
+    assert answer.verdicts[0].verdict is Verdict.UNANSWERED
+
+
+@pytest.mark.parametrize("verdict", [..., None, "unscored"])
 @pytest.mark.parametrize("empty", ["", " \n", "…", "**"])
-def test_an_answer_without_words_is_wrong_without_a_judge(empty: str) -> None:
-    (answer,) = parsed(line(answer=empty, verdict=...))
+def test_an_answer_without_words_is_wrong_without_a_judge(empty: str, verdict: object) -> None:
+    (answer,) = parsed(line(answer=empty, verdict=verdict, error=None))
     assert (answer.answer, answer.reason) == (empty, None)
-    assert answer.verdicts[0].verdict is Verdict.WRONG
-    assert answer.verdicts[0].reasoning == "the reply has no words"
+    (given,) = answer.verdicts
+    assert (given.verdict, given.reasoning, given.reason) == (Verdict.WRONG, NO_WORDS, None)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WRONG, Verdict.CORRECT])
+@pytest.mark.parametrize("empty", [None, "", " \n"])
+def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(
+    empty: str | None, verdict: Verdict
+) -> None:
+    results = parse_jsonl(
+        "a.jsonl", lines(line(answer=empty, verdict=verdict.value), line(question_index=1)), SAMPLE,
+        system="memo", question_protocol="isolated",
+    )  # fmt: skip
+    answer = results.answers[0]
+    reason = "no answer in the file" if empty is None else None
+    assert (answer.answer, answer.reason) == (empty, reason)
+    assert answer.verdicts[0].verdict is verdict
+    assert results.correct_without_words == (verdict is Verdict.CORRECT)
 
 
 def test_no_answer_and_no_reason_is_unanswered() -> None:
     (answer,) = parsed(line(answer=None, verdict=...))
     assert (answer.answer, answer.reason) == (None, "no answer in the file")
     assert answer.verdicts[0].verdict is Verdict.UNANSWERED
-
-
-@pytest.mark.parametrize("verdict", ["wrong", "correct"])
-@pytest.mark.parametrize("empty", [None, "", " \n"])
-def test_a_verdict_on_an_empty_answer_is_what_the_judge_said(
-    empty: str | None, verdict: str
-) -> None:
-    (answer,) = parsed(line(answer=empty, verdict=verdict))
-    expected = (None, "no answer in the file") if empty is None else (empty, None)
-    assert (answer.answer, answer.reason) == expected
-    assert answer.verdicts[0].verdict.value == verdict
 
 
 def test_a_verdict_needs_no_answer_and_an_answer_no_verdict() -> None:

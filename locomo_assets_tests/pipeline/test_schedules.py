@@ -64,6 +64,8 @@ def test_sample_is_asked_of_the_full_run_s_memory_once_a_day(services: Services)
     assert first["questions"] == 6
     assert first["memory_of"] == "r1"
     assert "sample_accuracy_percent" in first
+    for bound in ("wrong", "right"):  # all have a verdict
+        assert first[f"sample_if_missing_{bound}_percent"] == first["sample_accuracy_percent"]
     assert "accuracy_percent" not in first
     [(after,)] = query(path, messages)[1]
     assert after - before == 6

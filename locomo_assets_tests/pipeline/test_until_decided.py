@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.analysis.comparison import compare
-from locomo_assets.analysis.design.last_looks import read_last_looks
-from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
+from locomo_assets.analysis.comparison.last_looks import read_last_looks
+from locomo_assets.analysis.comparison.series import NotComparableError, UnknownReleaseError
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.sample import packaged_sample

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.analysis.accuracy import by_release
-from locomo_assets.analysis.series import UnknownReleaseError
+from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.history import database
 from locomo_assets.reporting.charts import series_charts
 from locomo_assets.reporting.html import render

@@ -15,7 +15,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging import batch as batch_module
 from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.judge import BatchState, VotingJudge
+from locomo_assets.judging.judge import NO_WORDS, BatchState, VotingJudge
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.runs import judge as judging
 from locomo_assets.runs.answer import answer_questions
@@ -132,12 +132,14 @@ def scenario(answered: Path, tmp_path: Path) -> Scenario:
     return Scenario(tmp_path / "world")
 
 
-def contents(scenario: Scenario, release: str = "r1") -> int:
-    """How many different things there are to judge."""
+def contents(scenario: Scenario, release: str = "r1", *, said: bool = False) -> int:
+    """How many different things there are to judge; `said`: empty answers aside."""
     manifests = scenario.store.manifests(asset="answers", release=release)
     answers = scenario.store.read("answers", manifests).to_pylist()
     gold = {q.question_index: (q.question, q.gold_answer) for q in SAMPLE.questions}
-    return len({(*gold[a["question_index"]], a["answer"]) for a in answers})
+    return len(
+        {(*gold[a["question_index"]], a["answer"]) for a in answers if a["answer"] or not said}
+    )
 
 
 async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(scenario: Scenario) -> None:
@@ -153,6 +155,19 @@ async def test_one_batch_a_conversation_and_the_way_stands_in_the_rows(scenario:
     (manifest,) = scenario.store.manifests(asset="judgements")
     events = [row["event"] for row in scenario.store.read("judge_batches", [manifest]).to_pylist()]
     assert events == ["intended", "created", "collected"]
+
+
+async def test_an_answer_without_words_is_in_no_batch(scenario: Scenario) -> None:
+    silent = Task("r3", ORDER.conversation)
+    async with scenario.run(wordless_share=0.4, wait_s=30.0) as run:
+        await ingest_conversation(run, silent)
+        await answer_questions(run, silent)
+        await judge_answers(run, silent)
+    wordless = [row for row in scenario.rows("r3") if row["reasoning"] == NO_WORDS]
+    assert 0 < len(wordless) < QUESTIONS
+    for row in wordless:
+        assert (row["verdict"], row["batch_id"], row["asked_by"]) == ("wrong", None, None)
+    assert scenario.batches() == [contents(scenario, "r3", said=True)]
 
 
 async def test_verdicts_of_both_ways_are_one_judge_s_and_are_reused(scenario: Scenario) -> None:

@@ -266,6 +266,15 @@ def test_a_failed_run_streams_run_failed_and_leaves_no_answer(tmp_path: Path) ->
         assert client.contents(thread_id) == [QUESTION, QUESTION]
 
 
+def test_a_wordless_run_ends_well_and_leaves_an_empty_answer(tmp_path: Path) -> None:
+    with standin_client(tmp_path, wordless_share=1.0) as client:
+        thread_id = client.thread(client.assistant())
+        *events, ended = client.ask(thread_id, QUESTION)
+        assert "".join(event.get("content", "") for event in events) == ""
+        assert (ended["type"], ended["status"]) == ("run_ended", "completed")
+        assert client.contents(thread_id) == [QUESTION, ""]
+
+
 def test_turns_never_fail_as_runs_do(tmp_path: Path) -> None:
     with standin_client(tmp_path, run_failed_share=1.0, cut_stream_share=1.0) as client:
         thread_id = client.thread(client.assistant())

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import duckdb
 
+from locomo_assets.analysis.comparison.measured import BothMeasured, Measured, read_questions
+from locomo_assets.analysis.comparison.noise import NoiseFloor, Question
+from locomo_assets.analysis.comparison.paired import Pair
+from locomo_assets.analysis.comparison.series import (
+    REFERENCE_PROTOCOLS,
+    AnalysisError,
+    Series,
+    choose_series,
+)
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
-from locomo_assets.analysis.measured import BothMeasured, Measured, read_questions
-from locomo_assets.analysis.noise import NoiseFloor, Question
-from locomo_assets.analysis.paired import Pair
-from locomo_assets.analysis.series import REFERENCE_PROTOCOLS, AnalysisError, Series, choose_series
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 

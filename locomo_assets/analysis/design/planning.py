@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 
+from locomo_assets.analysis.comparison.paired import POWER
 from locomo_assets.analysis.intervals import ALPHA, degrees_of_freedom
-from locomo_assets.analysis.paired import POWER
 
 ASSUMED = "assumed"
 MOST_REPEATS = 50

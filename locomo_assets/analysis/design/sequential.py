@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 
-from locomo_assets.analysis.decision import Conclusion
-from locomo_assets.analysis.paired import Paired
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.paired import Paired
 
 LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """The share of the questions that each look has."""

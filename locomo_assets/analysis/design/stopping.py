@@ -6,17 +6,17 @@ from pathlib import Path
 
 import duckdb
 
-from locomo_assets.analysis.decision import Conclusion
-from locomo_assets.analysis.design.sequential import LOOKS, bounds, conclude
-from locomo_assets.analysis.measured import BothMeasured, Measured, read_questions
-from locomo_assets.analysis.noise import Question
-from locomo_assets.analysis.paired import Paired, compare_pairs
-from locomo_assets.analysis.series import (
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.measured import BothMeasured, Measured, read_questions
+from locomo_assets.analysis.comparison.noise import Question
+from locomo_assets.analysis.comparison.paired import Paired, compare_pairs
+from locomo_assets.analysis.comparison.series import (
     NotComparableError,
     Series,
     UnknownReleaseError,
     choose_series,
 )
+from locomo_assets.analysis.design.sequential import LOOKS, bounds, conclude
 from locomo_assets.history import database
 from locomo_assets.judging.judge import judge_alone
 

@@ -13,6 +13,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from locomo_assets.analysis.comparison.paired import POWER
 from locomo_assets.analysis.intervals import (
     ALPHA,
     Cluster,
@@ -20,7 +21,6 @@ from locomo_assets.analysis.intervals import (
     degrees_of_freedom,
     standard_error,
 )
-from locomo_assets.analysis.paired import POWER
 
 RELEASES_A_YEAR = 20
 """How many looks share the budget, unless a year had more. All tests look so many releases back."""

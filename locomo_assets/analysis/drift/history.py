@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from locomo_assets.analysis.accuracy import Accuracy, by_release
-from locomo_assets.analysis.decision import p_text
+from locomo_assets.analysis.comparison.decision import p_text
 from locomo_assets.analysis.drift.alarms import (
     LEAST_RELEASES,
     RELEASES_A_YEAR,

@@ -116,6 +116,8 @@ def _numbers(services: Services, label: str, series: Mapping[str, str]) -> dict[
         **_interval(row),
         "sample_low_percent": row.low_percent,
         "sample_high_percent": row.high_percent,
+        "sample_if_missing_wrong_percent": row.if_missing_wrong_percent,
+        "sample_if_missing_right_percent": row.if_missing_right_percent,
         "sample_change_points": row.change_points,
         "latency_p50_ms": row.latency_p50_ms,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from locomo_assets.analysis.comparison.series import repeats_measured
 from locomo_assets.analysis.design.known_noise import known_noise
 from locomo_assets.analysis.design.planning import (
     Design,
@@ -12,7 +13,6 @@ from locomo_assets.analysis.design.planning import (
     expected_error,
     repeats_to_detect,
 )
-from locomo_assets.analysis.series import repeats_measured
 from locomo_assets.locomo.model import ADVERSARIAL, Conversation, Dataset
 from locomo_assets.pipeline.forecasts.forecast import forecast_items
 from locomo_assets.runs import forecast

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from locomo_assets.analysis.comparison.paired import Pair
 from locomo_assets.analysis.design.known_noise import known_noise, spread_points
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE
-from locomo_assets.analysis.paired import Pair
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 

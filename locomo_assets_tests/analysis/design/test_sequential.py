@@ -10,7 +10,8 @@ from bench.simulations.stopping import (
     read_published,
     simulate,
 )
-from locomo_assets.analysis.decision import Conclusion
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.paired import Pair, compare_pairs
 from locomo_assets.analysis.design.sequential import (
     LOOKS,
     SPENT,
@@ -20,7 +21,6 @@ from locomo_assets.analysis.design.sequential import (
     critical_values,
     spent,
 )
-from locomo_assets.analysis.paired import Pair, compare_pairs
 
 
 def test_critical_values_are_the_published_ones() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.analysis.decision import Conclusion
-from locomo_assets.analysis.design.last_looks import LastLook, read_last_looks
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
+from locomo_assets.analysis.comparison.series import NotComparableError, UnknownReleaseError
 from locomo_assets.analysis.design.stopping import check_against, look
-from locomo_assets.analysis.series import NotComparableError, UnknownReleaseError
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.history.factories import DATASET, commit, lineage

@@ -103,7 +103,10 @@ SELECT
     count(*) FILTER (verdict = 'correct') AS correct,
     CASE WHEN scored > 0 THEN correct / scored END AS accuracy,
     wilson_low(correct, scored) AS accuracy_low,
-    wilson_high(correct, scored) AS accuracy_high
+    wilson_high(correct, scored) AS accuracy_high,
+    count(*) AS questions,
+    correct / questions AS accuracy_if_rest_wrong,
+    (questions - scored + correct) / questions AS accuracy_if_rest_right
 FROM repeats
 WHERE category <> 5
 GROUP BY release, repeat, system, question_protocol, judge, dataset_sha256;

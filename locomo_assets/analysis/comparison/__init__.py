@@ -1,0 +1,455 @@
+"""The comparison of two releases: overall, by category, and each question that flipped."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from locomo_assets.analysis.comparison.decision import (
+    Conclusion,
+    Decision,
+    Evidence,
+    decide,
+    in_points,
+)
+from locomo_assets.analysis.comparison.flips import Flip, read_flips
+from locomo_assets.analysis.comparison.last_looks import last_looks
+from locomo_assets.analysis.comparison.measured import (
+    SCORED,
+    BothMeasured,
+    Measured,
+    read_questions,
+)
+from locomo_assets.analysis.comparison.noise import (
+    NoiseFloor,
+    Question,
+    common_floor,
+    contained,
+    exceeds,
+    shift_of_difference,
+)
+from locomo_assets.analysis.comparison.paired import Pair, Paired, Shift, compare_pairs, holm_each
+from locomo_assets.analysis.comparison.series import NotComparableError, Series, choose_series
+from locomo_assets.history import database
+from locomo_assets.locomo.model import (
+    ADVERSARIAL,
+    OFFICIAL_NAMES,
+    VENDOR_NAMES,
+    named_categories,
+)
+from locomo_assets.prices import STANDIN
+
+MARGIN_POINTS = 1.0
+MAX_ERROR_PERCENT = 2.0
+"""The defaults of LOCOMO_MARGIN_POINTS and LOCOMO_MAX_ERROR_PERCENT."""
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two releases. `models` gave the answers, the one with most answers first.
+
+    `asked` counts the questions of this series, and `only_here` those that the other lacks.
+    `not_scored` counts the common questions without a verdict of correct or wrong on this side.
+    `error_percent` of its questions (categories 1–4) have no such verdict; `valid` says whether
+    that is few enough.
+    """
+
+    release: str
+    system: str
+    dataset_sha256: str
+    models: tuple[str, ...]
+    asked: int
+    only_here: int
+    not_scored: int
+    error_percent: float
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The noise floors of both releases and the larger of the two, `floor`.
+
+    `exceeded` says whether the difference is above it; None where no floor is known. The floor is
+    that of two single measurements; it does not decide.
+    """
+
+    a: NoiseFloor
+    b: NoiseFloor
+    floor: float | None
+    exceeded: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The difference if every question without a verdict counted against B, and for B."""
+
+    unanswered: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryComparison:
+    """The comparison on one category, or over all scored categories (`category` None).
+
+    `p_holm` is the deciding p-value adjusted for the number of categories; None over all of them.
+    `bounds` is None where every common question has a verdict on both sides.
+    """
+
+    category: int | None
+    name: str
+    vendor_name: str
+    paired: Paired
+    p_holm: float | None
+    noise: Noise
+    bounds: Bounds | None
+    verdict: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """B against A. `overall` is over categories 1–4; `categories` has 5 only where both have it.
+
+    `margin_points` is the difference that matters. `interval_contains` says in words what the
+    interval allows for. `notes` say what a reader must know: what differs, was left out or chosen.
+    """
+
+    a: Side
+    b: Side
+    judge: str
+    question_protocol: str
+    margin_points: float
+    overall: CategoryComparison
+    categories: tuple[CategoryComparison, ...]
+    flips: tuple[Flip, ...]
+    interval_contains: str
+    notes: tuple[str, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether both sides have few enough questions without a verdict."""
+        return self.a.valid and self.b.valid
+
+    @property
+    def headline(self) -> str:
+        """The decision as a sentence."""
+        a, b, decision = self.a.release, self.b.release, self.overall.verdict
+        match decision.word:
+            case Conclusion.INVALID:
+                return f"Invalid: {decision.because}."
+            case Conclusion.CANNOT_TELL:
+                return (
+                    f"Cannot tell whether {b} is better or worse than {a}, because "
+                    f"{decision.because}."
+                )
+            case Conclusion.UNCHANGED:
+                return f"{b} is unchanged from {a}: {decision.because}."
+            case Conclusion.EQUIVALENT:
+                return f"{b} is equivalent to {a}: {decision.because}."
+            case Conclusion.NOT_WORSE:
+                return (
+                    f"{b} is not worse than {a} by more than "
+                    f"{in_points(self.margin_points / 100)}: {decision.because}."
+                )
+        return f"{b} is {decision.word} than {a}: {decision.because}."
+
+    @property
+    def category_names(self) -> str:
+        """The categories that `overall` is over, as people write them: `categories 1–4`."""
+        return named_categories(
+            one.category for one in self.categories if one.category and one.category != ADVERSARIAL
+        )
+
+
+def compare(
+    database_path: Path,
+    a: str,
+    b: str,
+    *,
+    judge: str | None = None,
+    question_protocol: str | None = None,
+    intersection: bool = False,
+    margin_points: float = MARGIN_POINTS,
+    max_error_percent: float = MAX_ERROR_PERCENT,
+) -> Comparison:
+    """Compares release B with release A, on the questions both have scored.
+
+    A question counts with the mean of its repeats. A side with more than `max_error_percent` of its
+    questions without a verdict is not valid, and neither is the comparison.
+
+    Raises:
+        UnknownReleaseError: a release has no verdicts.
+        NotComparableError: judge, question protocol, data set or questions differ. With
+            `intersection` the last two may.
+    """
+    with database.open_read_only(database_path) as connection:
+        (first, second), notes = choose_series(
+            connection,
+            a,
+            b,
+            judge=judge,
+            question_protocol=question_protocol,
+            intersection=intersection,
+        )
+        questions_a, questions_b = (
+            read_questions(connection, first),
+            read_questions(connection, second),
+        )
+        notes += _without_lone_adversarial(first, questions_a, second, questions_b)
+        common = _common(questions_a, questions_b)
+        if not intersection:
+            _refuse_other_questions(first, questions_a, second, questions_b, common)
+        sides = (
+            _side(first, questions_a, common, max_error_percent),
+            _side(second, questions_b, common, max_error_percent),
+        )
+        measured_a, measured_b = (
+            Measured(connection, first, questions_a),
+            Measured(connection, second, questions_b),
+        )
+        there = _conversations_there(connection, second)
+        flips = read_flips(connection, first, second)
+        looks = last_looks(connection)
+        notes += [one.sentence for name in (a, b) if (one := looks.get(name))]
+    both = BothMeasured(measured_a, measured_b)
+    rule = _Rule(margin_points / 100, there, _invalid(sides, max_error_percent))
+    overall, categories = _compare_categories(common, both, rule)
+    scored = {key for key in common if both.is_scored(key)}
+    return Comparison(
+        a=sides[0],
+        b=sides[1],
+        judge=first.judge,
+        question_protocol=first.question_protocol,
+        margin_points=margin_points,
+        overall=overall,
+        categories=categories,
+        flips=tuple(one for one in flips if (one.conversation, one.question_index) in scored),
+        interval_contains=contained(overall.paired, overall.noise.a, overall.noise.b),
+        notes=(*notes, *_side_notes(*sides), *measured_a.notes(), *measured_b.notes()),
+    )
+
+
+def _conversations_there(connection: duckdb.DuckDBPyConnection, series: Series) -> int:
+    found = connection.execute(
+        "SELECT count(DISTINCT conversation) FROM current_questions WHERE dataset_sha256 = $1",
+        [series.dataset_sha256],
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _without_lone_adversarial(
+    first: Series,
+    questions_a: dict[Question, Mapping[str, Any]],
+    second: Series,
+    questions_b: dict[Question, Mapping[str, Any]],
+) -> list[str]:
+    """Drops category 5 where only one side was asked it; it is not part of the score."""
+    asked = [
+        [key for key, row in questions.items() if row["category"] == ADVERSARIAL]
+        for questions in (questions_a, questions_b)
+    ]
+    if bool(asked[0]) == bool(asked[1]):
+        return []
+    with_it, questions, keys = (
+        (first, questions_a, asked[0]) if asked[0] else (second, questions_b, asked[1])
+    )
+    for key in keys:
+        del questions[key]
+    return [f"category 5 (adversarial) is left out: only {with_it.release} was asked it"]
+
+
+def _common(
+    questions_a: Mapping[Question, Mapping[str, Any]],
+    questions_b: Mapping[Question, Mapping[str, Any]],
+) -> list[Question]:
+    def same(key: Question) -> bool:
+        one, other = questions_a[key], questions_b[key]
+        return all(one[name] == other[name] for name in ("question", "gold_answer", "category"))
+
+    return sorted(key for key in questions_a.keys() & questions_b.keys() if same(key))
+
+
+def _refuse_other_questions(
+    first: Series,
+    questions_a: Mapping[Question, object],
+    second: Series,
+    questions_b: Mapping[Question, object],
+    common: Sequence[Question],
+) -> None:
+    if len(common) == len(questions_a) == len(questions_b):
+        return
+    raise NotComparableError(
+        f"releases {first.release} and {second.release} were asked different questions: "
+        f"{len(questions_a) - len(common)} only {first.release}, "
+        f"{len(questions_b) - len(common)} only {second.release}, {len(common)} both; "
+        + (
+            "--intersection compares the common ones"
+            if common
+            else "measure one of them on the other's questions"
+        )
+    )
+
+
+def _side(
+    series: Series,
+    questions: Mapping[Question, Mapping[str, Any]],
+    common: Sequence[Question],
+    max_error_percent: float,
+) -> Side:
+    models = Counter(row["model"] for row in questions.values() if row["model"])
+    verdicts = [row["verdict"] for row in questions.values() if row["category"] != ADVERSARIAL]
+    missing = sum(verdict not in SCORED for verdict in verdicts)
+    error_percent = 100 * missing / max(len(verdicts), 1)
+    return Side(
+        release=series.release,
+        system=series.system,
+        dataset_sha256=series.dataset_sha256,
+        models=tuple(name for name, _ in models.most_common()),
+        asked=len(questions),
+        only_here=len(questions) - len(common),
+        not_scored=sum(questions[key]["verdict"] not in SCORED for key in common),
+        error_percent=error_percent,
+        valid=error_percent <= max_error_percent,
+    )
+
+
+def _invalid(sides: Sequence[Side], max_error_percent: float) -> str | None:
+    """Why a side is not valid; None where both are."""
+    found = [
+        f"{side.error_percent:.2f} % of the questions of {side.release} have no verdict"
+        for side in sides
+        if not side.valid
+    ]
+    if not found:
+        return None
+    return f"{' and '.join(found)} (LOCOMO_MAX_ERROR_PERCENT allows {max_error_percent:g} %)"
+
+
+def _side_notes(*sides: Side) -> list[str]:
+    notes = []
+    if len({side.models for side in sides}) > 1:
+        models = (f"{side.release} by {', '.join(side.models) or 'unknown'}" for side in sides)
+        notes.append(f"the answering models differ: {'; '.join(models)}")
+    for side in sides:
+        if side.only_here:
+            notes.append(
+                f"left out: {side.only_here} of {side.asked} questions only {side.release} has"
+            )
+    for side in sides:
+        if side.not_scored:
+            notes.append(
+                f"left out: {side.not_scored} questions without a verdict in {side.release} "
+                "(unanswered, unscored or not judged); the bounds say what they could change"
+            )
+    standins = sorted(side.release for side in sides if side.system == STANDIN)
+    if standins:
+        notes.append(f"{' and '.join(standins)}: the packaged stand-in, no real service")
+    return notes
+
+
+class _Rule(NamedTuple):
+    """What a decision goes by: the margin, how many conversations there are, why it is invalid."""
+
+    margin: float
+    conversations_there: int
+    invalid: str | None
+
+
+class _Part(NamedTuple):
+    """One category, or the whole: what was observed, and both bounds where something is missing."""
+
+    noise: Noise
+    unanswered: int
+    evidence: tuple[Evidence, ...]
+
+    def bounds(self) -> Bounds | None:
+        if len(self.evidence) == 1:
+            return None
+        low, high = (one.paired.difference or 0.0 for one in self.evidence[1:])
+        return Bounds(self.unanswered, low, high)
+
+
+def _part(keys: Sequence[Question], both: BothMeasured, margin: float) -> _Part:
+    pairs = both.pairs(keys)
+    scored = {key for key in keys if both.is_scored(key)}
+    noises = both.a.noise(scored), both.b.noise(scored)
+    shift = shift_of_difference(noises[0].shift, noises[1].shift)
+    observed = _paired(pairs, margin, shift)
+    floor = common_floor(noises)
+    noise = Noise(*noises, floor, exceeds(observed.difference, floor))
+    low, high = (both.bound_pairs(keys, for_b=for_b) for for_b in (False, True))
+    unanswered = sum(
+        side.questions[key]["verdict"] not in SCORED for side in (both.a, both.b) for key in keys
+    )
+    bounds = [_paired(each, margin, shift) for each in (low, high)] if unanswered else []
+    return _Part(noise, unanswered, tuple(map(Evidence.alone, [observed, *bounds])))
+
+
+def _paired(pairs: Sequence[Pair], margin: float, shift: Shift | None) -> Paired:
+    """Without repeats the means are the verdicts themselves, and the exact test can be made."""
+    if all(pair.mean_a in (0.0, 1.0) and pair.mean_b in (0.0, 1.0) for pair in pairs):
+        pairs = [pair._replace(mean_a=None, mean_b=None) for pair in pairs]
+    return compare_pairs(pairs, margin=margin, shift=shift)
+
+
+def _compare_categories(
+    common: Sequence[Question], both: BothMeasured, rule: _Rule
+) -> tuple[CategoryComparison, tuple[CategoryComparison, ...]]:
+    category_of = {key: both.a.questions[key]["category"] for key in common}
+
+    def compared(
+        category: int | None, part: _Part, evidence: Sequence[Evidence]
+    ) -> CategoryComparison:
+        decision = decide(
+            evidence[0],
+            evidence[1:],
+            margin=rule.margin,
+            unanswered=part.unanswered,
+            conversations_there=rule.conversations_there,
+        )
+        return CategoryComparison(
+            category=category,
+            name=OFFICIAL_NAMES[category] if category else "all scored",
+            vendor_name=VENDOR_NAMES[category] if category else "overall",
+            paired=evidence[0].paired,
+            p_holm=evidence[0].p_values.differs if category else None,
+            noise=part.noise,
+            bounds=part.bounds(),
+            verdict=Decision(Conclusion.INVALID, rule.invalid) if rule.invalid else decision,
+        )
+
+    whole = _part([key for key in common if category_of[key] != ADVERSARIAL], both, rule.margin)
+    numbers = sorted({category_of[key] for key in common if both.is_scored(key)})
+    parts = [
+        _part([key for key in common if category_of[key] == one], both, rule.margin)
+        for one in numbers
+    ]
+    adjusted = _adjusted([part.evidence for part in parts])
+    return compared(None, whole, whole.evidence), tuple(
+        compared(category, part, evidence)
+        for category, part, evidence in zip(numbers, parts, adjusted, strict=True)
+    )
+
+
+def _adjusted(categories: Sequence[tuple[Evidence, ...]]) -> list[list[Evidence]]:
+    """Each category's evidence, its p-values adjusted by Holm for the number of categories.
+
+    The bounds of one category stand beside the bounds of the others, or what was observed there.
+    """
+    adjusted: list[list[Evidence]] = [[] for _ in categories]
+    for place in range(max(map(len, categories), default=0)):
+        level = [one[place] if place < len(one) else one[0] for one in categories]
+        p_values = holm_each([one.p_values for one in level])
+        for found, one, p in zip(adjusted, categories, p_values, strict=True):
+            if place < len(one):
+                found.append(one[place]._replace(p_values=p, adjusted=True))
+    return adjusted
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()

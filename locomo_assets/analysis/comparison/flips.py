@@ -1,0 +1,82 @@
+"""The questions whose verdict changed between two releases, with what is known on both sides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from locomo_assets.analysis.comparison.series import Series
+
+_SQL = Path(__file__).with_name("compared_flips.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTurn:
+    """A turn that a question's evidence names; speaker and text are None if it is not stored."""
+
+    dia_id: str
+    speaker: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedMemory:
+    """A memory retrieved for an answer, by rank from 1; `dia_ids` are the turns it came from."""
+
+    rank: int
+    memory_id: str | None
+    memory: str | None
+    score: float | None
+    dia_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A question whose verdict changed: `flip` is `gained` (wrong in A, correct in B) or `lost`.
+
+    `retrieved_a` and `retrieved_b` are ordered by rank.
+    """
+
+    conversation: str
+    question_index: int
+    category: int
+    flip: str
+    question: str
+    gold_answer: str | None
+    answer_a: str | None
+    answer_b: str | None
+    reasoning_a: str | None
+    reasoning_b: str | None
+    evidence: tuple[EvidenceTurn, ...]
+    retrieved_a: tuple[RetrievedMemory, ...]
+    retrieved_b: tuple[RetrievedMemory, ...]
+
+
+def read_flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
+    """The flips from one series to the other, by category, conversation and question."""
+    given = {
+        "a": first.release,
+        "b": second.release,
+        "judge": first.judge,
+        "question_protocol": first.question_protocol,
+        "system_a": first.system,
+        "system_b": second.system,
+        "dataset_a": first.dataset_sha256,
+        "dataset_b": second.dataset_sha256,
+    }
+    found = connection.execute(_SQL.read_text(), given)
+    names = [column[0] for column in found.description or ()]
+    return [_flip(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+
+def _flip(row: dict[str, Any]) -> Flip:
+    evidence = tuple(EvidenceTurn(**turn) for turn in row.pop("evidence"))
+    retrieved_a = tuple(_memory(one) for one in row.pop("retrieved_a"))
+    retrieved_b = tuple(_memory(one) for one in row.pop("retrieved_b"))
+    return Flip(**row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b)
+
+
+def _memory(row: Mapping[str, Any]) -> RetrievedMemory:
+    return RetrievedMemory(**{**row, "dia_ids": tuple(row["dia_ids"] or ())})
