@@ -24,7 +24,7 @@ from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 
 _NEWEST = 20
-_SERIES = (Path(__file__).parent.parent / "series.sql").read_text()
+_SERIES = (Path(__file__).parent.parent / "comparison" / "series.sql").read_text()
 
 
 def known_noise(database_path: Path) -> Noise:

@@ -20,7 +20,7 @@ from locomo_assets.analysis.design.sequential import LOOKS, bounds, conclude
 from locomo_assets.history import database
 from locomo_assets.judging.judge import judge_alone
 
-_SERIES = (Path(__file__).parent.parent / "series.sql").read_text()
+_SERIES = (Path(__file__).parent.parent / "comparison" / "series.sql").read_text()
 
 
 @dataclass(frozen=True, slots=True)
