@@ -84,12 +84,14 @@ def table(trials: int = 600) -> str:
         ("nothing changes, 20 releases", Truth(unchanged), 0, 2 * trials),
         ("nothing changes, runs move by 0.3", Truth(unchanged, shift_points=0.3), 0, trials),
         ("nothing changes, runs move by 0.5", Truth(unchanged, shift_points=0.5), 0, trials),
-        ("nothing changes, releases 21–40", Truth(second_year), YEAR, trials),
+        ("nothing changes, releases 21–40", Truth(second_year), YEAR, 3 * trials),
         ("−0.4 a release, by the tenth", Truth(falling), 0, trials),
         ("the same, runs move by 0.3", Truth(falling, shift_points=0.3), 0, trials),
         ("the same, conversations differ by half", Truth(falling, unequal=0.5), 0, trials),
         ("−2 at the ninth, by the twelfth", Truth(step[:12]), 8, trials),
         ("−2 at the ninth, by the twentieth", Truth(step), 8, trials),
+        ("−6 at the tenth, at once", Truth([0.0] * 9 + [-6.0]), 9, trials),
+        ("−6 at the twentieth, at once", Truth([0.0] * 19 + [-6.0]), 19, trials),
     )
     rows = []
     for name, truth, first, times in cases:

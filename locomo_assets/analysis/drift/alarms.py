@@ -154,11 +154,12 @@ class _Line:
     ) -> AlarmTest:
         """Whether the last release is below another one.
 
-        The scatter is that of neighbours (von Neumann 1941): a step or a fall is in few of their
-        differences, and would be in every distance from a line.
+        The scatter is that of neighbours among the earlier releases (von Neumann 1941): a step is
+        in few of their differences, and a fall of the newest release must not hide itself.
         """
-        changes, count = self._shares[-1] - other, len(self.means)
-        scatter = sqrt(float(np.square(np.diff(self.means)).mean()))
+        changes, earlier = self._shares[-1] - other, self.means[:-1]
+        count = len(earlier)
+        scatter = sqrt(float(np.square(np.diff(earlier)).mean()))
         p, _, _ = self._p(changes, scatter, 2 * (count - 1) ** 2 / (3 * count - 4))
         return _p_test(alarm, min(1.0, p * comparisons), limits, self._mean(changes), against)
 

@@ -1,6 +1,6 @@
 """The drift of a series of releases, read from the history, and what it says in words."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,19 +80,23 @@ class Drift:
 def read_drift(database_path: Path, row: Accuracy, *, max_error_percent: float) -> Drift:
     """The series of a row up to its release, from the pinned baseline on if that is one of it.
 
-    Releases that were asked other questions or are not valid by `max_error_percent` are left out.
+    Releases that were asked other questions, were stopped, or are not valid by `max_error_percent`
+    are left out.
     """
     rows = by_release(database_path, None, max_error_percent=max_error_percent)
     of_series = [one for one in rows[::-1] if one.series == row.series]
     with database.open_read_only(database_path) as connection:
-        known = connection.execute(_sql("pinned")).fetchall()
-    order = [release for release, _, _ in known]
+        names = ("system", "question_protocol", "dataset_sha256")
+        given = {name: getattr(row, name) for name in names}
+        known = connection.execute(_sql("pinned"), given).fetchall()
+    order = [release for release, *_ in known]
+    stopped = {release for release, _, _, is_stopped in known if is_stopped}
     until = [one for one in of_series if _place(order, one) <= _place(order, row)]
-    pinned = next((release for release, _, is_pinned in known if is_pinned), None)
-    names = [one.release for one in until]
-    if pinned in names:
-        until = until[names.index(pinned) :]
-    left_out = {one.release: reason for one in until if (reason := _reason(one, row))}
+    pinned = next((release for release, _, is_pinned, _ in known if is_pinned), None)
+    releases = [one.release for one in until]
+    if pinned in releases:
+        until = until[releases.index(pinned) :]
+    left_out = {one.release: reason for one in until if (reason := _reason(one, row, stopped))}
     joined = [one.release for one in until if one.release not in left_out]
     baseline = pinned if pinned in joined else None
     # Older ones count for nothing but as the baseline, and would cost questions all have.
@@ -100,7 +104,7 @@ def read_drift(database_path: Path, row: Accuracy, *, max_error_percent: float) 
     if baseline and baseline not in recent:
         recent = [baseline, *recent]
     shares, sizes = _read_shares(database_path, row, recent)
-    times = {release: at for release, at, _ in known}
+    times = {release: at for release, at, *_ in known}
     looks = _releases_of_a_year([times.get(release) for release in joined])
     tests, slope = (
         examine(shares, sizes, pinned=baseline is not None, looks=looks) if sizes else ((), None)
@@ -137,7 +141,9 @@ def _place(order: Sequence[str], row: Accuracy) -> int:
     return order.index(row.release) if row.release in order else -1
 
 
-def _reason(one: Accuracy, row: Accuracy) -> str | None:
+def _reason(one: Accuracy, row: Accuracy, stopped: Set[str]) -> str | None:
+    if one.release in stopped:
+        return f"stopped when a comparison was decided, after {one.questions:,} questions"
     if one.trend_key != row.trend_key:
         plural = "" if one.conversations == 1 else "s"
         return (

@@ -10,6 +10,7 @@ from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.history.database import query, refresh
 from locomo_assets.runs.releases import pin_baseline
 from locomo_assets_tests.analysis.factories import HistoryBuilder
+from locomo_assets_tests.history.factories import ASKED_AT, commit, lineage
 
 NAMES = ("conv-1", "conv-2", "conv-3")
 
@@ -80,6 +81,17 @@ def test_what_can_not_be_joined_is_named(releases: Releases) -> None:
         ("r1", "asked other questions, 32 of 1 conversation"),
         ("r2", "not valid: 6.25 % of its questions have no verdict"),
     )
+
+
+def test_stopped_runs_are_left_out_even_if_they_asked_the_same(releases: Releases) -> None:
+    for release in ("r0", "r1"):
+        releases.history.measure(release, {"conv-1": signs(4)})
+    row = {"question_protocol": "isolated", "judge": "lexical", "of_questions": 96}
+    who = lineage("stopped_runs", "r0", conversation=None)
+    commit(releases.history.store, who, {"stopped_runs": [{**row, "looked_at": ASKED_AT}]})
+    drift = releases.drift()
+    assert drift.releases == ("r1",)
+    assert drift.left_out == (("r0", "stopped when a comparison was decided, after 32 questions"),)
 
 
 def test_the_pinned_release_is_where_the_series_begins(releases: Releases) -> None:
