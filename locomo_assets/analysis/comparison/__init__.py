@@ -1,6 +1,5 @@
 """The comparison of two releases: overall, by category, and each question that flipped."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from locomo_assets.analysis.comparison.noise import (
 )
 from locomo_assets.analysis.comparison.paired import Pair, Paired, Shift, compare_pairs, holm_each
 from locomo_assets.analysis.comparison.series import NotComparableError, Series, choose_series
+from locomo_assets.analysis.comparison.sides import Side, side_notes, side_of, why_invalid
 from locomo_assets.history import database
 from locomo_assets.locomo.model import (
     ADVERSARIAL,
@@ -40,34 +40,12 @@ from locomo_assets.locomo.model import (
     VENDOR_NAMES,
     named_categories,
 )
-from locomo_assets.prices import STANDIN
 
 MARGIN_POINTS = 1.0
 MAX_ERROR_PERCENT = 2.0
 """The defaults of LOCOMO_MARGIN_POINTS and LOCOMO_MAX_ERROR_PERCENT."""
 
 _FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two releases. `models` gave the answers, the one with most answers first.
-
-    `asked` counts the questions of this series, and `only_here` those that the other lacks.
-    `not_scored` counts the common questions without a verdict of correct or wrong on this side.
-    `error_percent` of its questions (categories 1–4) have no such verdict; `valid` says whether
-    that is few enough.
-    """
-
-    release: str
-    system: str
-    dataset_sha256: str
-    models: tuple[str, ...]
-    asked: int
-    only_here: int
-    not_scored: int
-    error_percent: float
-    valid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +183,8 @@ def compare(
         if not intersection:
             _refuse_other_questions(first, questions_a, second, questions_b, common)
         sides = (
-            _side(first, questions_a, common, max_error_percent),
-            _side(second, questions_b, common, max_error_percent),
+            side_of(first, questions_a, common, max_error_percent),
+            side_of(second, questions_b, common, max_error_percent),
         )
         measured_a, measured_b = (
             Measured(connection, first, questions_a),
@@ -217,7 +195,7 @@ def compare(
         looks = last_looks(connection)
         notes += [one.sentence for name in (a, b) if (one := looks.get(name))]
     both = BothMeasured(measured_a, measured_b)
-    rule = _Rule(margin_points / 100, there, _invalid(sides, max_error_percent))
+    rule = _Rule(margin_points / 100, there, why_invalid(sides, max_error_percent))
     overall, categories = _compare_categories(common, both, rule)
     scored = {key for key in common if both.is_scored(key)}
     return Comparison(
@@ -230,7 +208,7 @@ def compare(
         categories=categories,
         flips=tuple(one for one in flips if (one.conversation, one.question_index) in scored),
         interval_contains=contained(overall.paired, overall.noise.a, overall.noise.b),
-        notes=(*notes, *_side_notes(*sides), *measured_a.notes(), *measured_b.notes()),
+        notes=(*notes, *side_notes(*sides), *measured_a.notes(), *measured_b.notes()),
     )
 
 
@@ -293,63 +271,6 @@ def _refuse_other_questions(
             else "measure one of them on the other's questions"
         )
     )
-
-
-def _side(
-    series: Series,
-    questions: Mapping[Question, Mapping[str, Any]],
-    common: Sequence[Question],
-    max_error_percent: float,
-) -> Side:
-    models = Counter(row["model"] for row in questions.values() if row["model"])
-    verdicts = [row["verdict"] for row in questions.values() if row["category"] != ADVERSARIAL]
-    missing = sum(verdict not in SCORED for verdict in verdicts)
-    error_percent = 100 * missing / max(len(verdicts), 1)
-    return Side(
-        release=series.release,
-        system=series.system,
-        dataset_sha256=series.dataset_sha256,
-        models=tuple(name for name, _ in models.most_common()),
-        asked=len(questions),
-        only_here=len(questions) - len(common),
-        not_scored=sum(questions[key]["verdict"] not in SCORED for key in common),
-        error_percent=error_percent,
-        valid=error_percent <= max_error_percent,
-    )
-
-
-def _invalid(sides: Sequence[Side], max_error_percent: float) -> str | None:
-    """Why a side is not valid; None where both are."""
-    found = [
-        f"{side.error_percent:.2f} % of the questions of {side.release} have no verdict"
-        for side in sides
-        if not side.valid
-    ]
-    if not found:
-        return None
-    return f"{' and '.join(found)} (LOCOMO_MAX_ERROR_PERCENT allows {max_error_percent:g} %)"
-
-
-def _side_notes(*sides: Side) -> list[str]:
-    notes = []
-    if len({side.models for side in sides}) > 1:
-        models = (f"{side.release} by {', '.join(side.models) or 'unknown'}" for side in sides)
-        notes.append(f"the answering models differ: {'; '.join(models)}")
-    for side in sides:
-        if side.only_here:
-            notes.append(
-                f"left out: {side.only_here} of {side.asked} questions only {side.release} has"
-            )
-    for side in sides:
-        if side.not_scored:
-            notes.append(
-                f"left out: {side.not_scored} questions without a verdict in {side.release} "
-                "(unanswered, unscored or not judged); the bounds say what they could change"
-            )
-    standins = sorted(side.release for side in sides if side.system == STANDIN)
-    if standins:
-        notes.append(f"{' and '.join(standins)}: the packaged stand-in, no real service")
-    return notes
 
 
 class _Rule(NamedTuple):

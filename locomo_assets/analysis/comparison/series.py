@@ -74,6 +74,12 @@ def repeats_measured(database_path: Path, release: str) -> int:
 Pairing = tuple[Series, Series]
 
 
+def read_series(connection: duckdb.DuckDBPyConnection, *releases: str) -> list[Series]:
+    """All series of one release, or of two."""
+    given = {"a": releases[0], "b": releases[-1]}
+    return [Series(*row) for row in connection.execute(_SQL.read_text(), given).fetchall()]
+
+
 def choose_series(
     connection: duckdb.DuckDBPyConnection,
     a: str,
@@ -91,8 +97,7 @@ def choose_series(
         UnknownReleaseError: a release has no verdicts.
         NotComparableError: no series of A is comparable with one of B.
     """
-    rows = connection.execute(_SQL.read_text(), {"a": a, "b": b}).fetchall()
-    series = [Series(*row) for row in rows]
+    series = read_series(connection, a, b)
     _refuse_unknown(connection, (a, b), series)
     if a == b:
         raise NotComparableError(

@@ -17,6 +17,7 @@ from locomo_assets.analysis.comparison.series import (
     AnalysisError,
     Series,
     choose_series,
+    read_series,
 )
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
@@ -24,7 +25,6 @@ from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 
 _NEWEST = 20
-_SERIES = (Path(__file__).parent.parent / "comparison" / "series.sql").read_text()
 
 
 def known_noise(database_path: Path) -> Noise:
@@ -49,9 +49,8 @@ def known_noise(database_path: Path) -> Noise:
 
 def _of_repeats(connection: duckdb.DuckDBPyConnection, releases: Sequence[str]) -> Noise:
     for release in releases:
-        rows = connection.execute(_SERIES, {"a": release, "b": release}).fetchall()
         series = sorted(
-            (Series(*row) for row in rows),
+            read_series(connection, release),
             key=lambda one: (one.question_protocol in REFERENCE_PROTOCOLS, one.gold != "published"),
         )
         for one in series:

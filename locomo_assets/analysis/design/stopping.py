@@ -15,12 +15,11 @@ from locomo_assets.analysis.comparison.series import (
     Series,
     UnknownReleaseError,
     choose_series,
+    read_series,
 )
 from locomo_assets.analysis.design.sequential import LOOKS, bounds, conclude
 from locomo_assets.history import database
 from locomo_assets.judging.judge import judge_alone
-
-_SERIES = (Path(__file__).parent.parent / "comparison" / "series.sql").read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,7 @@ def check_against(
     if not database_path.exists():
         raise UnknownReleaseError(f"release {against}: nothing is measured yet; measure it first")
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SERIES, {"a": against, "b": against}).fetchall()
-        series = [Series(*row) for row in rows]
+        series = read_series(connection, against)
         if not series:
             raise UnknownReleaseError(
                 f"release {against}: no verdicts in the history; measure it first, or choose one "
