@@ -8,6 +8,7 @@ from locomo_assets.locomo.model import (
     OFFICIAL_NAMES,
     SCORED_CATEGORIES,
     VENDOR_NAMES,
+    named_categories,
     resolve_evidence,
 )
 
@@ -51,3 +52,17 @@ def test_an_id_of_another_form_is_taken_as_it_stands() -> None:
 def test_only_existing_turns_are_ever_named(written: list[str]) -> None:
     evidence, _ = resolve_evidence(written, TURNS)
     assert set(evidence) <= TURNS
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([], "no category"),
+        ([4], "category 4"),
+        ([2, 1], "categories 1, 2"),
+        ([1, 2, 3, 4], "categories 1–4"),
+        ([1, 2, 4], "categories 1, 2, 4"),
+    ],
+)
+def test_categories_that_are_there_are_named(numbers: list[int], text: str) -> None:
+    assert named_categories(numbers) == text

@@ -13,7 +13,6 @@ from locomo_assets.analysis.comparison import Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion
 from locomo_assets.analysis.comparison.series import NotComparableError, UnknownReleaseError
 from locomo_assets.history.database import query, refresh
-from locomo_assets.locomo.model import named_categories
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.history.factories import commit, lineage
 
@@ -442,17 +441,3 @@ def test_the_margin_is_the_readers(large: HistoryBuilder) -> None:
     assert large.compare("r1", "r2").overall.verdict.word == Conclusion.EQUIVALENT
     narrow = large.compare("r1", "r2", margin_points=0.01)
     assert narrow.overall.verdict.word == Conclusion.CANNOT_TELL
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [
-        ([], "no category"),
-        ([4], "category 4"),
-        ([2, 1], "categories 1, 2"),
-        ([1, 2, 3, 4], "categories 1–4"),
-        ([1, 2, 4], "categories 1, 2, 4"),
-    ],
-)
-def test_categories_that_are_there_are_named(numbers: list[int], text: str) -> None:
-    assert named_categories(numbers) == text
