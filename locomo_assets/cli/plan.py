@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 _PLANNED = "plan"
 
 
+DatasetOption = Annotated[
+    str | None, typer.Option(help="Path or https URL of a LoCoMo file; default: the sample.")
+]
+ConversationsOption = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
+QuestionsOption = Annotated[
+    int | None, typer.Option(min=1, help="Only the first N questions of each conversation.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command(name="plan")(plan_comparison)
@@ -31,15 +40,9 @@ def plan_comparison(
     against: Annotated[
         str | None, typer.Option(help="The earlier release; its repeats are in the history.")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Path or https URL of a LoCoMo file; default: the sample.")
-    ] = None,
-    conversations: Annotated[
-        str | None, typer.Option(help="Only these, separated by commas.")
-    ] = None,
-    questions: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N questions of each conversation.")
-    ] = None,
+    dataset: DatasetOption = None,
+    conversations: ConversationsOption = None,
+    questions: QuestionsOption = None,
     repeats: Annotated[int, typer.Option(min=1, help="Times each question is asked.")] = 1,
     format: Annotated[Format, typer.Option(help="json has everything.")] = Format.text,
 ) -> None:

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_message, of_series
+from locomo_assets.cli.plan import (
+    ConversationsOption,
+    DatasetOption,
+    QuestionsOption,
+    detectable_line,
+)
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
@@ -42,18 +48,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    dataset: Annotated[
-        str | None, typer.Option(help="Path or https URL of a LoCoMo file; default: the sample.")
-    ] = None,
+    dataset: DatasetOption = None,
     release: Annotated[
         str | None, typer.Option(help="Label of what is measured; default: adhoc-<UTC time>.")
     ] = None,
-    conversations: Annotated[
-        str | None, typer.Option(help="Only these, separated by commas.")
-    ] = None,
-    questions: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N questions of each conversation.")
-    ] = None,
+    conversations: ConversationsOption = None,
+    questions: QuestionsOption = None,
     adversarial: Annotated[bool, typer.Option(help="Ask category 5 too.")] = False,
     force: Annotated[bool, typer.Option(help="Ask again what is stored: pays all again.")] = False,
     repeats: Annotated[
@@ -128,7 +128,6 @@ def run(
 
 
 def _forecast(wanted: "Launch", services: "Services") -> None:
-    from locomo_assets.cli.plan import detectable_line
     from locomo_assets.pipeline.forecasts.plan import plan
     from locomo_assets.pipeline.launch import check_launch, forecast_launch
 

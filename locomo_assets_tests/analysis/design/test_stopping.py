@@ -1,6 +1,7 @@
 """One look through a history's database, and what is refused before anything is asked."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,15 +67,15 @@ def test_what_is_missing_can_keep_a_look_from_deciding(history: HistoryBuilder) 
     assert open_.decision is Conclusion.CANNOT_TELL
 
 
-def _check(path: Path, against: str, **other: object) -> None:
-    given = {
+def _check(path: Path, against: str, **other: Any) -> None:
+    given: dict[str, Any] = {
         "question_protocol": "isolated",
         "judge": "lexical",
         "corrected": False,
         "dataset_sha256": DATASET,
         "asked": _keys(2),
     }
-    check_against(path, against, **{**given, **other})  # type: ignore[arg-type]
+    check_against(path, against, **{**given, **other})
 
 
 def test_refusals(history: HistoryBuilder, tmp_path: Path) -> None:
