@@ -11,6 +11,7 @@ from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
+from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
@@ -166,6 +167,15 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         out.print()
     for line in lines:
         _print_line(out, line)
+
+
+def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints why answers are wrong, a sentence a series."""
+    for whole in wholes:
+        found = read_diagnosis(database_path, whole)
+        if found.wrong:
+            name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
+            _print_line(out, f"\n{name}: {found.line()}")
 
 
 def print_gold_faults(
