@@ -20,6 +20,7 @@ from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_c
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
+    print_blame,
     print_gold_faults,
     print_json,
     print_judge_errors,
@@ -104,6 +105,7 @@ def report(
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
+    print_blame(out, path, wholes)
     print_warnings(out, path, wholes)
     print_stopped(out, path, release)
     for row in wholes:

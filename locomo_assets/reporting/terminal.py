@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
+from locomo_assets.analysis.blame import blame_bound
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
@@ -166,6 +167,14 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         out.print()
     for line in lines:
         _print_line(out, line)
+
+
+def print_blame(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints how many wrong answers stay wrong with the evidence in hand, where that was asked."""
+    for whole in wholes:
+        found = blame_bound(database_path, whole)
+        if found is not None:
+            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
 
 
 def print_gold_faults(
