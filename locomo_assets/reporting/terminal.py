@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
+from locomo_assets.analysis.blame import blame_bound
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
@@ -170,12 +171,14 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
 
 
 def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
-    """Prints why answers are wrong, a sentence a series."""
+    """Prints why answers are wrong, and how many stay wrong with the evidence in hand."""
     for whole in wholes:
-        found = read_diagnosis(database_path, whole)
+        found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
+        name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
         if found.wrong:
-            name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
             _print_line(out, f"\n{name}: {found.line()}")
+        if bound is not None:
+            _print_line(out, bound.line())
 
 
 def print_gold_faults(

@@ -53,7 +53,7 @@ COMMENT ON TABLE scores_by_release IS 'Means of answer_scores over categories 1â
 COMMENT ON VIEW scores_by_category IS 'Text scores, length and latency by category';
 COMMENT ON VIEW retrieval_by_category IS 'Evidence recall and mean reciprocal rank by category, with the share of retrieved memories that can be traced to turns';
 COMMENT ON VIEW abstention_by_release IS 'Category 5: how often it was declined, how often the trap was given, with the 95 % Wilson interval';
-COMMENT ON VIEW reference_lines IS 'A series beside what is reached without any memory (no-memory) and with the whole conversation in the message (full-context), compared over the questions scored in both';
+COMMENT ON VIEW reference_lines IS 'A series beside what is reached without any memory (no-memory), with the whole conversation in the message (full-context) and with its evidence turns alone (evidence-only), compared over the questions scored in both';
 COMMENT ON TABLE canary_verdicts IS 'A release''s verdicts on answers that are known to be right, wrong or vague, by the judge of its answers';
 COMMENT ON VIEW canary_rates IS 'What a release''s judge lets pass: the share of right, wrong and vague canaries that it accepted';
 COMMENT ON TABLE release_checks IS 'What the release feed said was current, before and after paid work under a release''s name';
