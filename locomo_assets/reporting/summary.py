@@ -35,6 +35,17 @@ def summary_lines(data: ReportData) -> list[str]:
     return [line for line in lines if line][:MAX_LINES]
 
 
+def summary_markdown(data: ReportData, most_characters: int = 999) -> str:
+    """The lines as Markdown, the last ones left out where they are too long to be shown at once.
+
+    Dagster's UI shows Markdown below 1,000 characters in place, and longer one behind a click.
+    """
+    lines = [f"- {_escaped(line)}" for line in summary_lines(data)]
+    while len(text := "\n".join(lines)) > most_characters and len(lines) > 1:
+        lines.pop()
+    return text
+
+
 def warning_lines(data: ReportData) -> list[str]:
     """What must be known before a number is read, the gravest first."""
     whole = data.whole
