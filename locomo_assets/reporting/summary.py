@@ -87,6 +87,8 @@ def comparison_markdown(found: Comparison, link: str | None = None) -> str:
             f"margin {found.margin_points:g}"
         ),
     ]
+    if found.bridge.steps:
+        lines += ["", _escaped(" ".join(found.bridge.sentences()))]
     if found.notes:
         more = len(found.notes) - _MAX_NOTES
         notes = "; ".join(found.notes[:_MAX_NOTES]) + (f"; and {more} more" if more > 0 else "")
@@ -109,8 +111,7 @@ def _number(row: Accuracy) -> str:
 
 
 def _stages(data: ReportData) -> str:
-    diagnosis = getattr(data, "diagnosis", None)
-    return "" if diagnosis is None else f"Where it fails: {diagnosis.line()}"
+    return f"Where it fails: {data.diagnosis.line()}" if data.diagnosis.wrong else ""
 
 
 def _changes(found: Comparison) -> Iterable[str]:
@@ -125,6 +126,7 @@ def _changes(found: Comparison) -> Iterable[str]:
         for part in found.categories
     )
     yield f"By category, in points: {categories}." if categories else ""
+    yield from found.bridge.sentences()
 
 
 def _cost(row: Accuracy) -> str:
