@@ -70,4 +70,4 @@ def rows_sql(table: str, where: Mapping[str, str]) -> dg.MarkdownMetadataValue:
         f"{column} = '{value.replace(chr(39), chr(39) * 2)}'" for column, value in where.items()
     )
     query = f"FROM {table} WHERE {terms}"
-    return dg.MetadataValue.md(f'```sh\nlocomo-assets sql "{query}"\n```')
+    return dg.MetadataValue.md(f'`locomo-assets sql "{query}"`')

@@ -4,6 +4,7 @@ Whole tables belong to `tables`, `terminal` and `html`.
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from locomo_assets.analysis.accuracy import Accuracy
@@ -16,6 +17,9 @@ from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 MAX_LINES = 10
 _MAX_WARNINGS = 4
 _MAX_NOTES = 3
+_CELL_CHARACTERS = 37
+"""What an asset's page shows of a cell on a screen of 1,440 pixels."""
+_SHOWN_IN_PLACE = 1000
 
 
 def summary_lines(data: ReportData) -> list[str]:
@@ -35,14 +39,18 @@ def summary_lines(data: ReportData) -> list[str]:
     return [line for line in lines if line][:MAX_LINES]
 
 
-def summary_markdown(data: ReportData, most_characters: int = 999) -> str:
-    """The lines as Markdown, the last ones left out where they are too long to be shown at once.
+def summary_markdown(data: ReportData) -> str:
+    """The lines as Markdown for Dagster's UI, which shows less than 1,000 characters in place.
 
-    Dagster's UI shows Markdown below 1,000 characters in place, and longer one behind a click.
+    Its cells do not break lines by their own width, so these are broken here. The last ones are
+    left out where there are too many.
     """
-    lines = [f"- {_escaped(line)}" for line in summary_lines(data)]
-    while len(text := "\n".join(lines)) > most_characters and len(lines) > 1:
-        lines.pop()
+    paragraphs = [
+        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS)))
+        for line in summary_lines(data)
+    ]
+    while len(text := "\n\n".join(paragraphs)) >= _SHOWN_IN_PLACE and len(paragraphs) > 1:
+        paragraphs.pop()
     return text
 
 

@@ -154,10 +154,10 @@ def accuracy_metrics(
     )
 
 
-_CATEGORY_COLUMNS = ("category", "vendor's name", "accuracy %", "95 % interval", "correct",
-                     "scored", "questions", "errors %", "p50 ms", "cost USD")  # fmt: skip
-_SERIES_COLUMNS = ("protocol", "judge", "system", "accuracy %", "95 % interval", "correct",
-                   "scored", "questions", "errors %")  # fmt: skip
+_CATEGORY_COLUMNS = ("category", "accuracy %", "95 % interval", "correct", "scored", "questions",
+                     "vendor's name")  # fmt: skip
+_SERIES_COLUMNS = ("protocol", "accuracy %", "95 % interval", "judge", "system", "correct",
+                   "scored", "questions")  # fmt: skip
 
 
 def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadataValue:
