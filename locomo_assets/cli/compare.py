@@ -110,16 +110,7 @@ def compare_releases(
     )
     match format:
         case ComparisonFormat.json:
-            decision = found.overall.verdict
-            print_json(
-                asdict(found)
-                | {
-                    "headline": found.headline,
-                    "valid": found.valid,
-                    "fail_on": fail_on,
-                    "gate_failed": bool(fails(decision.word, decision.claims, fail_on)),
-                }
-            )
+            _print_json(found, fail_on)
         case ComparisonFormat.markdown:
             print(printable(comparison_markdown(found, link)))
         case ComparisonFormat.junit:
@@ -134,6 +125,19 @@ def compare_releases(
             "only what failed"
         )
     check_gate(found, fail_on)
+
+
+def _print_json(found: Comparison, fail_on: FailOn | None) -> None:
+    decision = found.overall.verdict
+    more = {
+        "headline": found.headline,
+        "valid": found.valid,
+        "bridge": asdict(found.bridge),
+        "bridges": {name: asdict(one) for name, one in found.bridges.items()},
+        "fail_on": fail_on,
+        "gate_failed": bool(fails(decision.word, decision.claims, fail_on)),
+    }
+    print_json(asdict(found) | more)
 
 
 def _check_link(link: str | None, format: ComparisonFormat) -> None:
@@ -183,6 +187,8 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     out.print()
     out.print(_categories(found))
     out.print(_text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
+    for line in found.bridge.sentences():
+        out.print(_text(line))
     for note in found.notes:
         out.print(_text(f"note: {note}"))
     if flips:
@@ -337,6 +343,7 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     grid.add_row("", "")
     place = f"{flip.conversation}, question {flip.question_index}, category {flip.category}"
     _row(grid, flip.flip.upper(), place)
+    _row(grid, "because", _short(f"{flip.step}: {flip.detail or flip.reason}"))
     _row(grid, "question", flip.question)
     _row(grid, "gold", flip.gold_answer or "–")
     for turn in flip.evidence:

@@ -17,12 +17,13 @@ from locomo_assets.analysis.accuracy import (
     by_release,
     invalid_message,
 )
+from locomo_assets.analysis.blame import BlameBound, blame_bound
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.comparison.series import (
-    REFERENCE_PROTOCOLS,
     NotComparableError,
     UnknownReleaseError,
 )
+from locomo_assets.analysis.diagnosis import Diagnosis, read_diagnosis
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
@@ -33,6 +34,7 @@ from locomo_assets.analysis.scores import (
     read_scores,
     reference_lines,
 )
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 
 _ORDER = Path(__file__).with_name("release_order.sql")
@@ -86,7 +88,8 @@ class ReportData:
 
     `whole` is the release overall, `other_series` what else was measured of it. `trend` and
     `category_trends` are the series' releases, oldest first; `not_in_trend` are those that were
-    asked other questions. `comparison` is with the release
+    asked other questions. `diagnosis` says why answers are wrong, `blame` how many stay so with the
+    evidence in hand. `comparison` is with the release
     `previous`; where there is none, `not_compared` says why.
     """
 
@@ -105,6 +108,8 @@ class ReportData:
     judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
+    diagnosis: Diagnosis
+    blame: BlameBound | None
     previous: str | None
     comparison: Comparison | None
     not_compared: str | None
@@ -186,6 +191,8 @@ def read_report_data(
             *reference_lines(database_path, whole.release),
             *repeated_answer_warnings(database_path, [whole]),
         ),
+        diagnosis=read_diagnosis(database_path, whole),
+        blame=blame_bound(database_path, whole),
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
