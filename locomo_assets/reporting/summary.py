@@ -13,17 +13,16 @@ from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 
-MAX_LINES = 10
-_MAX_WARNINGS = 4
+_MAX_WARNINGS = 3
 _MAX_NOTES = 3
 
 
 def summary_lines(data: ReportData) -> list[str]:
     """At most ten lines of text: warnings, the decision, the number, the changes, the cost."""
     warnings = warning_lines(data)
-    hidden = len(warnings) - _MAX_WARNINGS
-    if hidden > 0:
-        warnings = [*warnings[:_MAX_WARNINGS], f"warning: {hidden} more, in the report"]
+    if len(warnings) > _MAX_WARNINGS:
+        shown = warnings[: _MAX_WARNINGS - 1]
+        warnings = [*shown, f"warning: {len(warnings) - len(shown)} more, in the report"]
     lines = [
         *warnings,
         data.headline,
@@ -32,7 +31,7 @@ def summary_lines(data: ReportData) -> list[str]:
         *(_changes(data.comparison) if data.comparison else ()),
         _cost(data.whole),
     ]
-    return [line for line in lines if line][:MAX_LINES]
+    return [line for line in lines if line]
 
 
 def warning_lines(data: ReportData) -> list[str]:
@@ -115,7 +114,7 @@ def _changes(found: Comparison) -> Iterable[str]:
         for part in found.categories
     )
     yield f"By category, in points: {categories}." if categories else ""
-    yield from found.bridge.sentences()
+    yield " ".join(found.bridge.sentences())
 
 
 def _cost(row: Accuracy) -> str:
