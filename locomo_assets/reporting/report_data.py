@@ -23,6 +23,7 @@ from locomo_assets.analysis.comparison.series import (
     NotComparableError,
     UnknownReleaseError,
 )
+from locomo_assets.analysis.diagnosis import Diagnosis, read_diagnosis
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
@@ -34,9 +35,9 @@ from locomo_assets.analysis.scores import (
     reference_lines,
 )
 from locomo_assets.history import database
+from locomo_assets.prices import STANDIN
 
-_ORDER = Path(__file__).with_name("release_order.sql")
-_PUBLISHED = Path(__file__).with_name("published.sql")
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,32 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationAccuracy:
+    """The accuracy of a release's series in one conversation, with Wilson's interval."""
+
+    release: str
+    conversation: str
+    scored: int
+    correct: int
+    accuracy_percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval; None where nothing is scored."""
+        low, high = self.low_percent, self.high_percent
+        return None if low is None or high is None else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything on the page.
+    """Everything on the page but the single questions.
 
     `whole` is the release overall, `other_series` what else was measured of it. `trend` and
     `category_trends` are the series' releases, oldest first; `not_in_trend` are those that were
-    asked other questions. `comparison` is with the release
-    `previous`; where there is none, `not_compared` says why.
+    asked other questions. `comparison` is with the release `previous`; where there is none,
+    `not_compared` says why. `conversations` are of the release and of `previous`.
     """
 
     made_at: datetime
@@ -108,6 +128,9 @@ class ReportData:
     previous: str | None
     comparison: Comparison | None
     not_compared: str | None
+    conversations: tuple[ConversationAccuracy, ...]
+    diagnosis: Diagnosis
+    repeated_answers: tuple[str, ...]
 
     @property
     def headline(self) -> str:
@@ -115,6 +138,25 @@ class ReportData:
         if self.comparison is None:
             return f"{self.whole.release} is not compared: {self.not_compared}."
         return self.comparison.headline
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before the number, a sentence each."""
+        found = []
+        if self.whole.system == STANDIN:
+            found.append(
+                "The packaged stand-in was measured, no real service: the numbers show that the "
+                "pipeline works, and nothing else."
+            )
+        if not self.whole.valid:
+            found.append(
+                f"These numbers are not valid: {self.whole.error_percent:.2f} % of the questions "
+                "have no verdict."
+            )
+        if self.drift.raised:
+            found.append(f"Accuracy {self.drift.in_words}.")
+        found += [f"{row.ceiling_warning()}." for row in self.gold_faults if row.is_above_ceiling]
+        return (*found, *self.repeated_answers)
 
 
 def read_report_data(
@@ -184,11 +226,13 @@ def read_report_data(
         score_notes=(
             *(line for line in abstention if line),
             *reference_lines(database_path, whole.release),
-            *repeated_answer_warnings(database_path, [whole]),
         ),
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
+        conversations=_conversations(database_path, whole, previous),
+        diagnosis=read_diagnosis(database_path, whole),
+        repeated_answers=tuple(repeated_answer_warnings(database_path, [whole])),
     )
 
 
@@ -220,14 +264,27 @@ def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) 
 def _order(database_path: Path) -> tuple[dict[str, int], set[str]]:
     """Each release's position in time, and which releases were imported."""
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_ORDER.read_text()).fetchall()
+        rows = connection.execute(_sql("release_order")).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
 
 
 def _published(database_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
+        rows = connection.execute(_sql("published"), [dataset_sha256]).fetchall()
     return tuple(Published(*row) for row in rows)
+
+
+def _conversations(
+    database_path: Path, whole: Accuracy, previous: str | None
+) -> tuple[ConversationAccuracy, ...]:
+    names = ("system", "question_protocol", "judge", "dataset_sha256")
+    given = {name: getattr(whole, name) for name in names}
+    releases = [name for name in (whole.release, previous) if name is not None]
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(
+            _sql("by_conversation"), {**given, "releases": releases}
+        ).fetchall()
+    return tuple(ConversationAccuracy(*row) for row in rows)
 
 
 def _is_reference(row: Accuracy) -> bool:
@@ -279,3 +336,7 @@ def _references(
             name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
             found.append(Reference(name, row.accuracy_percent))
     return tuple(found)
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()
