@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from locomo_assets.backboard.protocols import ProtocolName
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.calls import TlsVersion
 from locomo_assets.near_names import PREFIX, misspelled
@@ -113,12 +114,13 @@ class Settings(BaseSettings):
         '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
         "each key has its own; a key left empty is done without",
     )
-    question_protocol: Literal["isolated", "published", "no-memory", "full-context"] = Field(
+    question_protocol: ProtocolName = Field(
         default="isolated",
         description="`isolated`: a fresh thread a question, memory Readonly, concurrent; "
         "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant; "
-        "`no-memory`, `full-context`: nothing ingested, memory off, the question alone or (costs "
-        "about 23,000 tokens a question) with the whole conversation",
+        "`no-memory`, `evidence-only`, `full-context`: nothing ingested, memory off, the question "
+        "alone, with its evidence turns, or (costs about 23,000 tokens a question) with the whole "
+        "conversation",
     )
     memory_wait: Literal["turn", "conversation"] = Field(
         default="turn",

@@ -1,7 +1,6 @@
 -- Accuracy of one release or, with NULL, of all: a row per series where $overall, else a row per
 -- series and category. The newest release comes first. Of its series, the one with the newest
--- verdicts comes first, those judged on corrected gold answers after it, the references (no-memory,
--- full-context) last. A row is valid where at most $max_error_percent of its own questions and of
+-- verdicts comes first, those judged on corrected gold answers after it, the references last. A row is valid where at most $max_error_percent of its own questions and of
 -- its whole series have no verdict: errors in one category cast doubt on the rest.
 WITH lines AS (
     SELECT *, true AS overall, 'all scored' AS shown, 'overall' AS vendor_shown
@@ -75,6 +74,6 @@ LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judg
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY
     position DESC NULLS LAST,
-    question_protocol IN ('no-memory', 'full-context'), gold IS NOT DISTINCT FROM 'corrected',
+    is_reference(question_protocol), gold IS NOT DISTINCT FROM 'corrected',
     judged_at DESC NULLS LAST,
     release, system, judge, question_protocol, category

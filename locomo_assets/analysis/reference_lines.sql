@@ -1,4 +1,4 @@
--- Of one release, or of all ($1 null), newest first: the two reference lines of each series.
+-- Of one release, or of all ($1 null), newest first: the reference lines of each series.
 SELECT
     release,
     system,
@@ -11,7 +11,11 @@ SELECT
     full_context_accuracy,
     full_context_questions,
     full_context_release,
-    full_context_ahead_points
+    full_context_ahead_points,
+    evidence_only_accuracy,
+    evidence_only_questions,
+    evidence_only_release,
+    evidence_only_ahead_points
 FROM reference_lines
 WHERE $1 IS NULL OR release = $1
 ORDER BY position DESC, system, judge, question_protocol

@@ -82,15 +82,16 @@ def reference_lines(database_path: Path, release: str | None) -> list[str]:
         rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
     lines = []
     for name, system, judge, protocol, *numbers in rows:
-        *floor, floor_points = numbers[:4]
-        *ceiling, ceiling_points = numbers[4:]
         parts = []
-        if floor[0] is not None:
-            reference = _reference("no-memory", *floor)
-            parts.append(f"memory adds {floor_points:+.1f} points to {reference}")
-        if ceiling[0] is not None:
-            reference = _reference("full-context", *ceiling)
-            parts.append(f"{ceiling_points:+.1f} points lead to {reference}")
+        for begin, reference, lead in (
+            (0, "no-memory", "memory adds {:+.1f} points to {}"),
+            (4, "full-context", "{:+.1f} points lead to {}"),
+            (8, "evidence-only", "{:+.1f} points lead to {}"),
+        ):
+            accuracy, questions, of_release, points = numbers[begin : begin + 4]
+            if accuracy is not None:
+                shown = _reference(reference, accuracy, questions, of_release)
+                parts.append(lead.format(points, shown))
         head = f"release {name} · system {system} · judge {judge} · questions {protocol}"
         lines.append(f"{head}: {'; '.join(parts)}")
     return lines

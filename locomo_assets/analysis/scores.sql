@@ -41,7 +41,7 @@ LEFT JOIN release_order USING (release)
 WHERE $release IS NULL OR release = $release
 ORDER BY
     position DESC NULLS LAST,
-    question_protocol IN ('no-memory', 'full-context'),
+    is_reference(question_protocol),
     question_protocol,
     system,
     dataset_sha256,

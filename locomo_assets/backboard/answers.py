@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from locomo_assets.backboard.models import Memory
+from locomo_assets.backboard.protocols import MEMORY_MODES, ProtocolName
 from locomo_assets.backboard.transport import Answered
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
-
-ProtocolName = Literal["isolated", "published", "no-memory", "full-context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,8 @@ class AskProtocol:
     `isolated`: each in a thread of its own, side by side, with memory Readonly.
     `no-memory`: like `isolated`, with memory off, to an assistant that was told nothing.
     `full-context`: like `no-memory`, with the whole conversation before the question.
-    The last two are the floor and the ceiling between which a memory is seen.
+    `evidence-only`: like `no-memory`, with the question's evidence turns before it.
+    The last three show what a memory adds, and what no memory would mend.
     """
 
     name: ProtocolName = "isolated"
@@ -34,16 +34,16 @@ class AskProtocol:
     version: int = 1
 
     def __post_init__(self) -> None:
-        if self.name not in _MEMORY_MODES:
+        if self.name not in MEMORY_MODES:
             raise LocomoError(
                 f"question protocol {self.name!r} is unknown: choose one of "
-                + ", ".join(_MEMORY_MODES)
+                + ", ".join(MEMORY_MODES)
             )
 
     @property
     def memory_mode(self) -> str:
         """Backboard's memory mode for the questions."""
-        return _MEMORY_MODES[self.name]
+        return MEMORY_MODES[self.name]
 
     @property
     def needs_ingestion(self) -> bool:
@@ -69,14 +69,6 @@ class AskProtocol:
             "llm_provider": self.llm_provider,
             "llm_model": self.llm_model,
         }
-
-
-_MEMORY_MODES: dict[str, str] = {
-    "isolated": "Readonly",
-    "published": "Auto",
-    "no-memory": "off",
-    "full-context": "off",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from locomo_assets.backboard.answers import AnswerResult, AskProtocol, answered, unanswered
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.messages import same_text
+from locomo_assets.backboard.messages import same_text, with_conversation, with_evidence
 from locomo_assets.backboard.models import FAILED_STATUSES, Message
 from locomo_assets.backboard.reconcile import sent_messages
 from locomo_assets.backboard.transport import SERVICE
@@ -26,7 +26,7 @@ from locomo_assets.http.errors import (
     UnreachableError,
 )
 from locomo_assets.http.limits import first_failure, low_priority
-from locomo_assets.locomo.model import Question
+from locomo_assets.locomo.model import Conversation, Question
 
 _FATAL = (KeyRefusedError, UnreachableError)
 """After these, every further question would fail as well."""
@@ -38,6 +38,15 @@ _RUN_S, _PAUSE_S = 120.0, 1.0
 def question_text(question: Question) -> str:
     """The question alone, as its message."""
     return question.question
+
+
+def question_message(
+    protocol: AskProtocol, conversation: Conversation
+) -> Callable[[Question], str]:
+    """From a question of the conversation to its message in this protocol."""
+    if protocol.name == "full-context":
+        return with_conversation(conversation)
+    return with_evidence(conversation) if protocol.name == "evidence-only" else question_text
 
 
 async def ask_all(

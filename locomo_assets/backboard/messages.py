@@ -1,10 +1,11 @@
-"""The texts that are sent: for a turn, and for a question with its whole conversation.
+"""The texts that are sent: for a turn, and for a question with its conversation or evidence.
 
 Source: Backboard's published LoCoMo benchmark script. Only a turn with an image URL gets its
 image's words: the script, too, loses the 316 captions of turns without one.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from locomo_assets.locomo.model import Conversation, Question, Session, Turn
 from locomo_assets.redaction import hide_in_answer
@@ -51,9 +52,25 @@ def with_conversation(conversation: Conversation) -> Callable[[Question], str]:
     context = conversation_text(conversation)
 
     def message(question: Question) -> str:
-        return (
-            f"{context}\n\nAnswer this question about the conversation above:\n{question.question}"
-        )
+        return _about(context, question)
+
+    return message
+
+
+def with_evidence(conversation: Conversation) -> Callable[[Question], str]:
+    """From a question to its message, with no turns but those that the data set names as evidence.
+
+    A question without evidence is sent alone. Other words need a new `AskProtocol.version`.
+    """
+
+    def message(question: Question) -> str:
+        evidence = frozenset(question.evidence)
+        sessions = [
+            replace(session, turns=tuple(t for t in session.turns if t.dia_id in evidence))
+            for session in conversation.sessions
+        ]
+        told = replace(conversation, sessions=tuple(one for one in sessions if one.turns))
+        return _about(conversation_text(told), question) if told.sessions else question.question
 
     return message
 
@@ -71,3 +88,7 @@ def conversation_text(conversation: Conversation) -> str:
     ]
     head = f"The conversation of {conversation.speaker_a} and {conversation.speaker_b}:"
     return "\n\n".join((head, *sessions))
+
+
+def _about(context: str, question: Question) -> str:
+    return f"{context}\n\nAnswer this question about the conversation above:\n{question.question}"

@@ -19,7 +19,6 @@ from locomo_assets.analysis.accuracy import (
 )
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.comparison.series import (
-    REFERENCE_PROTOCOLS,
     NotComparableError,
     UnknownReleaseError,
 )
@@ -34,6 +33,7 @@ from locomo_assets.analysis.scores import (
     read_scores,
     reference_lines,
 )
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 from locomo_assets.prices import STANDIN
 

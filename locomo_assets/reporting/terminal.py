@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
+from locomo_assets.analysis.blame import blame_bound
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
+from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
@@ -166,6 +168,17 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         out.print()
     for line in lines:
         _print_line(out, line)
+
+
+def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints why answers are wrong, and how many stay wrong with the evidence in hand."""
+    for whole in wholes:
+        found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
+        name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
+        if found.wrong:
+            _print_line(out, f"\n{name}: {found.line()}")
+        if bound is not None:
+            _print_line(out, bound.line())
 
 
 def print_gold_faults(

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from locomo_assets.backboard.answers import AnswerResult, unanswered
-from locomo_assets.backboard.ask import ask_all, question_text
+from locomo_assets.backboard.ask import ask_all, question_message
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.messages import with_conversation
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import UnfinishedAttempt
@@ -223,14 +222,13 @@ class _Phase:
                         ],
                     )
                 elif to_ask:
-                    in_full = protocol.name == "full-context"
                     await ask_all(
                         run.client,
                         await self._assistant(),
                         to_ask,
                         protocol,
                         on_answer=keep,
-                        message=with_conversation(self.conversation) if in_full else question_text,
+                        message=question_message(protocol, self.conversation),
                         on_thread=note_thread,
                         asked_in=self._threads_of_earlier_runs(noted),
                     )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from locomo_assets.backboard.messages import conversation_text
+from locomo_assets.backboard.messages import conversation_text, with_evidence
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, UnfinishedAttempt, committed_ids, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import host_of
-from locomo_assets.locomo.model import Conversation
+from locomo_assets.locomo.model import ADVERSARIAL, Conversation
 from locomo_assets.prices import ModelPrice
 
 
@@ -60,13 +60,22 @@ def assumed_answer(question_protocol: str, conversation: Conversation) -> Usage:
     if question_protocol == "no-memory":
         return ASSUMED_WITHOUT_MEMORY
     if question_protocol == "full-context":
-        read = len(conversation_text(conversation)) / _CHARACTERS_A_TOKEN
-        return replace(
-            ASSUMED_WITHOUT_MEMORY,
-            input_tokens=read + ASSUMED_WITHOUT_MEMORY.input_tokens,
-            source="assumed, by the length of the text",
-        )
+        return _with_text(len(conversation_text(conversation)))
+    if question_protocol == "evidence-only":
+        message = with_evidence(conversation)
+        asked = [one for one in conversation.questions if one.category != ADVERSARIAL]
+        lengths = [len(message(one)) - len(one.question) for one in asked]
+        return _with_text(sum(lengths) / len(lengths) if lengths else 0.0)
     return ASSUMED_ANSWER
+
+
+def _with_text(characters: float) -> Usage:
+    """What a question takes, asked without memory with so much text before it."""
+    return replace(
+        ASSUMED_WITHOUT_MEMORY,
+        input_tokens=characters / _CHARACTERS_A_TOKEN + ASSUMED_WITHOUT_MEMORY.input_tokens,
+        source="assumed, by the length of the text",
+    )
 
 
 def assumed_answers(

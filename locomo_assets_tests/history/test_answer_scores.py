@@ -203,7 +203,12 @@ def test_reference_lines_compare_the_questions_scored_in_both(history: QueriedHi
     assert history.rows(REFERENCES) == []
     _measured(history, "r1", "no-memory", ["wrong", "unscored"])
     _measured(history, "r1", "full-context", ["correct"] * 4)
+    _measured(history, "r1", "evidence-only", ["correct", "wrong"])
     assert history.rows(REFERENCES) == [("r1", 0.5, "r1", 1, 100.0, 1.0, 50.0)]
+    assert history.rows(
+        "SELECT evidence_only_release, evidence_only_questions, evidence_only_accuracy, "
+        "evidence_only_ahead_points FROM reference_lines"
+    ) == [("r1", 2, 0.5, -50.0)]
 
 
 def test_a_release_without_references_takes_the_nearest_ones(history: QueriedHistory) -> None:

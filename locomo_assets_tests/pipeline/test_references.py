@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 from locomo_assets.pipeline.launch import Launch, LaunchError, forecast_launch, launch, prepare_home
 from locomo_assets.services import Services
@@ -61,7 +62,7 @@ def test_forecast_knows_what_the_conversation_weighs(
 ) -> None:
     monkeypatch.setenv("BACKBOARD_API_KEY", "planted-key")
     tokens: dict[str, float] = {}
-    for protocol in ("isolated", "no-memory", "full-context"):
+    for protocol in ("isolated", *REFERENCE_PROTOCOLS):
         monkeypatch.setenv("LOCOMO_QUESTION_PROTOCOL", protocol)
         turns, questions, _ = forecast_launch(ONE, place())
         tokens[protocol] = questions.input_tokens / questions.calls
@@ -69,6 +70,7 @@ def test_forecast_knows_what_the_conversation_weighs(
         assert (turns.cost_usd == 0) == (protocol != "isolated")
     assert tokens["no-memory"] < tokens["isolated"]
     assert tokens["full-context"] > 10 * tokens["no-memory"]
+    assert tokens["no-memory"] < tokens["evidence-only"] < tokens["full-context"]
 
 
 @pytest.mark.usefixtures("_home")

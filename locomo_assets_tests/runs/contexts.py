@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from locomo_assets.backboard.answers import AskProtocol, ProtocolName
+from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.ingest import IngestProtocol
+from locomo_assets.backboard.protocols import ProtocolName
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.limits import Limits

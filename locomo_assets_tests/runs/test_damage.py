@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from locomo_assets.backboard.answers import ProtocolName
 from locomo_assets.backboard.client import BackboardClient
+from locomo_assets.backboard.protocols import ProtocolName
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import HistoryUnreachableError
 from locomo_assets.history.storage import Storage

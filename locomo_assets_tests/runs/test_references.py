@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.backboard.answers import ProtocolName
-from locomo_assets.backboard.messages import with_conversation
+from locomo_assets.backboard.ask import question_text
+from locomo_assets.backboard.messages import with_conversation, with_evidence
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS, ProtocolName
 from locomo_assets.backboard.remote import list_own
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.runs.answer import answer_questions
@@ -53,19 +54,19 @@ async def test_no_memory_is_below_and_full_context_near_the_measured(
     store: HistoryStore, urls: BaseUrls
 ) -> None:
     right: dict[str, int] = {}
-    names: tuple[ProtocolName, ...] = ("isolated", "no-memory", "full-context")
+    names: tuple[ProtocolName, ...] = ("isolated", *REFERENCE_PROTOCOLS)
     for name in names:
         async with at_bench(store, urls, "run-1", name) as run:
             right[name] = await measured(run)
     # The stand-in remembers every turn as it was said, so that reading them anew tells no more.
     assert 3 * right["no-memory"] < right["isolated"] == right["full-context"]
+    assert right["full-context"] <= right["evidence-only"]
 
 
-@pytest.mark.parametrize("protocol", ["no-memory", "full-context"])
+@pytest.mark.parametrize("protocol", REFERENCE_PROTOCOLS)
 async def test_nothing_is_ingested_and_only_the_questions_are_sent(
     store: HistoryStore, urls: BaseUrls, tmp_path: Path, protocol: ProtocolName
 ) -> None:
-    in_full = with_conversation(SAMPLE)
     async with at_bench(store, urls, "run-1", protocol) as run:
         skipped = await ingest_conversation(run, ORDER)
         assert (skipped.row_count, skipped.attempt_id) == (0, None)
@@ -74,8 +75,9 @@ async def test_nothing_is_ingested_and_only_the_questions_are_sent(
         (told,) = Record(tmp_path / "served.sqlite").told(SAMPLE.conversation)
         (own,) = await list_own(run.client)
     assert own.release == "r1"
-    alone = protocol == "no-memory"
-    sent = [question.question if alone else in_full(question) for question in ASKED]
+    texts = {"full-context": with_conversation(SAMPLE), "evidence-only": with_evidence(SAMPLE)}
+    message = texts.get(protocol, question_text)
+    sent = [message(question) for question in ASKED]
     assert sorted(told) == sorted(sent)
     assert store.manifests(asset="ingested_memories") == []
     rows = store.read("answers", store.manifests(asset="answers")).to_pylist()

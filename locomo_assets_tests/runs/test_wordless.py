@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.backboard.answers import ProtocolName
+from locomo_assets.backboard.protocols import MEMORY_MODES, ProtocolName
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.schema import LINEAGE, TABLES
 from locomo_assets.history.store import HistoryStore
@@ -70,7 +70,7 @@ def rows(store: HistoryStore, path: Path, sql: str) -> list[tuple[Any, ...]]:
     return query(path / "database.duckdb", sql)[1]
 
 
-@pytest.mark.parametrize("protocol", ["isolated", "published", "no-memory", "full-context"])
+@pytest.mark.parametrize("protocol", MEMORY_MODES)
 async def test_silence_is_wrong_in_every_protocol_and_asked_once(
     store: HistoryStore, silent: BaseUrls, state: Path, tmp_path: Path, protocol: ProtocolName
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 
@@ -22,9 +23,6 @@ class UnknownReleaseError(AnalysisError):
 class NotComparableError(AnalysisError):
     """Judge, question protocol, data set or questions of two releases differ."""
 
-
-REFERENCE_PROTOCOLS = ("no-memory", "full-context")
-"""Question protocols without a memory: the floor and the ceiling that memory is compared with."""
 
 _SQL = Path(__file__).with_name("series.sql")
 _MAX_NAMED = 20

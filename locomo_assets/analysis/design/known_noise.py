@@ -13,7 +13,6 @@ from locomo_assets.analysis.comparison.measured import BothMeasured, Measured, r
 from locomo_assets.analysis.comparison.noise import NoiseFloor, Question
 from locomo_assets.analysis.comparison.paired import Pair
 from locomo_assets.analysis.comparison.series import (
-    REFERENCE_PROTOCOLS,
     AnalysisError,
     Series,
     choose_series,
@@ -21,6 +20,7 @@ from locomo_assets.analysis.comparison.series import (
 )
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 

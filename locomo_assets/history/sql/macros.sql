@@ -39,3 +39,8 @@ CREATE MACRO version_key(label) AS
 
 -- A text without differences of white space: by it a label is known as that of an answer.
 CREATE MACRO plain_text(given) AS trim(regexp_replace(given, '\s+', ' ', 'g'));
+
+-- Question protocols without a memory, which a memory is compared with. In Python:
+-- REFERENCE_PROTOCOLS.
+CREATE MACRO is_reference(question_protocol) AS
+    question_protocol IN ('no-memory', 'full-context', 'evidence-only');

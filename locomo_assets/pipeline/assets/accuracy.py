@@ -13,12 +13,12 @@ from locomo_assets.analysis.checks import (
     not_below_previous,
     release_is_what_was_measured,
 )
-from locomo_assets.analysis.comparison.series import REFERENCE_PROTOCOLS
 from locomo_assets.analysis.gold_faults import gold_fault_numbers, gold_faults_of, within_ceiling
 from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.workload import read_workload
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.pipeline import checks

@@ -16,8 +16,8 @@ from prometheus_client.core import (
 )
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
-from locomo_assets.analysis.comparison.series import REFERENCE_PROTOCOLS
 from locomo_assets.analysis.workload import Workload, read_workload
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 from locomo_assets.prices import is_free
 

@@ -36,8 +36,7 @@ chosen AS (
             AND reference.system IS NOT DISTINCT FROM s.system
             AND reference.judge = s.judge
     WHERE
-        reference.question_protocol IN ('no-memory', 'full-context')
-        AND s.question_protocol NOT IN ('no-memory', 'full-context')
+        is_reference(reference.question_protocol) AND NOT is_reference(s.question_protocol)
     QUALIFY row_number() OVER (
         PARTITION BY
             s.dataset_sha256, s.release, s.system, s.judge,
@@ -94,7 +93,12 @@ SELECT
     any_value(c.questions) FILTER (reference = 'full-context') AS full_context_questions,
     any_value(reference_accuracy) FILTER (reference = 'full-context') AS full_context_accuracy,
     any_value(100 * (reference_accuracy - measured_accuracy)) FILTER (reference = 'full-context')
-        AS full_context_ahead_points
+        AS full_context_ahead_points,
+    any_value(reference_release) FILTER (reference = 'evidence-only') AS evidence_only_release,
+    any_value(c.questions) FILTER (reference = 'evidence-only') AS evidence_only_questions,
+    any_value(reference_accuracy) FILTER (reference = 'evidence-only') AS evidence_only_accuracy,
+    any_value(100 * (reference_accuracy - measured_accuracy)) FILTER (reference = 'evidence-only')
+        AS evidence_only_ahead_points
 FROM compared AS c
 JOIN accuracy_by_release AS a
     ON
