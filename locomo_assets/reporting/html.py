@@ -13,6 +13,7 @@ from locomo_assets.reporting.explorer import drawing, page_tables
 from locomo_assets.reporting.explorer.panels import panels
 from locomo_assets.reporting.explorer.questions import packed, read_questions
 from locomo_assets.reporting.report_data import ReportData, read_report_data
+from locomo_assets.reporting.summary import warning_lines
 from locomo_assets.reporting.tables import (
     CEILING_NOTE,
     accuracy_text,
@@ -24,6 +25,7 @@ from locomo_assets.reporting.tables import (
 )
 
 _FOLDER = Path(__file__).parent / "explorer"
+_WARNING = "warning: "
 
 
 def write_page(
@@ -95,6 +97,8 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
     steps = data.comparison.bridge.steps if data.comparison else ()
     return environment.get_template("page.html.j2").render(
         data=data,
+        warnings=[line.removeprefix(_WARNING) for line in warning_lines(data)],
+        score_notes=[line for line in data.score_notes if not line.startswith(_WARNING)],
         before=next((row for row in data.trend if row.release == data.previous), None),
         most_steps=max((count for step in steps for count in (step.lost, step.gained)), default=1),
         accuracy=page_tables.accuracy_table(data),

@@ -17,6 +17,7 @@ from locomo_assets.analysis.accuracy import (
     by_release,
     invalid_message,
 )
+from locomo_assets.analysis.blame import BlameBound, blame_bound
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.comparison.series import (
     NotComparableError,
@@ -35,7 +36,6 @@ from locomo_assets.analysis.scores import (
 )
 from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
-from locomo_assets.prices import STANDIN
 
 _FOLDER = Path(__file__).parent
 
@@ -106,7 +106,8 @@ class ReportData:
 
     `whole` is the release overall, `other_series` what else was measured of it. `trend` and
     `category_trends` are the series' releases, oldest first; `not_in_trend` are those that were
-    asked other questions. `comparison` is with the release `previous`; where there is none,
+    asked other questions. `diagnosis` says why answers are wrong, `blame` how many stay so with the
+    evidence in hand. `comparison` is with the release `previous`; where there is none,
     `not_compared` says why. `conversations` are of the release and of `previous`.
     """
 
@@ -125,12 +126,12 @@ class ReportData:
     judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
+    diagnosis: Diagnosis
+    blame: BlameBound | None
     previous: str | None
     comparison: Comparison | None
     not_compared: str | None
     conversations: tuple[ConversationAccuracy, ...]
-    diagnosis: Diagnosis
-    repeated_answers: tuple[str, ...]
 
     @property
     def headline(self) -> str:
@@ -138,25 +139,6 @@ class ReportData:
         if self.comparison is None:
             return f"{self.whole.release} is not compared: {self.not_compared}."
         return self.comparison.headline
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader must know before the number, a sentence each."""
-        found = []
-        if self.whole.system == STANDIN:
-            found.append(
-                "The packaged stand-in was measured, no real service: the numbers show that the "
-                "pipeline works, and nothing else."
-            )
-        if not self.whole.valid:
-            found.append(
-                f"These numbers are not valid: {self.whole.error_percent:.2f} % of the questions "
-                "have no verdict."
-            )
-        if self.drift.raised:
-            found.append(f"Accuracy {self.drift.in_words}.")
-        found += [f"{row.ceiling_warning()}." for row in self.gold_faults if row.is_above_ceiling]
-        return (*found, *self.repeated_answers)
 
 
 def read_report_data(
@@ -226,13 +208,14 @@ def read_report_data(
         score_notes=(
             *(line for line in abstention if line),
             *reference_lines(database_path, whole.release),
+            *repeated_answer_warnings(database_path, [whole]),
         ),
+        diagnosis=read_diagnosis(database_path, whole),
+        blame=blame_bound(database_path, whole),
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
         conversations=_conversations(database_path, whole, previous),
-        diagnosis=read_diagnosis(database_path, whole),
-        repeated_answers=tuple(repeated_answer_warnings(database_path, [whole])),
     )
 
 

@@ -245,6 +245,4 @@ def _with_room(releases: Sequence[str], reported: str, width_px: int) -> dict[in
 
 def _across(at: int, count: int) -> float:
     """Where a release stands, in percent of the width."""
-    return round(
-        _LEFT_PERCENT + (_RIGHT_PERCENT - _LEFT_PERCENT) * (at + 0.5) / max(count, 1), 2
-    )
+    return round(_LEFT_PERCENT + (_RIGHT_PERCENT - _LEFT_PERCENT) * (at + 0.5) / max(count, 1), 2)

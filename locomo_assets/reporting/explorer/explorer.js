@@ -265,7 +265,8 @@ function memoriesOf(one, side) {
     const held = memory.turns.filter(dia => wanted.has(dia));
     return make("li", { value: rank, class: held.length && "evidence" },
       held.length ? make("strong", {}, `evidence, rank ${rank}: `) : null, memory.text || "–",
-      make("small", {}, memory.turns.length ? ` ${memory.turns.join(", ")}` : " not traced"));
+      make("small", {}, memory.turns.length
+        ? ` ${memory.turns.join(", ")}${memory.traced_by === "words" ? ", by its words" : ""}` : " not traced"));
   }));
 }
 

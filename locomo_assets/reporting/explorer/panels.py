@@ -96,9 +96,7 @@ def _categories(data: ReportData) -> Panel | None:
         PageTable(
             title,
             ("release", *(name for name, _ in of_release)),
-            tuple(
-                (one, *(_text(rows.get(one)) for _, rows in of_release)) for one in releases
-            ),
+            tuple((one, *(_text(rows.get(one)) for _, rows in of_release)) for one in releases),
         ),
     )
 
@@ -175,9 +173,7 @@ def _cost(data: ReportData) -> Panel | None:
     return Panel(
         "cost",
         title,
-        over_releases(
-            title, [row.release for row in rows], [line], axis, data.whole.release
-        ),
+        over_releases(title, [row.release for row in rows], [line], axis, data.whole.release),
         (line.label,),
         "No point stands where a price is unknown.",
         "",

@@ -36,13 +36,14 @@ class _Memories:
     """The memories that were retrieved, each text with its turns once."""
 
     shown: list[Row] = field(default_factory=list)
-    _places: dict[tuple[str | None, tuple[str, ...]], int] = field(default_factory=dict)
+    _places: dict[tuple[str | None, str | None, tuple[str, ...]], int] = field(default_factory=dict)
 
-    def place(self, text: str | None, dia_ids: Sequence[str]) -> int:
-        key = text, tuple(dia_ids)
+    def place(self, row: Row) -> int:
+        key = row["memory"], row["traced_by"], tuple(row["dia_ids"])
         if key not in self._places:
             self._places[key] = len(self.shown)
-            self.shown.append({"text": text, "turns": list(dia_ids)})
+            text, traced_by, turns = key
+            self.shown.append(_known({"text": text, "turns": turns, "traced_by": traced_by}))
         return self._places[key]
 
 
@@ -70,9 +71,7 @@ def read_questions(
         sides = [
             _side(connection, {**series, "release": name}, whole.judge, memories) for name in names
         ]
-        verdicts = _rows(
-            connection, "verdicts", {**series, "judge": whole.judge, "releases": last}
-        )
+        verdicts = _rows(connection, "verdicts", {**series, "judge": whole.judge, "releases": last})
         turns = _rows(connection, "turns", {"dataset_sha256": whole.dataset_sha256})
     strips = _strips(verdicts, last)
     questions = []
@@ -114,7 +113,7 @@ def _side(
         for row in _rows(connection, "questions", {**series, "judge": judge})
     }
     for row in _rows(connection, "retrieved", series):
-        place = memories.place(row["memory"], row["dia_ids"])
+        place = memories.place(row)
         one = found[row["conversation"], row["question_index"]]
         one.setdefault("retrieved", []).append([row["rank"], place])
     for one in found.values():
@@ -161,9 +160,7 @@ def _conversations(turns: Sequence[Row], questions: Iterable[Row]) -> dict[str, 
             for near in range(max(at - NEIGHBOURS, 0), min(at + NEIGHBOURS + 1, len(there)))
             if there[near]["session_index"] == turn["session_index"]
         }
-        shown[name] = [
-            _known({**there[at], "conversation": None, "at": at}) for at in sorted(kept)
-        ]
+        shown[name] = [_known({**there[at], "conversation": None, "at": at}) for at in sorted(kept)]
     return shown
 
 
