@@ -43,7 +43,8 @@ def trace(memories: Sequence[str], turns: Sequence[Said]) -> list[tuple[str, ...
 
     A word weighs the logarithm of how rare it is in the conversation. A turn counts if it shares
     at least `_LEAST_SHARE` of the weight of the memory's words that anybody has said, and as much
-    as `_LEAST_RARE_WORDS` words that are said once. A turn of the person whom the memory names first is preferred.
+    as `_LEAST_RARE_WORDS` words that are said once. A turn of the person whom the memory names
+    first is preferred.
     """
     words = {turn.dia_id: _telling(f"{turn.speaker} {turn.text}") for turn in turns}
     counts = Counter(word for one in words.values() for word in one)

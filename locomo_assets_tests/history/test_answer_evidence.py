@@ -59,9 +59,7 @@ def commit_operations(
     commit(history.store, who, {"memory_operations": rows, "memories": listed})
 
 
-def commit_answers(
-    history: QueriedHistory, *retrieved: Mapping[str, str], **columns: Any
-) -> None:
+def commit_answers(history: QueriedHistory, *retrieved: Mapping[str, str], **columns: Any) -> None:
     """An answer a question, with the memories retrieved for it in order of rank."""
     answers = [
         {**answer(i), "memory_mode": "Readonly", "retrieved": len(found), "category": 4, **columns}
