@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -74,6 +74,7 @@ class Launch:
     repeat_ingestion: bool = False
     until_decided: bool = False
     against: str | None = None
+    gate_against: str | None = None
 
 
 def prepare_home(home: Path) -> Path:
@@ -144,6 +145,7 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """
     dataset, tasks = check_launch(wanted, services)
     stopping = _until_decided(wanted, dataset, tasks, services)
+    _check_gate(wanted, dataset, tasks, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     names = [task.conversation for task in tasks]
     with (
@@ -334,6 +336,15 @@ def _check_options(wanted: Launch, services: Services) -> None:
         raise BadRequestError("--until-decided and --against RELEASE go together; give both")
     if wanted.against == wanted.release:
         raise BadRequestError(f"--against {wanted.release}: a release is compared with another")
+    if wanted.gate_against == wanted.release:
+        raise BadRequestError(
+            f"--gate-against {wanted.release}: a release is compared with another"
+        )
+    if wanted.gate_against and wanted.against and wanted.gate_against != wanted.against:
+        raise BadRequestError(
+            f"--gate-against {wanted.gate_against}: --until-decided decides against "
+            f"{wanted.against}; name the same release twice"
+        )
     mixed = wanted.force or wanted.repeats > 1 or wanted.adversarial or wanted.questions
     if wanted.until_decided and mixed:
         raise BadRequestError(
@@ -365,6 +376,15 @@ def _until_decided(
     return stopping
 
 
+def _check_gate(
+    wanted: Launch, dataset: Dataset, tasks: Sequence[Task], services: Services
+) -> None:
+    """Refuses a release that the gate could not compare with, before anything is paid for."""
+    if wanted.gate_against is not None and not wanted.until_decided:
+        scored = [replace(task, adversarial=False) for task in tasks]
+        UntilDecided(services, dataset, scored, wanted.gate_against).check()
+
+
 def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     """Turns, questions and verdicts that a launch has still to pay for.
 
@@ -375,5 +395,6 @@ def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     with _usable_instance(services.settings.home) as instance:
         instance.get_dynamic_partitions(CONVERSATION)
     _until_decided(wanted, dataset, tasks, services)
+    _check_gate(wanted, dataset, tasks, services)
     asyncio.run(services.check_spending(dataset, tasks))
     return forecast_rounds(dataset, tasks, services)

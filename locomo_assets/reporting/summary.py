@@ -14,8 +14,7 @@ from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 
-MAX_LINES = 10
-_MAX_WARNINGS = 4
+_MAX_WARNINGS = 3
 _MAX_NOTES = 3
 _CELL_CHARACTERS = 37
 """What an asset's page shows of a cell on a screen of 1,440 pixels."""
@@ -25,9 +24,9 @@ _SHOWN_IN_PLACE = 1000
 def summary_lines(data: ReportData) -> list[str]:
     """At most ten lines of text: warnings, the decision, the number, the changes, the cost."""
     warnings = warning_lines(data)
-    hidden = len(warnings) - _MAX_WARNINGS
-    if hidden > 0:
-        warnings = [*warnings[:_MAX_WARNINGS], f"warning: {hidden} more, in the report"]
+    if len(warnings) > _MAX_WARNINGS:
+        shown = warnings[: _MAX_WARNINGS - 1]
+        warnings = [*shown, f"warning: {len(warnings) - len(shown)} more, in the report"]
     lines = [
         *warnings,
         data.headline,
@@ -36,7 +35,7 @@ def summary_lines(data: ReportData) -> list[str]:
         *(_changes(data.comparison) if data.comparison else ()),
         _cost(data.whole),
     ]
-    return [line for line in lines if line][:MAX_LINES]
+    return [line for line in lines if line]
 
 
 def summary_markdown(data: ReportData) -> str:
@@ -134,7 +133,7 @@ def _changes(found: Comparison) -> Iterable[str]:
         for part in found.categories
     )
     yield f"By category, in points: {categories}." if categories else ""
-    yield from found.bridge.sentences()
+    yield " ".join(found.bridge.sentences())
 
 
 def _cost(row: Accuracy) -> str:
