@@ -245,13 +245,14 @@ function turnsOf(one) {
 function fate(side, dia, release) {
   const piece = side && (side.evidence || []).find(each => each.dia_id === dia);
   if (!piece) return null;
-  let text = "not traced";
+  let text = "not known", kind = "lost";
   if (piece.retrieved_rank) text = `retrieved, rank ${piece.retrieved_rank}`;
   else if (piece.stored === false) {
     const status = piece.operation_status;
     text = `never stored${status && status !== "completed" ? ` (operation: ${words(status)})` : ""}`;
   } else if (piece.stored && side.evidence_retrieved !== undefined) text = "not retrieved";
-  return make("span", { class: `fate ${piece.retrieved_rank ? "gained" : "lost"}` }, `${release}: ${text}`);
+  else kind = "soft";
+  return make("span", { class: `fate ${piece.retrieved_rank ? "gained" : kind}` }, `${release}: ${text}`);
 }
 
 function memoriesOf(one, side) {
@@ -278,7 +279,7 @@ function sideOf(one, side, release) {
   if (!side) return make("section", { class: "side" }, make("h3", {}, release), make("p", {}, "Not asked."));
   const spent = (side.cost_usd || 0) + (side.judge_cost_usd || 0);
   const costs = side.cost_usd === undefined && side.judge_cost_usd === undefined ? "–" : `${spent.toFixed(5)} USD`;
-  const stage = side.reason || side.stage;
+  const stage = side.reason || (side.stage === "unknown" ? undefined : side.stage);
   return make("section", { class: "side" },
     make("h3", {}, `${release} `, badge(side), flakiness(one.sides[0] === side ? one : { sides: [side] })),
     make("dl", {},
@@ -370,12 +371,13 @@ document.addEventListener("keydown", event => {
 
 makeFilters();
 choose();
+find("closed").hidden = true;
 find("explorer").hidden = false;
 follow();
 }
 
 read().then(main, error => {
-  find("questions").append(make("p", { class: "warning" },
-    `The questions can't be opened: ${error.message}. A browser of 2023 or later can.`));
+  find("closed").className = "warning";
+  find("closed").textContent = `The questions can't be opened: ${error.message}. A browser of 2023 or later can.`;
 });
 })();

@@ -219,7 +219,7 @@ def _on_a_scale(
         for value in (
             now.accuracy_percent,
             *(now.interval_percent or ()),
-            before and before.accuracy_percent,
+            _accuracy(before),
         )
         if value is not None
     ]
@@ -234,20 +234,24 @@ def _on_a_scale(
                 name,
                 fixed(now.accuracy_percent, 2),
                 _interval(now),
-                fixed(before and before.accuracy_percent, 2),
+                fixed(_accuracy(before), 2),
                 f"{now.correct} of {now.scored}",
             )
             for name, now, before in rows
         ),
         drawn=tuple(
             track(
-                axis, now.accuracy_percent, now.interval_percent, before and before.accuracy_percent
+                axis, now.accuracy_percent, now.interval_percent, _accuracy(before)
             )
             for _, now, before in rows
         ),
         scale=f"{low:g} to {high:g} %",
     )  # fmt: skip
     return _without(table, f"{data.previous} %") if data.previous is None else table
+
+
+def _accuracy(row: _Scored | None) -> float | None:
+    return None if row is None else row.accuracy_percent
 
 
 def _interval(row: _Scored) -> str:
