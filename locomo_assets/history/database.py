@@ -130,6 +130,8 @@ def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...
             return [column[0] for column in result.description or ()], result.fetchall()
         except duckdb.Error as exc:
             raise HistoryQueryError(f"SQL: {_one_line(exc)}") from exc
+        except RuntimeError as exc:  # DuckDB's way to say that Ctrl-C broke the query off
+            raise KeyboardInterrupt from exc
 
 
 _READ_ONLY = (
@@ -184,7 +186,10 @@ def _build(
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         register_functions(connection)
         if fresh:
+            # One transaction: hundreds of statements would each be written to disk.
+            connection.execute("BEGIN")
             create_tables(connection, store.history_id)
+            connection.execute("COMMIT")
         for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
             # DuckDB keeps a transaction's changes in memory until it commits.
             batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]

@@ -33,11 +33,12 @@ def write_page(
     target: Path,
     release: str | None = None,
     *,
+    series_key: tuple[str, ...] | None = None,
     max_error_percent: float,
     margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
-    """Writes the page of a release (or of the newest), whole or not at all.
+    """Writes the page of a release (or of the newest), whole or not at all; as `read_report_data`.
 
     Gold faults are those of the given audit, or of the newest in the history.
 
@@ -48,6 +49,7 @@ def write_page(
     data = read_report_data(
         database_path,
         release,
+        series_key=series_key,
         max_error_percent=max_error_percent,
         margin_points=margin_points,
         audit_sha256=audit_sha256,

@@ -145,11 +145,12 @@ def read_report_data(
     database_path: Path,
     release: str | None = None,
     *,
+    series_key: tuple[str, ...] | None = None,
     max_error_percent: float,
     margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
-    """The data of a release, or of the newest one measured.
+    """The data of a release (of its `series_key`; None: the newest), or of the newest one measured.
 
     A release that is not valid by `max_error_percent` is not compared. Gold faults are those of
     the given audit, or of the newest in the history.
@@ -159,7 +160,9 @@ def read_report_data(
     """
     everything = by_release(database_path, None, max_error_percent=max_error_percent)
     order, imported = _order(database_path)
-    of_release = [row for row in everything if row.release == release]
+    of_release = [
+        row for row in everything if row.release == release and series_key in (None, row.series)
+    ]
     measured = [row for row in everything if row.release not in imported] or everything
     if not measured or (release is not None and not of_release):
         raise UnknownReleaseError(
