@@ -137,6 +137,9 @@ def test_one_question_is_opened_by_its_link(page: Page) -> None:
     expect(dialog.locator(".side").nth(1)).to_contain_text("✓ correct")
     dialog.locator("summary").first.click()
     expect(dialog.get_by_text("answer_id = 'r2-conv-2-30-9'")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator("main")).to_be_hidden()
+    assert dialog.evaluate("one => one.clientHeight >= one.scrollHeight")
 
 
 def test_the_keyboard_leads_through_the_questions(page: Page) -> None:

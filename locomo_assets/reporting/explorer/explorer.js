@@ -140,13 +140,17 @@ const CELLS = {
   USD: one => (now(one).cost_usd === undefined ? "–" : now(one).cost_usd.toFixed(4)),
 };
 
+function cell(name, said) {
+  return make("td", { "data-label": name, class: said === "–" && "none" }, said);
+}
+
 function draw() {
   const shown = found.slice(first, first + PER_PAGE);
   find("rows").replaceChildren(...shown.map((one, at) =>
     make("tr", { class: first + at === selected && "selected", "data-id": idOf(one) },
       make("th", { scope: "row" },
         make("a", { href: `#${idOf(one)}` }, one.question), make("small", {}, ` ${idOf(one)}`)),
-      COLUMNS.slice(1).map(([name]) => make("td", { "data-label": name }, CELLS[name](one))))));
+      COLUMNS.slice(1).map(([name]) => cell(name, CELLS[name](one))))));
   const last = first + shown.length;
   find("shown").textContent = found.length
     ? `${first + 1}–${last} of ${found.length}${found.length < data.questions.length ? ` (all: ${data.questions.length})` : ""}`

@@ -24,15 +24,14 @@ from locomo_assets.reporting.tables import (
 class PageTable:
     """Rows under headings; the first cell of a row names it.
 
-    `drawn` has a drawing for each row, which stands at the end, under `scale`. `has_whole`: the
-    last row is the whole of those before it.
+    `drawn` has a drawing for each row, which stands at the end. `has_whole`: the last row is the
+    whole of those before it.
     """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     drawn: tuple[str, ...] = ()
-    scale: str = ""
     has_whole: bool = False
 
 
@@ -227,7 +226,7 @@ def _on_a_scale(
     high = min(100.0, 10 * (max(known, default=100.0) // 10 + 1))
     axis = Axis(low, high, "%", 2)
     table = PageTable(
-        caption,
+        f"{caption}; drawn from {low:g} to {high:g} %",
         (heading, f"{data.whole.release} %", "95 % interval", f"{data.previous} %", "correct"),
         tuple(
             (
@@ -245,7 +244,6 @@ def _on_a_scale(
             )
             for _, now, before in rows
         ),
-        scale=f"{low:g} to {high:g} %",
     )  # fmt: skip
     return _without(table, f"{data.previous} %") if data.previous is None else table
 
