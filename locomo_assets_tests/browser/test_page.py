@@ -86,6 +86,8 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
     page.keyboard.press("/")
     page.keyboard.type(question)
     expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rows a").first).to_be_focused()
     page.locator("#search").fill("no such words anywhere")
     expect(shown).to_contain_text("no question fits")
     page.locator("#reset").click()
@@ -125,7 +127,9 @@ def test_the_first_screen_leads_to_the_questions_it_counts(page: Page, database_
 
 
 def test_one_question_is_opened_by_its_link(page: Page) -> None:
-    page.goto(f"{page.url}#conv-2/9")
+    page.goto(f"{page.url}#100%")
+    expect(page.locator("dialog")).to_be_hidden()
+    page.goto(f"{page.url.partition('#')[0]}#conv-2/9")
     dialog = page.locator("dialog")
     expect(dialog).to_be_visible()
     for said in ("r2: never stored (operation: error)", "r1: retrieved, rank 2",
