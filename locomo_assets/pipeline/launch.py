@@ -25,6 +25,7 @@ from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
     RELEASE,
+    RELEASE_TAG,
     last_judged_series,
     ranges,
     register_conversations,
@@ -32,7 +33,7 @@ from locomo_assets.pipeline.partitions import (
 from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
-from locomo_assets.runs.releases import check_label, refuse_taken
+from locomo_assets.runs.releases import check_label, is_measured, refuse_taken
 from locomo_assets.services import Services
 
 
@@ -112,6 +113,21 @@ def _usable_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         ) from error
 
 
+@contextmanager
+def _release_partition(
+    instance: dg.DagsterInstance, release: str, store: HistoryStore, conversations: Sequence[str]
+) -> Iterator[None]:
+    """Adds the release to the grid; takes it out again where a new one fails without results."""
+    is_new = not instance.has_dynamic_partition(RELEASE, release)
+    instance.add_dynamic_partitions(RELEASE, [release])
+    try:
+        yield
+    except BaseException:
+        if is_new and not is_measured(store, release, conversations):
+            instance.delete_dynamic_partition(RELEASE, release)
+        raise
+
+
 def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """Measures a release, in this process: the data set, its conversations, what follows from both.
 
@@ -131,9 +147,13 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     stopping = _until_decided(wanted, dataset, tasks, services)
     _check_gate(wanted, dataset, tasks, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
-    with _usable_instance(services.settings.home) as instance:
-        _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
-        instance.add_dynamic_partitions(RELEASE, [wanted.release])
+    names = [task.conversation for task in tasks]
+    with (
+        _usable_instance(services.settings.home) as instance,
+        _release_partition(instance, wanted.release, services.store(), names),
+    ):
+        source = {"source": wanted.dataset}
+        _run(job, instance, wanted.release, ["locomo_dataset"], source, op="locomo_dataset")
         failures: list[LaunchError] = []
         if stopping is not None:
             failures = _measure_until_decided(job, instance, wanted, stopping)
@@ -147,9 +167,9 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
             if failures:
-                _run(job, instance, results[:1])
+                _run(job, instance, wanted.release, results[:1])
             else:
-                _run(job, instance, results, partition_key=wanted.release)
+                _run(job, instance, wanted.release, results, partition_key=wanted.release)
         except LaunchError as error:
             if isinstance(error, StoppedError) or not failures:
                 raise
@@ -183,7 +203,8 @@ def _measure(
             "dagster/asset_partition_range_end": f"{last}|{wanted.release}",
         }
         try:
-            _run(job, instance, stages, config, "measured_conversation", tags=tags)
+            op = "measured_conversation"
+            _run(job, instance, wanted.release, stages, config, op=op, tags=tags)
         except StoppedError:
             raise
         except LaunchError as error:
@@ -213,10 +234,11 @@ def _measure_until_decided(
 def _run(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
+    release: str,
     assets: Sequence[str],
     config: Mapping[str, object] | None = None,
-    op: str | None = None,
     *,
+    op: str | None = None,
     tags: dict[str, str] | None = None,
     partition_key: str | None = None,
 ) -> None:
@@ -228,7 +250,7 @@ def _run(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags=tags,
+        tags={RELEASE_TAG: release, **(tags or {})},
         run_id=run_id,
         partition_key=partition_key,
         raise_on_error=False,

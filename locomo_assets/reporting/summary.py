@@ -4,6 +4,7 @@ Whole tables belong to `tables`, `terminal` and `html`.
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from locomo_assets.analysis.accuracy import Accuracy
@@ -15,6 +16,9 @@ from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 
 _MAX_WARNINGS = 3
 _MAX_NOTES = 3
+_CELL_CHARACTERS = 37
+"""What an asset's page shows of a cell on a screen of 1,440 pixels."""
+_SHOWN_IN_PLACE = 1000
 
 
 def summary_lines(data: ReportData) -> list[str]:
@@ -32,6 +36,21 @@ def summary_lines(data: ReportData) -> list[str]:
         _cost(data.whole),
     ]
     return [line for line in lines if line]
+
+
+def summary_markdown(data: ReportData) -> str:
+    """The lines as Markdown for Dagster's UI, which shows less than 1,000 characters in place.
+
+    Its cells do not break lines by their own width, so these are broken here. The last ones are
+    left out where there are too many.
+    """
+    paragraphs = [
+        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS)))
+        for line in summary_lines(data)
+    ]
+    while len(text := "\n\n".join(paragraphs)) >= _SHOWN_IN_PLACE and len(paragraphs) > 1:
+        paragraphs.pop()
+    return text
 
 
 def warning_lines(data: ReportData) -> list[str]:
