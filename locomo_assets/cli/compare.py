@@ -85,7 +85,15 @@ def compare_releases(
         max_error_percent=settings.max_error_percent,
     )
     if format is Format.json:
-        print_json(asdict(found) | {"headline": found.headline, "valid": found.valid})
+        print_json(
+            asdict(found)
+            | {
+                "headline": found.headline,
+                "valid": found.valid,
+                "bridge": asdict(found.bridge),
+                "bridges": {name: asdict(one) for name, one in found.bridges.items()},
+            }
+        )
     else:
         plain = Console(highlight=False)
         out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
@@ -135,6 +143,8 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     out.print()
     out.print(_categories(found))
     out.print(_text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
+    for line in found.bridge.sentences():
+        out.print(_text(line))
     for note in found.notes:
         out.print(_text(f"note: {note}"))
     if flips:
@@ -289,6 +299,7 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     grid.add_row("", "")
     place = f"{flip.conversation}, question {flip.question_index}, category {flip.category}"
     _row(grid, flip.flip.upper(), place)
+    _row(grid, "because", _short(f"{flip.step}: {flip.detail or flip.reason}"))
     _row(grid, "question", flip.question)
     _row(grid, "gold", flip.gold_answer or "–")
     for turn in flip.evidence:

@@ -20,7 +20,7 @@ from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_c
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
-    print_blame,
+    print_diagnosis,
     print_gold_faults,
     print_json,
     print_judge_errors,
@@ -102,10 +102,10 @@ def report(
         _refuse_unknown(release)
     out = console()
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
+    print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
-    print_blame(out, path, wholes)
     print_warnings(out, path, wholes)
     print_stopped(out, path, release)
     for row in wholes:

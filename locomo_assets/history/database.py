@@ -21,7 +21,6 @@ from locomo_assets.history.database_tables import (
     add_attempts,
     create_tables,
     definitions_sha256,
-    register_functions,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -30,6 +29,7 @@ from locomo_assets.history.errors import (
 )
 from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
+from locomo_assets.history.sql_functions import register_functions
 from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"

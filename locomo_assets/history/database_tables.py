@@ -1,6 +1,6 @@
 """The tables and views of `history.duckdb`: creating them, filling them and deriving them.
 
-The SQL is in `sql/`. It calls Python functions for text scores and for quantiles of Student's t.
+The SQL is in `sql/`; the Python functions it calls are in `sql_functions`.
 """
 
 import hashlib
@@ -8,22 +8,14 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from locomo_assets.history.provenance import Manifest, ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.locomo.text_scores import VERSION as SCORING_VERSION
-from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
-
-if TYPE_CHECKING:
-    _Column = pa.Array[Any]
-else:  # Generic only in the stubs, and DuckDB evaluates the annotations.
-    _Column = pa.Array
+from locomo_assets.locomo import diagnosis, text_scores
 
 # In the order of their dependencies.
 DERIVED = (
@@ -31,11 +23,20 @@ DERIVED = (
     "current_answers",
     "current_judgements",
     "answer_scores",
+    "memory_turns",
+    "answer_evidence",
     "accuracy_cells",
     "latency_by_release",
     "scores_by_release",
     "call_counts",
     "release_order",
+)
+_BY_PARTITION = (
+    "current_answers",
+    "current_judgements",
+    "answer_scores",
+    "memory_turns",
+    "answer_evidence",
 )
 _VIEW_FILES = (
     "categories",
@@ -54,6 +55,7 @@ _VIEW_FILES = (
     "samples",
     "release_status",
     "stopped_releases",
+    "diagnosis",
 )
 _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("attempt_id", pa.string()),
@@ -71,10 +73,6 @@ _ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("kind", pa.string()),
 )
 _ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
-
-_SCORES = pa.struct(
-    [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
-)
 
 
 def add_attempts(
@@ -118,53 +116,6 @@ def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> Non
     connection.execute(_sql("comments.sql"))
 
 
-def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Registers the Python functions that `sql/derived` calls, for this connection.
-
-    `text_scores(category, question, gold_answer, trap, answer)` gives f1, exact_match, abstention:
-    each null where `locomo.text_scores` returns None, and all without an answer.
-    `t_quantile(degrees_of_freedom)` gives the 97.5 % quantile of Student's t.
-    """
-    connection.create_function(
-        "text_scores",
-        _text_scores,
-        ["INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
-        "STRUCT(f1 DOUBLE, exact_match BOOLEAN, abstention VARCHAR)",
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
-    )
-    connection.create_function(
-        "t_quantile", _t_quantile, ["DOUBLE"], "DOUBLE", type=PythonUDFType.ARROW
-    )
-
-
-def _t_quantile(degrees_of_freedom: _Column) -> _Column:
-    from scipy.special import stdtrit  # scipy.stats takes ten times as long to import
-
-    quantiles: _Column = pa.array(stdtrit(degrees_of_freedom.to_numpy(zero_copy_only=False), 0.975))
-    return quantiles
-
-
-def _text_scores(
-    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
-) -> _Column:
-    columns = (category, question, gold, trap, answer)
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    return pa.array([_scores(*row) for row in rows], type=_SCORES)
-
-
-def _scores(
-    category: int, question: str, gold: str | None, trap: str | None, answer: str | None
-) -> tuple[float | None, bool | None, str | None]:
-    if answer is None:
-        return None, None, None
-    return (
-        token_f1(category, gold, answer),
-        exact_match(category, gold, answer),
-        abstention(category, question, trap, answer),
-    )
-
-
 def _reset_touched(connection: duckdb.DuckDBPyConnection, removed: Sequence[str]) -> None:
     connection.execute("DELETE FROM touched_partitions; DELETE FROM touched_attempts")
     connection.execute(
@@ -204,7 +155,7 @@ def _derive(
     if touched_questions:
         connection.execute("DELETE FROM current_questions")
         connection.execute(f"INSERT INTO current_questions {_sql('derived/current_questions.sql')}")
-    for table in ("current_answers", "current_judgements", "answer_scores"):
+    for table in _BY_PARTITION:
         connection.execute(
             f"DELETE FROM {table} AS c USING touched_partitions AS t "  # noqa: S608  # our own names
             "WHERE c.release = t.release AND c.conversation = t.conversation"
@@ -271,7 +222,7 @@ def definitions_sha256() -> str:
     definitions = [
         f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()
     ]
-    definitions.append(f"scoring {SCORING_VERSION}")
+    definitions.append(f"scoring {text_scores.VERSION}, diagnosis {diagnosis.VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
         definitions.append(_sql(f"{name}.sql"))

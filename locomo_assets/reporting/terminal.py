@@ -12,6 +12,7 @@ from rich.table import Table
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.blame import blame_bound
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
+from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
@@ -169,12 +170,15 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         _print_line(out, line)
 
 
-def print_blame(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
-    """Prints how many wrong answers stay wrong with the evidence in hand, where that was asked."""
+def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints why answers are wrong, and how many stay wrong with the evidence in hand."""
     for whole in wholes:
-        found = blame_bound(database_path, whole)
-        if found is not None:
-            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
+        found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
+        name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
+        if found.wrong:
+            _print_line(out, f"\n{name}: {found.line()}")
+        if bound is not None:
+            _print_line(out, bound.line())
 
 
 def print_gold_faults(

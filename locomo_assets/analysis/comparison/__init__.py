@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from locomo_assets.analysis.comparison.bridge import Bridge, bridge_of
 from locomo_assets.analysis.comparison.decision import (
     Conclusion,
     Decision,
@@ -135,6 +136,24 @@ class Comparison:
                     f"{in_points(self.margin_points / 100)}: {decision.because}."
                 )
         return f"{b} is {decision.word} than {a}: {decision.because}."
+
+    @property
+    def bridge(self) -> Bridge:
+        """At which steps questions of categories 1–4 were lost and gained."""
+        return bridge_of((f.step, f.flip) for f in self.flips if f.category != ADVERSARIAL)
+
+    @property
+    def bridges(self) -> dict[str, Bridge]:
+        """The same by category (`category 1`) and by conversation."""
+        parts: dict[str, list[Flip]] = {}
+        for flip in self.flips:
+            parts.setdefault(f"category {flip.category}", []).append(flip)
+            if flip.category != ADVERSARIAL:
+                parts.setdefault(flip.conversation, []).append(flip)
+        return {
+            name: bridge_of((f.step, f.flip) for f in parts[name])
+            for name in sorted(parts, key=lambda name: (not name.startswith("category "), name))
+        }
 
     @property
     def category_names(self) -> str:

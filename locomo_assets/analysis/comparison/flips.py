@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from locomo_assets.analysis.comparison.bridge import Trace, step_of
 from locomo_assets.analysis.comparison.series import Series
 
 _SQL = Path(__file__).with_name("compared_flips.sql")
@@ -36,7 +37,8 @@ class RetrievedMemory:
 class Flip:
     """A question whose verdict changed: `flip` is `gained` (wrong in A, correct in B) or `lost`.
 
-    `retrieved_a` and `retrieved_b` are ordered by rank.
+    `retrieved_a` and `retrieved_b` are ordered by rank. `step` is where it was lost or gained (a
+    name in `bridge.STEPS`), `reason` and `detail` are those of the wrong side in `diagnosis`.
     """
 
     conversation: str
@@ -52,6 +54,9 @@ class Flip:
     evidence: tuple[EvidenceTurn, ...]
     retrieved_a: tuple[RetrievedMemory, ...]
     retrieved_b: tuple[RetrievedMemory, ...]
+    reason: str
+    detail: str | None
+    step: str
 
 
 def read_flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Series) -> list[Flip]:
@@ -75,7 +80,26 @@ def _flip(row: dict[str, Any]) -> Flip:
     evidence = tuple(EvidenceTurn(**turn) for turn in row.pop("evidence"))
     retrieved_a = tuple(_memory(one) for one in row.pop("retrieved_a"))
     retrieved_b = tuple(_memory(one) for one in row.pop("retrieved_b"))
-    return Flip(**row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b)
+    step = step_of(
+        _trace(row, "right"),
+        _trace(row, "wrong"),
+        reason_wrong=row["reason"],
+        same_answer=_same(row["answer_a"], row["answer_b"]),
+    )
+    return Flip(
+        **row, evidence=evidence, retrieved_a=retrieved_a, retrieved_b=retrieved_b, step=step
+    )
+
+
+def _trace(row: dict[str, Any], side: str) -> Trace:
+    stage, stored, retrieved = (
+        row.pop(f"{name}_{side}") for name in ("stage", "stored", "retrieved")
+    )
+    return Trace(stage, stored or 0, retrieved or 0)
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.split() == other.split()
 
 
 def _memory(row: Mapping[str, Any]) -> RetrievedMemory:

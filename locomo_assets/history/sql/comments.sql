@@ -46,6 +46,9 @@ COMMENT ON VIEW lineage IS 'From a verdict back: answer, retrieved memories, the
 COMMENT ON VIEW imported_results IS 'Answers and verdicts that were measured elsewhere, each with the file it came from and its hash';
 COMMENT ON VIEW published_results IS 'Accuracy of the imported releases, overall (category null) and by category under both taxonomies, with system, answering model and judge: reference lines';
 COMMENT ON TABLE answer_scores IS 'Each current answer beside its verdict: token F1, exact match, abstention (category 5), words, evidence recall and reciprocal rank of what was retrieved';
+COMMENT ON TABLE memory_turns IS 'Which turns each memory holds: by the memory operations that name it, or else by its words';
+COMMENT ON TABLE answer_evidence IS 'How far the evidence turns of each current answer came: stored, retrieved (null: not known), and what that makes of the answer if it is wrong';
+COMMENT ON VIEW diagnosis IS 'Why each wrong answer is wrong: one reason a question and series, with its evidence; docs/diagnosis.md has the rules';
 COMMENT ON TABLE scores_by_release IS 'Means of answer_scores over categories 1–4: text scores over answered questions, retrieval over those where it can be traced, length, latency';
 COMMENT ON VIEW scores_by_category IS 'Text scores, length and latency by category';
 COMMENT ON VIEW retrieval_by_category IS 'Evidence recall and mean reciprocal rank by category, with the share of retrieved memories that can be traced to turns';

@@ -1,0 +1,75 @@
+"""Where the wrong answers of a series come from: its reasons counted, from the view `diagnosis`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from locomo_assets.analysis.accuracy import Accuracy
+from locomo_assets.history import database
+
+MEANINGS = {
+    "gold_faulty": "the gold answer is faulty",
+    "judge_doubtful": "the verdict is doubtful",
+    "never_stored": "the evidence was never stored",
+    "not_retrieved": "the evidence was stored, not retrieved",
+    "declined": "it says that it does not know",
+    "retrieved_not_used": "the evidence was retrieved, the answer is wrong",
+    "not_declined": "it answers what has no answer",
+    "unknown": "the evidence can't be traced",
+}
+"""Each reason in words, in the order in which they are asked for."""
+
+_SQL = Path(__file__).with_suffix(".sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How many wrong answers have a reason, and their share of all wrong ones."""
+
+    reason: str
+    meaning: str
+    questions: int
+    share_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why answers of categories 1–4 are wrong; `stages` has the reasons that occur, in order.
+
+    `untraceable_percent` of the wrong answers have evidence of which it is not known whether it
+    was stored and retrieved; None where none is wrong.
+    """
+
+    wrong: int
+    stages: tuple[Stage, ...]
+    untraceable_percent: float | None
+
+    def line(self) -> str:
+        """All of it in a sentence, the commonest reason first."""
+        if not self.wrong:
+            return "No answer is wrong."
+        stages = sorted(self.stages, key=lambda one: -one.questions)
+        told = "; ".join(f"{one.questions} {one.meaning}" for one in stages)
+        return (
+            f"Of {self.wrong} wrong answers: {told}. "
+            f"{self.untraceable_percent:.0f} % can't be traced."
+        )
+
+
+def read_diagnosis(database_path: Path, row: Accuracy) -> Diagnosis:
+    """The diagnosis of the row's series in its release."""
+    names = ("release", "system", "judge", "question_protocol", "dataset_sha256")
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(
+            _SQL.read_text(), {name: getattr(row, name) for name in names}
+        ).fetchall()
+    counts = {reason: questions for reason, questions, _ in rows}
+    wrong = sum(counts.values())
+    return Diagnosis(
+        wrong=wrong,
+        stages=tuple(
+            Stage(reason, meaning, counts[reason], 100 * counts[reason] / wrong)
+            for reason, meaning in MEANINGS.items()
+            if reason in counts
+        ),
+        untraceable_percent=100 * sum(row[2] for row in rows) / wrong if wrong else None,
+    )

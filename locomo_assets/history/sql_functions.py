@@ -1,0 +1,128 @@
+"""The Python functions that `sql/derived` calls."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from locomo_assets.locomo.diagnosis import Piece, diagnose
+from locomo_assets.locomo.text_scores import abstention, exact_match, token_f1
+from locomo_assets.locomo.tracing import Said, trace
+
+if TYPE_CHECKING:
+    _Column = pa.Array[Any]
+else:  # Generic only in the stubs, and DuckDB evaluates the annotations.
+    _Column = pa.Array
+
+_SCORES = pa.struct(
+    [("f1", pa.float64()), ("exact_match", pa.bool_()), ("abstention", pa.string())]
+)
+_FINDING = pa.struct(
+    [
+        ("stage", pa.string()),
+        ("declined", pa.bool_()),
+        ("contains_gold", pa.bool_()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+_DIA_IDS = pa.list_(pa.list_(pa.string()))
+_PIECES = (
+    "STRUCT(dia_id VARCHAR, operation_status VARCHAR, stored BOOLEAN, retrieved BOOLEAN, "
+    "retrieved_rank INTEGER)[]"
+)
+
+
+def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Registers the Python functions that `sql/derived` calls, for this connection.
+
+    `text_scores(category, question, gold_answer, trap, answer)` gives f1, exact_match, abstention:
+    each null where `locomo.text_scores` returns None, and all without an answer.
+    `t_quantile(degrees_of_freedom)` gives the 97.5 % quantile of Student's t.
+    `trace_memories(memories, turns)` gives for each memory the turns that `locomo.tracing` finds.
+    `diagnose_answer(category, gold_answer, answer, evidence, memory_is_off)` gives a
+    `locomo.diagnosis.Finding`.
+    """
+    connection.create_function(
+        "text_scores",
+        _text_scores,
+        ["INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"],
+        "STRUCT(f1 DOUBLE, exact_match BOOLEAN, abstention VARCHAR)",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+    connection.create_function(
+        "t_quantile", _t_quantile, ["DOUBLE"], "DOUBLE", type=PythonUDFType.ARROW
+    )
+    connection.create_function(
+        "trace_memories",
+        _trace_memories,
+        ["VARCHAR[]", "STRUCT(dia_id VARCHAR, speaker VARCHAR, text VARCHAR)[]"],
+        "VARCHAR[][]",
+        type=PythonUDFType.ARROW,
+    )
+    connection.create_function(
+        "diagnose_answer",
+        _diagnose,
+        ["INTEGER", "VARCHAR", "VARCHAR", _PIECES, "BOOLEAN"],
+        "STRUCT(stage VARCHAR, declined BOOLEAN, contains_gold BOOLEAN, reason VARCHAR, "
+        "detail VARCHAR)",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+
+
+def _t_quantile(degrees_of_freedom: _Column) -> _Column:
+    from scipy.special import stdtrit  # scipy.stats takes ten times as long to import
+
+    quantiles: _Column = pa.array(stdtrit(degrees_of_freedom.to_numpy(zero_copy_only=False), 0.975))
+    return quantiles
+
+
+def _text_scores(
+    category: _Column, question: _Column, gold: _Column, trap: _Column, answer: _Column
+) -> _Column:
+    columns = (category, question, gold, trap, answer)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([_scores(*row) for row in rows], type=_SCORES)
+
+
+def _scores(
+    category: int, question: str, gold: str | None, trap: str | None, answer: str | None
+) -> tuple[float | None, bool | None, str | None]:
+    if answer is None:
+        return None, None, None
+    return (
+        token_f1(category, gold, answer),
+        exact_match(category, gold, answer),
+        abstention(category, question, trap, answer),
+    )
+
+
+def _trace_memories(memories: _Column, turns: _Column) -> _Column:
+    rows: Iterable[tuple[Any, Any]] = zip(memories.to_pylist(), turns.to_pylist(), strict=True)
+    traced = [trace(texts, [Said(**turn) for turn in said]) for texts, said in rows]
+    return pa.array(traced, type=_DIA_IDS)
+
+
+def _diagnose(
+    category: _Column, gold: _Column, answer: _Column, evidence: _Column, memory_is_off: _Column
+) -> _Column:
+    columns = (category, gold, answer, evidence, memory_is_off)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([_finding(*row) for row in rows], type=_FINDING)
+
+
+def _finding(
+    category: int,
+    gold: str | None,
+    answer: str | None,
+    evidence: list[dict[str, Any]] | None,
+    memory_is_off: bool,
+) -> dict[str, Any] | None:
+    if answer is None:
+        return None
+    pieces = [Piece(**piece) for piece in evidence or ()]
+    return diagnose(category, gold, answer, pieces, memory_is_off=memory_is_off)._asdict()
