@@ -5,7 +5,7 @@ An invention, simple and deterministic: real services ask a model. Storing the f
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,6 +83,10 @@ class Fact:
     speaker: str
     text: str
     is_image: bool = False
+
+
+Extract = Callable[[str, date], Sequence[Fact]]
+"""From a message and its day to what is remembered of it."""
 
 
 def extract(content: str, said_on: date) -> tuple[Fact, ...]:

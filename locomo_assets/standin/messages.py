@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import facts, payloads, retrieval
+from locomo_assets.standin import payloads, retrieval
 from locomo_assets.standin.middleware import ConnectionDroppedError
 from locomo_assets.standin.records import MemoryFate, Message, NewMemory, Thread
 from locomo_assets.standin.retrieval import SearchHit
@@ -199,7 +199,7 @@ class MessageCalls:
             said_at=said_at,
             delay_s=settings.memory_delay_ms / 1000.0,
             fate=self._fate(),
-            facts=facts.extract(posted.content, said_at.date()) if extracted else None,
+            facts=self._service.extract(posted.content, said_at.date()) if extracted else None,
         )
 
     def _fate(self) -> MemoryFate:

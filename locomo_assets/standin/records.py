@@ -1,6 +1,6 @@
 """The records in the stand-in's state, as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -119,4 +119,4 @@ class NewMemory:
     said_at: datetime
     delay_s: float
     fate: MemoryFate
-    facts: tuple[Fact, ...] | None = None
+    facts: Sequence[Fact] | None = None
