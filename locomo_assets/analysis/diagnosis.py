@@ -7,14 +7,14 @@ from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
 
 MEANINGS = {
-    "gold_faulty": "the gold answer is faulty",
-    "judge_doubtful": "the verdict is doubtful",
-    "never_stored": "the evidence was never stored",
-    "not_retrieved": "the evidence was stored, not retrieved",
-    "declined": "it says that it does not know",
-    "retrieved_not_used": "the evidence was retrieved, the answer is wrong",
-    "not_declined": "it answers what has no answer",
-    "unknown": "the evidence can't be traced",
+    "gold_faulty": "gold answer faulty",
+    "judge_doubtful": "verdict doubtful",
+    "never_stored": "evidence never stored",
+    "not_retrieved": "evidence stored, not retrieved",
+    "declined": "said that it does not know",
+    "retrieved_not_used": "evidence retrieved, not used",
+    "not_declined": "answered what has no answer",
+    "unknown": "evidence not to be traced",
 }
 """Each reason in words, in the order in which they are asked for."""
 
@@ -48,10 +48,10 @@ class Diagnosis:
         if not self.wrong:
             return "No answer is wrong."
         stages = sorted(self.stages, key=lambda one: -one.questions)
-        told = "; ".join(f"{one.questions} {one.meaning}" for one in stages)
+        told = "; ".join(f"{one.meaning} {one.questions}" for one in stages)
         return (
-            f"Of {self.wrong} wrong answers: {told}. "
-            f"{self.untraceable_percent:.0f} % can't be traced."
+            f"Of {self.wrong} wrong answers: {told}. Of {self.untraceable_percent:.0f} % it is not "
+            "known whether their evidence was stored and retrieved."
         )
 
 

@@ -1,5 +1,6 @@
 """`compare`: two releases on the same questions. `judge-agreement`: two judges, same answers."""
 
+import re
 from dataclasses import asdict
 from enum import StrEnum
 from textwrap import shorten
@@ -18,9 +19,12 @@ from locomo_assets.analysis.comparison import (
 )
 from locomo_assets.analysis.comparison.decision import Conclusion, p_text
 from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
+from locomo_assets.analysis.comparison.gate import FailOn, check_gate, fails
 from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.redaction import printable
+from locomo_assets.reporting.junit import comparison_junit
+from locomo_assets.reporting.summary import comparison_markdown
 from locomo_assets.reporting.terminal import console, print_json, print_table
 from locomo_assets.settings import SettingsError, read_settings
 
@@ -31,10 +35,19 @@ _MAX_MEMORIES = 3
 
 
 class Format(StrEnum):
-    """How the comparison is printed."""
+    """How a result is printed."""
 
     text = "text"
     json = "json"
+
+
+class ComparisonFormat(StrEnum):
+    """How a comparison is printed."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    junit = "junit"
 
 
 def register(app: typer.Typer) -> None:
@@ -62,16 +75,27 @@ def compare_releases(
         ),
     ] = None,
     flips: Annotated[int, typer.Option(min=0, help="How many changed questions to list.")] = 5,
-    format: Annotated[Format, typer.Option(help="json has everything.")] = Format.text,
+    format: Annotated[
+        ComparisonFormat,
+        typer.Option(help="json has everything; markdown is a pull request's comment."),
+    ] = ComparisonFormat.text,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="End with exit code 4 (worse), 5 (cannot tell) or 6 (not equivalent)."),
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="URL of the whole report, for markdown and junit.")
+    ] = None,
 ) -> None:
     """Is release B better than A, worse, equivalent, or can't one tell? Costs nothing.
 
     The decision follows the difference's interval, clustered by conversation; a question counts
     with the mean of its repeats (`run --repeats`). It has to hold whatever the unanswered
     questions' answers were. Judge, protocol, data set and questions must be alike. Exit code 3:
-    a side has too many questions without a verdict.
+    a side has too many questions without a verdict. Each --fail-on also fails on those before it.
     """
     settings = read_settings()
+    _check_link(link, format)
     if margin is not None and not 0 < margin <= 100:
         raise SettingsError(f"--margin {margin:g}: points, above 0 and at most 100")
     found = compare(
@@ -84,25 +108,45 @@ def compare_releases(
         margin_points=settings.margin_points if margin is None else margin,
         max_error_percent=settings.max_error_percent,
     )
-    if format is Format.json:
-        print_json(
-            asdict(found)
-            | {
-                "headline": found.headline,
-                "valid": found.valid,
-                "bridge": asdict(found.bridge),
-                "bridges": {name: asdict(one) for name, one in found.bridges.items()},
-            }
-        )
-    else:
-        plain = Console(highlight=False)
-        out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
-        _show(out, found, flips)
+    match format:
+        case ComparisonFormat.json:
+            _print_json(found, fail_on)
+        case ComparisonFormat.markdown:
+            print(printable(comparison_markdown(found, link)))
+        case ComparisonFormat.junit:
+            print(comparison_junit(found, fail_on, link))
+        case ComparisonFormat.text:
+            plain = Console(highlight=False)
+            out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
+            _show(out, found, flips)
     if not found.valid:
         raise InvalidNumbersError(
             f"{found.overall.verdict.because}; run it again with the same --release, which asks "
             "only what failed"
         )
+    check_gate(found, fail_on)
+
+
+def _print_json(found: Comparison, fail_on: FailOn | None) -> None:
+    decision = found.overall.verdict
+    more = {
+        "headline": found.headline,
+        "valid": found.valid,
+        "bridge": asdict(found.bridge),
+        "bridges": {name: asdict(one) for name, one in found.bridges.items()},
+        "fail_on": fail_on,
+        "gate_failed": bool(fails(decision.word, decision.claims, fail_on)),
+    }
+    print_json(asdict(found) | more)
+
+
+def _check_link(link: str | None, format: ComparisonFormat) -> None:
+    if link is None:
+        return
+    if format not in (ComparisonFormat.markdown, ComparisonFormat.junit):
+        raise SettingsError(f"--link: --format {format} has no place for it; use markdown, junit")
+    if not re.fullmatch(r"https?://[^\s<>]+", link):
+        raise SettingsError(f"--link {link!r}: give a whole URL, such as https://ci.example.org/1")
 
 
 def compare_judges(

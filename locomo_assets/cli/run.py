@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.analysis.accuracy import InvalidNumbersError, invalid_message, of_series
+from locomo_assets.analysis.accuracy import (
+    Accuracy,
+    InvalidNumbersError,
+    invalid_message,
+    of_series,
+)
+from locomo_assets.analysis.comparison import compare
+from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.comparison.gate import FailOn, check_decision, check_gate
+from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.cli.plan import (
     ConversationsOption,
     DatasetOption,
     QuestionsOption,
     detectable_line,
 )
+from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
@@ -31,7 +41,7 @@ from locomo_assets.reporting.terminal import (
     print_warnings,
 )
 from locomo_assets.runs.context import Counts
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.pipeline.launch import Launch
@@ -72,6 +82,17 @@ def run(
     against: Annotated[
         str | None, typer.Option(help="With --until-decided: the release to compare with.")
     ] = None,
+    gate_against: Annotated[
+        str | None,
+        typer.Option(help="Compare with this release afterwards; the exit code says the outcome."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            help="With --gate-against: end with 4 (worse), 5 (cannot tell) or 6 (not equivalent); "
+            "default: worse."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call."),
@@ -99,7 +120,10 @@ def run(
         repeat_ingestion=repeat_ingestion,
         until_decided=until_decided,
         against=against,
+        gate_against=gate_against,
     )
+    if fail_on is not None and gate_against is None:
+        raise SettingsError("--fail-on: say which release to compare with by --gate-against")
     services = Services(read_settings())
     if dry_run:
         _forecast(wanted, services)
@@ -125,6 +149,40 @@ def run(
     out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
     if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
+    if gate_against is not None:
+        end_with_gate(services, wanted.release, measured, gate_against, fail_on or FailOn.worse)
+
+
+def end_with_gate(
+    services: "Services", release: str, measured: Accuracy | None, against: str, fail_on: FailOn
+) -> None:
+    """Says how the release compares, and ends with the gate's exit code where it fails.
+
+    Where a run stopped once it was decided, that decision counts: it allows for the looks.
+    """
+    settings = services.settings
+    last = read_last_looks(settings.database_path).get(release)
+    if last is not None and last.is_stopped and last.against == against:
+        # `print_stopped` has said it.
+        check_decision(against, release, Conclusion(last.decision), (), fail_on)
+        return
+    found = compare(
+        settings.database_path,
+        against,
+        release,
+        judge=None if measured is None else measured.judge,
+        question_protocol=None if measured is None else measured.question_protocol,
+        intersection=True,
+        margin_points=settings.margin_points,
+        max_error_percent=settings.max_error_percent,
+    )
+    out = console()
+    out.print(f"\n{printable(found.headline)}", soft_wrap=True, markup=False, highlight=False)
+    if not found.valid:
+        raise InvalidNumbersError(
+            f"{found.overall.verdict.because}; run {against} again, which asks only what failed"
+        )
+    check_gate(found, fail_on)
 
 
 def _forecast(wanted: "Launch", services: "Services") -> None:

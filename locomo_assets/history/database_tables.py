@@ -5,6 +5,7 @@ The SQL is in `sql/`; the Python functions it calls are in `sql_functions`.
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -114,6 +115,8 @@ def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> Non
     for name in _VIEW_FILES:
         connection.execute(_sql(f"views/{name}.sql"))
     connection.execute(_sql("comments.sql"))
+    for table in TABLES:
+        connection.execute(_column_comments(table))
 
 
 def _reset_touched(connection: duckdb.DuckDBPyConnection, removed: Sequence[str]) -> None:
@@ -226,7 +229,21 @@ def definitions_sha256() -> str:
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
         definitions.append(_sql(f"{name}.sql"))
+    definitions += map(_column_comments, TABLES)
     return hashlib.sha256("\n".join(definitions).encode()).hexdigest()
+
+
+def column_comments(table: str) -> dict[str, str]:
+    """What each column of a table of `schema.TABLES` holds, as far as the SQL says it."""
+    found = re.findall(r"COMMENT ON COLUMN \w+\.(\w+) IS '(.*)';", _column_comments(table))
+    return {column: comment.replace("''", "'") for column, comment in found}
+
+
+def _column_comments(table: str) -> str:
+    """The statements that comment on a table's columns, those of the lineage included."""
+    own = f"COMMENT ON COLUMN {table}."
+    lines = [line for line in _sql("column_comments.sql").splitlines() if line.startswith(own)]
+    return "\n".join([_sql("lineage_comments.sql").replace("$table", table), *lines])
 
 
 @cache

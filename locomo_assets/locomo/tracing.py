@@ -12,7 +12,7 @@ from typing import NamedTuple
 from locomo_assets.locomo.text_scores import stems
 
 _LEAST_SHARE = 0.4
-_LEAST_WEIGHT = 10.0
+_LEAST_RARE_WORDS = 1.6
 _AS_GOOD = 0.95
 _SAID_BY_ITS_SUBJECT = 1.5
 """Chosen on the observations of five conversations; measured on those of the other five."""
@@ -42,12 +42,14 @@ def trace(memories: Sequence[str], turns: Sequence[Said]) -> list[tuple[str, ...
     """For each memory the ids of the turns that it holds: none, one, or several as good.
 
     A word weighs the logarithm of how rare it is in the conversation. A turn counts if it shares
-    at least `_LEAST_SHARE` of the weight of the memory's words that anybody has said, and enough
-    that it is no accident. A turn of the person whom the memory names first is preferred.
+    at least `_LEAST_SHARE` of the weight of the memory's words that anybody has said, and as much
+    as `_LEAST_RARE_WORDS` words that are said once. A turn of the person whom the memory names
+    first is preferred.
     """
     words = {turn.dia_id: _telling(f"{turn.speaker} {turn.text}") for turn in turns}
     counts = Counter(word for one in words.values() for word in one)
     weights = {word: math.log(1 + len(words) / count) for word, count in counts.items()}
+    least_weight = _LEAST_RARE_WORDS * math.log(1 + len(words))
     places: dict[str, list[str]] = defaultdict(list)
     for dia_id, telling in words.items():
         for word in telling:
@@ -62,7 +64,7 @@ def trace(memories: Sequence[str], turns: Sequence[Said]) -> list[tuple[str, ...
         for word in known:
             for dia_id in places[word]:
                 shared[dia_id] += weights[word]
-        least = max(_LEAST_WEIGHT, _LEAST_SHARE * sum(weights[word] for word in known))
+        least = max(least_weight, _LEAST_SHARE * sum(weights[word] for word in known))
         subject = _named_first(memory, speakers)
         fit = {
             dia_id: weight * (_SAID_BY_ITS_SUBJECT if speaker_of[dia_id] == subject else 1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from locomo_assets.history.database_tables import column_comments
 from locomo_assets.history.schema import TABLES
 
 TABLE_OF = {
@@ -39,9 +40,14 @@ _FROM: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def table_schema(asset: str) -> dg.TableSchema:
-    """The columns of an asset's table."""
+    """The columns of an asset's table, with the comments that they have in the database."""
+    table = TABLE_OF[asset]
+    comments = column_comments(table)
     return dg.TableSchema(
-        columns=[dg.TableColumn(field.name, str(field.type)) for field in TABLES[TABLE_OF[asset]]]
+        columns=[
+            dg.TableColumn(field.name, str(field.type), description=comments.get(field.name))
+            for field in TABLES[table]
+        ]
     )
 
 
@@ -64,4 +70,4 @@ def rows_sql(table: str, where: Mapping[str, str]) -> dg.MarkdownMetadataValue:
         f"{column} = '{value.replace(chr(39), chr(39) * 2)}'" for column, value in where.items()
     )
     query = f"FROM {table} WHERE {terms}"
-    return dg.MetadataValue.md(f'```sh\nlocomo-assets sql "{query}"\n```')
+    return dg.MetadataValue.md(f'`locomo-assets sql "{query}"`')

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
     RELEASE,
+    RELEASE_TAG,
     last_judged_series,
     ranges,
     register_conversations,
@@ -32,7 +33,7 @@ from locomo_assets.pipeline.partitions import (
 from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
-from locomo_assets.runs.releases import check_label, refuse_taken
+from locomo_assets.runs.releases import check_label, is_measured, refuse_taken
 from locomo_assets.services import Services
 
 
@@ -73,6 +74,7 @@ class Launch:
     repeat_ingestion: bool = False
     until_decided: bool = False
     against: str | None = None
+    gate_against: str | None = None
 
 
 def prepare_home(home: Path) -> Path:
@@ -111,6 +113,21 @@ def _usable_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         ) from error
 
 
+@contextmanager
+def _release_partition(
+    instance: dg.DagsterInstance, release: str, store: HistoryStore, conversations: Sequence[str]
+) -> Iterator[None]:
+    """Adds the release to the grid; takes it out again where a new one fails without results."""
+    is_new = not instance.has_dynamic_partition(RELEASE, release)
+    instance.add_dynamic_partitions(RELEASE, [release])
+    try:
+        yield
+    except BaseException:
+        if is_new and not is_measured(store, release, conversations):
+            instance.delete_dynamic_partition(RELEASE, release)
+        raise
+
+
 def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """Measures a release, in this process: the data set, its conversations, what follows from both.
 
@@ -128,10 +145,15 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
     """
     dataset, tasks = check_launch(wanted, services)
     stopping = _until_decided(wanted, dataset, tasks, services)
+    _check_gate(wanted, dataset, tasks, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
-    with _usable_instance(services.settings.home) as instance:
-        _run(job, instance, ["locomo_dataset"], {"source": wanted.dataset}, "locomo_dataset")
-        instance.add_dynamic_partitions(RELEASE, [wanted.release])
+    names = [task.conversation for task in tasks]
+    with (
+        _usable_instance(services.settings.home) as instance,
+        _release_partition(instance, wanted.release, services.store(), names),
+    ):
+        source = {"source": wanted.dataset}
+        _run(job, instance, wanted.release, ["locomo_dataset"], source, op="locomo_dataset")
         failures: list[LaunchError] = []
         if stopping is not None:
             failures = _measure_until_decided(job, instance, wanted, stopping)
@@ -145,9 +167,9 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
         results = ["results_history", "accuracy_metrics", "accuracy_trends"]
         try:
             if failures:
-                _run(job, instance, results[:1])
+                _run(job, instance, wanted.release, results[:1])
             else:
-                _run(job, instance, results, partition_key=wanted.release)
+                _run(job, instance, wanted.release, results, partition_key=wanted.release)
         except LaunchError as error:
             if isinstance(error, StoppedError) or not failures:
                 raise
@@ -181,7 +203,8 @@ def _measure(
             "dagster/asset_partition_range_end": f"{last}|{wanted.release}",
         }
         try:
-            _run(job, instance, stages, config, "measured_conversation", tags=tags)
+            op = "measured_conversation"
+            _run(job, instance, wanted.release, stages, config, op=op, tags=tags)
         except StoppedError:
             raise
         except LaunchError as error:
@@ -211,10 +234,11 @@ def _measure_until_decided(
 def _run(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
+    release: str,
     assets: Sequence[str],
     config: Mapping[str, object] | None = None,
-    op: str | None = None,
     *,
+    op: str | None = None,
     tags: dict[str, str] | None = None,
     partition_key: str | None = None,
 ) -> None:
@@ -226,7 +250,7 @@ def _run(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags=tags,
+        tags={RELEASE_TAG: release, **(tags or {})},
         run_id=run_id,
         partition_key=partition_key,
         raise_on_error=False,
@@ -312,6 +336,15 @@ def _check_options(wanted: Launch, services: Services) -> None:
         raise BadRequestError("--until-decided and --against RELEASE go together; give both")
     if wanted.against == wanted.release:
         raise BadRequestError(f"--against {wanted.release}: a release is compared with another")
+    if wanted.gate_against == wanted.release:
+        raise BadRequestError(
+            f"--gate-against {wanted.release}: a release is compared with another"
+        )
+    if wanted.gate_against and wanted.against and wanted.gate_against != wanted.against:
+        raise BadRequestError(
+            f"--gate-against {wanted.gate_against}: --until-decided decides against "
+            f"{wanted.against}; name the same release twice"
+        )
     mixed = wanted.force or wanted.repeats > 1 or wanted.adversarial or wanted.questions
     if wanted.until_decided and mixed:
         raise BadRequestError(
@@ -343,6 +376,15 @@ def _until_decided(
     return stopping
 
 
+def _check_gate(
+    wanted: Launch, dataset: Dataset, tasks: Sequence[Task], services: Services
+) -> None:
+    """Refuses a release that the gate could not compare with, before anything is paid for."""
+    if wanted.gate_against is not None and not wanted.until_decided:
+        scored = [replace(task, adversarial=False) for task in tasks]
+        UntilDecided(services, dataset, scored, wanted.gate_against).check()
+
+
 def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     """Turns, questions and verdicts that a launch has still to pay for.
 
@@ -353,5 +395,6 @@ def forecast_launch(wanted: Launch, services: Services) -> list[forecast.Item]:
     with _usable_instance(services.settings.home) as instance:
         instance.get_dynamic_partitions(CONVERSATION)
     _until_decided(wanted, dataset, tasks, services)
+    _check_gate(wanted, dataset, tasks, services)
     asyncio.run(services.check_spending(dataset, tasks))
     return forecast_rounds(dataset, tasks, services)

@@ -11,6 +11,8 @@ from locomo_assets.runs.stages import SERIES
 
 CONVERSATION = "conversation"
 RELEASE = "release"
+RELEASE_TAG = "locomo/release"
+"""Of every run that works on a release, so that the list of runs can be filtered by it."""
 
 conversations = dg.DynamicPartitionsDefinition(name=CONVERSATION)
 releases = dg.DynamicPartitionsDefinition(name=RELEASE)

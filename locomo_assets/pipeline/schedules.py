@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, RELEASE_TAG, ranges
 from locomo_assets.pipeline.unexported import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -88,7 +88,7 @@ def weekly_full_run(settings: Settings) -> dg.ScheduleDefinition:
             context.instance,
             release,
             partitions_per_run=settings.partitions_per_run,
-            tags={"locomo/release": release, "locomo/source": "schedule"},
+            tags={RELEASE_TAG: release, "locomo/source": "schedule"},
         )
         if not requests:
             yield dg.SkipReason("no conversations are registered; materialize locomo_dataset first")

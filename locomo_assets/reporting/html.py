@@ -1,29 +1,31 @@
-"""The HTML page: `report_data` rendered into one file that needs no network."""
+"""The HTML page: a release's numbers and every question, in one file that needs no network."""
 
 import base64
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from locomo_assets.analysis.comparison import MARGIN_POINTS
-from locomo_assets.analysis.comparison.decision import p_text
 from locomo_assets.analysis.intervals import CORRECTION
-from locomo_assets.reporting import charts
+from locomo_assets.reporting.explorer import drawing, page_tables
+from locomo_assets.reporting.explorer.panels import panels
+from locomo_assets.reporting.explorer.questions import packed, read_questions
 from locomo_assets.reporting.report_data import ReportData, read_report_data
+from locomo_assets.reporting.summary import warning_lines
 from locomo_assets.reporting.tables import (
     CEILING_NOTE,
-    GOLD_FAULT_HEADINGS,
     accuracy_text,
     asked_text,
     bounds_text,
     fixed,
-    gold_fault_cells,
     interval_notes,
     interval_text,
 )
 
-_TEMPLATE = Path(__file__).with_name("page.html.j2")
+_FOLDER = Path(__file__).parent / "explorer"
+_WARNING = "warning: "
 
 
 def write_page(
@@ -31,11 +33,12 @@ def write_page(
     target: Path,
     release: str | None = None,
     *,
+    series_key: tuple[str, ...] | None = None,
     max_error_percent: float,
     margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
-    """Writes the page of a release (or of the newest), whole or not at all.
+    """Writes the page of a release (or of the newest), whole or not at all; as `read_report_data`.
 
     Gold faults are those of the given audit, or of the newest in the history.
 
@@ -46,11 +49,20 @@ def write_page(
     data = read_report_data(
         database_path,
         release,
+        series_key=series_key,
         max_error_percent=max_error_percent,
         margin_points=margin_points,
         audit_sha256=audit_sha256,
     )
-    text = render(data)
+    flips = data.comparison.flips if data.comparison else ()
+    questions = read_questions(
+        database_path,
+        data.whole,
+        data.previous,
+        [row.release for row in data.trend],
+        {(flip.conversation, flip.question_index): flip.step for flip in flips},
+    )
+    text = render(data, questions)
     partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -60,51 +72,59 @@ def write_page(
     return data
 
 
-def render(data: ReportData) -> str:
-    """The page as HTML."""
-    from jinja2 import Environment, StrictUndefined
+def render(data: ReportData, questions: Mapping[str, Any]) -> str:
+    """The page as HTML; `questions` are those of `read_questions`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["fixed"] = fixed
-    environment.filters["fault_cells"] = gold_fault_cells
-    environment.filters["accuracy"] = accuracy_text
-    environment.filters["asked"] = asked_text
-    environment.filters["interval"] = interval_text
-    environment.filters["bounds"] = bounds_text
-    environment.filters["points"] = _points
-    environment.filters["p"] = _p
-    drawn = {
-        "trend": charts.svg(charts.trend(data.trend, data.references), "Accuracy over releases"),
-        "drift": charts.svg(charts.drift(data.drift), "Drift"),
-        "categories": charts.svg(charts.categories(data.category_trends), "By category"),
-        "latency": charts.svg(charts.latency(data.trend), "Latency"),
-        "cost": charts.svg(charts.cost(data.trend), "Cost"),
-    }
-    source = _TEMPLATE.read_text()
-    script = source.partition("<script>")[2].partition("</script>")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = environment.from_string(source)
-    return template.render(
+    environment.filters.update(
+        accuracy=accuracy_text,
+        asked=asked_text,
+        bar=drawing.bar,
+        bounds=bounds_text,
+        fixed=fixed,
+        interval=interval_text,
+        p=page_tables.p_value,
+        points=page_tables.points,
+        points_interval=page_tables.points_interval,
+        sha256=_sha256,
+        words=_words,
+    )
+    steps = data.comparison.bridge.steps if data.comparison else ()
+    return environment.get_template("page.html.j2").render(
         data=data,
-        charts=drawn,
-        script_sha256=digest,
-        correction=CORRECTION,
-        fault_headings=GOLD_FAULT_HEADINGS,
-        ceiling_note=CEILING_NOTE,
+        warnings=[line.removeprefix(_WARNING) for line in warning_lines(data)],
+        score_notes=[line for line in data.score_notes if not line.startswith(_WARNING)],
+        before=next((row for row in data.trend if row.release == data.previous), None),
+        most_steps=max((count for step in steps for count in (step.lost, step.gained)), default=1),
+        accuracy=page_tables.accuracy_table(data),
+        categories=page_tables.category_table(data),
+        conversations=page_tables.conversation_table(data),
+        comparison=page_tables.comparison_table(data),
+        bridges=page_tables.bridge_table(data),
+        gold_faults=page_tables.gold_fault_table(data),
+        published=page_tables.published_tables(data),
+        scores=page_tables.score_table(data),
+        panels=panels(data),
         interval_notes=interval_notes([*data.categories, data.whole]),
+        correction=CORRECTION,
+        ceiling_note=CEILING_NOTE,
+        style=(_FOLDER / "page.css").read_text(),
+        script=(_FOLDER / "explorer.js").read_text(),
+        questions=packed(questions),
     )
 
 
-def _points(value: Any) -> str:
-    """A share as signed percentage points; an interval as two."""
-    if value is None:
-        return "–"
-    if isinstance(value, tuple):
-        return f"{_points(value[0])} … {_points(value[1])}"
-    return f"{value * 100:+.2f}".replace("-", "−")
+def _sha256(text: str) -> str:
+    """The hash by which the page's policy lets a style or script through."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _p(value: float | None) -> str:
-    return "–" if value is None else p_text(value).removeprefix("p = ").removeprefix("p ")
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -17,11 +17,13 @@ from locomo_assets.analysis.accuracy import (
     by_release,
     invalid_message,
 )
+from locomo_assets.analysis.blame import BlameBound, blame_bound
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
 from locomo_assets.analysis.comparison.series import (
     NotComparableError,
     UnknownReleaseError,
 )
+from locomo_assets.analysis.diagnosis import Diagnosis, read_diagnosis
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
@@ -35,8 +37,7 @@ from locomo_assets.analysis.scores import (
 from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.history import database
 
-_ORDER = Path(__file__).with_name("release_order.sql")
-_PUBLISHED = Path(__file__).with_name("published.sql")
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,33 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationAccuracy:
+    """The accuracy of a release's series in one conversation, with Wilson's interval."""
+
+    release: str
+    conversation: str
+    scored: int
+    correct: int
+    accuracy_percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The 95 % interval; None where nothing is scored."""
+        low, high = self.low_percent, self.high_percent
+        return None if low is None or high is None else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything on the page.
+    """Everything on the page but the single questions.
 
     `whole` is the release overall, `other_series` what else was measured of it. `trend` and
     `category_trends` are the series' releases, oldest first; `not_in_trend` are those that were
-    asked other questions. `comparison` is with the release
-    `previous`; where there is none, `not_compared` says why.
+    asked other questions. `diagnosis` says why answers are wrong, `blame` how many stay so with the
+    evidence in hand. `comparison` is with the release `previous`; where there is none,
+    `not_compared` says why. `conversations` are of the release and of `previous`.
     """
 
     made_at: datetime
@@ -105,9 +126,12 @@ class ReportData:
     judge_corrected: CorrectedAccuracy
     scores: tuple[Scores, ...]
     score_notes: tuple[str, ...]
+    diagnosis: Diagnosis
+    blame: BlameBound | None
     previous: str | None
     comparison: Comparison | None
     not_compared: str | None
+    conversations: tuple[ConversationAccuracy, ...]
 
     @property
     def headline(self) -> str:
@@ -121,11 +145,12 @@ def read_report_data(
     database_path: Path,
     release: str | None = None,
     *,
+    series_key: tuple[str, ...] | None = None,
     max_error_percent: float,
     margin_points: float = MARGIN_POINTS,
     audit_sha256: str | None = None,
 ) -> ReportData:
-    """The data of a release, or of the newest one measured.
+    """The data of a release (of its `series_key`; None: the newest), or of the newest one measured.
 
     A release that is not valid by `max_error_percent` is not compared. Gold faults are those of
     the given audit, or of the newest in the history.
@@ -135,7 +160,9 @@ def read_report_data(
     """
     everything = by_release(database_path, None, max_error_percent=max_error_percent)
     order, imported = _order(database_path)
-    of_release = [row for row in everything if row.release == release]
+    of_release = [
+        row for row in everything if row.release == release and series_key in (None, row.series)
+    ]
     measured = [row for row in everything if row.release not in imported] or everything
     if not measured or (release is not None and not of_release):
         raise UnknownReleaseError(
@@ -186,9 +213,12 @@ def read_report_data(
             *reference_lines(database_path, whole.release),
             *repeated_answer_warnings(database_path, [whole]),
         ),
+        diagnosis=read_diagnosis(database_path, whole),
+        blame=blame_bound(database_path, whole),
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
+        conversations=_conversations(database_path, whole, previous),
     )
 
 
@@ -220,14 +250,27 @@ def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) 
 def _order(database_path: Path) -> tuple[dict[str, int], set[str]]:
     """Each release's position in time, and which releases were imported."""
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_ORDER.read_text()).fetchall()
+        rows = connection.execute(_sql("release_order")).fetchall()
     return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2] == "imported"}
 
 
 def _published(database_path: Path, dataset_sha256: str) -> tuple[Published, ...]:
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_PUBLISHED.read_text(), [dataset_sha256]).fetchall()
+        rows = connection.execute(_sql("published"), [dataset_sha256]).fetchall()
     return tuple(Published(*row) for row in rows)
+
+
+def _conversations(
+    database_path: Path, whole: Accuracy, previous: str | None
+) -> tuple[ConversationAccuracy, ...]:
+    names = ("system", "question_protocol", "judge", "dataset_sha256")
+    given = {name: getattr(whole, name) for name in names}
+    releases = [name for name in (whole.release, previous) if name is not None]
+    with database.open_read_only(database_path) as connection:
+        rows = connection.execute(
+            _sql("by_conversation"), {**given, "releases": releases}
+        ).fetchall()
+    return tuple(ConversationAccuracy(*row) for row in rows)
 
 
 def _is_reference(row: Accuracy) -> bool:
@@ -279,3 +322,7 @@ def _references(
             name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
             found.append(Reference(name, row.accuracy_percent))
     return tuple(found)
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()

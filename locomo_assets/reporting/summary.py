@@ -4,6 +4,7 @@ Whole tables belong to `tables`, `terminal` and `html`.
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from locomo_assets.analysis.accuracy import Accuracy
@@ -13,17 +14,19 @@ from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 
-MAX_LINES = 10
-_MAX_WARNINGS = 4
+_MAX_WARNINGS = 3
 _MAX_NOTES = 3
+_CELL_CHARACTERS = 37
+"""What an asset's page shows of a cell on a screen of 1,440 pixels."""
+_SHOWN_IN_PLACE = 1000
 
 
 def summary_lines(data: ReportData) -> list[str]:
     """At most ten lines of text: warnings, the decision, the number, the changes, the cost."""
     warnings = warning_lines(data)
-    hidden = len(warnings) - _MAX_WARNINGS
-    if hidden > 0:
-        warnings = [*warnings[:_MAX_WARNINGS], f"warning: {hidden} more, in the report"]
+    if len(warnings) > _MAX_WARNINGS:
+        shown = warnings[: _MAX_WARNINGS - 1]
+        warnings = [*shown, f"warning: {len(warnings) - len(shown)} more, in the report"]
     lines = [
         *warnings,
         data.headline,
@@ -32,7 +35,22 @@ def summary_lines(data: ReportData) -> list[str]:
         *(_changes(data.comparison) if data.comparison else ()),
         _cost(data.whole),
     ]
-    return [line for line in lines if line][:MAX_LINES]
+    return [line for line in lines if line]
+
+
+def summary_markdown(data: ReportData) -> str:
+    """The lines as Markdown for Dagster's UI, which shows less than 1,000 characters in place.
+
+    Its cells do not break lines by their own width, so these are broken here. The last ones are
+    left out where there are too many.
+    """
+    paragraphs = [
+        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS)))
+        for line in summary_lines(data)
+    ]
+    while len(text := "\n\n".join(paragraphs)) >= _SHOWN_IN_PLACE and len(paragraphs) > 1:
+        paragraphs.pop()
+    return text
 
 
 def warning_lines(data: ReportData) -> list[str]:
@@ -76,6 +94,8 @@ def comparison_markdown(found: Comparison, link: str | None = None) -> str:
             f"margin {found.margin_points:g}"
         ),
     ]
+    if found.bridge.steps:
+        lines += ["", _escaped(" ".join(found.bridge.sentences()))]
     if found.notes:
         more = len(found.notes) - _MAX_NOTES
         notes = "; ".join(found.notes[:_MAX_NOTES]) + (f"; and {more} more" if more > 0 else "")
@@ -98,8 +118,7 @@ def _number(row: Accuracy) -> str:
 
 
 def _stages(data: ReportData) -> str:
-    diagnosis = getattr(data, "diagnosis", None)
-    return "" if diagnosis is None else f"Where it fails: {diagnosis.line()}"
+    return f"Where it fails: {data.diagnosis.line()}" if data.diagnosis.wrong else ""
 
 
 def _changes(found: Comparison) -> Iterable[str]:
@@ -114,6 +133,7 @@ def _changes(found: Comparison) -> Iterable[str]:
         for part in found.categories
     )
     yield f"By category, in points: {categories}." if categories else ""
+    yield " ".join(found.bridge.sentences())
 
 
 def _cost(row: Accuracy) -> str:

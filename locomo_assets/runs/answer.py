@@ -122,7 +122,6 @@ async def answer_questions(
     wanted = chosen_questions(conversation, task)
     answers_fingerprint = source.answers
     lineage = run.lineage(_ASSET, task, sha256)
-    run.progress.add(questions_to_do=len(wanted))
     if questions_to_ask(run, task, source, wanted):
         async with leased(run.store.storage, lineage):
             # Whoever held the lease until now may have asked them.

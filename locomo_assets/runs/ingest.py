@@ -168,7 +168,6 @@ async def ingest_conversation(run: RunContext, task: Task) -> IngestionReport:
         why = f"memory is off in the question protocol {run.ask_protocol.label()}"
         return IngestionReport(counts=IngestionCounts(), skipped=why)
     conversation, sha256 = run.conversation(task.conversation)
-    run.progress.add(turns_to_do=len(conversation.turns))
     reused = _reused(run, task, sha256, conversation)
     if reused is not None:
         return reused

@@ -90,7 +90,7 @@ async def judge_answers(
             if work.missing:
                 return await stage.judge_missing(work)
     there = len(work.wanted)
-    run.progress.add(verdicts=there, verdicts_to_do=there)
+    run.progress.add(verdicts=there, verdicts_to_do=there - stage.announced)
     return stage.report(there, there)
 
 
@@ -138,6 +138,11 @@ class _Stage:
             verdicts=verdicts,
             reused=reused,
         )
+
+    @cached_property
+    def announced(self) -> int:
+        """How many verdicts the run counted as to be done when it began, in `runner`."""
+        return len(chosen_questions(self.conversation, self.task))
 
     @cached_property
     def _print(self) -> str:
@@ -204,10 +209,8 @@ class _Stage:
             async with checkpointing(writer):
                 asking = _Asking(run, self.task, writer, keep)
                 await asking.locate(self._open_batches(left))
-                announced = ahead = 0
+                ahead = 0
                 if queue is not None:
-                    announced = len(chosen_questions(self.conversation, self.task))
-                    run.progress.add(verdicts_to_do=announced)
                     await asking.judge_ahead(queue, self.pending, known)
                     ahead = len(rows)
                 work = work or self.work(left)
@@ -219,7 +222,7 @@ class _Stage:
                 ]
                 run.progress.add(
                     verdicts=work.size - len(to_judge) - ahead,
-                    verdicts_to_do=work.size - announced,
+                    verdicts_to_do=work.size - self.announced,
                 )
                 given = {row["fingerprint"]: row for row in _settled(rows)}
                 await asking.judge(to_judge, {**known, **given})

@@ -8,6 +8,7 @@ label. `other_release`: it is another, nothing is spent. `release_changed`: it c
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from locomo_assets import __version__
 from locomo_assets.errors import LocomoError
 from locomo_assets.feeds.feed import FeedError, FeedRelease, FeedResponse, ReleaseFeed
-from locomo_assets.history.provenance import Lineage
+from locomo_assets.history.provenance import Lineage, Manifest, UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 
 IMPORTED = "imported"
@@ -79,6 +80,29 @@ def refuse_taken(store: HistoryStore, release: str, *, kind: str = FULL) -> bool
             "are never mixed; choose another label"
         )
     return bool(manifests)
+
+
+def is_measured(store: HistoryStore, release: str, conversations: Sequence[str]) -> bool:
+    """Whether a turn of these was ingested or a question answered, by a killed run too.
+
+    True as well where the history can't be read.
+    """
+    try:
+        for asset, table, column in (
+            ("ingested_memories", "ingested_turns", "dia_id"),
+            ("answers", "answers", "outcome"),
+        ):
+            for name in conversations:
+                attempts: list[Manifest | UnfinishedAttempt] = [
+                    *store.manifests(asset, release, name),
+                    *store.unfinished(asset, release, name),
+                ]
+                values = store.read(table, attempts, (column,))[column].to_pylist()
+                if any(value != "unanswered" for value in values):
+                    return True
+    except (LocomoError, OSError):
+        return True
+    return False
 
 
 def claims_no_release(label: str) -> bool:

@@ -33,7 +33,7 @@ from locomo_assets.runs.context import (
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.releases import register_release
-from locomo_assets.runs.stages import AnswerQueue, StageReport
+from locomo_assets.runs.stages import AnswerQueue, StageReport, chosen_questions
 
 CANARIES_ASSET = "judge_canaries"
 _CANARIES_TABLE = "canary_verdicts"
@@ -152,8 +152,7 @@ async def measure(
             return Failed(Task(release, CANARIES), "judgements", error)
         return None
 
-    for release, kind in sorted({(task.release, task.kind) for task in tasks}):
-        register_release(run.store, release, run.run_id, kind=kind)
+    _begin(run, tasks, assets)
     results = list(await asyncio.gather(*(one(task) for task in tasks)))
     if "judgements" in assets:
         failed = {result.task for result in results if result is not None}
@@ -161,6 +160,25 @@ async def measure(
         judged = {task.release for task in tasks if not task.sample and task not in failed}
         results += [await calibrate(release) for release in sorted(judged)]
     return [failed for failed in results if failed is not None]
+
+
+def _begin(run: RunContext, tasks: Sequence[Task], assets: Collection[str]) -> None:
+    """Registers the releases; counts what is wanted as to do, so that totals are known at once."""
+    for release, kind in sorted({(task.release, task.kind) for task in tasks}):
+        register_release(run.store, release, run.run_id, kind=kind)
+    turns = questions = 0
+    for task in tasks:
+        try:
+            conversation, _ = run.conversation(task.conversation)
+        except (LocomoError, OSError):
+            continue  # its first stage fails with that
+        turns += len(conversation.turns) if run.ask_protocol.needs_ingestion else 0
+        questions += len(chosen_questions(conversation, task))
+    run.progress.add(
+        turns_to_do=turns if "ingested_memories" in assets else 0,
+        questions_to_do=questions if "answers" in assets else 0,
+        verdicts_to_do=questions if "judgements" in assets else 0,
+    )
 
 
 async def wait_for_leases(run: RunContext, tasks: Sequence[Task], run_ids: Collection[str]) -> None:

@@ -76,8 +76,12 @@ def test_a_release_is_pinned_and_unpinned(measured: Path) -> None:
 def test_compare(measured: Path, tmp_path: Path) -> None:
     home = tmp_path / "two"
     shutil.copytree(measured, home)
-    assert _run(home, "run", "--release", "r1", "--questions", "6", "--force").returncode == 0
-    assert _run(home, "run", "--release", "r2", "--questions", "8").returncode == 0
+    r2 = ("run", "--release", "r2", "--questions", "8")
+    assert "not asked 4 of the 16 questions" in _refused(_run(home, *r2, "--gate-against", "r1"))
+    assert _run(home, *r2).returncode == 0
+    r1 = ("run", "--release", "r1", "--questions", "6", "--force")
+    again = _run(home, *r1, "--gate-against", "r2", "--fail-on", "not-equivalent")
+    assert (again.returncode, "\nr1 is unchanged from r2: " in again.stdout) == (0, True)
     assert "only r2" in _refused(_run(home, "compare", "r1", "r2"))
     assert "choose one of: r2, r1" in _refused(_run(home, "compare", "r1", "r9"))
     output = _run(home, "compare", "r1", "r2", "--intersection").stdout

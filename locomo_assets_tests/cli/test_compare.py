@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import typer
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.cli import compare
+from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import refresh
 from locomo_assets.settings import SettingsError
 from locomo_assets_tests.analysis.factories import HistoryBuilder
@@ -94,3 +96,32 @@ def test_a_margin_is_given_in_points(history: HistoryBuilder) -> None:
     assert json.loads(wide)["margin_points"] == 2.5
     refused = CliRunner().invoke(APP, ["compare", "r1", "r2", "--margin", "0"])
     assert isinstance(refused.exception, SettingsError)
+
+
+def ended(*arguments: str) -> tuple[int, str]:
+    """The exit code that the command line would end with, and what was printed."""
+    done = CliRunner().invoke(APP, ["compare", *arguments])
+    if isinstance(done.exception, LocomoError):
+        return done.exception.exit_code, done.stdout
+    return done.exit_code, done.stdout
+
+
+def test_the_gate_ends_with_its_exit_code_after_everything_is_printed(
+    history: HistoryBuilder,
+) -> None:
+    assert ended("r1", "r2", "--fail-on", "cannot-tell")[0] == 0
+    assert ended("r1", "r2", "--fail-on", "not-equivalent")[0] == 6
+    code, printed = ended("r2", "r1", "--fail-on", "worse", "--format", "json")
+    found = json.loads(printed)
+    assert (code, found["gate_failed"], found["fail_on"]) == (4, True, "worse")
+    code, printed = ended("r2", "r1", "--fail-on", "worse", "--format", "junit")
+    assert (code, ET.fromstring(printed).attrib["failures"]) == (4, "1")
+
+
+def test_a_comment_has_its_link_and_a_bad_link_prints_nothing(history: HistoryBuilder) -> None:
+    url = "https://ci.example.org/runs/7"
+    printed = output("r1", "r2", "--format", "markdown", "--link", url)
+    assert printed.startswith("**LoCoMo: r2 is better than r1")
+    assert printed.endswith(f"[The whole report](<{url}>)\n")
+    for options in (("--link", url), ("--format", "markdown", "--link", "javascript:alert(1)")):
+        assert ended("r1", "r2", *options) == (2, "")

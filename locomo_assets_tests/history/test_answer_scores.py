@@ -170,9 +170,9 @@ def test_a_new_scoring_version_recomputes_all_scores(
     commit_questions(history.store, {"category": 4, "gold_answer": "Bath"})
     commit_retrieval(history.store, [{"answer": "Bath"}], [[]])
     assert history.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
-    monkeypatch.setattr("locomo_assets.history.database_tables.token_f1", lambda *_: 0.25)
+    monkeypatch.setattr("locomo_assets.history.sql_functions.token_f1", lambda *_: 0.25)
     assert history.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
-    monkeypatch.setattr(database_tables, "SCORING_VERSION", text_scores.VERSION + 1)
+    monkeypatch.setattr(text_scores, "VERSION", text_scores.VERSION + 1)
     database_tables.definitions_sha256.cache_clear()
     try:
         assert history.rows("SELECT f1 FROM answer_scores") == [(0.25,)]

@@ -57,6 +57,8 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit_answers(store, lineage("answers", "daily-1"), mark="s", kind="sample")
     commit_verdicts(store, lineage("judgements", "daily-1"), ["wrong"] * 10, "s", kind="sample")
     commit(store, lineage("answers", "r3"), {"release_checks": [changed]})
+    operation = {"ingestion_id": "ingestion-1", "dia_id": "D1:1", "memory_ids": ["m"]}
+    commit(store, lineage("ingested_memories"), {"memory_operations": [operation]})
     pin = {"pinned": True}
     commit(store, lineage("pinned_baselines", "r1", conversation=None), {"pinned_baselines": [pin]})
     damaged = {"event": "damaged", "ingestion_id": "i", "assistant_id": "a", "reason": "twice"}

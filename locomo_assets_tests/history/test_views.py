@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from locomo_assets.history.database_tables import column_comments
+from locomo_assets.history.schema import TABLES
 from locomo_assets_tests.history.factories import (
     ASKED_AT,
     DATASET,
@@ -39,6 +41,16 @@ def test_every_table_and_view_has_a_comment(history: QueriedHistory) -> None:
         )
         == []
     )
+
+
+def test_columns_have_the_comments_that_are_told_elsewhere(history: QueriedHistory) -> None:
+    for table in TABLES:
+        found = history.rows(
+            "SELECT column_name, comment FROM duckdb_columns() "
+            f"WHERE table_name = '{table}' AND comment IS NOT NULL"
+        )
+        assert dict(found) == column_comments(table)
+    assert column_comments("answers")["release"].startswith("The label of what was measured")
 
 
 def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(

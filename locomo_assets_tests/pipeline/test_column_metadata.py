@@ -16,6 +16,12 @@ def test_columns_exist_on_both_ends(asset: str) -> None:
             assert source.column_name in TABLES[table].names
 
 
+@pytest.mark.parametrize("asset", TABLE_OF)
+def test_every_column_says_what_it_holds(asset: str) -> None:
+    without = [column.name for column in table_schema(asset).columns if not column.description]
+    assert without == []
+
+
 def test_sql_is_quoted() -> None:
     shown = rows_sql("answers", {"release": "it's"}).md_str
     assert shown is not None

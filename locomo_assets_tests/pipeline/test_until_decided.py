@@ -110,6 +110,8 @@ def test_without_the_earlier_release_nothing_is_paid(services: Services) -> None
         (Launch("r2", until_decided=True), "go together"),
         (Launch("r2", against="r1"), "go together"),
         (Launch("r1", until_decided=True, against="r1"), "compared with another"),
+        (Launch("r1", gate_against="r1"), "compared with another"),
+        (Launch("r2", until_decided=True, against="r1", gate_against="r0"), "the same release"),
         (Launch("r2", until_decided=True, against="r1", repeats=2), "leave out"),
         (Launch("r2", until_decided=True, against="r1", questions=5), "leave out"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.report_data import ReportData, read_report_data
-from locomo_assets.reporting.summary import MAX_LINES, comparison_markdown, summary_lines
+from locomo_assets.reporting.summary import comparison_markdown, summary_lines
 from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
 
 
@@ -32,15 +32,17 @@ def _of_a_service(data: ReportData) -> ReportData:
 
 def test_the_decision_then_the_number_then_what_changed(data: ReportData) -> None:
     lines = summary_lines(data)
-    assert len(lines) <= MAX_LINES
+    assert len(lines) <= 10
     assert lines[0].startswith("r2 is worse than r1: the difference of -24.11 points")
     assert lines[1].startswith("Accuracy of r2: 75.89 % (95 % 73.7 – 78.1)")
     assert "85 of 112 scored; 112 questions of 7 conversations, judge lexical." in lines[1]
-    assert lines[2].startswith(
+    assert lines[2].startswith("Where it fails: Of 27 wrong answers: evidence not to be traced 27.")
+    assert lines[3].startswith(
         "Against r1: 0 gained, 27 lost of 112 questions; -24.11 points (95 %"
     )
-    assert "2 temporal -96.43" in lines[3]
-    assert lines[4] == "Cost 28.00 USD; answers took 800 ms (median), 800 ms (p95)."
+    assert "2 temporal -96.43" in lines[4]
+    assert lines[5].startswith("Of 27 lost: 27 ")
+    assert lines[6] == "Cost 28.00 USD; answers took 800 ms (median), 800 ms (p95)."
 
 
 def test_warnings_come_first_and_never_push_the_decision_out(data: ReportData) -> None:
@@ -51,10 +53,11 @@ def test_warnings_come_first_and_never_push_the_decision_out(data: ReportData) -
         "warning: these numbers are not valid: 20.00 % of the questions have no verdict"
     )
     assert lines[1] == "warning: the packaged stand-in was measured, no real service"
-    assert lines[4] == "warning: 7 more, in the report"
-    assert lines[5] == data.headline
-    assert "invalid (75.89) (95" in lines[6]
-    assert len(lines) == MAX_LINES
+    assert lines[2] == "warning: 9 more, in the report"
+    assert lines[3] == data.headline
+    assert "invalid (75.89) (95" in lines[4]
+    assert lines[-1].startswith("Cost ")
+    assert len(lines) == 10
 
 
 def test_a_first_release_is_told_without_a_comparison(tmp_path: Path) -> None:
@@ -77,6 +80,7 @@ def test_a_comment_has_a_table_and_its_link(data: ReportData) -> None:
     assert [row.split("|")[1].strip() for row in table[3:]] == [
         "1 multi-hop", "2 temporal", "3 open-domain", "4 single-hop", "5 adversarial"
     ]  # fmt: skip
+    assert "Of 27 lost: 27 can't be traced." in lines
     assert lines[-1] == "[The whole report](<https://ci.example.org/report(1).html>)"
     assert len(lines) <= 14
     assert "The whole report" not in comparison_markdown(data.comparison)

@@ -1,11 +1,16 @@
 """The assets `accuracy_metrics` and `accuracy_trends`: numbers and pictures out of the database."""
 
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 
 from locomo_assets.analysis import checks as quality
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, of_series
+from locomo_assets.analysis.accuracy import Accuracy, by_release, of_series
 from locomo_assets.analysis.agreement import canary_numbers
 from locomo_assets.analysis.checks import (
     judge_canaries,
@@ -21,12 +26,21 @@ from locomo_assets.analysis.workload import read_workload
 from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.history.provenance import path_label
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
-from locomo_assets.pipeline.partitions import RELEASE, last_judged_series, releases
+from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_series, releases
 from locomo_assets.reporting import charts
-from locomo_assets.reporting.report_data import newest_data, previous_release
-from locomo_assets.reporting.tables import accuracy_markdown, interval_notes, interval_text
+from locomo_assets.reporting.html import write_page
+from locomo_assets.reporting.report_data import ReportData, newest_data, previous_release
+from locomo_assets.reporting.summary import summary_markdown
+from locomo_assets.reporting.tables import (
+    ACCURACY_HEADINGS,
+    accuracy_cells,
+    accuracy_markdown,
+    interval_notes,
+    interval_text,
+)
 from locomo_assets.services import Services
 
 with warnings.catch_warnings():
@@ -45,10 +59,15 @@ def _fresh_database(services: Services) -> str | None:
     return audit_sha256
 
 
+_ACCURACY = "accuracy_percent"
+
+
 def _numbers(row: Accuracy) -> dict[str, float]:
     # The UI plots it over the releases, so what is not valid or not alike goes by another name.
-    name = "accuracy_percent" if row.gold == "published" else "accuracy_corrected_gold_percent"
+    name = _ACCURACY if row.gold == "published" else "accuracy_corrected_gold_percent"
     numbers: dict[str, float | None] = {
+        # Its sign puts it before every letter, and so its plot before all others.
+        **({"% accuracy": row.accuracy_percent} if name == _ACCURACY and row.valid else {}),
         name if row.valid else f"{name}_not_valid": row.accuracy_percent,
         "accuracy_clustered_low_percent": row.clustered_low_percent,
         "accuracy_clustered_high_percent": row.clustered_high_percent,
@@ -94,6 +113,7 @@ def accuracy_metrics(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """The series judged last as numbers (the UI plots them), all of the release as a table."""
+    context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: context.partition_key})
     audit_sha256 = _fresh_database(services)
     path, release = services.settings.database_path, context.partition_key
     limit = services.settings.max_error_percent
@@ -106,9 +126,14 @@ def accuracy_metrics(
     judged = of_series(rows, last_judged_series(context.instance, release))
     # Floor and ceiling are shown beside the memory's series, never plotted in its place.
     row = rows[0] if judged.question_protocol in REFERENCE_PROTOCOLS else judged
-    categories = by_category(path, release, max_error_percent=limit)
+    data, report = _report(services, row, audit_sha256)
+    # The UI keeps this order in its table, and sorts its plots by their names.
     return dg.MaterializeResult(
         metadata={
+            "summary": dg.MetadataValue.md(summary_markdown(data)),
+            "report": report,
+            "by_category": _table(data.categories, _CATEGORY_COLUMNS),
+            "series": _table(rows, _SERIES_COLUMNS),
             "valid": row.valid,
             "interval": " ".join((interval_text(row), *interval_notes([row]))),
             **_numbers(row),
@@ -122,13 +147,57 @@ def accuracy_metrics(
             "judge": row.judge,
             "question_protocol": row.question_protocol,
             "dataset_sha256": row.dataset_sha256,
-            "by_category": dg.MetadataValue.md(accuracy_markdown(categories)),
-            "series": dg.MetadataValue.md(accuracy_markdown(rows)),
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
         },
         check_results=_release_checks(services, row, audit_sha256),
     )
+
+
+_CATEGORY_COLUMNS = ("category", "accuracy %", "95 % interval", "correct", "scored", "questions",
+                     "vendor's name")  # fmt: skip
+_SERIES_COLUMNS = ("protocol", "accuracy %", "95 % interval", "judge", "system", "correct",
+                   "scored", "questions")  # fmt: skip
+
+
+def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadataValue:
+    """These columns of the rows as a table, which the UI shows at once."""
+    places = [ACCURACY_HEADINGS.index(name) for name in columns]
+    cells = map(accuracy_cells, rows)
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({name: row[place] for name, place in zip(columns, places, strict=True)})
+            for row in cells
+        ],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in columns]),
+    )
+
+
+def _report(
+    services: Services, row: Accuracy, audit_sha256: str | None
+) -> tuple[ReportData, dg.MetadataValue[Any]]:
+    """Writes the series' page into the history's storage; its data, and where it is."""
+    settings, storage = services.settings, services.store().storage
+    name = f"reports/{path_label(row.release)}.html"
+    try:
+        with TemporaryDirectory() as folder:
+            page_path = Path(folder, "report.html")
+            data = write_page(
+                settings.database_path,
+                page_path,
+                row.release,
+                series_key=row.series,
+                max_error_percent=settings.max_error_percent,
+                margin_points=settings.margin_points,
+                audit_sha256=audit_sha256,
+            )
+            storage.put(name, page_path.read_bytes())
+    except (LocomoError, OSError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    url = urlsplit(f"{storage.url}/{name}")
+    if url.scheme == "file":
+        return data, dg.MetadataValue.path(unquote(url.path))
+    return data, dg.MetadataValue.url(url.geturl())
 
 
 def _release_checks(

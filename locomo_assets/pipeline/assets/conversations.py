@@ -4,11 +4,13 @@ One step, because each conversation goes through the three stages at its own pac
 up nobody, and one that fails leaves the others' results. The stages are in `runs`.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.pipeline import checks
@@ -16,10 +18,23 @@ from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, row
 from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.launcher import register_process
-from locomo_assets.pipeline.partitions import grid, split
+from locomo_assets.pipeline.partitions import (
+    CONVERSATION,
+    RELEASE,
+    RELEASE_TAG,
+    grid,
+    split,
+)
+from locomo_assets.pipeline.progress import ProgressLine
 from locomo_assets.reporting.tables import limits_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import Counts, Task
+from locomo_assets.runs.releases import (
+    BadLabelError,
+    ReleaseTakenError,
+    check_label,
+    refuse_taken,
+)
 from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.services import Services
@@ -43,22 +58,37 @@ _SPECS = (
 
 
 class MeasureConfig(dg.Config):
-    """Launch options of a measurement."""
+    """Launch options of a measurement; the UI shows their descriptions beside the editor."""
 
-    questions: int | None = None
-    """Ask only the first so many questions of each conversation (cheaper)."""
-    adversarial: bool = False
-    """Ask category 5 too (446 more paid questions on the real data set)."""
-    force: bool = False
-    """Ask again what is stored already: pays the whole cost again."""
-    repeat: int = 1
-    """Ask until each question has so many answers: pays for each."""
-    repeat_ingestion: bool = False
-    """With `repeat`: ingest until there are so many memories, and ask the newest. Pays for each."""
-    share: float | None = None
-    """Ask only this share of the questions (0.4: two of five), in the random order of the seed."""
-    order_seed: str = ""
-    """With `share`: the seed of the order. A larger share has all that a smaller one has."""
+    questions: int | None = Field(
+        None, description="Ask only the first so many questions of each conversation (cheaper)."
+    )
+    adversarial: bool = Field(
+        False, description="Ask category 5 too (446 more paid questions on the real data set)."
+    )
+    force: bool = Field(
+        False, description="Ask again what is stored already: PAYS THE WHOLE COST AGAIN."
+    )
+    repeat: int = Field(
+        1, ge=1, description="Ask until each question has so many answers: pays for each."
+    )
+    repeat_ingestion: bool = Field(
+        False,
+        description="With `repeat`: ingest until there are so many memories, and ask the newest. "
+        "Pays for each.",
+    )
+    share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Ask only this share of the questions (0.4: two of five), in the random order "
+        "of the seed.",
+    )
+    order_seed: str = Field(
+        "",
+        description="With `share`: the seed of the order. A larger share has all that a smaller "
+        "one has.",
+    )
 
 
 def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:
@@ -107,13 +137,18 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                 "stored is checked again and not paid for again",
                 allow_retries=False,
             )
+        context.log.addFilter(_is_no_false_alarm)
         tasks = [
             Task(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
         ]
+        releases = list(dict.fromkeys(task.release for task in tasks))
+        context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: ", ".join(releases)})
+        _refuse_labels(context, services, releases)
         reports: list[tuple[Task, StageReport]] = []
         run_metadata: dict[str, Any] = {}
-        services.progress.listeners.append(_Observer(context, wanted[-1]))
+        observer = _Observer(context)
+        services.progress.listeners.append(observer)
 
         async def work() -> list[Failed]:
             async with services.run_context(context.run.run_id, tasks) as run:
@@ -125,6 +160,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                         metadata=forecast.metadata(),
                     )
                 )
+                observer.line = ProgressLine(forecast.minutes)
                 if context.run.parent_run_id:  # a retry: what it repeats may have crashed
                     await wait_for_leases(run, tasks, _earlier_runs(context.run))
                 failures = await measure(
@@ -142,6 +178,8 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
             raise dg.Failure(str(error), allow_retries=False) from error
         finally:
             services.progress.listeners.pop()
+            observer.end(services.progress.counts)
+        run_metadata.update(_why_no_metrics(context, reports))
         if failures:
             yield from _made_so_far(context, reports)
             for failed in failures:
@@ -235,25 +273,78 @@ def _log_skipped(
     return {report.asset for _, report in skipped}
 
 
-class _Observer:
-    """Tells the UI how far the run is, now and then."""
+def _refuse_labels(
+    context: dg.AssetExecutionContext, services: Services, releases: Sequence[str]
+) -> None:
+    """Fails where nothing can ever be measured as one of these, and takes it out of the grid."""
+    for release in releases:
+        try:
+            check_label(release)
+            refuse_taken(services.store(), release)
+        except (BadLabelError, ReleaseTakenError) as error:
+            context.instance.delete_dynamic_partition(RELEASE, release)
+            raise dg.Failure(
+                f"{error}; its partition is removed again", allow_retries=False
+            ) from error
+        except (LocomoError, OSError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
 
-    def __init__(self, context: dg.AssetExecutionContext, asset: str) -> None:
-        self._context = context
-        self._asset = asset
-        self._last = time.monotonic()
+
+def _why_no_metrics(
+    context: dg.AssetExecutionContext, reports: Sequence[tuple[Task, StageReport]]
+) -> dict[str, Any]:
+    """Metadata, said in the log too, where a release's metrics wait for other conversations."""
+    judged = {
+        _key(task)
+        for task, report in reports
+        if report.asset == "judgements" and report.skipped is None
+    }
+    if not judged:
+        return {}
+    judged |= context.instance.get_materialized_partitions(dg.AssetKey("judgements"))
+    names = context.instance.get_dynamic_partitions(CONVERSATION)
+    lines = []
+    for release in dict.fromkeys(split(key)[1] for key in context.partition_keys):
+        missing = [name for name in names if f"{name}|{release}" not in judged]
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            lines.append(
+                f"release {release}: its metrics wait, as {len(missing)} of {len(names)} "
+                f"conversations are not judged ({', '.join(missing[:5])}{more}); measure them and "
+                "the metrics follow by themselves, or materialize accuracy_metrics for the "
+                "numbers of the others"
+            )
+    for line in lines:
+        context.log.info(line)
+    return {"metrics": "; ".join(lines)} if lines else {}
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    # Checks of many partitions are logged, not yielded, and Dagster says that it misses them.
+    return "did not yield or return expected outputs" not in record.getMessage()
+
+
+class _Observer:
+    """Says in the run's log how far it is: at its start, now and then, and at its end."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log = context.log
+        self._last = -OBSERVE_EVERY_S
         self._waits_for = ""
+        self.line: ProgressLine | None = None
 
     def __call__(self, counts: Counts) -> None:
         if bool(counts.waits_for) != bool(self._waits_for):
             self._waits_for = counts.waits_for
-            self._context.log.info(counts.waits_for or "a slot is free: no longer waiting")
-        if time.monotonic() - self._last < OBSERVE_EVERY_S:
-            return
-        self._last = time.monotonic()
-        numbers = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
-        self._context.log_event(
-            dg.AssetObservation(
-                self._asset, partition=self._context.partition_keys[0], metadata=numbers
-            )
-        )
+            self._log.info(counts.waits_for or "a slot is free: no longer waiting")
+        if time.monotonic() - self._last >= OBSERVE_EVERY_S:
+            self._tell(counts)
+
+    def end(self, counts: Counts) -> None:
+        self._tell(counts)
+
+    def _tell(self, counts: Counts) -> None:
+        text = self.line.text(counts) if self.line else ""
+        if text:
+            self._last = time.monotonic()
+            self._log.info(text)

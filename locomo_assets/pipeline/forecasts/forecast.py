@@ -167,6 +167,11 @@ class Forecast:
             "USD of what has a price",
         )
 
+    @property
+    def minutes(self) -> dict[str, float]:
+        """Of each kind of work."""
+        return {one.kind: one.minutes for one in self._items}
+
     def metadata(self) -> dict[str, Any]:
         """The forecast alone: a table, and its sums as numbers."""
         return {

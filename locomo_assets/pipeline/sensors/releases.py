@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from locomo_assets.errors import LocomoError
-from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, releases
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, RELEASE_TAG, releases
 from locomo_assets.pipeline.schedules import JOB, release_run_requests
 from locomo_assets.runs.releases import ReleaseTakenError, register_found
 from locomo_assets.services import Services
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from locomo_assets.feeds.feed import FeedRelease
 
 NAME = "backboard_release_sensor"
-RELEASE_TAG = "locomo/release"
 SOURCE_TAG = "locomo/source"
 PUBLISHED_TAG = "locomo/published_at"
 

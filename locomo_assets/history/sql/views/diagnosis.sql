@@ -30,7 +30,7 @@ put_together AS (
         CASE
             WHEN others.judge IS NOT NULL THEN 'judge ' || others.judge || ' says correct'
             WHEN j.agreement < 1 THEN
-                'only ' || round(100 * j.agreement) || ' % of the votes say wrong'
+                'only ' || round(100 * j.agreement)::INTEGER || ' % of the votes say wrong'
             WHEN e.contains_gold AND j.category <> 5 THEN 'the answer contains the gold answer'
         END AS doubt
     FROM current_judgements AS j

@@ -1,0 +1,58 @@
+"""The gate of a run: what its end says of the release it has measured."""
+
+from pathlib import Path
+
+import pytest
+
+from locomo_assets.analysis.comparison.gate import CannotTellError, FailOn, WorseError
+from locomo_assets.cli.run import end_with_gate
+from locomo_assets.history.database import refresh
+from locomo_assets.services import Services
+from locomo_assets.settings import read_settings
+from locomo_assets_tests.analysis.factories import HistoryBuilder
+from locomo_assets_tests.history.factories import ASKED_AT, commit, lineage
+
+CONVERSATIONS = [f"conv-{number}" for number in range(1, 8)]
+STOPPED = {
+    "against": "r1",
+    "question_protocol": "isolated",
+    "judge": "lexical",
+    "look": 1,
+    "looks": 5,
+    "questions": 56,
+    "of_questions": 1000,
+    "decision": "cannot tell",
+    "margin_points": 1.0,
+    "looked_at": ASKED_AT,
+}
+
+
+@pytest.fixture
+def history(home: Path) -> HistoryBuilder:
+    """r2 was asked half of r1's questions, and lost many."""
+    (home / "history").mkdir()
+    made = HistoryBuilder(home / "history")
+    made.dataset(CONVERSATIONS, 20)
+    made.measure("r1", dict.fromkeys(CONVERSATIONS, "++++-" * 4))
+    lost = dict.fromkeys(CONVERSATIONS[1:], "+-++-+-++-")
+    made.measure("r2", {"conv-1": "++++-+-++-", **lost})
+    refresh(made.store, made.database_path)
+    return made
+
+
+def test_it_compares_the_questions_of_the_run(
+    history: HistoryBuilder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = Services(read_settings())
+    with pytest.raises(WorseError, match="release r2 against r1: worse, and --fail-on is worse"):
+        end_with_gate(services, "r2", None, "r1", FailOn.worse)
+    assert "r2 is worse than r1: the difference of -23.21 points" in capsys.readouterr().out
+
+
+def test_the_decision_of_a_run_that_stopped_counts(history: HistoryBuilder) -> None:
+    commit(history.store, lineage("stopped_runs", "r2", None), {"stopped_runs": [STOPPED]})
+    refresh(history.store, history.database_path)
+    services = Services(read_settings())
+    end_with_gate(services, "r2", None, "r1", FailOn.worse)
+    with pytest.raises(CannotTellError):
+        end_with_gate(services, "r2", None, "r1", FailOn.cannot_tell)
