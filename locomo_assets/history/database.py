@@ -186,7 +186,10 @@ def _build(
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         register_functions(connection)
         if fresh:
+            # One transaction: hundreds of statements would each be written to disk.
+            connection.execute("BEGIN")
             create_tables(connection, store.history_id)
+            connection.execute("COMMIT")
         for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
             # DuckDB keeps a transaction's changes in memory until it commits.
             batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]
