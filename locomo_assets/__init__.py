@@ -1,8 +1,23 @@
 """Measures a memory service on LoCoMo, release by release.
 
-The domain rooms know no Dagster; `pipeline`, `definitions` and `cli` put them to work.
+The domain rooms know no Dagster; `pipeline`, `definitions` and `cli` put them to work. For
+notebooks: `open_history`, see `api`.
 """
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from locomo_assets.api import History, open_history
 
 __version__ = version("locomo-assets")
+__all__ = ["History", "__version__", "open_history"]
+
+
+def __getattr__(name: str) -> Any:
+    # Every module imports this one: it must not load the API, and with it half of the package.
+    if name in ("History", "open_history"):
+        from locomo_assets import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
