@@ -24,7 +24,7 @@ BENCH_SHARE ?= 0.1
 bench: .venv/test  ## Speed, memory, scale, as ratios (BENCH_SHARE=1: whole conversations; BENCH="--only whole")
 	$(BIN)/python -m bench $(LOCOMO10) --share $(BENCH_SHARE) $(BENCH)
 
-simulate: .venv/test  ## The simulations behind docs/statistics.md (SIMULATE="--only NAME --write")
+simulate: .venv/test  ## The simulations behind docs/statistics.md and docs/diagnosis.md (SIMULATE="--only NAME --write")
 	$(BIN)/python -m bench.simulations $(SIMULATE)
 
 check: .venv/test  ## Lint, format, types, borders between rooms

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import history, http2, overhead, whole
+from bench import history, http2, overhead, page, whole
 from bench.figures import Figure, table, write
 
-_ALL = ("whole", "busy", "overhead", "http2", "history")
+_ALL = ("whole", "busy", "overhead", "http2", "page", "history")
 Part = Callable[[], list[Figure]]
 
 
@@ -28,6 +28,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
             lambda: overhead.growth(source, share=share / 2, copies=10),
         ],
         "http2": [http2.compared],
+        "page": [lambda: page.of_two_releases(source, share=share)],
         "history": [history.committing, lambda: history.growing(sizes)],
     }
 

@@ -1,10 +1,12 @@
-"""The tables of docs/statistics.md: made as Markdown, written between their marks in the page."""
+"""The tables of the docs: made as Markdown, written between their marks in their page."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "statistics.md"
+_OTHER_PAGES = {"diagnosis": DOCS / "diagnosis.md"}
 
 Table = Callable[[], str]
 """Runs a simulation and gives its table as Markdown."""
@@ -14,6 +16,11 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table; the first column is text, the others are numbers."""
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def page_of(name: str) -> Path:
+    """The page that a simulation's table stands in."""
+    return _OTHER_PAGES.get(name, PAGE)
 
 
 def write(tables: Mapping[str, str], page: Path = PAGE) -> None:

@@ -1,9 +1,17 @@
 """`standin`: the offline Backboard and judge as a server of its own."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class MemoryForm(StrEnum):
+    """What a turn becomes: itself, or 0 to n facts."""
+
+    verbatim = "verbatim"
+    extracted = "extracted"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +36,12 @@ def standin(
     late_s: Annotated[tuple[float, float], typer.Option(help="How late.")] = (0.2, 70.0),
     run_failed_share: Annotated[float, typer.Option(help="Share of runs that fail.")] = 0.0,
     wordless_share: Annotated[float, typer.Option(help="Of replies without words.")] = 0.0,
+    memory_form: Annotated[MemoryForm, typer.Option(help="What a turn becomes.")] = (
+        MemoryForm.verbatim
+    ),
+    operations_without_ids: Annotated[
+        bool, typer.Option("--operations-without-ids", help="Operations name no memories.")
+    ] = False,
     memory_failed_share: Annotated[float, typer.Option(help="Memories that fail.")] = 0.0,
     memory_stuck_share: Annotated[float, typer.Option(help="Memories that never form.")] = 0.0,
     batch_delay_ms: Annotated[float, typer.Option(help="How long batches of verdicts take.")] = 0.0,
@@ -56,6 +70,8 @@ def standin(
         late_s=late_s,
         run_failed_share=run_failed_share,
         wordless_share=wordless_share,
+        memory_form=memory_form.value,
+        operations_without_ids=operations_without_ids,
         memory_failed_share=memory_failed_share,
         memory_stuck_share=memory_stuck_share,
         batch_delay_ms=batch_delay_ms,

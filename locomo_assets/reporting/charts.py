@@ -1,4 +1,4 @@
-"""Charts drawn with matplotlib: inline SVG in the page's colours, or PNG for Dagster's UI.
+"""Charts for Dagster's UI, drawn with matplotlib as PNG. The page's are in `explorer.panels`.
 
 What they show is chosen in `report_data`.
 """
@@ -6,7 +6,6 @@ What they show is chosen in `report_data`.
 import base64
 import io
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Placeholders, which `svg` replaces with the page's own colours for text and fine lines.
-_TEXT, _LINE = "#010203", "#040506"
+_TEXT, _LINE = "#1c1f23", "#d5dae0"
 # Okabe and Ito's palette: the colour-blind can tell these apart, on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
 _DASHES = (":", "--", "-.", (0, (1, 4)))
@@ -142,26 +140,6 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
 def _empty(axes: "Axes", text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
-
-
-def svg(figure: "Figure", title: str) -> str:
-    """The figure as one `<svg>` element with a title, in the page's colours and at any width."""
-    import matplotlib as mpl
-
-    text = io.StringIO()
-    # Text stays text: it can be selected, searched and coloured.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "locomo"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    drawn = text.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = drawn.replace(_TEXT, "currentColor").replace(_LINE, "var(--line)")
-    prefix = re.sub(r"\W+", "-", title)
-    drawn = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{prefix}-", drawn)
-    drawn = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>',
-                   rf'<svg xmlns="http://www.w3.org/2000/svg" '
-                   rf'xmlns:xlink="http://www.w3.org/1999/xlink" role="img" \1>'
-                   rf"<title>{title}</title>", drawn, count=1)  # fmt: skip
-    return re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
 
 
 def png(figure: "Figure", title: str) -> str:

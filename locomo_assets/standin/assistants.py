@@ -315,16 +315,9 @@ class MemoryCalls:
         found = self._state.operation(request.path_params["operation_id"])
         if found is None:
             raise payloads.not_found("Memory operation")
-        ids = [] if found.memory_id is None else [found.memory_id]
+        told = () if self._service.settings.operations_without_ids else found.results
         await self._service.other_latency()
-        return JSONResponse(
-            {
-                "operation_id": found.operation_id,
-                "status": found.status,
-                "memory_ids": ids,
-                "result_count": len(ids),
-            }
-        )
+        return JSONResponse(payloads.operation_json(found, told))
 
 
 def _content(fields: payloads.Fields) -> str:

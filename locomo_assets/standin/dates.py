@@ -44,6 +44,12 @@ def resolve(text: str, said_on: date) -> str | None:
     None if it has no phrase about time. Of several phrases the most specific counts, not the
     first.
     """
+    found = find(text, said_on)
+    return None if found is None else found[1]
+
+
+def find(text: str, said_on: date) -> tuple[tuple[int, int], str] | None:
+    """Where the phrase begins and ends that `resolve` goes by, and what it gives."""
     lowered = text.lower()
     for pattern, meaning in _PHRASES:
         for found in pattern.finditer(lowered):
@@ -52,7 +58,7 @@ def resolve(text: str, said_on: date) -> str | None:
             except (ValueError, OverflowError):
                 continue
             if said:
-                return said
+                return found.span(), said
     return None
 
 

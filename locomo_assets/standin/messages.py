@@ -178,15 +178,7 @@ class MessageCalls:
     def _save(
         self, thread: Thread, role: str, posted: _PostedMessage, *, remember: bool
     ) -> Message:
-        memory = (
-            NewMemory(
-                said_at=posted.said_at or datetime.now(UTC),
-                delay_s=self._service.settings.memory_delay_ms / 1000.0,
-                fate=self._fate(),
-            )
-            if remember
-            else None
-        )
+        memory = self._new_memory(posted) if remember else None
         saved = self._service.state.save_message(
             thread,
             role=role,
@@ -198,6 +190,17 @@ class MessageCalls:
         if saved is None:
             raise payloads.not_found("Thread")
         return saved
+
+    def _new_memory(self, posted: _PostedMessage) -> NewMemory:
+        settings = self._service.settings
+        said_at = posted.said_at or datetime.now(UTC)
+        extracted = settings.memory_form == "extracted"
+        return NewMemory(
+            said_at=said_at,
+            delay_s=settings.memory_delay_ms / 1000.0,
+            fate=self._fate(),
+            facts=self._service.extract(posted.content, said_at.date()) if extracted else None,
+        )
 
     def _fate(self) -> MemoryFate:
         settings = self._service.settings

@@ -4,14 +4,21 @@ Their structure follows Backboard's public documentation and its Python SDK 1.5.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from locomo_assets.standin.records import Assistant, Memory, Message, Thread
+from locomo_assets.standin.records import (
+    Assistant,
+    Memory,
+    Message,
+    Operation,
+    OperationResult,
+    Thread,
+)
 
 Fields = Mapping[str, Any]
 
@@ -157,6 +164,19 @@ def message_json(message: Message) -> dict[str, Any]:
         "status": message.status,
         "metadata_": message.metadata,
         "memory_operation_id": message.memory_operation_id,
+    }
+
+
+def operation_json(operation: Operation, told: Sequence[OperationResult]) -> dict[str, Any]:
+    """Lists ids where all were added, and says what was done to each where not."""
+    ids: list[Any] = [one.memory_id for one in told]
+    if any(one.event != "ADD" for one in told):
+        ids = [{"id": one.memory_id, "event": one.event, "memory": one.memory} for one in told]
+    return {
+        "operation_id": operation.operation_id,
+        "status": operation.status,
+        "memory_ids": ids,
+        "result_count": len(ids),
     }
 
 

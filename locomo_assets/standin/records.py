@@ -1,9 +1,11 @@
 """The records in the stand-in's state, as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+from locomo_assets.standin.facts import Fact
 
 MemoryFate = Literal["formed", "failed", "stuck"]
 
@@ -90,18 +92,31 @@ class MemoryStats:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationResult:
+    """What an operation did to one memory: `event` is ADD, UPDATE, or NONE if it was known."""
+
+    memory_id: str
+    event: str
+    memory: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """A memory operation: `status` is IN_PROGRESS, COMPLETED (with a memory) or ERROR."""
+    """A memory operation: `status` is IN_PROGRESS, COMPLETED (maybe without results) or ERROR."""
 
     operation_id: str
     status: str
-    memory_id: str | None
+    results: tuple[OperationResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """The memory that a message will form: when it was said, the delay, and whether it succeeds."""
+    """What a message will form: when it was said, the delay, and whether it succeeds.
+
+    `facts` are remembered in place of the message's words; None: one memory, word for word.
+    """
 
     said_at: datetime
     delay_s: float
     fate: MemoryFate
+    facts: Sequence[Fact] | None = None

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
+from locomo_assets.standin.facts import Extract, extract
 from locomo_assets.standin.judging.batches import BatchCalls
 from locomo_assets.standin.judging.judge import JudgeCalls
 from locomo_assets.standin.messages import MessageCalls
@@ -46,7 +47,10 @@ API_PREFIX = "/api"
 
 
 def create_app(
-    state: StandinState, settings: StandinSettings, late: LateRequests | None = None
+    state: StandinState,
+    settings: StandinSettings,
+    late: LateRequests | None = None,
+    extract: Extract = extract,
 ) -> Starlette:
     """The application over `state`, which the caller closes.
 
@@ -55,7 +59,13 @@ def create_app(
     faults = FaultInjector(settings.seed)
     tokenizer = Tokenizer()
     service = Service(
-        state, settings, faults, tokenizer, Retriever(state, tokenizer), ContextReader(tokenizer)
+        state,
+        settings,
+        faults,
+        tokenizer,
+        Retriever(state, tokenizer),
+        ContextReader(tokenizer),
+        extract,
     )
     api = [
         # The calls that a run makes most often come first.
@@ -164,8 +174,12 @@ def serve(
 
 
 @contextmanager
-def running_standin(settings: StandinSettings, state_path: Path) -> Iterator[BaseUrls]:
+def running_standin(
+    settings: StandinSettings, state_path: Path, extract: Extract = extract
+) -> Iterator[BaseUrls]:
     """A stand-in on a free loopback port, in its own thread, while the block runs.
+
+    `extract` gives the memories where they are extracted.
 
     Raises:
         StandinServerError: it could not be started.
@@ -173,7 +187,8 @@ def running_standin(settings: StandinSettings, state_path: Path) -> Iterator[Bas
     """
     ready = threading.Event()
     with StandinState(state_path) as state, _listening(LOOPBACK, 0) as listener:
-        server = _Server(create_app(state, settings), lambda _port: ready.set())
+        app = create_app(state, settings, extract=extract)
+        server = _Server(app, lambda _port: ready.set())
         thread = threading.Thread(target=server.run, args=([listener],), name="standin")
         root = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         thread.start()

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from locomo_assets.standin import payloads
+from locomo_assets.standin.facts import Extract
 from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.records import Assistant, Thread
 from locomo_assets.standin.retrieval import ContextReader, Retriever, Tokenizer
@@ -21,6 +22,7 @@ class Service:
     tokenizer: Tokenizer
     retriever: Retriever
     context: ContextReader
+    extract: Extract
 
     def assistant(self, assistant_id: str) -> Assistant:
         """The assistant; raises the error 404 if there is none."""

@@ -5,6 +5,7 @@ Nothing here is read from the environment.
 
 import math
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from locomo_assets.errors import LocomoError
 
@@ -46,6 +47,10 @@ class StandinSettings:
 
     memory_delay_ms: float = 0.0
     """From a message to its memory being visible and its operation COMPLETED."""
+    memory_form: Literal["verbatim", "extracted"] = "verbatim"
+    """A memory is a message word for word, or a message becomes facts, as many as it has."""
+    operations_without_ids: bool = False
+    """Memory operations name no memories, as services that don't tell which they formed."""
     memory_failed_share: float = 0.0
     """Memory operations that end as ERROR, without a memory."""
     memory_stuck_share: float = 0.0
@@ -88,6 +93,10 @@ class StandinSettings:
     """Runs that end well, with a reply that has no words."""
 
     def __post_init__(self) -> None:
+        if self.memory_form not in ("verbatim", "extracted"):
+            raise StandinSettingsError(
+                f"memory_form is {self.memory_form!r}; choose verbatim or extracted"
+            )
         if not self.keys or not all(self.keys):
             raise StandinSettingsError("keys: the stand-in needs at least one key, none empty")
         for field in fields(self):

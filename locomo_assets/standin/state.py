@@ -9,11 +9,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from locomo_assets.standin.database import StateDatabase
+from locomo_assets.standin.facts import restated
 from locomo_assets.standin.records import (
     Assistant,
     Memory,
@@ -21,6 +22,7 @@ from locomo_assets.standin.records import (
     Message,
     NewMemory,
     Operation,
+    OperationResult,
     Thread,
 )
 
@@ -300,14 +302,20 @@ class StandinState(StateDatabase):
     def operation(self, operation_id: str) -> Operation | None:
         """The memory operation, or None."""
         rows = self.read(
-            "SELECT memory_id, ends_at FROM operations WHERE operation_id = ?", (operation_id,)
+            "SELECT memory_id, results_json, ends_at FROM operations WHERE operation_id = ?",
+            (operation_id,),
         )
         if not rows:
             return None
-        memory_id, ends_at = rows[0]
+        memory_id, results_json, ends_at = rows[0]
         if ends_at is None or ends_at > time.time():
-            return Operation(operation_id, "IN_PROGRESS", None)
-        return Operation(operation_id, "COMPLETED" if memory_id else "ERROR", memory_id)
+            return Operation(operation_id, "IN_PROGRESS")
+        if results_json is not None:
+            done = tuple(OperationResult(*one) for one in json.loads(results_json))
+            return Operation(operation_id, "COMPLETED", done)
+        if memory_id is None:
+            return Operation(operation_id, "ERROR")
+        return Operation(operation_id, "COMPLETED", (OperationResult(memory_id, "ADD", ""),))
 
 
 _SELECT_MEMORIES = (
@@ -367,8 +375,9 @@ def _insert_operation(
     db: sqlite3.Connection, assistant_id: str, message: Message, memory: NewMemory
 ) -> None:
     ends_at = message.created_at + memory.delay_s
-    memory_id = _new_id() if memory.fate == "formed" else None
-    if memory_id:
+    memory_id, results_json = None, None
+    if memory.fate == "formed" and memory.facts is None:
+        memory_id = _new_id()
         left = Memory(
             memory_id=memory_id,
             text=message.content,
@@ -378,13 +387,58 @@ def _insert_operation(
             visible_at=ends_at,
         )
         db.execute(_INSERT_MEMORY, _memory_row(left, assistant_id, memory_id))
+    elif memory.fate == "formed":
+        results = _remember_facts(db, assistant_id, message, memory, ends_at)
+        results_json = json.dumps([astuple(one) for one in results])
     db.execute(
-        "INSERT INTO operations (operation_id, assistant_id, memory_id, ends_at)"
-        " VALUES (?, ?, ?, ?)",
+        "INSERT INTO operations (operation_id, assistant_id, memory_id, ends_at, results_json)"
+        " VALUES (?, ?, ?, ?, ?)",
         (
             message.memory_operation_id,
             assistant_id,
             memory_id,
             None if memory.fate == "stuck" else ends_at,
+            results_json,
         ),
     )
+
+
+def _remember_facts(
+    db: sqlite3.Connection,
+    assistant_id: str,
+    message: Message,
+    memory: NewMemory,
+    visible_at: float,
+) -> list[OperationResult]:
+    """Add each fact, or change the memory that it restates; a change is visible at once."""
+    results = []
+    for fact in memory.facts or ():
+        known = db.execute(
+            "SELECT memory_id, text FROM memories WHERE assistant_id = ?"
+            " AND written_metadata_json ->> '$.speaker' = ? ORDER BY seq",
+            (assistant_id, fact.speaker),
+        )
+        old = restated(fact, known)
+        if old is None:
+            formed = Memory(
+                memory_id=_new_id(),
+                text=fact.text,
+                said_at=memory.said_at,
+                thread_id=message.thread_id,
+                message_id=message.message_id,
+                visible_at=visible_at,
+            )
+            metadata = {**formed.metadata, "speaker": fact.speaker}
+            shown = replace(formed, written_metadata=metadata)
+            db.execute(_INSERT_MEMORY, _memory_row(shown, assistant_id, shown.memory_id))
+            results.append(OperationResult(shown.memory_id, "ADD", fact.text))
+        elif old[1]:
+            db.execute(
+                "UPDATE memories SET text = ?, updated_at = ? WHERE memory_id = ?",
+                (fact.text, time.time(), old[0]),
+            )
+            db.execute(_COUNT_CHANGE, (assistant_id,))
+            results.append(OperationResult(old[0], "UPDATE", fact.text))
+        else:
+            results.append(OperationResult(old[0], "NONE", fact.text))
+    return results

@@ -8,11 +8,12 @@ import pytest
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.locomo.model import DatasetError
+from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
-from locomo_assets.pipeline.partitions import CONVERSATION, ranges
+from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
 from locomo_assets.runs import runner
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.releases import BadLabelError
+from locomo_assets.runs.releases import SAMPLE, BadLabelError, register_release
 from locomo_assets.runs.stages import AnswerQueue, StageReport
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
@@ -26,6 +27,16 @@ def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
 
 def _count(services: Services, query: str) -> list[tuple[object, ...]]:
     return database.query(services.settings.database_path, query)[1]
+
+
+def _log_lines(instance: dg.DagsterInstance) -> list[str]:
+    """What our own code and Dagster's said in the logs of all runs, besides events."""
+    return [
+        entry.user_message
+        for run in reversed(instance.get_runs())
+        for entry in instance.all_logs(run.run_id)
+        if not entry.is_dagster_event
+    ]
 
 
 def test_sample_from_file_to_verdicts(services: Services) -> None:
@@ -51,7 +62,22 @@ def test_sample_from_file_to_verdicts(services: Services) -> None:
         metrics = instance.get_latest_materialization_event(dg.AssetKey("accuracy_metrics"))
         assert metrics is not None
         assert metrics.asset_materialization is not None
-        assert metrics.asset_materialization.metadata["questions"].value == questions
+        told = metrics.asset_materialization.metadata
+        assert told["questions"].value == questions
+        assert [*told][:4] == ["summary", "report", "by_category", "series"]
+        assert sorted(told, key=str.lower)[0] == "% accuracy"
+        summary, page = str(told["summary"].value), str(told["report"].value)
+        assert "Accuracy of r1" in summary
+        assert len(summary) < 1000
+        assert Path(page) == services.settings.home / "history" / "reports" / "r1.html"
+        assert Path(page).read_text().startswith("<!doctype html>")
+        assert {run.tags["locomo/release"] for run in instance.get_runs()} == {"r1"}
+        # Totals are known at once, and the checks that are logged are not said to be missed.
+        assert _log_lines(instance) == [
+            f"turns 0/{turns} · questions 0/{questions} · verdicts 0/{questions}",
+            f"turns {turns}/{turns} · questions {questions}/{questions} · "
+            f"verdicts {questions}/{questions}",
+        ]
 
 
 def test_second_launch_pays_for_nothing_and_force_pays_again(services: Services) -> None:
@@ -62,6 +88,11 @@ def test_second_launch_pays_for_nothing_and_force_pays_again(services: Services)
     launch(Launch(release="r1", conversations=["sample-1"], questions=4, force=True), services)
     assert _count(services, "SELECT count(*) FROM calls WHERE service = 'backboard'") > before
     assert _count(services, "SELECT count(*) FROM current_judgements") == [(4,)]
+    with dg.DagsterInstance.get() as instance:
+        (line,) = {line for line in _log_lines(instance) if "metrics wait" in line}
+    assert line.startswith(
+        "release r1: its metrics wait, as 1 of 2 conversations are not judged (sample-2); measure"
+    )
 
 
 def test_more_questions_later_ask_only_the_rest(services: Services) -> None:
@@ -131,6 +162,50 @@ def test_one_conversation_fails_alone(services: Services, monkeypatch: pytest.Mo
     monkeypatch.setitem(runner.STAGES, "answers", whole)
     launch(Launch(release="r1"), services)
     assert _count(services, "SELECT count(*) FROM ingestions") == [(2,)]
+
+
+def test_a_failed_label_leaves_no_partition_but_one_with_results_does(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> StageReport:
+        raise LocomoError("no credit left")
+
+    def releases() -> list[str]:
+        with dg.DagsterInstance.get() as instance:
+            return list(instance.get_dynamic_partitions(RELEASE))
+
+    with monkeypatch.context() as patch:
+        patch.setitem(runner.STAGES, "ingested_memories", fails)
+        with pytest.raises(LaunchError, match="no credit left"):
+            launch(Launch(release="r1", questions=1), services)
+    assert releases() == []
+    monkeypatch.setitem(runner.STAGES, "answers", fails)
+    with pytest.raises(LaunchError, match="no credit left"):
+        launch(Launch(release="r1", questions=1), services)
+    assert releases() == ["r1"]
+
+
+def test_a_label_that_is_taken_is_removed_from_the_grid(services: Services) -> None:
+    register_release(services.store(), "r1", "earlier", kind=SAMPLE)
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        # As in the UI, where a partition is added before its run can look at it.
+        instance.add_dynamic_partitions(CONVERSATION, ["sample-1"])
+        instance.add_dynamic_partitions(RELEASE, ["r1"])
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("ingested_memories")],
+            partition_key="sample-1|r1",
+            raise_on_error=False,
+        )
+        assert not result.success
+        (failed,) = [event for event in result.all_events if event.is_step_failure]
+        failure = failed.step_failure_data.user_failure_data
+        assert failure is not None
+        assert "the two are never mixed; choose another label; its partition is removed" in str(
+            failure.description
+        )
+        assert instance.get_dynamic_partitions(RELEASE) == []
 
 
 @pytest.mark.parametrize("label", ["", "a b", "r|1", "x" * 101, "a,b"])

@@ -9,7 +9,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.reporting.charts import png, svg, trend
+from locomo_assets.reporting.charts import png, trend
 from locomo_assets.reporting.report_data import Reference
 from locomo_assets_tests.analysis.factories import accuracy_row
 
@@ -103,8 +103,7 @@ def test_the_bars_are_the_clustered_interval() -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [accuracy_row(accuracy_percent=None)], [R0, R2]])
-def test_every_trend_becomes_a_png_and_an_svg(rows: list[Accuracy]) -> None:
+def test_every_trend_becomes_a_png(rows: list[Accuracy]) -> None:
     figure = trend(rows)
     encoded = png(figure, "accuracy").partition("base64,")[2].removesuffix(")")
     assert base64.b64decode(encoded).startswith(b"\x89PNG")
-    assert svg(trend(rows), "accuracy").startswith("<svg")

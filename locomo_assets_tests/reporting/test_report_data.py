@@ -1,4 +1,4 @@
-"""The data of the page, from real runs and from small histories."""
+"""The data of the page, from small histories."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,19 @@ from locomo_assets.reporting.html import render
 from locomo_assets.reporting.report_data import read_report_data
 from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
 from locomo_assets_tests.history.factories import answer, commit, judgement, lineage
-from locomo_assets_tests.reporting.factories import measure_two_releases
 
 LIMIT = 2.0
 
 
 @pytest.fixture(scope="module")
 def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return measure_two_releases(tmp_path_factory.mktemp("report_data"))
+    history = HistoryBuilder(tmp_path_factory.mktemp("report_data"))
+    history.dataset(["conv-1", "conv-2"], 5)
+    history.measure("r1", dict.fromkeys(("conv-1", "conv-2"), "+++-+"))
+    history.measure("r2", dict.fromkeys(("conv-1", "conv-2"), "-+-++"))
+    history.measure("r2", {"conv-1": "--+-+"}, question_protocol="no-memory")
+    database.refresh(history.store, history.database_path)
+    return history.database_path
 
 
 def test_data_agrees_with_the_database(database_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_the_trend_leaves_out_what_was_asked_other_questions(tmp_path: Path) -> 
         row.category: ["r1", "r3"] for row in data.categories
     }
     assert data.previous == "r1"
-    text = render(data)
+    text = render(data, {})
     assert "other questions were asked: r2 (4 questions of 1 conversation)." in text
     alone = read_report_data(history.database_path, "r2", max_error_percent=LIMIT)
     assert alone.previous is None
@@ -116,23 +121,23 @@ def test_published_results_name_judge_and_taxonomy(tmp_path: Path) -> None:
         ("vendor", "theirs", "their", "4 single-hop", "open-domain", 100.0),
         ("vendor", "theirs", "their", "all scored", "overall", 75.0),
     ]
-    text = render(data)
+    text = render(data, {})
     assert text.count("answered by their · judge theirs") == 1
-    assert "no cost is known" in text
-    assert "no latency is known" in text
+    assert "The cost is not known." in text
+    assert "How long answers took is not known." in text
 
 
 def test_the_page_shows_them_and_names_the_audit(tmp_path: Path) -> None:
     history = audited_history(tmp_path)
     data = read_report_data(history.database_path, "r1", max_error_percent=2.0)
     assert [row.shown for row in data.gold_faults][-1] == "all scored"
-    text = render(data)
+    text = render(data, {})
     assert "<h2>Gold faults</h2>" in text
     assert f"By the audit {AUDIT[:12]}" in text
-    assert "<td>66.67</td>" in text
+    assert ">66.67</td>" in text
     assert "was given the audit's corrected gold answers" not in text
     without = replace(data, gold_faults=())
-    assert "<h2>Gold faults</h2>" not in render(without)
+    assert "<h2>Gold faults</h2>" not in render(without, {})
 
 
 def test_the_page_warns_above_the_ceiling_and_shows_what_the_judge_lets_pass(
@@ -140,8 +145,8 @@ def test_the_page_warns_above_the_ceiling_and_shows_what_the_judge_lets_pass(
 ) -> None:
     history = audited_history(tmp_path)
     data = read_report_data(history.database_path, "r1", max_error_percent=2.0)
-    assert "is above the ceiling" not in render(data)
-    assert 'id="judge-errors"' not in render(data)
+    assert "is above the ceiling" not in render(data, {})
+    assert 'id="judge-errors"' not in render(data, {})
     history.measure("r3", {"conv-1": "++++"})
     verdicts = [
         {"canary_id": f"{kind}-{n}", "kind": kind, "judge": "lexical", "verdict": verdict}
@@ -152,7 +157,7 @@ def test_the_page_warns_above_the_ceiling_and_shows_what_the_judge_lets_pass(
     commit(history.store, who, {"canary_verdicts": verdicts})
     database.refresh(history.store, history.database_path)
     text = " ".join(
-        render(read_report_data(history.database_path, "r3", max_error_percent=2.0)).split()
+        render(read_report_data(history.database_path, "r3", max_error_percent=2.0), {}).split()
     )
     assert "all scored: 100.00 % is above the ceiling of 75.00 %" in text
     assert "corrected for the judge&#39;s errors: 100.00 %" in text

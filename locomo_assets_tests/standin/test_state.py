@@ -69,14 +69,14 @@ def test_a_memory_is_there_only_once_its_time_has_come(state: StandinState) -> N
     operation_id = say(state, thread, "Ada: I sing", delay_s=0.15)
     early = state.operation(operation_id)
     assert early is not None
-    assert (early.status, early.memory_id) == ("IN_PROGRESS", None)
+    assert (early.status, early.results) == ("IN_PROGRESS", ())
     assert state.memories(thread.assistant_id, now=time.time()) == []
     time.sleep(0.2)
     late = state.operation(operation_id)
     assert late is not None
     assert late.status == "COMPLETED"
     (memory,) = state.memories(thread.assistant_id, now=time.time())
-    assert memory.memory_id == late.memory_id
+    assert [one.memory_id for one in late.results] == [memory.memory_id]
     assert memory.content == "[8 May 2023] Ada: I sing"
     assert memory.metadata["thread_id"] == thread.thread_id
 
@@ -88,7 +88,7 @@ def test_a_memory_that_is_not_formed_leaves_none(
     thread = thread_of(state)
     operation = state.operation(say(state, thread, "Ada: I sing", fate=fate))
     assert operation is not None
-    assert (operation.status, operation.memory_id) == (status, None)
+    assert (operation.status, operation.results) == (status, ())
     assert state.memories(thread.assistant_id, now=time.time() + 1e6) == []
     assert len(state.messages(thread.thread_id)) == 1
 

@@ -179,9 +179,11 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
         finally:
             services.progress.listeners.pop()
             observer.end(services.progress.counts)
-        run_metadata.update(_why_no_metrics(context, reports))
+        if waits := _why_no_metrics(context, reports):
+            run_metadata = {"metrics": "; ".join(waits), **run_metadata}
         if failures:
             yield from _made_so_far(context, reports)
+            _log_lines(context, waits)
             for failed in failures:
                 checks.log_stage(context, failed.asset, _key(failed.task), failed.error)
             raise dg.Failure(
@@ -199,6 +201,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
             if name not in skipped:
                 yield dg.MaterializeResult(asset_key=name, metadata=run_metadata)
         _log_checks(context, reports)
+        _log_lines(context, waits)
 
     return measured_conversation
 
@@ -290,17 +293,22 @@ def _refuse_labels(
             raise dg.Failure(str(error), allow_retries=False) from error
 
 
+def _log_lines(context: dg.AssetExecutionContext, lines: Sequence[str]) -> None:
+    for line in lines:
+        context.log.info(line)
+
+
 def _why_no_metrics(
     context: dg.AssetExecutionContext, reports: Sequence[tuple[Task, StageReport]]
-) -> dict[str, Any]:
-    """Metadata, said in the log too, where a release's metrics wait for other conversations."""
+) -> list[str]:
+    """A line for each release whose metrics wait for other conversations."""
     judged = {
         _key(task)
         for task, report in reports
         if report.asset == "judgements" and report.skipped is None
     }
     if not judged:
-        return {}
+        return []
     judged |= context.instance.get_materialized_partitions(dg.AssetKey("judgements"))
     names = context.instance.get_dynamic_partitions(CONVERSATION)
     lines = []
@@ -314,9 +322,7 @@ def _why_no_metrics(
                 "the metrics follow by themselves, or materialize accuracy_metrics for the "
                 "numbers of the others"
             )
-    for line in lines:
-        context.log.info(line)
-    return {"metrics": "; ".join(lines)} if lines else {}
+    return lines
 
 
 def _is_no_false_alarm(record: logging.LogRecord) -> bool:

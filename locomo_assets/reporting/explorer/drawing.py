@@ -75,6 +75,7 @@ def over_releases(
     releases: Sequence[str],
     lines: Sequence[Line],
     axis: Axis,
+    *,
     reported: str,
     rules: Sequence[Rule] = (),
 ) -> str:

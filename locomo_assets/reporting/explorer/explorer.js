@@ -25,6 +25,7 @@ async function read() {
 
 // What a question is asked for in filters, columns and the search.
 const idOf = one => `${one.conversation}/${one.question_index}`;
+const linkOf = one => `#${encodeURIComponent(one.conversation)}/${one.question_index}`;
 const now = one => one.sides[0];
 const before = one => one.sides[1];
 const scored = side => Boolean(side) && (side.verdict === "correct" || side.verdict === "wrong");
@@ -33,6 +34,11 @@ function change(one) {
   if (!scored(now(one)) || !scored(before(one))) return undefined;
   if (now(one).verdict === before(one).verdict) return "unchanged";
   return now(one).verdict === "correct" ? "gained" : "lost";
+}
+
+// Category 5 is in no count of the first screen, so it is not in what that leads to.
+function apart(one, value) {
+  return value !== undefined && one.category === 5 ? `${value}, category 5` : value;
 }
 
 function evidence(one) {
@@ -52,9 +58,9 @@ function main(data) {
 const categoryOf = one => `${one.category} ${data.categories[one.category]}`;
 const FILTERS = [
   ["outcome", "Outcome", one => now(one).verdict],
-  ["reason", "Where it failed", one => now(one).reason],
-  ["changed", "Changed", change],
-  ["step", "Changed at", one => one.step],
+  ["reason", "Where it failed", one => apart(one, now(one).reason)],
+  ["changed", "Changed", one => apart(one, change(one))],
+  ["step", "Changed at", one => apart(one, one.step)],
   ["category", "Category", categoryOf],
   ["conversation", "Conversation", one => one.conversation],
   ["evidence", "Evidence retrieved", evidence],
@@ -140,13 +146,17 @@ const CELLS = {
   USD: one => (now(one).cost_usd === undefined ? "–" : now(one).cost_usd.toFixed(4)),
 };
 
+function cell(name, said) {
+  return make("td", { "data-label": name, class: said === "–" && "none" }, said);
+}
+
 function draw() {
   const shown = found.slice(first, first + PER_PAGE);
   find("rows").replaceChildren(...shown.map((one, at) =>
     make("tr", { class: first + at === selected && "selected", "data-id": idOf(one) },
       make("th", { scope: "row" },
-        make("a", { href: `#${idOf(one)}` }, one.question), make("small", {}, ` ${idOf(one)}`)),
-      COLUMNS.slice(1).map(([name]) => make("td", { "data-label": name }, CELLS[name](one))))));
+        make("a", { href: linkOf(one) }, one.question), make("small", {}, ` ${idOf(one)}`)),
+      COLUMNS.slice(1).map(([name]) => cell(name, CELLS[name](one))))));
   const last = first + shown.length;
   find("shown").textContent = found.length
     ? `${first + 1}–${last} of ${found.length}${found.length < data.questions.length ? ` (all: ${data.questions.length})` : ""}`
@@ -245,13 +255,14 @@ function turnsOf(one) {
 function fate(side, dia, release) {
   const piece = side && (side.evidence || []).find(each => each.dia_id === dia);
   if (!piece) return null;
-  let text = "not traced";
+  let text = "not known", kind = "lost";
   if (piece.retrieved_rank) text = `retrieved, rank ${piece.retrieved_rank}`;
   else if (piece.stored === false) {
     const status = piece.operation_status;
     text = `never stored${status && status !== "completed" ? ` (operation: ${words(status)})` : ""}`;
   } else if (piece.stored && side.evidence_retrieved !== undefined) text = "not retrieved";
-  return make("span", { class: `fate ${piece.retrieved_rank ? "gained" : "lost"}` }, `${release}: ${text}`);
+  else kind = "soft";
+  return make("span", { class: `fate ${piece.retrieved_rank ? "gained" : kind}` }, `${release}: ${text}`);
 }
 
 function memoriesOf(one, side) {
@@ -278,7 +289,7 @@ function sideOf(one, side, release) {
   if (!side) return make("section", { class: "side" }, make("h3", {}, release), make("p", {}, "Not asked."));
   const spent = (side.cost_usd || 0) + (side.judge_cost_usd || 0);
   const costs = side.cost_usd === undefined && side.judge_cost_usd === undefined ? "–" : `${spent.toFixed(5)} USD`;
-  const stage = side.reason || side.stage;
+  const stage = side.reason || (side.stage === "unknown" ? undefined : side.stage);
   return make("section", { class: "side" },
     make("h3", {}, `${release} `, badge(side), flakiness(one.sides[0] === side ? one : { sides: [side] })),
     make("dl", {},
@@ -304,7 +315,7 @@ function show(one) {
       make("button", { type: "button", disabled: place < 0 || place >= found.length - 1, onclick: () => step(1) }, "next →"),
       make("span", { class: "soft" }, place < 0 ? "" : `${place + 1} of ${found.length}`),
       make("button", { class: "close" }, "close")),
-    make("p", { class: "soft" }, make("a", { href: `#${idOf(one)}` }, idOf(one)), ` · category ${categoryOf(one)} `,
+    make("p", { class: "soft" }, make("a", { href: linkOf(one) }, idOf(one)), ` · category ${categoryOf(one)} `,
       data.last.length > 1 ? strip(one) : null),
     make("h2", { id: "asked", tabindex: "-1" }, one.question),
     make("dl", {}, field("gold answer", one.gold_answer || "–"),
@@ -319,19 +330,26 @@ function show(one) {
 
 function step(by) {
   const next = found[found.indexOf(open) + by];
-  if (next) location.replace(`#${idOf(next)}`);
+  if (next) location.replace(linkOf(next));
+}
+
+// The question that the address names.
+function named() {
+  try {
+    return byId.get(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return undefined;
+  }
 }
 
 function follow() {
-  const one = byId.get(decodeURIComponent(location.hash.slice(1)));
+  const one = named();
   if (one) show(one);
   else if (dialog.open) dialog.close();
 }
 
 dialog.addEventListener("close", () => {
-  if (byId.has(decodeURIComponent(location.hash.slice(1)))) {
-    history.replaceState(null, "", location.href.split("#")[0]);
-  }
+  if (named()) history.replaceState(null, "", location.href.split("#")[0]);
   const place = found.indexOf(open);
   open = null;
   if (place >= 0) select(place);
@@ -342,7 +360,10 @@ find("search").addEventListener("input", choose);
 find("earlier").addEventListener("click", () => turnPage(-1));
 find("later").addEventListener("click", () => turnPage(1));
 find("reset").addEventListener("click", () => { reset(); choose(); });
-document.querySelector("form.filters").addEventListener("submit", event => event.preventDefault());
+document.querySelector("form.filters").addEventListener("submit", event => {
+  event.preventDefault();
+  select(0);
+});
 for (const link of document.querySelectorAll("a[data-filter]")) {
   link.addEventListener("click", () => {
     if (!find(`by-${link.dataset.filter}`)) return;
@@ -370,12 +391,14 @@ document.addEventListener("keydown", event => {
 
 makeFilters();
 choose();
+find("closed").hidden = true;
 find("explorer").hidden = false;
+performance.mark("opened");
 follow();
 }
 
 read().then(main, error => {
-  find("questions").append(make("p", { class: "warning" },
-    `The questions can't be opened: ${error.message}. A browser of 2023 or later can.`));
+  find("closed").className = "warning";
+  find("closed").textContent = `The questions can't be opened: ${error.message}. A browser of 2023 or later can.`;
 });
 })();

@@ -24,15 +24,14 @@ from locomo_assets.reporting.tables import (
 class PageTable:
     """Rows under headings; the first cell of a row names it.
 
-    `drawn` has a drawing for each row, which stands at the end, under `scale`. `has_whole`: the
-    last row is the whole of those before it.
+    `drawn` has a drawing for each row, which stands at the end. `has_whole`: the last row is the
+    whole of those before it.
     """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     drawn: tuple[str, ...] = ()
-    scale: str = ""
     has_whole: bool = False
 
 
@@ -219,7 +218,7 @@ def _on_a_scale(
         for value in (
             now.accuracy_percent,
             *(now.interval_percent or ()),
-            before and before.accuracy_percent,
+            _accuracy(before),
         )
         if value is not None
     ]
@@ -227,27 +226,30 @@ def _on_a_scale(
     high = min(100.0, 10 * (max(known, default=100.0) // 10 + 1))
     axis = Axis(low, high, "%", 2)
     table = PageTable(
-        caption,
+        f"{caption}; drawn from {low:g} to {high:g} %",
         (heading, f"{data.whole.release} %", "95 % interval", f"{data.previous} %", "correct"),
         tuple(
             (
                 name,
                 fixed(now.accuracy_percent, 2),
                 _interval(now),
-                fixed(before and before.accuracy_percent, 2),
+                fixed(_accuracy(before), 2),
                 f"{now.correct} of {now.scored}",
             )
             for name, now, before in rows
         ),
         drawn=tuple(
             track(
-                axis, now.accuracy_percent, now.interval_percent, before and before.accuracy_percent
+                axis, now.accuracy_percent, now.interval_percent, _accuracy(before)
             )
             for _, now, before in rows
         ),
-        scale=f"{low:g} to {high:g} %",
     )  # fmt: skip
     return _without(table, f"{data.previous} %") if data.previous is None else table
+
+
+def _accuracy(row: _Scored | None) -> float | None:
+    return None if row is None else row.accuracy_percent
 
 
 def _interval(row: _Scored) -> str:

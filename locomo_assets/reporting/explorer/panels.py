@@ -57,7 +57,7 @@ def _trend(data: ReportData) -> Panel | None:
     return Panel(
         "trend",
         title,
-        over_releases(title, releases, [line], axis, data.whole.release, rules),
+        over_releases(title, releases, [line], axis, reported=data.whole.release, rules=rules),
         (line.label, *(f"{rule.label}: {rule.value:.1f} %" for rule in rules)),
         caption,
         "",
@@ -89,7 +89,7 @@ def _categories(data: ReportData) -> Panel | None:
     return Panel(
         "categories",
         title,
-        over_releases(title, releases, lines, axis, data.whole.release),
+        over_releases(title, releases, lines, axis, reported=data.whole.release),
         tuple(line.label for line in lines),
         "Official names.",
         "",
@@ -118,7 +118,7 @@ def _drift(data: ReportData) -> Panel | None:
     return Panel(
         "drift",
         title,
-        over_releases(title, found.releases, lines, axis, data.whole.release, rules),
+        over_releases(title, found.releases, lines, axis, reported=data.whole.release, rules=rules),
         (*(line.label for line in lines), *(rule.label for rule in rules)),
         "" if found.raised else f"Drift: {found.in_words}.",
         f"Accuracy {found.in_words}." if found.raised else "",
@@ -147,7 +147,7 @@ def _latency(data: ReportData) -> Panel | None:
             [row.release for row in rows],
             lines,
             Axis(0.0, _round_up(most), "ms"),
-            data.whole.release,
+            reported=data.whole.release,
         ),
         tuple(line.label for line in lines),
         "Time to the last chunk of an answer.",
@@ -173,7 +173,9 @@ def _cost(data: ReportData) -> Panel | None:
     return Panel(
         "cost",
         title,
-        over_releases(title, [row.release for row in rows], [line], axis, data.whole.release),
+        over_releases(
+            title, [row.release for row in rows], [line], axis, reported=data.whole.release
+        ),
         (line.label,),
         "No point stands where a price is unknown.",
         "",
