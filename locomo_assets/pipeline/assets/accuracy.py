@@ -32,9 +32,12 @@ from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.html import write_page
 from locomo_assets.reporting.report_data import ReportData, newest_data, previous_release
-from locomo_assets.reporting.summary import summary_markdown
+from locomo_assets.reporting.summary import summary_lines, summary_markdown
 from locomo_assets.reporting.tables import accuracy_records, interval_notes, interval_text
 from locomo_assets.services import Services
+
+SUMMARY_LINES = "summary_lines"
+"""The summary as plain text, which alerts end with."""
 
 with warnings.catch_warnings():
     # Mapping a release to its conversations is beta in Dagster 1.13; the version is pinned.
@@ -142,6 +145,7 @@ def accuracy_metrics(
             "dataset_sha256": row.dataset_sha256,
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
+            SUMMARY_LINES: "\n".join(summary_lines(data)),
         },
         check_results=_release_checks(services, row, audit_sha256),
     )
