@@ -45,7 +45,7 @@ def summary_markdown(data: ReportData) -> str:
     left out where there are too many.
     """
     paragraphs = [
-        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS)))
+        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS, break_on_hyphens=False)))
         for line in summary_lines(data)
     ]
     while len(text := "\n\n".join(paragraphs)) >= _SHOWN_IN_PLACE and len(paragraphs) > 1:

@@ -7,7 +7,11 @@ import pytest
 
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.report_data import ReportData, read_report_data
-from locomo_assets.reporting.summary import comparison_markdown, summary_lines
+from locomo_assets.reporting.summary import (
+    comparison_markdown,
+    summary_lines,
+    summary_markdown,
+)
 from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
 
 
@@ -96,3 +100,14 @@ def test_labels_of_others_stay_text_in_a_comment(data: ReportData) -> None:
     text = comparison_markdown(hostile)
     assert r"\<img src=x\>\|\[a\](http://evil)" in text
     assert r"Notes: one; two \# three; 4; and 1 more." in text
+
+
+def test_the_markdown_is_narrow_and_short_enough_to_be_shown_in_place(data: ReportData) -> None:
+    text = summary_markdown(data)
+    assert text.startswith("r2 is worse than r1: the difference\\\nof -24.11")
+    assert max(map(len, text.splitlines())) <= 40
+    assert [part.replace("\\\n", " ") for part in text.split("\n\n")] == summary_lines(data)
+    notes = tuple(f"warning: {n} " + "words " * 60 for n in range(3))
+    shortened = summary_markdown(replace(data, score_notes=notes))
+    assert shortened.startswith("warning: 0 words")
+    assert len(shortened) < 1000
