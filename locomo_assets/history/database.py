@@ -33,6 +33,8 @@ from locomo_assets.history.sql_functions import register_functions
 from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"
+REPORTS = "reports"
+"""The folder of the releases' pages: derived, too."""
 STORAGE_VERSION = "v1.5.0"  # DuckDB 1.5 and later read it
 
 _ATTEMPTS_PER_TRANSACTION = 2000

@@ -17,7 +17,7 @@ from typing import Any
 
 from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, gunzip
 from locomo_assets.errors import LocomoError
-from locomo_assets.history.database import DATABASE_NAME
+from locomo_assets.history.database import DATABASE_NAME, REPORTS
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
 from locomo_assets.history.provenance import (
     DataFile,
@@ -55,7 +55,8 @@ _FOLDER = "manifests"
 _SUFFIX = ".json.gz"
 _TIME = "%Y%m%dT%H%M%S%fZ"
 _LISTINGS = 5
-_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", ".", DATABASE_NAME)
+_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", f"{REPORTS}/", ".",
+             DATABASE_NAME)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

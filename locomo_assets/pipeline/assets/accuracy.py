@@ -172,7 +172,7 @@ def _report(
 ) -> tuple[ReportData, dg.PathMetadataValue]:
     """Writes the series' page into the history's storage; its data, and where it is."""
     settings, storage = services.settings, services.store().storage
-    name = f"reports/{path_label(row.release)}.html"
+    name = f"{database.REPORTS}/{path_label(row.release)}.html"
     try:
         with TemporaryDirectory() as folder:
             page_path = Path(folder, "report.html")
