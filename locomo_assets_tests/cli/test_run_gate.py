@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from locomo_assets.analysis.comparison.gate import CannotTellError, FailOn, WorseError
-from locomo_assets.cli.run import end_with_gate
+from locomo_assets.cli.run import end_with_gate, register
 from locomo_assets.history.database import refresh
 from locomo_assets.services import Services
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import SettingsError, read_settings
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.history.factories import ASKED_AT, commit, lineage
 
@@ -56,3 +58,12 @@ def test_the_decision_of_a_run_that_stopped_counts(history: HistoryBuilder) -> N
     end_with_gate(services, "r2", None, "r1", FailOn.worse)
     with pytest.raises(CannotTellError):
         end_with_gate(services, "r2", None, "r1", FailOn.cannot_tell)
+
+
+def test_a_threshold_without_a_baseline_is_refused(home: Path) -> None:
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["--fail-on", "worse"])
+    assert isinstance(done.exception, SettingsError)
+    assert "--gate-against" in str(done.exception)
+    assert list(home.iterdir()) == []
