@@ -1,6 +1,7 @@
 """Makes the README's pictures: the asset graph of `make dev`, and the report's page.
 
-Both show three releases of the packaged sample, measured in a throw-away home.
+Both show three releases of the packaged sample, measured in a throw-away home. The last of them
+loses memories, so that the page has something to show.
 """
 
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.browser.serving import GRAPH, REPOSITORY, chromium_page, dagster_ui
 
 
@@ -21,8 +24,12 @@ def main() -> None:
         home = Path(folder)
         os.environ["LOCOMO_HOME"] = folder
         os.environ["DAGSTER_HOME"] = str(prepare_home(home))
-        for release in ("r1", "r2", "r3"):
-            launch(Launch(release=release), Services(read_settings()))
+        os.environ["BACKBOARD_API_KEY"] = DEFAULT_KEY
+        for release, lost in (("r1", 0.0), ("r2", 0.0), ("r3", 0.4)):
+            settings = StandinSettings(memory_failed_share=lost)
+            with running_standin(settings, home / f"{release}.sqlite") as urls:
+                os.environ["BACKBOARD_BASE_URL"] = urls.backboard
+                launch(Launch(release=release), Services(read_settings()))
         page_path = home / "report.html"
         command = Path(sys.executable).with_name("locomo-assets")
         subprocess.run([command, "report", "--release", "r3", "--html", page_path], check=True)
@@ -32,6 +39,7 @@ def main() -> None:
             page.screenshot(path=REPOSITORY / "docs" / "first-look.png")
             page.set_viewport_size({"width": 1280, "height": 900})
             page.goto(page_path.as_uri())
+            page.locator("#rows tr").first.wait_for()
             page.screenshot(path=REPOSITORY / "docs" / "report.png")
 
 

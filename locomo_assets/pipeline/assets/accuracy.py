@@ -4,8 +4,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import dagster as dg
 
@@ -179,7 +178,7 @@ def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadata
 
 def _report(
     services: Services, row: Accuracy, audit_sha256: str | None
-) -> tuple[ReportData, dg.MetadataValue[Any]]:
+) -> tuple[ReportData, dg.PathMetadataValue]:
     """Writes the series' page into the history's storage; its data, and where it is."""
     settings, storage = services.settings, services.store().storage
     name = f"reports/{path_label(row.release)}.html"
@@ -198,10 +197,10 @@ def _report(
             storage.put(name, page_path.read_bytes())
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    url = urlsplit(f"{storage.url}/{name}")
-    if url.scheme == "file":
-        return data, dg.MetadataValue.path(unquote(url.path))
-    return data, dg.MetadataValue.url(url.geturl())
+    is_local = storage.url.startswith("file://")
+    root = unquote(storage.url.removeprefix("file://")) if is_local else storage.url
+    # No link: a browser follows none from the UI to a file, nor to an object store.
+    return data, dg.MetadataValue.path(f"{root}/{name}")
 
 
 def _release_checks(
