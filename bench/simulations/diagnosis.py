@@ -44,8 +44,8 @@ from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets.standin.state import StandinState
 
-CONVERSATIONS = ("conv-42", "conv-48")
-"""Two of those on which `locomo.tracing` was not tuned."""
+CONVERSATIONS = ("conv-44", "conv-48")
+"""Those that are measured. `locomo.tracing` must not be tuned on them."""
 
 FAILED, STUCK, SEED = 0.05, 0.05, 1
 STAGES_OF_EVIDENCE = ("never_stored", "not_retrieved", "retrieved")

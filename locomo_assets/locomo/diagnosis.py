@@ -123,7 +123,9 @@ def _missing(pieces: Sequence[Piece], stage: Stage) -> str:
 
 def _lost(piece: Piece, stage: Stage) -> str:
     if stage == "not_retrieved":
-        return f"{piece.dia_id} is stored and was not retrieved"
+        known = "is stored and was" if piece.stored else "was"
+        unknown = "" if piece.stored else ", and it is not known whether it is stored"
+        return f"{piece.dia_id} {known} not retrieved{unknown}"
     match piece.operation_status:
         case "completed":
             return f"{piece.dia_id} is in no memory, though its operation completed"

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from locomo_assets.pipeline.unexported import (
+    ASSET_PARTITION_RANGE_START_TAG,
+    MULTIDIMENSIONAL_PARTITION_PREFIX,
+)
 from locomo_assets.runs.stages import SERIES
 
 CONVERSATION = "conversation"
@@ -23,6 +27,18 @@ def split(key: str) -> tuple[str, str]:
     """A grid key's conversation and release."""
     conversation, _, release = key.partition("|")
     return conversation, release
+
+
+def use_whole_range(run: dg.DagsterRun) -> None:
+    """Lets the step of a run over a range see all of it.
+
+    A job's backfill writes the dimensions of the first partition into the tags of the whole range,
+    and Dagster 1.13 then takes the run for one over that partition. Only the step's copy changes.
+    """
+    tags = run.tags
+    if ASSET_PARTITION_RANGE_START_TAG in tags and isinstance(tags, dict):
+        for tag in [one for one in tags if one.startswith(MULTIDIMENSIONAL_PARTITION_PREFIX)]:
+            del tags[tag]
 
 
 def register_conversations(instance: dg.DagsterInstance, names: Sequence[str]) -> None:

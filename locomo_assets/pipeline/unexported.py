@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     GRPC_INFO_TAG,
     MAX_RETRIES_TAG,
+    MULTIDIMENSIONAL_PARTITION_PREFIX,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ASSET_PARTITION_RANGE_START_TAG",
     "GRPC_INFO_TAG",
     "MAX_RETRIES_TAG",
+    "MULTIDIMENSIONAL_PARTITION_PREFIX",
     "AssetCheckEvaluationTargetMaterializationData",
     "CheckRunHealthResult",
     "LaunchRunContext",

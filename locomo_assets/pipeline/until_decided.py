@@ -60,6 +60,8 @@ class UntilDecided:
     def check(self) -> None:
         """Refuses what can't be compared; see `check_against`."""
         chosen = self.services.settings
+        # A machine that has measured nothing yet, or an older program, has no such database.
+        refresh(self.services.store(), chosen.database_path)
         judge = with_votes(self.services.planned_judge(), chosen.judge_votes)
         prefix = "" if judge.system in (LEXICAL, OPENAI) else f"{judge.system}:"
         check_against(

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
-from locomo_assets_tests.browser.serving import CHROMIUM, GRAPH, chromium_page, dagster_ui
+from locomo_assets_tests.browser.serving import (
+    CHROMIUM,
+    GRAPH,
+    REPOSITORY,
+    chromium_page,
+    dagster_ui,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -51,9 +57,21 @@ def test_partition_grid_shows_what_was_measured(url: str, page: Page) -> None:
         expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=SLOW_MS)
 
 
-def test_metrics_show_the_accuracy(url: str, page: Page) -> None:
-    page.goto(f"{url}/assets/accuracy_metrics?view=partitions&partition=r1")
-    expect(page.get_by_text("accuracy_percent").first).to_be_visible(timeout=SLOW_MS)
+def test_metrics_begin_with_the_summary_and_the_tables(url: str, page: Page) -> None:
+    page.goto(f"{url}/assets/accuracy_metrics")
+    for text in ("Accuracy of r1: ", "/reports/r1.html", "95 % interval"):
+        expect(page.get_by_text(text).first).to_be_visible(timeout=SLOW_MS)
+    keys = page.locator("tbody tr td:first-child").all_inner_texts()
+    assert keys[0].strip() == "summary"
+    page.get_by_role("button", name="Plots").click()
+    plots = page.get_by_text(re.compile("accuracy$|_percent$"))
+    expect(plots.first).to_have_text("% accuracy", timeout=SLOW_MS)
+
+
+def test_columns_are_described(url: str, page: Page) -> None:
+    page.goto(f"{url}/assets/answers")
+    described = page.get_by_text("answered, or unanswered: the system failed or said nothing")
+    expect(described).to_be_visible(timeout=SLOW_MS)
 
 
 def test_checks_show_expected_and_found_by_partition(url: str, page: Page) -> None:
@@ -67,49 +85,49 @@ def test_checks_show_expected_and_found_by_partition(url: str, page: Page) -> No
 
 
 def test_backfill_launched_by_hand_is_measured_and_followed(url: str, page: Page) -> None:
-    add = {
-        "query": "mutation ($name: String!, $key: String!, $where: RepositorySelector!) {"
-        " addDynamicPartition(partitionsDefName: $name, partitionKey: $key,"
-        " repositorySelector: $where) { __typename } }",
-        "variables": {
-            "name": "release",
-            "key": "r2",
-            "where": {
-                "repositoryName": "__repository__",
-                "repositoryLocationName": "locomo_assets",
-            },
-        },
-    }
-    answer = httpx.post(f"{url}/graphql", json=add).json()
-    assert answer["data"]["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess"
-    page.goto(f"{url}/locations/locomo_assets/asset-groups/measurement/lineage")
-    page.get_by_role("button", name=re.compile("Materialize", re.IGNORECASE)).first.click(
-        timeout=SLOW_MS
-    )
+    """The way that docs/backfills.md describes, click by click."""
+    page.goto(url)
+    page.get_by_role("link", name="Jobs").click(timeout=SLOW_MS)
+    page.get_by_role("link", name="release_measurement").first.click(timeout=SLOW_MS)
+    page.get_by_role("button", name="Materialize all").click(timeout=SLOW_MS)
     dialog = page.get_by_role("dialog")
-    launch_button = dialog.get_by_role("button", name=re.compile("Launch backfill"))
-    _choose_all(dialog, launch_button)
-    launch_button.click(timeout=SLOW_MS)
+    choose = dialog.get_by_text("Select a partition or create one")
+    every = dialog.get_by_role("button", name="All", exact=True)
+    expect(choose).to_have_count(2, timeout=SLOW_MS)
+    dialog.get_by_text("Add a partition").nth(1).click()
+    page.get_by_placeholder("name").fill("r2")
+    page.get_by_role("button", name="Save").click()
+    until = time.monotonic() + SLOW_MS / 1000
+    while choose.count() > 1 and time.monotonic() < until:  # where they were not loaded yet
+        every.first.click()
+        page.wait_for_timeout(500)
+    choose.click()
+    page.get_by_role("menuitem").filter(has_text="r2").click(timeout=SLOW_MS)
+    dialog.get_by_text("Launch runs to materialize 3 assets").click(force=True)
+    dialog.get_by_text("Config", exact=True).click()
+    dialog.get_by_role("button", name="Add config").click()
+    editor = page.get_by_role("dialog").last
+    editor.locator(".CodeMirror-code").click(timeout=SLOW_MS)
+    page.keyboard.insert_text(_documented_options())
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("End")
+    described = editor.get_by_text("Ask only the first so many questions of each conversation")
+    expect(described).to_be_visible(timeout=SLOW_MS)
+    editor.get_by_role("button", name="Save config").click(timeout=SLOW_MS)
+    dialog.get_by_role("button", name="Launch backfill").click(timeout=SLOW_MS)
     assert _verdicts_materialized(url) == {
         "sample-1|r1",
         "sample-2|r1",
         "sample-1|r2",
         "sample-2|r2",
     }
+    assert "r2" in _metrics_materialized(url)
 
 
-def _choose_all(dialog: Locator, launch_button: Locator) -> None:
-    """Chooses all of both dimensions, again where they had not been loaded at the first click."""
-    until = time.monotonic() + SLOW_MS / 1000
-    while time.monotonic() < until:
-        for dimension in (0, 1):
-            every = dialog.get_by_role("button", name="All", exact=True).nth(dimension)
-            every.click(timeout=SLOW_MS)
-        try:
-            expect(launch_button).to_be_enabled(timeout=3000)
-        except AssertionError:
-            continue
-        return
+def _documented_options() -> str:
+    """The launch options of the docs, as a person copies them."""
+    text = (REPOSITORY / "docs" / "backfills.md").read_text()
+    return text.partition("```yaml\n")[2].partition("```")[0]
 
 
 def _verdicts_materialized(url: str) -> set[str]:

@@ -123,20 +123,35 @@ def test_a_memory_that_is_listed_no_more_is_not_stored(history: QueriedHistory) 
     assert stages(history) == [("never_stored", 0, 0, None)]
 
 
+NAMELESS: dict[str, tuple[str, list[str]]] = {one: ("completed", []) for one in TURNS}
+OTHER = "They like each other."
+
+
 def test_where_no_operation_names_memories_their_words_tell(history: QueriedHistory) -> None:
-    """That words find no memory of a turn is no proof that there is none."""
-    commit_conversation(history, ["D1:1"], ["D1:2"], ["D1:3"], ["D1:3"])
-    nameless: dict[str, tuple[str, list[str]]] = {one: ("completed", []) for one in TURNS}
-    commit_operations(history, nameless, {**FACTS, "m9": "They like each other."})
-    other = {"m9": "They like each other."}
-    commit_answers(history, {"m1": FACTS["m1"], **other}, {**other}, {**other}, {})
+    commit_conversation(history, ["D1:1"], ["D1:2"], ["D1:3"])
+    commit_operations(history, NAMELESS, {**FACTS, "m9": OTHER})
+    commit_answers(history, {"m1": FACTS["m1"], "m9": OTHER}, {"m9": OTHER}, {"m9": OTHER})
     assert stages(history) == [
         ("retrieved", 1, 1, 1),
         ("not_retrieved", 1, 0, None),
+        ("never_stored", 0, 0, None),
+    ]
+    assert history.rows("SELECT DISTINCT traced_by FROM memory_turns") == [("words",)]
+
+
+def test_where_words_find_few_turns_missing_ones_prove_nothing(history: QueriedHistory) -> None:
+    commit_conversation(history, ["D1:1"], ["D1:3"], ["D1:3"])
+    strange = {f"m{n}": f"Fact number {n}, in other words." for n in range(7, 12)}
+    commit_operations(history, NAMELESS, {"m1": FACTS["m1"], **strange})
+    commit_answers(history, {"m1": FACTS["m1"]}, {"m7": strange["m7"]}, {})
+    assert stages(history) == [
+        ("retrieved", 1, 1, 1),
         ("unknown", None, None, None),
         ("not_retrieved", None, 0, None),
     ]
-    assert history.rows("SELECT DISTINCT traced_by FROM memory_turns") == [("words",)]
+    assert history.rows("SELECT detail_if_wrong FROM answer_evidence WHERE question_index = 2") == [
+        ("D1:3 was not retrieved, and it is not known whether it is stored",)
+    ]
 
 
 def test_a_failed_operation_is_known_without_any_trace(history: QueriedHistory) -> None:

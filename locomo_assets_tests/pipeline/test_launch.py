@@ -11,6 +11,7 @@ from locomo_assets.locomo.model import DatasetError
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
+from locomo_assets.pipeline.schedules import JOB
 from locomo_assets.runs import runner
 from locomo_assets.runs.context import RunContext, Task
 from locomo_assets.runs.releases import SAMPLE, BadLabelError, register_release
@@ -233,6 +234,28 @@ def test_conversations_follow_the_data_set(services: Services) -> None:
         instance.add_dynamic_partitions(CONVERSATION, ["conv-of-another-set"])
         launch(Launch(release="r1", conversations=["sample-1"], questions=1), services)
         assert instance.get_dynamic_partitions(CONVERSATION) == ["sample-1", "sample-2"]
+
+
+def test_a_backfill_of_the_job_measures_its_whole_range(services: Services) -> None:
+    launch(Launch(release="r1", questions=1), services)
+    job = build_defs(services=services).resolve_job_def(JOB)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(RELEASE, ["r2"])
+        result = job.execute_in_process(
+            instance=instance,
+            run_config={"ops": {"measured_conversation": {"config": {"questions": 1}}}},
+            tags={
+                "dagster/asset_partition_range_start": "sample-1|r2",
+                "dagster/asset_partition_range_end": "sample-2|r2",
+                # What Dagster's daemon adds where the backfill is one of a job.
+                "dagster/partition/conversation": "sample-1",
+                "dagster/partition/release": "r2",
+            },
+        )
+        assert result.success
+        for asset in ("ingested_memories", "answers", "judgements"):
+            made = instance.get_materialized_partitions(dg.AssetKey(asset))
+            assert {"sample-1|r2", "sample-2|r2"} <= made
 
 
 def test_ranges_cover_just_what_is_wanted() -> None:

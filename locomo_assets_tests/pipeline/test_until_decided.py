@@ -99,7 +99,7 @@ def test_it_goes_on_after_a_failure_and_stops(
 
 def test_without_the_earlier_release_nothing_is_paid(services: Services) -> None:
     for act in (launch, forecast_launch):
-        with pytest.raises(UnknownReleaseError, match="nothing is measured yet"):
+        with pytest.raises(UnknownReleaseError, match="release r1: no verdicts in the history"):
             act(NEW, services)
     assert services.store().manifests() == []
 

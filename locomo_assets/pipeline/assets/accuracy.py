@@ -4,8 +4,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import dagster as dg
 
@@ -33,7 +32,7 @@ from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.html import write_page
 from locomo_assets.reporting.report_data import ReportData, newest_data, previous_release
-from locomo_assets.reporting.summary import summary_markdown
+from locomo_assets.reporting.summary import summary_lines, summary_markdown
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
     accuracy_cells,
@@ -42,6 +41,9 @@ from locomo_assets.reporting.tables import (
     interval_text,
 )
 from locomo_assets.services import Services
+
+SUMMARY_LINES = "summary_lines"
+"""The summary as plain text, which alerts end with."""
 
 with warnings.catch_warnings():
     # Mapping a release to its conversations is beta in Dagster 1.13; the version is pinned.
@@ -149,6 +151,7 @@ def accuracy_metrics(
             "dataset_sha256": row.dataset_sha256,
             "history": dg.MetadataValue.path(str(path)),
             "rows": rows_sql("accuracy_by_category", {"release": release}),
+            SUMMARY_LINES: "\n".join(summary_lines(data)),
         },
         check_results=_release_checks(services, row, audit_sha256),
     )
@@ -175,7 +178,7 @@ def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadata
 
 def _report(
     services: Services, row: Accuracy, audit_sha256: str | None
-) -> tuple[ReportData, dg.MetadataValue[Any]]:
+) -> tuple[ReportData, dg.PathMetadataValue]:
     """Writes the series' page into the history's storage; its data, and where it is."""
     settings, storage = services.settings, services.store().storage
     name = f"reports/{path_label(row.release)}.html"
@@ -194,10 +197,10 @@ def _report(
             storage.put(name, page_path.read_bytes())
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    url = urlsplit(f"{storage.url}/{name}")
-    if url.scheme == "file":
-        return data, dg.MetadataValue.path(unquote(url.path))
-    return data, dg.MetadataValue.url(url.geturl())
+    is_local = storage.url.startswith("file://")
+    root = unquote(storage.url.removeprefix("file://")) if is_local else storage.url
+    # No link: a browser follows none from the UI to a file, nor to an object store.
+    return data, dg.MetadataValue.path(f"{root}/{name}")
 
 
 def _release_checks(

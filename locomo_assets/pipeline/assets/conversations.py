@@ -24,6 +24,7 @@ from locomo_assets.pipeline.partitions import (
     RELEASE_TAG,
     grid,
     split,
+    use_whole_range,
 )
 from locomo_assets.pipeline.progress import ProgressLine
 from locomo_assets.reporting.tables import limits_markdown
@@ -58,7 +59,7 @@ _SPECS = (
 
 
 class MeasureConfig(dg.Config):
-    """Launch options of a measurement; the UI shows their descriptions beside the editor."""
+    """Launch options of a measurement."""
 
     questions: int | None = Field(
         None, description="Ask only the first so many questions of each conversation (cheaper)."
@@ -129,7 +130,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
         config: MeasureConfig,
         services: dg.ResourceParam[Services],
     ):
-        register_process(context.instance, context.run.run_id)
+        _begin(context, services)
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         if not wanted:
             raise dg.Failure(
@@ -137,14 +138,10 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                 "stored is checked again and not paid for again",
                 allow_retries=False,
             )
-        context.log.addFilter(_is_no_false_alarm)
         tasks = [
             Task(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
         ]
-        releases = list(dict.fromkeys(task.release for task in tasks))
-        context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: ", ".join(releases)})
-        _refuse_labels(context, services, releases)
         reports: list[tuple[Task, StageReport]] = []
         run_metadata: dict[str, Any] = {}
         observer = _Observer(context)
@@ -276,10 +273,13 @@ def _log_skipped(
     return {report.asset for _, report in skipped}
 
 
-def _refuse_labels(
-    context: dg.AssetExecutionContext, services: Services, releases: Sequence[str]
-) -> None:
-    """Fails where nothing can ever be measured as one of these, and takes it out of the grid."""
+def _begin(context: dg.AssetExecutionContext, services: Services) -> None:
+    """Notes whose run it is; fails where a label can't be used, and takes it out of the grid."""
+    use_whole_range(context.run)
+    register_process(context.instance, context.run.run_id)
+    context.log.addFilter(_is_no_false_alarm)
+    releases = _releases(context)
+    context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: ", ".join(releases)})
     for release in releases:
         try:
             check_label(release)
@@ -291,6 +291,10 @@ def _refuse_labels(
             ) from error
         except (LocomoError, OSError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _releases(context: dg.AssetExecutionContext) -> list[str]:
+    return list(dict.fromkeys(split(key)[1] for key in context.partition_keys))
 
 
 def _log_lines(context: dg.AssetExecutionContext, lines: Sequence[str]) -> None:
@@ -312,7 +316,7 @@ def _why_no_metrics(
     judged |= context.instance.get_materialized_partitions(dg.AssetKey("judgements"))
     names = context.instance.get_dynamic_partitions(CONVERSATION)
     lines = []
-    for release in dict.fromkeys(split(key)[1] for key in context.partition_keys):
+    for release in _releases(context):
         missing = [name for name in names if f"{name}|{release}" not in judged]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""

@@ -7,6 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
+from locomo_assets.pipeline.assets.accuracy import SUMMARY_LINES
 from locomo_assets.pipeline.partitions import split
 from locomo_assets.redaction import secrets_in_url
 from locomo_assets.reporting.alerts.channels import Channels
@@ -30,11 +31,13 @@ def ended_run(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> EndedRun 
     planned: set[tuple[str, str | None]] = set()
     made: set[tuple[str, str | None]] = set()
     outcomes = []
+    summaries: dict[str, tuple[str, ...]] = {}
     for one in _events(instance, run_id, kinds):
         if one.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
             planned |= _planned(one)
         elif one.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and one.asset_key:
             made.add((one.asset_key.to_user_string(), one.partition))
+            summaries |= _summary(one)
         elif isinstance(data := one.event_specific_data, dg.AssetCheckEvaluation):
             outcomes += _outcomes(data)
     failed = event is not None and event.event_type is dg.DagsterEventType.RUN_FAILURE
@@ -48,6 +51,7 @@ def ended_run(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> EndedRun 
         planned=frozenset(map(_piece, planned)),
         made=frozenset(map(_piece, made)),
         checks=tuple(outcomes),
+        summaries=summaries,
     )
 
 
@@ -67,6 +71,14 @@ def _planned(event: dg.DagsterEvent) -> set[tuple[str, str | None]]:
     subset = data.partitions_subset
     keys = list(subset.get_partition_keys()) if subset else [data.partition]
     return {(data.asset_key.to_user_string(), key) for key in keys}
+
+
+def _summary(event: dg.DagsterEvent) -> dict[str, tuple[str, ...]]:
+    """Release → its lines, where the event has them; none of other assets."""
+    told = event.step_materialization_data.materialization.metadata.get(SUMMARY_LINES)
+    if event.partition is None or told is None:
+        return {}
+    return {event.partition: tuple(str(told.value).splitlines())}
 
 
 def _outcomes(found: dg.AssetCheckEvaluation) -> list[CheckOutcome]:

@@ -9,6 +9,7 @@ from locomo_assets.reporting.alerts.model import KINDS, CheckOutcome, EndedRun, 
 
 _MAX_TEXT = 600
 _MAX_NAME = 120
+_MAX_SUMMARY_LINE = 300
 _MAX_PIECES = 6
 
 
@@ -34,6 +35,12 @@ class Formatter:
                 )
                 for outcome in run.checks
             ),
+            summaries={
+                self._redact(release, _MAX_NAME): tuple(
+                    self._redact(line, _MAX_SUMMARY_LINE) for line in lines
+                )
+                for release, lines in run.summaries.items()
+            },
         )
 
     def _redact(self, text: str, max_length: int) -> str:
@@ -54,8 +61,13 @@ class Formatter:
     def check_failed(
         self, incident: Incident, run: EndedRun, outcome: CheckOutcome
     ) -> tuple[str, str]:
-        """Title and text of a check that did not pass."""
-        lines = [f"Expected: {outcome.expected}.", f"Found: {outcome.actual}.", self._link(run)]
+        """Title and text of a check that did not pass; of a release, with its summary."""
+        lines = [
+            f"Expected: {outcome.expected}.",
+            f"Found: {outcome.actual}.",
+            *run.summaries.get(outcome.subject, ()),
+            self._link(run),
+        ]
         return title(incident), "\n".join(lines)
 
     def recovered(

@@ -54,7 +54,8 @@ class EndedRun:
     """A run that succeeded (`error` is None) or failed, with its results.
 
     `subject` is the release it was for, else the assets it was to make. `planned` and `made` name
-    pieces of work (`answers of conv-26|r1`).
+    pieces of work (`answers of conv-26|r1`). `summaries` has the lines of `reporting.summary` of
+    the releases whose metrics it made.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class EndedRun:
     planned: frozenset[str]
     made: frozenset[str]
     checks: tuple[CheckOutcome, ...] = ()
+    summaries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,9 @@ def test_a_failed_measurement_its_recovery_and_its_findings(
         }
         low = told["LoCoMo r1: accuracy too low"]["message"]
         assert low.startswith("Expected: at least 100 %.\nFound: ")
+        assert "\nwarning: the packaged stand-in was measured, no real service\n" in low
+        assert "\nAccuracy of r1: " in low
+        assert low.splitlines()[-1].startswith("https://ui.example.org/runs/")
         monkeypatch.setenv("LOCOMO_MIN_ACCURACY_PERCENT", "0")
         job = build_defs(read_settings()).resolve_implicit_global_asset_job_def()
         job.execute_in_process(

@@ -1,5 +1,6 @@
 """The text of alerts: short, and without a secret."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,21 @@ def test_a_failed_run_in_a_few_lines() -> None:
     assert title == "LoCoMo r1: run failed"
     assert text.splitlines()[-1].startswith("Dagster run 0f3c9a7e (LOCOMO_UI_URL")
     assert "conv-5|r1 and 4 more." in text
+
+
+def test_a_check_of_a_release_ends_with_its_summary_without_keys() -> None:
+    told = run("61 %")
+    lines = {"r1": ("Accuracy of r1: 61.00 %", f"judge {OPENAI_KEY}"), "r2": ("another",)}
+    formatter = Formatter(ui_url="https://ui.example.org", secrets=PLANTED)
+    clean = formatter.redact(replace(told, summaries=lines))
+    _, text = formatter.check_failed(INCIDENT, clean, clean.checks[0])
+    assert text.splitlines() == [
+        "Expected: 61 %.",
+        "Found: 61 %.",
+        "Accuracy of r1: 61.00 %",
+        "judge ***",
+        "https://ui.example.org/runs/0f3c9a7e",
+    ]
 
 
 @pytest.mark.parametrize("lead", ["", "x" * 595, "x" * 589 + " "])

@@ -1,7 +1,7 @@
 -- How far the evidence of each current answer came: stored, retrieved, or lost before. Null is not
--- known. That a turn is in no memory is known only where the service says which memories its
--- operation made, or where that operation failed or timed out; that it was not retrieved, where a
--- memory is known to hold it, where nothing was retrieved, or where all that was can be traced.
+-- known. That a turn is in no memory is known where memories can be traced, or where its operation
+-- failed or timed out; that it was not retrieved, where a memory is known to hold it or not to,
+-- where nothing was retrieved, or where all that was can be traced.
 WITH answers_touched AS (
     SELECT
         *,
@@ -77,11 +77,20 @@ operations AS (
     SEMI JOIN touched_partitions USING (release, conversation)
     GROUP BY ALL
 ),
+-- What is in no memory of these ingestions was never stored: their operations name memories, or at
+-- least half of the memories that were listed are known to hold some turn.
 telling AS (
-    SELECT DISTINCT release, conversation, ingestion_id, true AS tells
+    SELECT release, conversation, ingestion_id, true AS tells
     FROM memory_operations
     SEMI JOIN touched_partitions USING (release, conversation)
     WHERE len(memory_ids) > 0
+    UNION
+    SELECT release, conversation, ingestion_id, true
+    FROM kept
+    LEFT JOIN (SELECT DISTINCT * EXCLUDE (dia_id, traced_by), true AS is_held FROM holding)
+        USING (release, conversation, ingestion_id, memory_key)
+    GROUP BY release, conversation, ingestion_id
+    HAVING count(is_held) >= count(*) / 2
 ),
 pointed AS (
     SELECT
