@@ -61,7 +61,7 @@ test-kubernetes: .venv/test  ## Deploys to the cluster of KUBECONFIG, in the nam
 dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000
 	$(BIN)/python -m locomo_assets.pipeline.dev
 
-screenshot: .venv/test  ## docs/first-look.png and docs/report.png, of the UI and the report (needs chromium)
+screenshot: .venv/test  ## The docs' pictures, of the UI and the report (needs chromium)
 	$(BIN)/python -m locomo_assets_tests.browser.pictures
 
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes

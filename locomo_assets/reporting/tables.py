@@ -138,10 +138,13 @@ def asked_text(row: Accuracy) -> str:
     return f"{row.questions:,} questions of {row.conversations} conversation{plural}"
 
 
-def accuracy_markdown(rows: Sequence[Accuracy]) -> str:
-    """The rows as a Markdown table, and what their intervals are intervals of."""
-    table = _markdown(ACCURACY_HEADINGS, map(accuracy_cells, rows))
-    return "\n\n".join((table, *interval_notes(rows)))
+def accuracy_records(rows: Sequence[Accuracy], columns: Sequence[str]) -> list[dict[str, str]]:
+    """These columns of the rows, in their order, by their headings."""
+    places = [ACCURACY_HEADINGS.index(name) for name in columns]
+    return [
+        {name: cells[place] for name, place in zip(columns, places, strict=True)}
+        for cells in map(accuracy_cells, rows)
+    ]
 
 
 def score_cells(row: Scores) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Makes the README's pictures: the asset graph of `make dev`, and the report's page.
+"""Makes the docs' pictures: the asset graph and the metrics in `make dev`, and the report's page.
 
-Both show three releases of the packaged sample, measured in a throw-away home. The last of them
-loses memories, so that the page has something to show.
+They show three releases of the packaged sample, measured in a throw-away home. The last of them
+loses memories, so that there is something to show.
 """
 
 import os
@@ -19,7 +19,7 @@ from locomo_assets_tests.browser.serving import GRAPH, REPOSITORY, chromium_page
 
 
 def main() -> None:
-    """Writes docs/first-look.png and docs/report.png."""
+    """Writes docs/first-look.png, docs/metrics.png and docs/report.png."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         os.environ["LOCOMO_HOME"] = folder
@@ -37,6 +37,9 @@ def main() -> None:
             page.goto(f"{url}{GRAPH}")
             page.wait_for_timeout(4000)
             page.screenshot(path=REPOSITORY / "docs" / "first-look.png")
+            page.goto(f"{url}/assets/accuracy_metrics")
+            page.wait_for_timeout(6000)
+            page.screenshot(path=REPOSITORY / "docs" / "metrics.png")
             page.set_viewport_size({"width": 1280, "height": 900})
             page.goto(page_path.as_uri())
             page.locator("#rows tr").first.wait_for()

@@ -73,7 +73,7 @@ class Loop:
 
     def ended(self, release: str) -> dg.DagsterRun | None:
         """The one run that measures a release, once it is over."""
-        runs = self.runs(locomo_release=release)
+        runs = self.runs(locomo_release=release, locomo_source="json")
         assert len(runs) <= 1
         return runs[0] if runs and runs[0].is_finished else None
 

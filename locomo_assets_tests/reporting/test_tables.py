@@ -11,7 +11,7 @@ from locomo_assets.reporting.tables import (
     GOLD_FAULT_HEADINGS,
     MAX_LIMIT_CHANGES,
     accuracy_cells,
-    accuracy_markdown,
+    accuracy_records,
     asked_text,
     bounds_text,
     gold_fault_cells,
@@ -41,12 +41,15 @@ def test_what_is_not_valid_is_no_bare_number() -> None:
     invalid = accuracy_row(valid=False, error_percent=20.0)
     shown = dict(zip(ACCURACY_HEADINGS, accuracy_cells(invalid), strict=True))
     assert (shown["accuracy %"], shown["errors %"]) == ("invalid (84.00)", "20.00")
-    assert "invalid (84.00)" in accuracy_markdown([invalid])
+
+
+def test_records_have_the_columns_that_are_wanted_in_their_order() -> None:
+    (record,) = accuracy_records([accuracy_row(judge="a judge")], ["judge", "accuracy %"])
+    assert list(record.items()) == [("judge", "a judge"), ("accuracy %", "84.00")]
 
 
 def test_markdown_keeps_its_columns() -> None:
-    lines = accuracy_markdown([accuracy_row(judge="a|judge")]).splitlines()
-    assert lines[3:] == ["", interval_notes([accuracy_row()])[0]]
+    lines = limits_markdown([LimitChange(AT, "GET /a|b", 2, "429")]).splitlines()
     assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
 
 

@@ -33,13 +33,7 @@ from locomo_assets.reporting import charts
 from locomo_assets.reporting.html import write_page
 from locomo_assets.reporting.report_data import ReportData, newest_data, previous_release
 from locomo_assets.reporting.summary import summary_lines, summary_markdown
-from locomo_assets.reporting.tables import (
-    ACCURACY_HEADINGS,
-    accuracy_cells,
-    accuracy_markdown,
-    interval_notes,
-    interval_text,
-)
+from locomo_assets.reporting.tables import accuracy_records, interval_notes, interval_text
 from locomo_assets.services import Services
 
 SUMMARY_LINES = "summary_lines"
@@ -159,19 +153,16 @@ def accuracy_metrics(
 
 _CATEGORY_COLUMNS = ("category", "accuracy %", "95 % interval", "correct", "scored", "questions",
                      "vendor's name")  # fmt: skip
+_TREND_COLUMNS = ("release", "accuracy %", "95 % interval", "correct", "scored", "questions",
+                  "protocol", "judge", "system")  # fmt: skip
 _SERIES_COLUMNS = ("protocol", "accuracy %", "95 % interval", "judge", "system", "correct",
                    "scored", "questions")  # fmt: skip
 
 
 def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadataValue:
     """These columns of the rows as a table, which the UI shows at once."""
-    places = [ACCURACY_HEADINGS.index(name) for name in columns]
-    cells = map(accuracy_cells, rows)
     return dg.MetadataValue.table(
-        records=[
-            dg.TableRecord({name: row[place] for name, place in zip(columns, places, strict=True)})
-            for row in cells
-        ],
+        records=[dg.TableRecord(one) for one in accuracy_records(rows, columns)],
         schema=dg.TableSchema([dg.TableColumn(name) for name in columns]),
     )
 
@@ -266,7 +257,7 @@ def accuracy_trends(
             "releases_not_valid": len({row.release for row in rows if not row.valid}),
             "trend": dg.MetadataValue.md(charts.png(trend, "accuracy over releases")),
             **{name: dg.MetadataValue.md(chart) for name, chart in pictures.items()},
-            "table": dg.MetadataValue.md(accuracy_markdown(rows)),
+            "table": _table(rows, _TREND_COLUMNS),
             "dagster/row_count": len(rows),
         },
         check_results=[checks.result("no_drift", no_drift(drift))],
