@@ -150,19 +150,24 @@ def run(
     if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
     if gate_against is not None:
-        end_with_gate(services, wanted.release, measured, gate_against, fail_on or FailOn.worse)
+        end_with_gate(services, wanted, measured, gate_against, fail_on or FailOn.worse)
 
 
 def end_with_gate(
-    services: "Services", release: str, measured: Accuracy | None, against: str, fail_on: FailOn
+    services: "Services",
+    wanted: "Launch",
+    measured: Accuracy | None,
+    against: str,
+    fail_on: FailOn,
 ) -> None:
     """Says how the release compares, and ends with the gate's exit code where it fails.
 
-    Where a run stopped once it was decided, that decision counts: it allows for the looks.
+    Of a run until it is decided the last look's decision counts, which allows for the looks.
     """
-    settings = services.settings
+    settings, release = services.settings, wanted.release
     last = read_last_looks(settings.database_path).get(release)
-    if last is not None and last.is_stopped and last.against == against:
+    by_look = last is not None and (wanted.until_decided or last.is_stopped)
+    if last is not None and by_look and last.against == against:
         # `print_stopped` has said it.
         check_decision(against, release, Conclusion(last.decision), (), fail_on)
         return

@@ -132,8 +132,10 @@ def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...
             return [column[0] for column in result.description or ()], result.fetchall()
         except duckdb.Error as exc:
             raise HistoryQueryError(f"SQL: {_one_line(exc)}") from exc
-        except RuntimeError as exc:  # DuckDB's way to say that Ctrl-C broke the query off
-            raise KeyboardInterrupt from exc
+        except RuntimeError as exc:
+            if "interrupted" in str(exc):  # DuckDB's way to say that Ctrl-C broke the query off
+                raise KeyboardInterrupt from exc
+            raise
 
 
 _READ_ONLY = (

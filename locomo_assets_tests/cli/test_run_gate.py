@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from locomo_assets.analysis.comparison.gate import CannotTellError, FailOn, WorseError
-from locomo_assets.cli.run import end_with_gate
+from locomo_assets.cli.run import end_with_gate, register
 from locomo_assets.history.database import refresh
+from locomo_assets.pipeline.launch import Launch
 from locomo_assets.services import Services
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import SettingsError, read_settings
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.history.factories import ASKED_AT, commit, lineage
 
@@ -45,14 +48,31 @@ def test_it_compares_the_questions_of_the_run(
 ) -> None:
     services = Services(read_settings())
     with pytest.raises(WorseError, match="release r2 against r1: worse, and --fail-on is worse"):
-        end_with_gate(services, "r2", None, "r1", FailOn.worse)
+        end_with_gate(services, Launch("r2"), None, "r1", FailOn.worse)
     assert "r2 is worse than r1: the difference of -23.21 points" in capsys.readouterr().out
 
 
-def test_the_decision_of_a_run_that_stopped_counts(history: HistoryBuilder) -> None:
-    commit(history.store, lineage("stopped_runs", "r2", None), {"stopped_runs": [STOPPED]})
+@pytest.mark.parametrize(
+    ("of_questions", "wanted"),
+    [(1000, Launch("r2")), (56, Launch("r2", until_decided=True, against="r1"))],
+    ids=["stopped earlier", "decided at the last look"],
+)
+def test_the_decision_of_a_run_that_looked_counts(
+    history: HistoryBuilder, of_questions: int, wanted: Launch
+) -> None:
+    row = {**STOPPED, "of_questions": of_questions}
+    commit(history.store, lineage("stopped_runs", "r2", None), {"stopped_runs": [row]})
     refresh(history.store, history.database_path)
     services = Services(read_settings())
-    end_with_gate(services, "r2", None, "r1", FailOn.worse)
+    end_with_gate(services, wanted, None, "r1", FailOn.worse)
     with pytest.raises(CannotTellError):
-        end_with_gate(services, "r2", None, "r1", FailOn.cannot_tell)
+        end_with_gate(services, wanted, None, "r1", FailOn.cannot_tell)
+
+
+def test_a_threshold_without_a_baseline_is_refused(home: Path) -> None:
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["--fail-on", "worse"])
+    assert isinstance(done.exception, SettingsError)
+    assert "--gate-against" in str(done.exception)
+    assert list(home.iterdir()) == []

@@ -84,7 +84,7 @@ def test_a_comment_has_a_table_and_its_link(data: ReportData) -> None:
     assert [row.split("|")[1].strip() for row in table[3:]] == [
         "1 multi-hop", "2 temporal", "3 open-domain", "4 single-hop", "5 adversarial"
     ]  # fmt: skip
-    assert "Of 27 lost: 27 can't be traced." in lines
+    assert "Of 27 lost: 27 not to be traced." in lines
     assert lines[-1] == "[The whole report](<https://ci.example.org/report(1).html>)"
     assert len(lines) <= 14
     assert "The whole report" not in comparison_markdown(data.comparison)

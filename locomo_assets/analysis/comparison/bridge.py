@@ -21,19 +21,19 @@ _MEANINGS = {
     "untraced": "not to be traced",
 }
 _LOST = {
-    "gold": "have a faulty gold answer",
-    "judging": "have the same answer or a doubtful verdict",
-    "storing": "were stored before and are not now",
-    "retrieving": "were retrieved before and are not now",
-    "answering": "were answered differently with the evidence at hand",
-    "without_evidence": "lacked evidence before too",
-    "untraced": "can't be traced",
+    "gold": "with a faulty gold answer",
+    "judging": "with the same answer or a doubtful verdict",
+    "storing": "stored before, not now",
+    "retrieving": "retrieved before, not now",
+    "answering": "answered differently with the evidence at hand",
+    "without_evidence": "without all of the evidence before too",
+    "untraced": "not to be traced",
 }
 _GAINED = {
     **_LOST,
-    "storing": "are stored now and were not before",
-    "retrieving": "are retrieved now and were not before",
-    "without_evidence": "lack evidence still",
+    "storing": "stored now, not before",
+    "retrieving": "retrieved now, not before",
+    "without_evidence": "without all of the evidence still",
 }
 
 
@@ -85,7 +85,7 @@ class Bridge:
             counts = [(getattr(step, word), phrases[step.name]) for step in self.steps]
             parts = [f"{count} {phrase}" for count, phrase in _largest_first(counts) if count]
             if parts:
-                told.append(f"Of {sum(n for n, _ in counts)} {word}: {', '.join(parts)}.")
+                told.append(f"Of {sum(n for n, _ in counts)} {word}: {'; '.join(parts)}.")
         return told
 
 
