@@ -57,7 +57,8 @@ def back_up(store: HistoryStore, backups: Storage, day: int = 0) -> BackupReport
 
 def hashes(storage: Storage) -> dict[str, str]:
     """Hashes of every file that a backup keeps."""
-    paths = [p for p in storage.list("") if not p.startswith(("leases/", "history.duckdb"))]
+    derived = ("leases/", "reports/", "history.duckdb")
+    paths = [path for path in storage.list("") if not path.startswith(derived)]
     return {path: hashlib.sha256(storage.get(path)).hexdigest() for path in paths}
 
 
@@ -69,6 +70,7 @@ def restored(backups: Storage, folder: Path, name: str | None = None) -> History
 def test_restored_as_it_was(store: HistoryStore, backups: Storage, tmp_path: Path) -> None:
     rebuild(store, tmp_path / "history" / "history.duckdb")
     store.storage.put("leases/asset=answers/00000001.json", b"{}")
+    store.storage.put("reports/r1.html", b"<!doctype html>")
     store.storage.put("something/of/later.json", b"{}")
     report = back_up(store, backups)
     assert (report.backup_manifest.attempts, report.backup_manifest.rows["answers"]) == (3, 10)
@@ -76,6 +78,7 @@ def test_restored_as_it_was(store: HistoryStore, backups: Storage, tmp_path: Pat
     assert hashes(copy.storage) == hashes(store.storage)
     assert not list((tmp_path / "new").rglob("*.duckdb"))
     assert not (tmp_path / "new" / "leases").exists()
+    assert not (tmp_path / "new" / "reports").exists()
     assert copy.history_id == store.history_id
     assert copy.manifests() == store.manifests()
     assert check(copy).problems == ()
