@@ -49,10 +49,9 @@ class Diagnosis:
             return "No answer is wrong."
         stages = sorted(self.stages, key=lambda one: -one.questions)
         told = "; ".join(f"{one.meaning} {one.questions}" for one in stages)
-        return (
-            f"Of {self.wrong} wrong answers: {told}. Of {self.untraceable_percent:.0f} % it is not "
-            "known whether their evidence was stored and retrieved."
-        )
+        lost = self.untraceable_percent or 0.0
+        traced = f"{lost:.0f} % can't be traced to their evidence" if lost else "all can be traced"
+        return f"Of {self.wrong} wrong answers: {told}; {traced}."
 
 
 def read_diagnosis(database_path: Path, row: Accuracy) -> Diagnosis:

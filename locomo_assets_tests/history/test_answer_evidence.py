@@ -266,7 +266,7 @@ def test_a_faulty_gold_answer_comes_first_unless_the_judge_had_its_correction(
     audit = replace(lineage("gold_audit", None, None), system=None)
     commit(history.store, audit, {"gold_faults": [fault]})
     assert [row[1:] for row in diagnosed(history)] == [
-        ("gold_faulty", "the audit calls its gold answer temporal error")
+        ("gold_faulty", "an audit calls its gold answer wrong: temporal error")
     ]
     repaired = {**judgement(0, "wrong"), "audit_sha256": "a" * 64}
     commit(history.store, lineage("judgements"), {"judgements": [repaired]})

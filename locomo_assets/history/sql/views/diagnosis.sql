@@ -25,6 +25,7 @@ put_together AS (
             release, conversation, question_index, category, system, question_protocol,
             dataset_sha256, answer_id, ingestion_id
         ),
+        f.audit_sha256 IS NOT NULL AS gold_is_faulty,
         f.error_type AS gold_error_type,
         others.judge AS accepted_by,
         CASE
@@ -59,13 +60,15 @@ SELECT
     judge,
     dataset_sha256,
     CASE
-        WHEN gold_error_type IS NOT NULL THEN 'gold_faulty'
+        WHEN gold_is_faulty THEN 'gold_faulty'
         WHEN doubt IS NOT NULL THEN 'judge_doubtful'
         ELSE coalesce(reason_if_wrong, 'unknown')
     END AS reason,
     CASE
-        WHEN gold_error_type IS NOT NULL THEN
-            'the audit calls its gold answer ' || replace(lower(gold_error_type), '_', ' ')
+        WHEN gold_is_faulty THEN
+            concat_ws(
+                ': ', 'an audit calls its gold answer wrong', replace(lower(gold_error_type), '_', ' ')
+            )
         WHEN doubt IS NOT NULL THEN doubt
         ELSE coalesce(detail_if_wrong, 'nothing is known of its evidence')
     END AS detail,
