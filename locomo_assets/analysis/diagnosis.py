@@ -49,9 +49,10 @@ class Diagnosis:
             return "No answer is wrong."
         stages = sorted(self.stages, key=lambda one: -one.questions)
         told = "; ".join(f"{one.meaning} {one.questions}" for one in stages)
+        answers = "answer" if self.wrong == 1 else "answers"
         return (
-            f"Of {self.wrong} wrong answers: {told}. Of {self.untraceable_percent:.0f} % it is not "
-            "known whether their evidence was stored and retrieved."
+            f"Of {self.wrong} wrong {answers}: {told}. The evidence of "
+            f"{self.untraceable_percent:.0f} % can't be traced."
         )
 
 

@@ -170,4 +170,4 @@ def _interval(interval: Interval) -> str:
 
 def _escaped(text: str) -> str:
     # Labels are others' words: they must not become a table's cell, a link or HTML.
-    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))

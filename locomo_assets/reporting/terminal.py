@@ -67,7 +67,7 @@ def print_table(
     """
     texts = [["NULL" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     columns = [(name, [row[at] for row in texts]) for at, name in enumerate(headings)]
-    shown = _fitting(columns, may_go, out.width)
+    shown = fitting(columns, may_go, out.width)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, _ in shown:
         table.add_column(name, overflow="fold")
@@ -76,13 +76,20 @@ def print_table(
     out.print(table, markup=False)
     left_out = [column[0] for column in columns if column not in shown]
     if any(left_out):
-        _print_line(out, f"A wider terminal also shows: {', '.join(filter(None, left_out))}.")
+        _print_line(out, wider_shows(left_out))
+
+
+def wider_shows(left_out: Sequence[str]) -> str:
+    """The line beneath a table that says which columns there was no room for."""
+    return f"A wider terminal also shows: {', '.join(filter(None, left_out))}."
 
 
 _Column = tuple[str, Sequence[str]]
 
 
-def _fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
+def fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
+    """The columns without those of `may_go` that a width has no room for."""
+
     def says_something(column: _Column) -> bool:
         return any(cell not in ("–", "0", "0.00") for cell in column[1])
 
@@ -208,7 +215,11 @@ def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accur
     for whole in wholes:
         found = corrected_accuracy(database_path, whole)
         if found.errors is not None and whole.valid:
-            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
+            _print_line(
+                out,
+                f"\n{whole.release}, judge {whole.judge}, questions {whole.question_protocol}: "
+                f"{found.line()}",
+            )
 
 
 def print_forecast(out: Console, items: Sequence[Item]) -> None:
