@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.blame import blame_bound
@@ -77,6 +78,21 @@ def print_table(
     left_out = [column[0] for column in columns if column not in shown]
     if any(left_out):
         _print_line(out, wider_shows(left_out))
+
+
+def print_rows(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints a table; where not even its headings fit, each row as lines of name and value."""
+    if not rows or sum(cell_len(name) + 2 for name in headings) - 2 <= out.width:
+        print_table(out, headings, rows)
+        return
+    for number, row in enumerate(rows, start=1):
+        table = Table(box=None, title=f"row {number} of {len(rows)}", title_justify="left",
+                      show_header=False, pad_edge=False)  # fmt: skip
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, cell in zip(headings, row, strict=True):
+            table.add_row(Text(name), Text("NULL" if cell is None else printable(str(cell))))
+        out.print(table, highlight=False)
 
 
 def wider_shows(left_out: Sequence[str]) -> str:

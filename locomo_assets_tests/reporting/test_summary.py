@@ -91,8 +91,8 @@ def test_labels_of_others_stay_text_in_a_comment(data: ReportData) -> None:
     hostile = replace(
         data.comparison,
         judge="<img src=x>|[a](http://evil)",
-        notes=("one", "two\n# three", "4", "5"),
+        notes=("one&lt;", "two\n# three", "4", "5"),
     )
     text = comparison_markdown(hostile)
     assert r"\<img src=x\>\|\[a\](http://evil)" in text
-    assert r"Notes: one; two \# three; 4; and 1 more." in text
+    assert r"Notes: one\&lt;; two \# three; 4; and 1 more." in text
