@@ -125,8 +125,8 @@ def compare_releases(
             _show(out, found, flips)
     if not found.valid:
         raise InvalidNumbersError(
-            f"{found.overall.verdict.because}; run it again with the same --release, which asks "
-            "only what failed"
+            f"{found.overall.verdict.because}; if it was measured here, run it again with the same "
+            "--release, which asks only what failed"
         )
     check_gate(found, fail_on)
 

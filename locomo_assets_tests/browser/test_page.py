@@ -88,6 +88,8 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
     expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
     page.keyboard.press("Enter")
     expect(page.locator("#rows a").first).to_be_focused()
+    page.locator("#search").fill("conv-1/2")  # not conv-1/20 as well
+    expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
     page.locator("#search").fill("no such words anywhere")
     expect(shown).to_contain_text("no question fits")
     page.locator("#reset").click()
@@ -107,6 +109,7 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
         page.locator(f"#by-{name}").select_option(value)
         expect(shown).to_have_text(_of(_count(database_path, sql)))
     page.locator("#reset").click()
+    expect(page.locator("#by-evidence option").first).to_have_text("any")
     page.locator("#sorts button", has_text="Verdict").click()
     page.locator("#sorts button", has_text="Verdict").click()
     expect(page.locator("#rows tr").first).to_contain_text("wrong")

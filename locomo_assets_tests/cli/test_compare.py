@@ -86,6 +86,7 @@ def test_an_invalid_side_is_said_first_and_exits_with_3(history: HistoryBuilder)
     assert done.stdout.startswith("Invalid: 25.00 % of the questions of r3 have no verdict")
     assert isinstance(done.exception, InvalidNumbersError)
     assert done.exception.exit_code == 3
+    assert "if it was measured here, run it again" in str(done.exception)
     assert "bounds" in done.stdout
     as_json = CliRunner().invoke(APP, ["compare", "r1", "r3", "--format", "json"])
     found = json.loads(as_json.stdout)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.analysis.comparison import Bounds
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.summary import comparison_markdown, summary_lines
@@ -96,3 +97,14 @@ def test_labels_of_others_stay_text_in_a_comment(data: ReportData) -> None:
     text = comparison_markdown(hostile)
     assert r"\<img src=x\>\|\[a\](http://evil)" in text
     assert r"Notes: one\&lt;; two \# three; 4; and 1 more." in text
+
+
+def test_a_comment_has_the_bounds_that_its_notes_speak_of(data: ReportData) -> None:
+    found = data.comparison
+    assert found is not None
+    assert "Bounds" not in comparison_markdown(found)
+    missing = replace(found, overall=replace(found.overall, bounds=Bounds(29, -0.02, 0.015)))
+    assert (
+        "Bounds: -2.00 … +1.50 points, if the 29 questions without a verdict count against r2, "
+        "or for it."
+    ) in comparison_markdown(missing)

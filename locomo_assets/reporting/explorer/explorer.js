@@ -104,7 +104,7 @@ function choose() {
   const active = FILTERS.filter(([name]) => chosen[name]);
   found = data.questions.filter(one =>
     active.every(([name, , of]) => of(one) === chosen[name])
-    && wanted.every(word => textOf(one).includes(word)));
+    && wanted.every(word => byId.has(word) ? idOf(one) === word : textOf(one).includes(word)));
   const compare = COLUMNS[sortedBy][1];
   found.sort((a, b) => (downwards ? compare(b, a) : compare(a, b)) || a.at - b.at);
   first = 0;
@@ -213,7 +213,7 @@ function makeFilters() {
     const select = make("select", { id: `by-${name}`, "data-name": name, oninput: event => {
       chosen[name] = event.target.value;
       choose();
-    } }, make("option", { value: "" }, "all"),
+    } }, make("option", { value: "" }, "any"),
       values.map(value => make("option", { value }, `${words(value)} (${counts.get(value)})`)));
     find("filters").append(make("label", {}, `${label} `, select));
   }
