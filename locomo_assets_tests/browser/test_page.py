@@ -94,6 +94,8 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
     expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
     page.locator("#search").fill("no such words anywhere")
     expect(shown).to_contain_text("no question fits")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search")).to_have_value("no such words anywhere")
     page.locator("#reset").click()
     expect(shown).to_have_text(f"1–25 of {QUESTIONS}")
     for name, value, sql in (

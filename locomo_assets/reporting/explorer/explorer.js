@@ -385,7 +385,10 @@ for (const link of document.querySelectorAll("a[data-filter]")) {
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("input, select, textarea")) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape") {
+      event.preventDefault();  // a browser would empty the field and not say so
+      event.target.blur();
+    }
     return;
   }
   const by = { j: 1, k: -1 }[event.key];
