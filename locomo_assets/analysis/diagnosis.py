@@ -51,7 +51,8 @@ class Diagnosis:
         told = "; ".join(f"{one.meaning} {one.questions}" for one in stages)
         lost = self.untraceable_percent or 0.0
         traced = f"{lost:.0f} % can't be traced to their evidence" if lost else "all can be traced"
-        return f"Of {self.wrong} wrong answers: {told}; {traced}."
+        answers = "answer" if self.wrong == 1 else "answers"
+        return f"Of {self.wrong} wrong {answers}: {told}; {traced}."
 
 
 def read_diagnosis(database_path: Path, row: Accuracy) -> Diagnosis:

@@ -20,6 +20,12 @@ _SHOWN_CHARS = 80
 _ID = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[a-z_])[\w-]{8,}")
 """A word of letters and digits, such as a request's id: the same error has another each time."""
 
+_WAY_OUT = {
+    True: "import them again without it",
+    False: "`run --force` asks all questions again",
+}
+"""What to do about it, by whether the answers are imported."""
+
 _SQL = Path(__file__).with_name("repeated_answers.sql")
 
 
@@ -85,10 +91,10 @@ def repeated_answer_warnings(database_path: Path, rows: Iterable[Accuracy]) -> l
     for row in rows:
         key = (row.release, row.system, row.question_protocol, row.dataset_sha256)
         if key not in found:
-            found[key] = read_repeated_answer(database_path, row)
+            found[key] = read_repeated_answer(database_path, row), _WAY_OUT[row.imported]
     return [
         f"warning: release {release} · system {system} · questions {protocol}: {one.line()}; if it "
-        "is an error of the service, `run --force` asks all questions again"
-        for (release, system, protocol, _), one in found.items()
+        f"is an error of the service, {way_out}"
+        for (release, system, protocol, _), (one, way_out) in found.items()
         if one.is_suspicious
     ]

@@ -7,4 +7,5 @@ WHERE
     AND question_protocol = $question_protocol
     AND dataset_sha256 = $dataset_sha256
     AND outcome = 'answered'
+    AND answer IS NOT NULL  -- an import may bring verdicts alone
 ORDER BY conversation, question_index

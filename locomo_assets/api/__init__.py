@@ -108,7 +108,8 @@ class History:
     ) -> "pd.DataFrame":
         """Every judged question of a release: verdict, answer, evidence, times, cost.
 
-        Of the series judged last, unless judge or question protocol say which.
+        Of the series judged last, references after all others, unless judge or question protocol
+        say which.
         """
         return self._of_series("questions", release, judge, question_protocol)
 

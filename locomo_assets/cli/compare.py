@@ -25,10 +25,14 @@ from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
-from locomo_assets.reporting.terminal import console, print_json, print_table
+from locomo_assets.reporting.terminal import console, fitting, print_json, print_table, wider_shows
 from locomo_assets.settings import SettingsError, read_settings
 
 _WIDTH = 100
+_HOLM = "Holm p"
+_CATEGORY_HEADINGS = ("category", "questions", "A %", "B %", "points", "95 % interval", "+", "−",
+                      "McNemar", _HOLM, "B is")  # fmt: skip
+_MAY_GO = ("McNemar", _HOLM, "questions")
 _WORDS = {Conclusion.NOT_WORSE: "not worse"}
 _MAX_TEXT = 400
 _MAX_MEMORIES = 3
@@ -121,8 +125,8 @@ def compare_releases(
             _show(out, found, flips)
     if not found.valid:
         raise InvalidNumbersError(
-            f"{found.overall.verdict.because}; run it again with the same --release, which asks "
-            "only what failed"
+            f"{found.overall.verdict.because}; if it was measured here, run it again with the same "
+            "--release, which asks only what failed"
         )
     check_gate(found, fail_on)
 
@@ -185,8 +189,12 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     )  # fmt: skip
     out.print(_numbers(found))
     out.print()
-    out.print(_categories(found))
-    out.print(_text(f"A is {a}, B is {b}; + gained, − lost; Holm p: clustered, of all categories"))
+    table, left_out = _categories(found, out.width)
+    out.print(table)
+    holm = "" if _HOLM in left_out else f"; {_HOLM}: clustered, of all categories"
+    out.print(_text(f"A is {a}, B is {b}; + gained, − lost{holm}"))
+    if left_out:
+        out.print(_text(wider_shows(left_out)))
     for line in found.bridge.sentences():
         out.print(_text(line))
     for note in found.notes:
@@ -309,16 +317,18 @@ def _noise(noise: NoiseFloor) -> str:
     )
 
 
-def _categories(found: Comparison) -> Table:
+def _categories(found: Comparison, width: int) -> tuple[Table, list[str]]:
+    """The table, and the columns that there is no room for."""
+    rows = [_category(part) for part in found.categories]
+    columns = [(name, [row[at] for row in rows]) for at, name in enumerate(_CATEGORY_HEADINGS)]
+    shown = fitting(columns, _MAY_GO, width)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("category", overflow="fold")
-    for heading in ("questions", "A %", "B %", "points", "95 % interval", "+", "−", "McNemar",
-                    "Holm p"):  # fmt: skip
-        table.add_column(heading, justify="right")
-    table.add_column("B is", overflow="fold")
-    for part in found.categories:
-        table.add_row(*(_text(cell) for cell in _category(part)))
-    return table
+    for name, _ in shown:
+        outer = name in (_CATEGORY_HEADINGS[0], _CATEGORY_HEADINGS[-1])
+        table.add_column(name, justify="left" if outer else "right", overflow="fold")
+    for at in range(len(rows)):
+        table.add_row(*(_text(cells[at]) for _, cells in shown))
+    return table, [column[0] for column in columns if column not in shown]
 
 
 def _category(part: CategoryComparison) -> tuple[str, ...]:
@@ -343,7 +353,7 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
     grid.add_row("", "")
     place = f"{flip.conversation}, question {flip.question_index}, category {flip.category}"
     _row(grid, flip.flip.upper(), place)
-    _row(grid, "because", _short(f"{flip.step}: {flip.detail or flip.reason}"))
+    _row(grid, "because", _short(f"{flip.step}: {_because(flip)}"))
     _row(grid, "question", flip.question)
     _row(grid, "gold", flip.gold_answer or "–")
     for turn in flip.evidence:
@@ -359,6 +369,13 @@ def _flip(flip: Flip, a: str, b: str) -> Table:
         if len(memories) > _MAX_MEMORIES:
             _row(grid, "", f"and {len(memories) - _MAX_MEMORIES} more")
     return grid
+
+
+def _because(flip: Flip) -> str:
+    # Where the same answer was judged twice, it is not the evidence that made the difference.
+    if flip.step == "judging" and flip.reason != "judge_doubtful":
+        return "the same answer was judged differently"
+    return flip.detail or flip.reason
 
 
 def _memory(memory: RetrievedMemory) -> str:

@@ -24,13 +24,14 @@ from locomo_assets.reporting.terminal import (
     print_gold_faults,
     print_json,
     print_judge_errors,
+    print_rows,
     print_scores,
     print_stopped,
     print_table,
     print_warnings,
 )
 from locomo_assets.runs.releases import pin_baseline
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import SettingsError, read_settings
 
 
 class Format(StrEnum):
@@ -55,7 +56,7 @@ def sql(
     """Query the history, read-only. Costs nothing."""
     columns, rows = database.query(read_settings().database_path, query)
     if format is Format.table:
-        print_table(console(), columns, rows)
+        print_rows(console(), columns, rows)
     elif format is Format.csv:
         # A pipe gets the texts as they are, and lines that a shell can read.
         shown = printable if sys.stdout.isatty() else str
@@ -80,6 +81,8 @@ def report(
     """
     from locomo_assets.services import Services
 
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):
+        raise SettingsError(f"--html '{html}': give a file's name in a folder that exists")
     services = Services(read_settings())
     path, limit = services.settings.database_path, services.settings.max_error_percent
     audit_sha256 = services.keep_audit()

@@ -6,6 +6,7 @@ What they show is chosen in `report_data`.
 import base64
 import io
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -145,7 +146,10 @@ def _empty(axes: "Axes", text: str) -> None:
 def png(figure: "Figure", title: str) -> str:
     """The figure as Markdown with an inline picture."""
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
+    with warnings.catch_warnings():
+        # A label may have letters that the packaged font lacks: they become boxes.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        figure.savefig(picture, format="png", dpi=110)
     return f"![{title}](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
 
 

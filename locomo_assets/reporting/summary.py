@@ -94,6 +94,12 @@ def comparison_markdown(found: Comparison, link: str | None = None) -> str:
             f"margin {found.margin_points:g}"
         ),
     ]
+    bounds = found.overall.bounds
+    if bounds is not None:
+        lines += ["", _escaped(
+            f"Bounds: {_points(bounds.low)} … {_points(bounds.high)} points, if the "
+            f"{bounds.unanswered} questions without a verdict count against {b}, or for it."
+        )]  # fmt: skip
     if found.bridge.steps:
         lines += ["", _escaped(" ".join(found.bridge.sentences()))]
     if found.notes:
@@ -170,4 +176,4 @@ def _interval(interval: Interval) -> str:
 
 def _escaped(text: str) -> str:
     # Labels are others' words: they must not become a table's cell, a link or HTML.
-    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))

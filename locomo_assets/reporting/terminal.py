@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.blame import blame_bound
@@ -67,7 +68,7 @@ def print_table(
     """
     texts = [["NULL" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     columns = [(name, [row[at] for row in texts]) for at, name in enumerate(headings)]
-    shown = _fitting(columns, may_go, out.width)
+    shown = fitting(columns, may_go, out.width)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, _ in shown:
         table.add_column(name, overflow="fold")
@@ -76,13 +77,35 @@ def print_table(
     out.print(table, markup=False)
     left_out = [column[0] for column in columns if column not in shown]
     if any(left_out):
-        _print_line(out, f"A wider terminal also shows: {', '.join(filter(None, left_out))}.")
+        _print_line(out, wider_shows(left_out))
+
+
+def print_rows(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints a table; where not even its headings fit, each row as lines of name and value."""
+    if not rows or sum(cell_len(name) + 2 for name in headings) - 2 <= out.width:
+        print_table(out, headings, rows)
+        return
+    for number, row in enumerate(rows, start=1):
+        table = Table(box=None, title=f"row {number} of {len(rows)}", title_justify="left",
+                      show_header=False, pad_edge=False)  # fmt: skip
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, cell in zip(headings, row, strict=True):
+            table.add_row(Text(name), Text("NULL" if cell is None else printable(str(cell))))
+        out.print(table, highlight=False)
+
+
+def wider_shows(left_out: Sequence[str]) -> str:
+    """The line beneath a table that says which columns there was no room for."""
+    return f"A wider terminal also shows: {', '.join(filter(None, left_out))}."
 
 
 _Column = tuple[str, Sequence[str]]
 
 
-def _fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
+def fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
+    """The columns without those of `may_go` that a width has no room for."""
+
     def says_something(column: _Column) -> bool:
         return any(cell not in ("–", "0", "0.00") for cell in column[1])
 
@@ -208,7 +231,11 @@ def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accur
     for whole in wholes:
         found = corrected_accuracy(database_path, whole)
         if found.errors is not None and whole.valid:
-            _print_line(out, f"\n{whole.release}, judge {whole.judge}: {found.line()}")
+            _print_line(
+                out,
+                f"\n{whole.release}, judge {whole.judge}, questions {whole.question_protocol}: "
+                f"{found.line()}",
+            )
 
 
 def print_forecast(out: Console, items: Sequence[Item]) -> None:

@@ -87,3 +87,24 @@ def test_each_series_by_itself_and_told_once(tmp_path: Path) -> None:
     )
     elsewhere = [replace(row, system="unknown") for row in rows]
     assert repeated_answer_warnings(history.database_path, elsewhere) == []
+
+
+def test_verdicts_without_answers_repeat_none(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 5)
+    history.measure("r1", {"conv-1": "+++++"}, answer=None)
+    refresh(history.store, history.database_path)
+    (row,) = by_release(history.database_path, None, max_error_percent=2.0)
+    assert read_repeated_answer(history.database_path, row) == RepeatedAnswer("", 0, 0)
+
+
+def test_imported_answers_are_not_asked_again(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 5)
+    history.measure("r1", {"conv-1": "+++++"}, answer=ERROR)
+    refresh(history.store, history.database_path)
+    (row,) = by_release(history.database_path, None, max_error_percent=2.0)
+    (measured,) = repeated_answer_warnings(history.database_path, [row])
+    (imported,) = repeated_answer_warnings(history.database_path, [replace(row, imported=True)])
+    assert measured.endswith("`run --force` asks all questions again")
+    assert imported.endswith("import them again without it")

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from locomo_assets.history import database
+from locomo_assets.history.database import refresh
 from locomo_assets.reporting.html import write_page
+from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.browser.serving import CHROMIUM, chromium_page
 from locomo_assets_tests.reporting.factories import two_releases
 
@@ -88,8 +90,12 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
     expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
     page.keyboard.press("Enter")
     expect(page.locator("#rows a").first).to_be_focused()
+    page.locator("#search").fill("conv-1/2")  # not conv-1/20 as well
+    expect(shown).to_have_text(f"1–1 of 1 (all: {QUESTIONS})")
     page.locator("#search").fill("no such words anywhere")
     expect(shown).to_contain_text("no question fits")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search")).to_have_value("no such words anywhere")
     page.locator("#reset").click()
     expect(shown).to_have_text(f"1–25 of {QUESTIONS}")
     for name, value, sql in (
@@ -107,6 +113,7 @@ def test_questions_are_searched_filtered_and_sorted(page: Page, database_path: P
         page.locator(f"#by-{name}").select_option(value)
         expect(shown).to_have_text(_of(_count(database_path, sql)))
     page.locator("#reset").click()
+    expect(page.locator("#by-evidence option").first).to_have_text("any")
     page.locator("#sorts button", has_text="Verdict").click()
     page.locator("#sorts button", has_text="Verdict").click()
     expect(page.locator("#rows tr").first).to_contain_text("wrong")
@@ -144,6 +151,20 @@ def test_one_question_is_opened_by_its_link(page: Page) -> None:
     page.emulate_media(media="print")
     expect(page.locator("main")).to_be_hidden()
     assert dialog.evaluate("one => one.clientHeight >= one.scrollHeight")
+
+
+def test_evidence_that_was_in_the_message_is_not_called_unknown(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 2)
+    history.measure("r1", {"conv-1": "+-"}, question_protocol="evidence-only")
+    refresh(history.store, history.database_path)
+    target = tmp_path / "report.html"
+    write_page(history.database_path, target, max_error_percent=2.0)
+    with chromium_page(1440, 900) as page:
+        page.goto(f"{target.as_uri()}#conv-1/0")
+        dialog = page.locator("dialog")
+        expect(dialog.get_by_text("the evidence was in the message")).to_be_visible()
+        expect(dialog.get_by_text("not known")).to_have_count(0)
 
 
 def test_the_keyboard_leads_through_the_questions(page: Page) -> None:

@@ -60,6 +60,13 @@ def test_report_and_releases(measured: Path) -> None:
     assert "release r9" in _refused(_run(measured, "report", "--release", "r9"))
 
 
+def test_a_page_that_has_no_place_is_refused_in_a_line(measured: Path) -> None:
+    for place in ("", str(measured), str(measured / "none" / "report.html")):
+        done = _run(measured, "report", "--html", place)
+        assert "give a file's name in a folder that exists" in _refused(done)
+        assert done.returncode == 2
+
+
 def test_a_release_is_pinned_and_unpinned(measured: Path) -> None:
     assert "no release is pinned" in _run(measured, "releases", "unpin").stdout
     assert "release r9: not in the history" in _refused(_run(measured, "releases", "pin", "r9"))

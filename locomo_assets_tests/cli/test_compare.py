@@ -1,11 +1,13 @@
 """What `compare` prints of a history with changes, 100 columns wide."""
 
+import io
 import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError
@@ -84,6 +86,7 @@ def test_an_invalid_side_is_said_first_and_exits_with_3(history: HistoryBuilder)
     assert done.stdout.startswith("Invalid: 25.00 % of the questions of r3 have no verdict")
     assert isinstance(done.exception, InvalidNumbersError)
     assert done.exception.exit_code == 3
+    assert "if it was measured here, run it again" in str(done.exception)
     assert "bounds" in done.stdout
     as_json = CliRunner().invoke(APP, ["compare", "r1", "r3", "--format", "json"])
     found = json.loads(as_json.stdout)
@@ -125,3 +128,24 @@ def test_a_comment_has_its_link_and_a_bad_link_prints_nothing(history: HistoryBu
     assert printed.endswith(f"[The whole report](<{url}>)\n")
     for options in (("--link", url), ("--format", "markdown", "--link", "javascript:alert(1)")):
         assert ended("r1", "r2", *options) == (2, "")
+
+
+def test_words_are_whole_in_a_narrow_terminal(history: HistoryBuilder) -> None:
+    found, printed = history.compare("r1", "r2"), io.StringIO()
+    table, left_out = compare._categories(found, 80)
+    Console(file=printed, width=80).print(table)
+    lines = printed.getvalue().splitlines()
+    assert len(lines) == 1 + len(found.categories)
+    assert lines[0].split()[0] == "category"
+    assert lines[0].rstrip().endswith("B is")
+    assert "McNemar" in left_out
+
+
+def test_the_same_answer_judged_twice_is_not_put_down_to_its_evidence(
+    history: HistoryBuilder,
+) -> None:
+    history.measure("r3", {"conv-1": "+"}, answer="the same")
+    history.measure("r4", {"conv-1": "-"}, answer="the same")
+    refresh(history.store, history.database_path)
+    text = " ".join(output("r3", "r4").split())
+    assert "judging: the same answer was judged differently" in text

@@ -107,3 +107,7 @@ def test_every_trend_becomes_a_png(rows: list[Accuracy]) -> None:
     figure = trend(rows)
     encoded = png(figure, "accuracy").partition("base64,")[2].removesuffix(")")
     assert base64.b64decode(encoded).startswith(b"\x89PNG")
+
+
+def test_a_label_in_letters_that_the_font_lacks_is_drawn_without_a_warning() -> None:
+    assert png(trend([row("漢字", 75.0), R2]), "trend").startswith("![trend](data:image/png")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.analysis.comparison import Bounds
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.summary import (
@@ -95,11 +96,11 @@ def test_labels_of_others_stay_text_in_a_comment(data: ReportData) -> None:
     hostile = replace(
         data.comparison,
         judge="<img src=x>|[a](http://evil)",
-        notes=("one", "two\n# three", "4", "5"),
+        notes=("one&lt;", "two\n# three", "4", "5"),
     )
     text = comparison_markdown(hostile)
     assert r"\<img src=x\>\|\[a\](http://evil)" in text
-    assert r"Notes: one; two \# three; 4; and 1 more." in text
+    assert r"Notes: one\&lt;; two \# three; 4; and 1 more." in text
 
 
 def test_the_markdown_is_narrow_and_short_enough_to_be_shown_in_place(data: ReportData) -> None:
@@ -111,3 +112,14 @@ def test_the_markdown_is_narrow_and_short_enough_to_be_shown_in_place(data: Repo
     shortened = summary_markdown(replace(data, score_notes=notes))
     assert shortened.startswith("warning: 0 words")
     assert len(shortened) < 1000
+
+
+def test_a_comment_has_the_bounds_that_its_notes_speak_of(data: ReportData) -> None:
+    found = data.comparison
+    assert found is not None
+    assert "Bounds" not in comparison_markdown(found)
+    missing = replace(found, overall=replace(found.overall, bounds=Bounds(29, -0.02, 0.015)))
+    assert (
+        "Bounds: -2.00 … +1.50 points, if the 29 questions without a verdict count against r2, "
+        "or for it."
+    ) in comparison_markdown(missing)

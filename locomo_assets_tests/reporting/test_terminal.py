@@ -16,6 +16,7 @@ from locomo_assets.reporting.terminal import (
     print_accuracy,
     print_gold_faults,
     print_json,
+    print_rows,
     print_scores,
     print_table,
 )
@@ -74,6 +75,20 @@ def test_a_narrow_terminal_does_without_what_says_nothing_then_without_details()
     assert lines(27)[3].startswith("A wider terminal")
     assert lines(15)[:3] == ["release  ms", "r1       120", "r2       99"]
     assert lines(3)[0] == "rel"
+
+
+def test_rows_with_more_columns_than_fit_are_told_line_by_line() -> None:
+    def lines(width: int) -> list[str]:
+        out = io.StringIO()
+        rows = [("r1", None), ("[b]", {"a": 1})]
+        print_rows(Console(file=out, width=width), ("release", "evidence"), rows)
+        return [line.rstrip() for line in out.getvalue().splitlines()]
+
+    assert lines(17)[0] == "release  evidence"
+    assert lines(16) == [
+        "row 1 of 2", "release   r1", "evidence  NULL",
+        "row 2 of 2", "release   [b]", "evidence  {'a':", "          1}",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [80, 100])

@@ -104,7 +104,7 @@ function choose() {
   const active = FILTERS.filter(([name]) => chosen[name]);
   found = data.questions.filter(one =>
     active.every(([name, , of]) => of(one) === chosen[name])
-    && wanted.every(word => textOf(one).includes(word)));
+    && wanted.every(word => byId.has(word) ? idOf(one) === word : textOf(one).includes(word)));
   const compare = COLUMNS[sortedBy][1];
   found.sort((a, b) => (downwards ? compare(b, a) : compare(a, b)) || a.at - b.at);
   first = 0;
@@ -213,7 +213,7 @@ function makeFilters() {
     const select = make("select", { id: `by-${name}`, "data-name": name, oninput: event => {
       chosen[name] = event.target.value;
       choose();
-    } }, make("option", { value: "" }, "all"),
+    } }, make("option", { value: "" }, "any"),
       values.map(value => make("option", { value }, `${words(value)} (${counts.get(value)})`)));
     find("filters").append(make("label", {}, `${label} `, select));
   }
@@ -251,12 +251,18 @@ function turnsOf(one) {
         wanted.has(turn.dia_id) ? one.sides.map((side, at) => fate(side, turn.dia_id, data.releases[at])) : null)))]));
 }
 
+// Evidence without a rank that was there all the same: the message had it, and memory was off.
+function wasGiven(piece) {
+  return piece.retrieved === true && !piece.retrieved_rank;
+}
+
 // What became of an evidence turn in a release.
 function fate(side, dia, release) {
   const piece = side && (side.evidence || []).find(each => each.dia_id === dia);
   if (!piece) return null;
   let text = "not known", kind = "lost";
   if (piece.retrieved_rank) text = `retrieved, rank ${piece.retrieved_rank}`;
+  else if (wasGiven(piece)) [text, kind] = ["in the message", "soft"];
   else if (piece.stored === false) {
     const status = piece.operation_status;
     text = `never stored${status && status !== "completed" ? ` (operation: ${words(status)})` : ""}`;
@@ -268,6 +274,9 @@ function fate(side, dia, release) {
 function memoriesOf(one, side) {
   const wanted = new Set(one.evidence_turns || []);
   if (!side.retrieved) {
+    if ((side.evidence || []).some(wasGiven)) {
+      return make("p", { class: "soft" }, "None: the evidence was in the message, and memory was off.");
+    }
     const why = side.memories_retrieved === 0 ? "Nothing was retrieved." : "It is not known what was retrieved.";
     return make("p", { class: "soft" }, why);
   }
@@ -376,7 +385,10 @@ for (const link of document.querySelectorAll("a[data-filter]")) {
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("input, select, textarea")) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape") {
+      event.preventDefault();  // a browser would empty the field and not say so
+      event.target.blur();
+    }
     return;
   }
   const by = { j: 1, k: -1 }[event.key];
