@@ -41,7 +41,7 @@ def test_the_decision_then_the_number_then_what_changed(data: ReportData) -> Non
     assert lines[0].startswith("r2 is worse than r1: the difference of -24.11 points")
     assert lines[1].startswith("Accuracy of r2: 75.89 % (95 % 73.7 – 78.1)")
     assert "85 of 112 scored; 112 questions of 7 conversations, judge lexical." in lines[1]
-    assert lines[2].startswith("Where it fails: Of 27 wrong answers: evidence not to be traced 27.")
+    assert lines[2].startswith("Where it fails: Of 27 wrong answers: evidence not to be traced 27;")
     assert lines[3].startswith(
         "Against r1: 0 gained, 27 lost of 112 questions; -24.11 points (95 %"
     )
