@@ -152,11 +152,16 @@ def by_category(
 
 def invalid_message(row: Accuracy, max_error_percent: float) -> str:
     """Why a row is not valid, and what to do."""
+    way_out = (
+        "import it again with the missing verdicts"
+        if row.imported
+        else "run it again with the same --release, which asks only what failed"
+    )
     return (
         f"release {row.release}: {row.error_percent:.2f} % of its questions have no verdict by "
         f"{row.judge} ({row.unanswered} unanswered, {row.unscored} unscored, {row.not_judged} not "
         f"judged; LOCOMO_MAX_ERROR_PERCENT allows {max_error_percent:g} %), so its numbers are not "
-        "valid; run it again with the same --release, which asks only what failed"
+        f"valid; {way_out}"
     )
 
 

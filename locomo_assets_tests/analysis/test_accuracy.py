@@ -79,6 +79,12 @@ def test_the_message_on_invalid_numbers_names_cause_and_limit() -> None:
     assert message.startswith("release r1: 20.00 % of its questions have no verdict")
     assert "LOCOMO_MAX_ERROR_PERCENT" in message
     assert "\n" not in message
+    assert message.endswith("run it again with the same --release, which asks only what failed")
+
+
+def test_nobody_is_told_to_run_an_imported_release() -> None:
+    message = invalid_message(accuracy_row(valid=False, error_percent=20.0, imported=True), 2.0)
+    assert message.endswith("import it again with the missing verdicts")
 
 
 def sample(*by_conversation: tuple[int, int]) -> Sample:
