@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from locomo_assets.standin import server
-from locomo_assets.standin.facts import Extract
 from locomo_assets.standin.server import create_app
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
-from locomo_assets.standin.state import StandinState
 
 
 @dataclass
@@ -94,10 +93,8 @@ def counting_standin(state: Path, environment: pytest.MonkeyPatch) -> Iterator[C
     """Serves until the end of the block; the environment's settings point at it."""
     counted = Counted()
 
-    def counting_app(
-        state: StandinState, settings: StandinSettings, *, extract: Extract
-    ) -> ASGIApp:
-        return counted.watch(create_app(state, settings, extract=extract))
+    def counting_app(*given: Any, **options: Any) -> ASGIApp:
+        return counted.watch(create_app(*given, **options))
 
     environment.setattr(server, "create_app", counting_app)
     slow = StandinSettings(

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from locomo_assets.standin import server
 from locomo_assets.standin.server import BaseUrls, create_app, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets.standin.state import StandinState
 from locomo_assets_tests.secrets.searching import PLANTED
 
 # Words and times that the protocol goes on: with anything added, nothing would come after them.
@@ -117,8 +116,8 @@ def echoing_standin(
     """A served stand-in that takes the planted keys, and the gate before it."""
     gates: list[Echoing] = []
 
-    def create(state: StandinState, settings: StandinSettings) -> ASGIApp:
-        gates.append(Echoing(create_app(state, settings)))
+    def create(*given: Any, **options: Any) -> ASGIApp:
+        gates.append(Echoing(create_app(*given, **options)))
         return gates[0]
 
     with monkeypatch.context() as patch:

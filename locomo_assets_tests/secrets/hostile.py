@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import pytest
@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from locomo_assets.standin import server
 from locomo_assets.standin.server import BaseUrls, create_app, running_standin
 from locomo_assets.standin.settings import StandinSettings
-from locomo_assets.standin.state import StandinState
 from locomo_assets_tests.secrets.searching import PLANTED
 
 Manner = Literal["fails", "refuses", "redirects"]
@@ -130,8 +129,8 @@ def hostile_standin(
     """A served stand-in that takes the planted keys, and the gate before it."""
     gates: list[Hostile] = []
 
-    def create(state: StandinState, settings: StandinSettings) -> ASGIApp:
-        gates.append(Hostile(create_app(state, settings), manner))
+    def create(*given: Any, **options: Any) -> ASGIApp:
+        gates.append(Hostile(create_app(*given, **options), manner))
         return gates[0]
 
     with monkeypatch.context() as patch:

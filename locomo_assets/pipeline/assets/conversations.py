@@ -130,7 +130,6 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
         config: MeasureConfig,
         services: dg.ResourceParam[Services],
     ):
-        _begin(context, services)
         wanted = [name for name in STAGES if dg.AssetKey(name) in context.selected_asset_keys]
         if not wanted:
             raise dg.Failure(
@@ -138,6 +137,7 @@ def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.As
                 "stored is checked again and not paid for again",
                 allow_retries=False,
             )
+        _begin(context, services)
         tasks = [
             Task(release=release, conversation=conversation, **config.model_dump())
             for conversation, release in map(split, context.partition_keys)
