@@ -15,6 +15,7 @@ import pytest
 
 from locomo_assets.analysis import checks
 from locomo_assets.analysis.accuracy import by_release
+from locomo_assets.backboard import ask
 from locomo_assets.history import database
 from locomo_assets.locomo.model import DatasetError
 from locomo_assets.locomo.parsing import read_dataset
@@ -37,6 +38,12 @@ TURNS = {one.conversation: len(one.turns) for one in SAMPLE.conversations}
 def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
     return Services(read_settings())
+
+
+@pytest.fixture(autouse=True)
+def no_late_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of the stand-in that has failed gives no answer later either."""
+    monkeypatch.setattr(ask, "_RUN_S", 1.0)
 
 
 def faulty(monkeypatch: pytest.MonkeyPatch, settings: StandinSettings) -> None:
