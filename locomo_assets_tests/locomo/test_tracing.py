@@ -57,6 +57,7 @@ def test_without_turns_nothing_is_traced() -> None:
 OBSERVED = Path(__file__).parents[3] / "shared" / "data" / "locomo10.json"
 
 
+@pytest.mark.real_data
 @pytest.mark.skipif(not OBSERVED.exists(), reason="the real data set is not there")
 def test_observations_of_the_real_data_set_are_traced_as_documented() -> None:
     """LoCoMo's own observations: facts that a model wrote, each with the turn it is from."""

@@ -21,7 +21,7 @@ from locomo_assets.locomo.model import OFFICIAL_NAMES
 NEIGHBOURS = 2
 """How many turns before and after an evidence turn are shown."""
 LAST_RELEASES = 8
-"""Of how many releases a question's verdicts are shown."""
+"""Of how many releases a question's verdicts are shown, its own the last."""
 
 _FOLDER = Path(__file__).parent
 _SIGNS = {"correct": "+", "wrong": "-", "unscored": "?", "unanswered": "!"}
@@ -64,7 +64,8 @@ def read_questions(
         "question_protocol": whole.question_protocol,
         "dataset_sha256": whole.dataset_sha256,
     }
-    last = list(releases[-LAST_RELEASES:])
+    # Up to the page's own release: an old page shows what was known of it.
+    last = list(releases[: releases.index(whole.release) + 1][-LAST_RELEASES:])
     names = [whole.release] if previous is None else [whole.release, previous]
     memories = _Memories()
     with database.open_read_only(database_path) as connection:

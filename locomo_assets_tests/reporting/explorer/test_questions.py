@@ -38,6 +38,13 @@ def question(found: dict[str, Any], conversation: str, index: int) -> dict[str, 
     return dict(one)
 
 
+def test_an_older_page_ends_its_strips_with_its_own_release(database_path: Path) -> None:
+    whole, *_ = by_release(database_path, "r1", max_error_percent=2.0)
+    older = read_questions(database_path, whole, None, ["r1", "r2"], {})
+    assert older["last"] == ["r1"]
+    assert {len(one["strip"]) for one in older["questions"]} == {1}
+
+
 def test_every_question_has_both_sides_and_its_last_verdicts(
     found: dict[str, Any], database_path: Path
 ) -> None:
