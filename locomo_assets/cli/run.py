@@ -33,6 +33,7 @@ from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal import (
     console,
     print_accuracy,
+    print_diagnosis,
     print_forecast,
     print_gold_faults,
     print_judge_errors,
@@ -137,6 +138,7 @@ def run(
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
     measured = of_series(wholes, series) if wholes else None
     print_reasons(out, path, [measured] if measured else [])
+    print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)

@@ -34,6 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = _run(home, "run", "--release", "r1", "--questions", "6")
     assert done.returncode == 0, done.stderr
     assert "accuracy %" in done.stdout
+    assert "wrong answers: evidence" in done.stdout
     assert "history.duckdb" in done.stdout
     assert "make dev" in done.stdout
     return home
