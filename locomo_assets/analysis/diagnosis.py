@@ -50,7 +50,7 @@ class Diagnosis:
         stages = sorted(self.stages, key=lambda one: -one.questions)
         told = "; ".join(f"{one.meaning} {one.questions}" for one in stages)
         lost = self.untraceable_percent or 0.0
-        traced = f"{lost:.0f} % can't be traced to their evidence" if lost else "all can be traced"
+        traced = f"{lost:.1f} % can't be traced to their evidence" if lost else "all can be traced"
         answers = "answer" if self.wrong == 1 else "answers"
         return f"Of {self.wrong} wrong {answers}: {told}; {traced}."
 

@@ -44,7 +44,7 @@ def _diagnosis(untraceable: float, **counts: int) -> Diagnosis:
         (
             _diagnosis(25.0, gold_faulty=3, unknown=1),
             "Of 4 wrong answers: gold answer faulty 3; evidence not to be traced 1; "
-            "25 % can't be traced to their evidence.",
+            "25.0 % can't be traced to their evidence.",
         ),
     ],
 )
