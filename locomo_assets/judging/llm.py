@@ -15,36 +15,39 @@ from typing import Any
 import httpx2
 import openai
 
-from locomo_assets.http.calls import API_VERSION, CallOptions, checked_base_url, checked_key
-from locomo_assets.http.limits import VERDICT, BudgetReachedError
-from locomo_assets.judging.batch import BatchJudge
-from locomo_assets.judging.completion import (
+from locomo_assets.completions.asker import (
+    COMPLETIONS,
+    OPENAI,
+    checked_server,
+    client_at,
+    endpoint_of,
+)
+from locomo_assets.completions.completion import (
     NO_COMPLETION,
     Usage,
     cut_off,
     describe_error,
     fatal_error,
+    probed_system,
     raise_if_fatal,
-    read_completion,
     server_error,
 )
-from locomo_assets.judging.http_client import RecordingClient
+from locomo_assets.completions.http_client import RecordingClient
+from locomo_assets.completions.server_errors import read_json
+from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.limits import VERDICT, BudgetReachedError
+from locomo_assets.judging.batch import BatchJudge
 from locomo_assets.judging.judge import (
-    COMPLETIONS,
-    OPENAI,
-    OPENAI_URL,
     JudgeError,
     JudgeIdentity,
     Judgement,
     Reply,
     Verdict,
-    endpoint_of,
     unscored,
     with_votes,
 )
-from locomo_assets.judging.parameters import Parameters
 from locomo_assets.judging.prompts import Prompt, PromptIdentity, read_prompt
-from locomo_assets.judging.server_errors import read_json
+from locomo_assets.judging.verdict_request import JUDGE, VerdictParameters, read_verdict
 from locomo_assets.prices import STANDIN, PriceTable
 from locomo_assets.redaction import keep_out_of_logs
 
@@ -74,7 +77,7 @@ class LLMJudge:
         self._prompt = prompt
         self._prices = prices
         self._options = options
-        self._parameters = Parameters(max_tokens)
+        self._parameters = VerdictParameters(max_tokens)
         # The published measurement's own judge takes its parameters, and so does the stand-in.
         is_published = identity.system == OPENAI and identity.model.startswith(PUBLISHED_MODEL)
         self._are_taken = identity.system == STANDIN or is_published
@@ -105,7 +108,7 @@ class LLMJudge:
         """Connect to a judge; its connections are closed at the end of the block.
 
         `prompt` is a packaged prompt's name or a file's path, `max_tokens` the limit of a reply
-        (None: see `Parameters`). The server is asked for the model first, which is free. Its
+        (None: see `VerdictParameters`). The server is asked for the model first, which is free. Its
         answer gives the system in every verdict's identity: `openai`, `standin` if it says so, or
         its host, until `name_server` says another.
 
@@ -113,13 +116,13 @@ class LLMJudge:
         can't be reached, or the model is missing.
         """
         chosen = read_prompt(prompt)
-        url, key = checked_server(base_url, api_key)
+        url, key = checked_server(JUDGE, base_url, api_key)
         keep_out_of_logs(key)
         options = options or CallOptions()
         timeout = httpx2.Timeout(timeout_s, connect=min(10.0, timeout_s))
-        http = RecordingClient(url, options, timeout)
-        async with _client_at(url, key, max_retries=max_retries, http_client=http) as client:
-            system = await _probed_system(client, model)
+        http = RecordingClient(url, options, timeout, JUDGE)
+        async with client_at(url, key, max_retries=max_retries, http_client=http) as client:
+            system = await probed_system(client, model, JUDGE)
             identity = llm_identity(system, model, chosen)
             judge = cls(
                 client,
@@ -135,7 +138,7 @@ class LLMJudge:
 
     async def probe(self) -> str:
         """Ask for the model again, which is free; the system as in `JudgeIdentity`."""
-        return await _probed_system(self._client, self._identity.model)
+        return await probed_system(self._client, self._identity.model, JUDGE)
 
     @property
     def asked_at(self) -> str:
@@ -242,7 +245,7 @@ class LLMJudge:
                 if self._adapt(error):
                     continue
                 return self._failed(error), Usage()
-            reply, usage = read_completion(read_json(response.content), self._parameters.limit)
+            reply, usage = read_verdict(read_json(response.content), self._parameters.limit)
             is_completion = not (reply.reason or "").startswith(NO_COMPLETION)
             self._are_taken = self._are_taken or is_completion
             return reply, usage
@@ -261,13 +264,13 @@ class LLMJudge:
 
     def _failed(self, error: openai.APIError) -> Reply:
         host = self._client.base_url.host
-        raise_if_fatal(error, host)
+        raise_if_fatal(error, host, JUDGE)
         said = server_error(error)
         if said is not None and said.is_cut_off:
             self._are_taken = True
-            return cut_off(self._parameters.limit)
+            return unscored(cut_off(self._parameters.limit, JUDGE))
         if said is not None and said.fatal:
-            raise fatal_error(said, host)
+            raise fatal_error(said, host, JUDGE)
         return unscored(describe_error(error))
 
     def _cost_usd(
@@ -276,19 +279,6 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
-
-
-def checked_server(base_url: str | None, api_key: str) -> tuple[str, str]:
-    """The judge's URL and key, as they are used. Raises JudgeError where they can't be."""
-    url = checked_base_url(
-        base_url or OPENAI_URL,
-        service="the judge",
-        setting="OPENAI_BASE_URL",
-        error=JudgeError,
-        may_have_version=True,
-    )
-    key = checked_key(api_key, service="the judge", setting="OPENAI_API_KEY", error=JudgeError)
-    return url, key
 
 
 def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
@@ -300,39 +290,5 @@ def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdenti
         model=model,
         prompt_name=prompt.name,
         prompt_sha256=prompt.sha256,
-        parameters=Parameters().row(),
+        parameters=VerdictParameters().row(),
     )
-
-
-def _client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
-    """With a version in the URL it is Azure, which has its own header for the key."""
-    plain, _, query = url.partition("?")
-    if not query:
-        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
-    version = httpx2.QueryParams(query)[API_VERSION]
-    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
-
-
-async def _probed_system(client: openai.AsyncOpenAI, model: str) -> str:
-    host = client.base_url.host
-    is_openai = endpoint_of(str(client.base_url)) == endpoint_of(OPENAI_URL)
-    try:
-        found = await client.models.retrieve(model)
-    except openai.APIError as error:
-        raise_if_fatal(error, host)
-        if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-            if not is_openai and not isinstance(error, openai.RateLimitError):
-                return host
-            if isinstance(error, openai.NotFoundError):
-                raise JudgeError(
-                    f"judge {model} at {host}: there is no such model for this key; check "
-                    "LOCOMO_JUDGE_MODEL"
-                ) from None
-        raise JudgeError(
-            f"judge {model} at {host}: {describe_error(error)}; try again later"
-        ) from None
-    except ValueError:
-        return host
-    if getattr(found, "owned_by", None) == STANDIN:
-        return STANDIN
-    return OPENAI if is_openai else host

@@ -23,6 +23,8 @@ from locomo_assets.bounded import (
     UnusableBodyError,
     read_answer,
 )
+from locomo_assets.completions.asker import Asker
+from locomo_assets.completions.server_errors import error_within, read_error, read_json
 from locomo_assets.http.calls import (
     CallOptions,
     CallRecord,
@@ -33,7 +35,6 @@ from locomo_assets.http.calls import (
     whole_number,
 )
 from locomo_assets.http.errors import parse_retry_after
-from locomo_assets.judging.server_errors import error_within, read_error, read_json
 from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
@@ -64,6 +65,7 @@ class RecordingClient(httpx2.AsyncClient):
         base_url: str,
         options: CallOptions,
         timeout: httpx2.Timeout,
+        asker: Asker,
     ) -> None:
         super().__init__(
             headers=GZIP_ONLY,
@@ -74,6 +76,7 @@ class RecordingClient(httpx2.AsyncClient):
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
         self._options = options
+        self._asker = asker
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
@@ -86,10 +89,11 @@ class RecordingClient(httpx2.AsyncClient):
         for found, template in _IDS:
             path = found.sub(template, path)
         endpoint = f"{request.method} {path}"
+        limited_as = self._asker.limited_as(endpoint)
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()
-        log_body("judge", endpoint, "sent", _body(request))
+        log_body(self._asker.service, endpoint, "sent", _body(request))
         response: httpx2.Response | None = None
         status: int | None = None
         error: str | None = None
@@ -99,13 +103,13 @@ class RecordingClient(httpx2.AsyncClient):
                 self._options.watch(opened)
             response = await _whole(opened, endpoint)
             status = opened.status_code
-            log_body("judge", endpoint, "received", response.content)
+            log_body(self._asker.service, endpoint, "received", response.content)
             if response.is_success:
-                self._options.limits.succeeded(endpoint, in_flight)
+                self._options.limits.succeeded(limited_as, in_flight)
             elif response.status_code == 429 and response.headers.get(_REPEAT) != "false":
                 after_s = parse_retry_after(response.headers.get("retry-after"))
                 pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
-                self._options.limits.throttled(endpoint, start, pause_s)
+                self._options.limits.throttled(limited_as, start, pause_s)
             if response.is_error:
                 error = f"HTTP {response.status_code}"
             return response
@@ -122,7 +126,7 @@ class RecordingClient(httpx2.AsyncClient):
             self._options.record(
                 CallRecord(
                     call_id=uuid4().hex,
-                    service="judge",
+                    service=self._asker.service,
                     endpoint=endpoint,
                     status=status,
                     error=error,
