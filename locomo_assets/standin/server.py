@@ -1,4 +1,4 @@
-"""The stand-in as one application: `/api` is the memory service, `/v1` the judge.
+"""The stand-in as one application: `/api` is the memory service, `/v1` the judge and answerer.
 
 Serves it over a socket, or within this process without one.
 """
@@ -27,7 +27,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
 from locomo_assets.standin.facts import Extract, extract
 from locomo_assets.standin.judging.batches import BatchCalls
-from locomo_assets.standin.judging.judge import JudgeCalls
+from locomo_assets.standin.judging.completions import CompletionCalls
 from locomo_assets.standin.messages import MessageCalls
 from locomo_assets.standin.middleware import (
     DROP,
@@ -79,7 +79,7 @@ def create_app(
             Mount(API_PREFIX, routes=api),
             Mount(
                 JUDGE_PREFIX,
-                routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
+                routes=[*CompletionCalls(service).routes(), *BatchCalls(service).routes()],
             ),
         ],
         middleware=[
@@ -118,7 +118,7 @@ async def standin_transport(
 ) -> AsyncIterator[httpx.AsyncBaseTransport]:
     """A transport to a stand-in over the state in this file, which it opens and closes.
 
-    Base URLs are `/api` (memory service) and `/v1` (judge) of any host.
+    Base URLs are `/api` (memory service) and `/v1` (judge and answerer) of any host.
 
     Raises:
         StandinStateError: the file can't be used.
@@ -147,7 +147,7 @@ class StandinServerError(LocomoError):
 
 @dataclass(frozen=True, slots=True)
 class BaseUrls:
-    """The base URLs for clients of the memory service and of the judge."""
+    """The base URLs for clients of the memory service, and of the judge and answerer."""
 
     backboard: str
     openai: str
