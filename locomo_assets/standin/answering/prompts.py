@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from locomo_assets.standin.records import Memory
 
 _QUESTION = re.compile(r"^[^\w\n]*question\b[^\w\n]*:[^\w\n]*", re.MULTILINE | re.IGNORECASE)
-_HEADING = re.compile(r"\bmemories\b.*:\W*$", re.IGNORECASE)
+_HEADING = re.compile(r"\bmemories\b[^.!?\n]*:\W*$", re.IGNORECASE)
 _MARK = re.compile(r"\s*(?:\(?\d{1,4}[.):]|[-*\u2022])\s+")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(
