@@ -1,6 +1,6 @@
 """Who asks a language model for what, as settings, messages and call records name it.
 
-And where it asks: the server's name in an identity, and its client.
+And where it asks: URL, key, and the server's name in an identity.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import httpx2
-import openai
-
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.calls import API_VERSION, checked_base_url, checked_key
+from locomo_assets.http.calls import checked_base_url, checked_key
 
 OPENAI_URL = "https://api.openai.com/v1"
 """The API unless a setting names another."""
@@ -75,12 +72,3 @@ def checked_server(asker: Asker, base_url: str | None, api_key: str) -> tuple[st
         base_url or OPENAI_URL, setting=asker.base_url, may_have_version=True, **named
     )
     return url, checked_key(api_key, setting=asker.key, **named)
-
-
-def client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
-    """With a version in the URL it is Azure, which has its own header for the key."""
-    plain, _, query = url.partition("?")
-    if not query:
-        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
-    version = httpx2.QueryParams(query)[API_VERSION]
-    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)

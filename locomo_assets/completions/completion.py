@@ -54,14 +54,18 @@ class _Answer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The model's `text`, or the `reason` why there is none; one of them is None."""
+    """The model's `text`, or the `reason` why there is none; one of them is None.
+
+    `model` is the one that the server names.
+    """
 
     text: str | None
     reason: str | None = None
     usage: Usage = field(default_factory=Usage)
+    model: str | None = None
 
 
-def read_completion(body: object, limit: int, asker: Asker) -> Completion:
+def read_completion(body: object, limit: int | None, asker: Asker) -> Completion:
     """The model's text and its tokens, from parsed JSON. `limit` is what was sent. Never raises."""
     try:
         read = _Answer.model_validate(body)
@@ -75,20 +79,22 @@ def read_completion(body: object, limit: int, asker: Asker) -> Completion:
     text = None if reason else _text_of(read.choices[0].message.content)
     if text is not None and not text.strip():
         text, reason = None, EMPTY
-    return Completion(text, reason, counted)
+    model = body.get("model") if isinstance(body, dict) else None
+    return Completion(text, reason, counted, model if isinstance(model, str) else None)
 
 
 NO_COMPLETION = "the server's answer is not a chat completion"
 EMPTY = "the reply is empty"
 
 
-def cut_off(limit: int, asker: Asker) -> str:
+def cut_off(limit: int | None, asker: Asker) -> str:
     """Where the model's thinking, or its reply, needs more tokens than the limit."""
     hint = f"raise {asker.max_tokens}" if asker.max_tokens else f"choose another {asker.model}"
-    return f"the reply was cut off at {limit} tokens; {hint}"
+    at = "the model's own limit" if limit is None else f"{limit} tokens"
+    return f"the reply was cut off at {at}; {hint}"
 
 
-def _why_no_text(answer: _Answer, limit: int, asker: Asker) -> str | None:
+def _why_no_text(answer: _Answer, limit: int | None, asker: Asker) -> str | None:
     if not answer.choices:
         return "the server's answer holds no choice"
     choice = answer.choices[0]

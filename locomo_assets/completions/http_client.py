@@ -26,6 +26,7 @@ from locomo_assets.bounded import (
 from locomo_assets.completions.asker import Asker
 from locomo_assets.completions.server_errors import error_within, read_error, read_json
 from locomo_assets.http.calls import (
+    API_VERSION,
     CallOptions,
     CallRecord,
     allow_last_moment,
@@ -66,10 +67,13 @@ class RecordingClient(httpx2.AsyncClient):
         options: CallOptions,
         timeout: httpx2.Timeout,
         asker: Asker,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(
             headers=GZIP_ONLY,
             timeout=timeout,
+            transport=transport,
             verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
@@ -140,6 +144,15 @@ class RecordingClient(httpx2.AsyncClient):
                     request_id=None if response is None else response.headers.get("x-request-id"),
                 )
             )
+
+
+def client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
+    """With a version in the URL it is Azure, which has its own header for the key."""
+    plain, _, query = url.partition("?")
+    if not query:
+        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
+    version = httpx2.QueryParams(query)[API_VERSION]
+    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
 
 
 async def _whole(opened: httpx2.Response, endpoint: str) -> httpx2.Response:

@@ -2,7 +2,7 @@
 
 Those that a measurement wants come first. A server that refuses one of them is asked with the next
 that it may take; what was sent in the end is part of an identity. What is asked for belongs to
-subclasses: see `judging.verdict_request`, `answerer`.
+subclasses: see `judging.verdict_request`, `answer_request`.
 """
 
 import re
@@ -43,8 +43,8 @@ class Parameters:
 
     SYSTEM_MESSAGE: ClassVar[str | None] = None
     SCHEMA: ClassVar[Mapping[str, Any] | None] = None
-    MAX_TOKENS: ClassVar[int]
-    MAX_TOKENS_WITH_THINKING: ClassVar[int]
+    MAX_TOKENS: ClassVar[int | None] = None
+    MAX_TOKENS_WITH_THINKING: ClassVar[int | None] = None
 
     max_tokens: int | None = None
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -53,8 +53,8 @@ class Parameters:
     has_system_role: bool = True
 
     @property
-    def limit(self) -> int:
-        """The most tokens that a reply may have."""
+    def limit(self) -> int | None:
+        """The most tokens that a reply may have; None: the model's own limit."""
         if self.max_tokens is not None:
             return self.max_tokens
         thinks = self.limit_name != "max_tokens"
@@ -95,7 +95,7 @@ class Parameters:
         if error.is_cut_off or not may_be_parameter:
             return None
         instead: dict[str, Self] = {}
-        if self.limit_name == "max_tokens":
+        if self.limit is not None and self.limit_name == "max_tokens":
             instead["limit"] = replace(self, limit_name="max_completion_tokens")
         if self.temperature is not None:
             instead["temperature"] = replace(self, temperature=None)
@@ -107,8 +107,9 @@ class Parameters:
         return next((instead[name] for name in _named(error) if name in instead), None)
 
     def _numbers(self) -> dict[str, Any]:
-        temperature = {} if self.temperature is None else {"temperature": self.temperature}
-        return {**temperature, self.limit_name: self.limit}
+        temperature: dict[str, Any] = {} if self.temperature is None else {"temperature": self.temperature}
+        limit = self.limit
+        return temperature if limit is None else {**temperature, self.limit_name: limit}
 
 
 def _named(error: ServerError) -> Iterator[str]:

@@ -20,6 +20,7 @@ from locomo_assets.completions.completion import (
     raise_if_fatal,
 )
 from locomo_assets.completions.parameters import Parameters
+from locomo_assets.completions.prompts import Prompt
 from locomo_assets.completions.server_errors import one_line, read_json
 from locomo_assets.http.calls import CallRecord, Record, whole_number
 from locomo_assets.http.errors import parse_retry_after
@@ -45,7 +46,6 @@ from locomo_assets.judging.judge import (
     count_votes,
     unscored,
 )
-from locomo_assets.judging.prompts import Prompt
 from locomo_assets.judging.verdict_request import JUDGE
 
 NAME_KEY = "locomo_batch"

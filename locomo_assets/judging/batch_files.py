@@ -76,7 +76,7 @@ def read_results(
     wanted: Collection[str],
     missing: RequestResult,
     *,
-    limit: int = VerdictParameters.MAX_TOKENS,
+    limit: int | None = VerdictParameters.MAX_TOKENS,
 ) -> ParsedResults:
     """The results in the output and error files; `missing` for requests that are in neither.
 
@@ -116,7 +116,7 @@ def _only(results: list[RequestResult], missing: RequestResult) -> RequestResult
     )
 
 
-def _result(line: _Line, limit: int) -> RequestResult:
+def _result(line: _Line, limit: int | None) -> RequestResult:
     if line.response is None:
         said = read_error({"error": line.error}, 0) if line.error else None
         code = (said and said.code) or "it was not carried out"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from locomo_assets.completions.asker import Asker
-from locomo_assets.completions.completion import Usage, read_completion
+from locomo_assets.completions.completion import Completion, Usage, read_completion
 from locomo_assets.completions.parameters import Parameters
 from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
 
@@ -44,16 +44,23 @@ class VerdictParameters(Parameters):
             },
         },
     }
-    MAX_TOKENS: ClassVar[int] = 300
-    MAX_TOKENS_WITH_THINKING: ClassVar[int] = 4000
+    MAX_TOKENS: ClassVar[int | None] = 300
+    MAX_TOKENS_WITH_THINKING: ClassVar[int | None] = 4000
 
     temperature: float | None = 0.1
     response_format: Literal["json_object", "json_schema"] | None = "json_object"
 
 
-def read_verdict(body: object, limit: int = VerdictParameters.MAX_TOKENS) -> tuple[Reply, Usage]:
+def read_verdict(
+    body: object, limit: int | None = VerdictParameters.MAX_TOKENS
+) -> tuple[Reply, Usage]:
     """The judge's reply and its tokens, from parsed JSON. Never raises."""
     completion = read_completion(body, limit, JUDGE)
+    return reply_of(completion), completion.usage
+
+
+def reply_of(completion: Completion) -> Reply:
+    """What the judge's model said, read as a verdict."""
     if completion.text is None:
-        return unscored(completion.reason or ""), completion.usage
-    return parse_reply(completion.text), completion.usage
+        return unscored(completion.reason or "")
+    return parse_reply(completion.text)
