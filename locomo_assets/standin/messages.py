@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from locomo_assets.standin import payloads
+from locomo_assets.standin import payloads, retrieval
 from locomo_assets.standin.answering.capability import capability_of, thinking_tokens
 from locomo_assets.standin.middleware import ConnectionDroppedError
 from locomo_assets.standin.records import Assistant, MemoryFate, Message, NewMemory, Thread
-from locomo_assets.standin.retrieval import MEMORIES_RETRIEVED, SearchHit, answer
+from locomo_assets.standin.retrieval import MEMORIES_RETRIEVED, SearchHit
 from locomo_assets.standin.service import Service, pause
 
 PROVIDER = "standin"
@@ -174,7 +174,9 @@ class MessageCalls:
             silent = service.faults.occurs("wordless", service.settings.wordless_share)
             memories = found or in_message
             capability = capability_of(posted.model or assistant.fields.get("llm_model_name"))
-            text = "" if silent else answer(asked, memories, service.tokenizer, capability)
+            text = ""
+            if not silent:
+                text = retrieval.answer(asked, memories, service.tokenizer, capability)
             reply = service.state.save_message(
                 thread,
                 role="assistant",

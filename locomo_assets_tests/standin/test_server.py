@@ -348,6 +348,6 @@ async def test_memory_pro_finds_more_of_the_evidence(tmp_path: Path, real_datase
                 found = {dia_id for dia_id, text in zip(ids, said, strict=True) if text in texts}
                 shares.append(len(found & set(question.evidence)) / len(set(question.evidence)))
             recall[mode] = sum(shares) / len(shares)
-    # Measured: 0.69 and 0.80 with the same number of memories.
+    # Measured: 0.66 and 0.79 with the same number of memories.
     assert recall["memory"] > 0.6
     assert recall["memory_pro"] > recall["memory"] + 0.07

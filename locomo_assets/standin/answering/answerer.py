@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 
+from locomo_assets.standin import retrieval
 from locomo_assets.standin.answering.capability import capability_of
 from locomo_assets.standin.answering.prompts import Prompt, read_prompt
-from locomo_assets.standin.retrieval import SearchHit, answer, build_index, top_hits
+from locomo_assets.standin.retrieval import SearchHit, build_index, top_hits
 from locomo_assets.standin.service import Service
 
 _UNMATCHED, _FIRST = 0.5, 5
@@ -32,7 +33,7 @@ def answered(texts: Sequence[str], model: str, service: Service) -> str:
     if service.faults.occurs("wordless", service.settings.wordless_share):
         return ""
     found = _weighed(prompt, service)
-    return answer(prompt.question, found, service.tokenizer, capability_of(model))
+    return retrieval.answer(prompt.question, found, service.tokenizer, capability_of(model))
 
 
 def _weighed(prompt: Prompt, service: Service) -> list[SearchHit]:
