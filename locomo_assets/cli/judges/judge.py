@@ -10,7 +10,6 @@ from locomo_assets.cli.judges.judging import (
     failure_of,
     forecast_judging,
     judge_sets,
-    judging_services,
 )
 from locomo_assets.cli.run import showing_progress
 from locomo_assets.reporting.terminal import (
@@ -22,6 +21,7 @@ from locomo_assets.reporting.terminal import (
     print_reasons,
 )
 from locomo_assets.runs.panel.stored import answer_sets
+from locomo_assets.services.judging import judging_services
 from locomo_assets.settings import read_settings
 
 ReleaseOption = Annotated[

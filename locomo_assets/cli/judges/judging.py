@@ -1,24 +1,16 @@
-"""One judge over stored answers: its settings, its forecast, and the run."""
+"""One judge over stored answers: its forecast, the run, and how it fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from uuid import uuid4
 
-from pydantic import SecretStr
-
-from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.models import Probe
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
-from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import with_votes
-from locomo_assets.prices import LEXICAL, STANDIN, ModelPrice, PriceTable
+from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable
 from locomo_assets.runs import forecast
 from locomo_assets.runs.batches import BatchPendingError
-from locomo_assets.runs.panel.judges import LEXICAL as LEXICAL_KIND
-from locomo_assets.runs.panel.judges import PanelJudge
 from locomo_assets.runs.panel.judging import (
     Judged,
     judge_stored,
@@ -28,7 +20,6 @@ from locomo_assets.runs.panel.judging import (
 from locomo_assets.runs.panel.stored import AnswerSet
 from locomo_assets.runs.runner import Failed, summarize_failures
 from locomo_assets.services import Services
-from locomo_assets.settings import BACKBOARD_URL, Settings, SettingsError, read_key
 
 
 class JudgingError(LocomoError):
@@ -40,56 +31,6 @@ class JudgingPendingError(JudgingError):
 
     exit_code = 75
     prefix = "pending"
-
-
-class _UnaskedClient(BackboardClient):
-    """Stands where a run has its memory service. It is never connected, and nothing asks it."""
-
-    async def probe(self) -> Probe:
-        return Probe(STANDIN)
-
-
-class _JudgingServices(Services):
-    @asynccontextmanager
-    async def client(
-        self, options: CallOptions | None = None
-    ) -> AsyncIterator[tuple[BackboardClient, str]]:
-        yield _UnaskedClient(BACKBOARD_URL, "none", options), BACKBOARD_URL
-
-
-def judging_services(settings: Settings, judge: PanelJudge | None = None) -> Services:
-    """Services for judging alone, by the settings' judge or by one of a panel's file.
-
-    Raises SettingsError where the judge's key is not set.
-    """
-    alone: dict[str, object] = {
-        "secrets": None,
-        "backboard_api_key_given": None,
-        "backboard_base_url": BACKBOARD_URL,
-        "openai_api_key_given": settings.openai_api_key if judge is None else _key(settings, judge),
-    }
-    if judge is not None and judge.kind != LEXICAL_KIND:
-        alone |= {
-            "judge_model": judge.model,
-            "judge_prompt": judge.prompt,
-            "judge_votes": judge.votes,
-            "judge_max_tokens": judge.max_tokens,
-            "openai_base_url": judge.base_url,
-        }
-    return _JudgingServices(settings.model_copy(update=alone))
-
-
-def _key(settings: Settings, judge: PanelJudge) -> SecretStr | None:
-    if judge.kind == LEXICAL_KIND:
-        return None
-    is_usual = judge.api_key_env == "OPENAI_API_KEY"
-    key = settings.openai_api_key if is_usual else read_key(judge.api_key_env)
-    if key is None:
-        raise SettingsError(
-            f"judges.{judge.name}: {judge.api_key_env} is not set; set it to the judge's key, or "
-            "name another variable with api_key_env"
-        )
-    return key
 
 
 def judge_sets(services: Services, sets: Sequence[AnswerSet]) -> Judged:

@@ -17,7 +17,6 @@ from locomo_assets.cli.judges.judging import (
     failure_of,
     forecast_judging,
     judge_sets,
-    judging_services,
 )
 from locomo_assets.cli.run import showing_progress
 from locomo_assets.errors import LocomoError
@@ -33,6 +32,7 @@ from locomo_assets.reporting.terminal import (
 )
 from locomo_assets.runs.panel.judges import STORED, PanelJudge, read_judges
 from locomo_assets.runs.panel.stored import AnswerSet, answer_sets
+from locomo_assets.services.judging import judging_services
 from locomo_assets.settings import Settings, read_settings
 
 
@@ -155,6 +155,8 @@ def _end(judges: Sequence[PanelJudge], outcome: _Outcome) -> None:
     if not outcome.failed:
         return
     causes = "; ".join(f"{name}: {error}" for name, error in outcome.failed.items())
-    text = f"{len(outcome.failed)} of {len(judges)} judges are not in the panel: {causes}"
+    count = len(outcome.failed)
+    are = "is" if count == 1 else "are"
+    text = f"{count} of {len(judges)} judges {are} missing in the panel: {causes}"
     pending = all(isinstance(one, JudgingPendingError) for one in outcome.failed.values())
     raise (JudgingPendingError if pending else JudgingError)(text)
