@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.agreement import Agreement, agreement
 from locomo_assets.analysis.intervals import Cluster, Interval, clustered_mean
 from locomo_assets.history import database
@@ -114,6 +115,11 @@ class Panel:
     def series(self) -> tuple[str, str, str]:
         """Whose answers they are: system, question protocol, data set."""
         return self.system, self.question_protocol, self.dataset_sha256
+
+    def is_of(self, whole: Accuracy) -> bool:
+        """Whether they are the answers of this accuracy."""
+        system, question_protocol, _, dataset_sha256 = whole.series
+        return self.series == (system, question_protocol, dataset_sha256)
 
 
 def read_panels(

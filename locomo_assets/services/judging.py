@@ -47,7 +47,7 @@ def judging_services(settings: Settings, judge: PanelJudge | None = None) -> Ser
             "judge_prompt": judge.prompt,
             "judge_votes": judge.votes,
             "judge_max_tokens": judge.max_tokens,
-            "openai_base_url": judge.base_url,
+            "openai_base_url": judge.base_url or settings.openai_base_url,
         }
     return _JudgingServices(settings.model_copy(update=alone))
 

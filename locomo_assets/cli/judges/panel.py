@@ -21,6 +21,7 @@ from locomo_assets.cli.judges.judging import (
 from locomo_assets.cli.run import showing_progress
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.judging.judge import JudgeError
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.panel import Spending, panel_markdown, panel_records
 from locomo_assets.reporting.terminal import (
@@ -30,8 +31,9 @@ from locomo_assets.reporting.terminal import (
     print_panel,
     print_spending,
 )
-from locomo_assets.runs.panel.judges import STORED, PanelJudge, read_judges
+from locomo_assets.runs.panel.judges import STORED, PanelFileError, PanelJudge, read_judges
 from locomo_assets.runs.panel.stored import AnswerSet, answer_sets
+from locomo_assets.services import Services
 from locomo_assets.services.judging import judging_services
 from locomo_assets.settings import Settings, read_settings
 
@@ -77,8 +79,8 @@ def judge_panel(
     settings = read_settings()
     judges = read_judges(file)
     asked = [(one, judging_services(settings, one)) for one in judges if one.kind != STORED]
-    for _, services in asked:
-        services.planned_judge()
+    for one, services in asked:
+        _check(file, one, services)
     sets = answer_sets(judging_services(settings).store(), release, question_protocol)
     if dry_run:
         out = console()
@@ -91,6 +93,14 @@ def judge_panel(
         _judge(settings, one, sets, outcome)
     _show(settings, release, sets, outcome, format, show)
     _end(judges, outcome)
+
+
+def _check(file: Path, judge: PanelJudge, services: Services) -> None:
+    """Raises PanelFileError where the judge can't be asked, before any is."""
+    try:
+        services.planned_judge()
+    except JudgeError as error:
+        raise PanelFileError(f"{file}: judges.{judge.name}: {error}") from None
 
 
 def _judge(
