@@ -130,11 +130,7 @@ def read_panels(
     `judges`: only these, in the history's names. Those that scored no question are left out, and
     so is what they have no question in common on.
     """
-    given = {"release": release, "judges": None if judges is None else list(judges)}
-    with database.open_read_only(database_path) as connection:
-        found = connection.execute(_SQL.read_text(), given)
-        columns = [column[0] for column in found.description or ()]
-        rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    rows = _rows(database_path, release, judges)
     panels = []
     for series, same in groupby(
         rows, lambda row: (row["system"], row["question_protocol"], row["dataset_sha256"])
@@ -143,6 +139,20 @@ def read_panels(
         if panel is not None:
             panels.append(panel)
     return panels
+
+
+def scoring_judges(database_path: Path, release: str) -> set[str]:
+    """The judges that have scored any of a release's answers."""
+    rows = _rows(database_path, release, None)
+    return {row["judge"] for row in rows if row["verdict"] in _SCORED}
+
+
+def _rows(database_path: Path, release: str, judges: Sequence[str] | None) -> list[Row]:
+    given = {"release": release, "judges": None if judges is None else list(judges)}
+    with database.open_read_only(database_path) as connection:
+        found = connection.execute(_SQL.read_text(), given)
+        columns = [column[0] for column in found.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 def panel_of(release: str, series: tuple[str, str, str], rows: Sequence[Row]) -> Panel | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.analysis.panel import read_panels
+from locomo_assets.analysis.panel import read_panels, scoring_judges
 from locomo_assets.cli.judges.judge import ProtocolOption, ReleaseOption
 from locomo_assets.cli.judges.judging import (
     JudgingError,
@@ -142,8 +142,7 @@ def _show(
     panels = [
         panel for panel in read_panels(path, release, list(outcome.labels)) if panel.series in keys
     ]
-    missing = set(outcome.labels) - {one.judge for panel in panels for one in panel.judges}
-    for judge in sorted(missing):
+    for judge in sorted(set(outcome.labels) - scoring_judges(path, release)):
         outcome.failed.setdefault(
             outcome.labels[judge],
             JudgingError(f"has scored none of these answers under the name {judge}"),
