@@ -64,7 +64,6 @@ def test_an_imported_release_is_still_no_partition_and_not_measured(home: Path) 
         launch(Launch(release=RELEASE), Services(read_settings()))
     store = HistoryStore.open((home / "history").as_uri())
     assert register_history(store, home)[1] == []
-    # To judge it gives it no other place among the releases of unknown date.
     assert sql("SELECT release, state FROM release_status") == [(RELEASE, "imported")]
 
 

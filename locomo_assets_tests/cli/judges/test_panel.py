@@ -155,14 +155,10 @@ def test_a_killed_panel_goes_on_without_a_second_payment(
     store = HistoryStore.open((home / "history").as_uri())
 
     def saved() -> list[dict[str, Any]]:
-        attempts: list[Manifest | UnfinishedAttempt] = [
-            attempt
-            for name in ("sample-1", "sample-2")
-            for attempt in (
-                *store.unfinished("judgements", RELEASE, name),
-                *store.manifests("judgements", RELEASE, name),
-            )
-        ]
+        attempts: list[Manifest | UnfinishedAttempt] = []
+        for name in ("sample-1", "sample-2"):
+            attempts += store.unfinished("judgements", RELEASE, name)
+            attempts += store.manifests("judgements", RELEASE, name)
         rows = store.read("judgements", attempts).to_pylist()
         return [row for row in rows if row["judge_system"] != "lexical"]
 
