@@ -282,7 +282,7 @@ def test_the_questions_on_which_judges_disagree(tmp_path: Path) -> None:
         expect(page.locator("#rows tr").first).to_contain_text("judges disagree")
         page.locator("#rows a").first.click()
         expect(page.locator("#question dd", has_text="strict: wrong")).to_be_visible()
-    with chromium_page(1440, 900, java_script_enabled=False) as page:
+    with chromium_page(1440, 900, script=False) as page:
         page.goto(target.as_uri())
         expect(page.locator("#panel-judges svg")).to_be_visible()
         expect(page.locator("#judges")).to_contain_text("a band of 25.00 points")
