@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.history.provenance import Manifest, UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import JudgeIdentity, has_words, host_of
@@ -127,6 +128,9 @@ def is_such(row: Row, judge: JudgeIdentity) -> bool:
 
 
 def _rows(store: HistoryStore, sets: Sequence[AnswerSet]) -> Iterator[Row]:
+    """The verdicts under the answers' release, those that a killed run saved included."""
     for release, name in sorted({(one.task.release, one.task.conversation) for one in sets}):
-        manifests = store.manifests(asset=ASSET, release=release, conversation=name)
-        yield from store.read(ASSET, manifests).to_pylist()
+        # Unfinished ones first: what commits in between is found twice, not never.
+        attempts: list[Manifest | UnfinishedAttempt] = [*store.unfinished(ASSET, release, name)]
+        attempts += store.manifests(asset=ASSET, release=release, conversation=name)
+        yield from store.read(ASSET, attempts).to_pylist()

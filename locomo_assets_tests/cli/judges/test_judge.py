@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from locomo_assets.cli.judges.judging import JudgingError, JudgingPendingError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import JudgeError
 from locomo_assets.pipeline.launch import Launch, launch, prepare_home, register_history
 from locomo_assets.runs.context import NothingToMeasureError
 from locomo_assets.runs.releases import ReleaseTakenError
-from locomo_assets.services import Services
+from locomo_assets.services import Services, UnpricedError
 from locomo_assets.settings import read_settings
+from locomo_assets.standin.server import running_standin
+from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.cli.judges.imported import (
     ANSWERS,
     RELEASE,
@@ -157,3 +160,51 @@ def test_a_measured_release_needs_no_memory_service_and_its_own_verdicts_count(
     monkeypatch.delenv("BACKBOARD_BASE_URL")
     launch(Launch(release="r1", questions=6), Services(read_settings()))
     assert len(server.bodies) == asked
+
+
+def test_the_cost_limit_holds_and_what_was_paid_is_kept(
+    home: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_answers(home)
+    # At gpt-4.1's price a verdict of 100 and 20 tokens costs 0.00036 USD.
+    monkeypatch.setenv("LOCOMO_MAX_COST_USD", "0.01")
+    error = failure("judge", "--release", RELEASE)
+    assert isinstance(error, JudgingError)
+    assert "LOCOMO_MAX_COST_USD" in str(error)
+    assert "the same command asks only for what is missing" in str(error)
+    stopped = len(server.bodies)
+    assert 0 < stopped <= 0.01 / 0.00036 + 1
+    monkeypatch.delenv("LOCOMO_MAX_COST_USD")
+    command("judge", "--release", RELEASE)
+    # Two equal questions of the sample have one verdict or two, as they are under way.
+    assert len(server.bodies) <= ANSWERS + CANARIES + 1
+    assert sql("SELECT count(*) FROM current_judgements WHERE judge <> 'some-judge'") == [
+        (ANSWERS,)
+    ]
+    monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
+    monkeypatch.setenv("LOCOMO_JUDGE_MODEL", "of-no-price")
+    assert isinstance(failure("judge", "--release", RELEASE), UnpricedError)
+
+
+def test_batches_are_pending_and_then_collected(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_answers(home)
+    with running_standin(StandinSettings(batch_delay_ms=4000.0), home / "j.sqlite") as urls:
+        for name, value in {
+            "OPENAI_API_KEY": DEFAULT_KEY,
+            "OPENAI_BASE_URL": urls.openai,
+            "LOCOMO_JUDGE_MODE": "batch",
+            "LOCOMO_JUDGE_BATCH_WAIT_MINUTES": "0",
+        }.items():
+            monkeypatch.setenv(name, value)
+        error = failure("judge", "--release", RELEASE)
+        assert isinstance(error, JudgingPendingError)
+        assert (error.exit_code, error.prefix) == (75, "pending")
+        assert str(error).startswith("2 of 2 conversations wait for their verdicts: ")
+        monkeypatch.setenv("LOCOMO_JUDGE_BATCH_WAIT_MINUTES", "1")
+        command("judge", "--release", RELEASE)
+    assert sql(
+        "SELECT DISTINCT asked_by FROM judgements WHERE judge <> 'some-judge' "
+        "AND reused_from_judgement_id IS NULL"
+    ) == [("batch",)]

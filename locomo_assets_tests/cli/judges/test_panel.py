@@ -173,6 +173,8 @@ def test_a_killed_panel_goes_on_without_a_second_payment(
     paid = {row["answer_id"] for row in saved()}
     begun = len(asked)
     assert 0 < len(paid) < ANSWERS
+    forecast = command(*arguments, "--dry-run")
+    assert f"slow   {ANSWERS - len(paid) + CANARIES} " in forecast
     command(*arguments)
     answers = sql("SELECT answer_id, question, answer FROM current_answers")
     asked_again = [
