@@ -72,7 +72,7 @@ def test_only_settings_reads_the_environment() -> None:
         for path in package.rglob("*.py")
         if re.search(r"os\.environ|getenv", path.read_text())
     }
-    assert found == {"settings.py", "pipeline/dev.py", "pipeline/launch.py"}
+    assert found == {"settings/__init__.py", "pipeline/dev.py", "pipeline/launch.py"}
 
 
 @pytest.mark.parametrize(

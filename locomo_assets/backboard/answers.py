@@ -4,12 +4,14 @@ A failure is an outcome, never an answer; a reply without words is an answer. As
 `ask`, judging to `judging`.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from locomo_assets.backboard.models import Memory
-from locomo_assets.backboard.protocols import MEMORY_MODES, ProtocolName
+from locomo_assets.backboard.options import PUBLISHED, ServiceOptions
+from locomo_assets.backboard.protocols import MEMORY_MODES, ProtocolName, protocol_label
 from locomo_assets.backboard.transport import Answered
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
@@ -25,13 +27,16 @@ class AskProtocol:
     `no-memory`: like `isolated`, with memory off, to an assistant that was told nothing.
     `full-context`: like `no-memory`, with the whole conversation before the question.
     `evidence-only`: like `no-memory`, with the question's evidence turns before it.
-    The last three show what a memory adds, and what no memory would mend.
+    The last three show what a memory adds, and what no memory would mend. `also_differs`: what
+    else differs from the published measurement, and tells this series from others, in words.
     """
 
     name: ProtocolName = "isolated"
     llm_provider: str | None = "google"
     llm_model: str | None = "gemini-2.5-pro"
     version: int = 1
+    options: ServiceOptions = PUBLISHED
+    also_differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name not in MEMORY_MODES:
@@ -56,12 +61,25 @@ class AskProtocol:
         return self.name == "published"
 
     def label(self) -> str:
-        """Its name in the history."""
-        return self.name
+        """Its name in the history: `isolated`, or with what differs, `isolated, memory pro`."""
+        return protocol_label(self.name, (*self.options.words(), *self.also_differs))
 
-    def canonical(self) -> dict[str, str | int | None]:
-        """All that shapes the answers, for hashing."""
+    def options_json(self) -> str | None:
+        """What is set of the service's options, as stored; None where nothing is."""
+        told = {**self.options.of_ingestion(), **self.options.of_answers()}
+        return json.dumps(told, sort_keys=True) if told else None
+
+    def canonical(self) -> dict[str, object]:
+        """All that shapes the answers beside the ingestion, for hashing.
+
+        What is not set is left out, so that an answer of before there were options counts still.
+        """
+        own = self.options.of_answers()
+        if not self.needs_ingestion:
+            own |= self.options.of_ingestion()
         return {
+            **({"options": own} if own else {}),
+            **({"also_differs": list(self.also_differs)} if self.also_differs else {}),
             "kind": "ask",
             "version": self.version,
             "name": self.name,
@@ -117,6 +135,7 @@ class AnswerResult:
             "question": self.question.question,
             "question_protocol": self.protocol.label(),
             "memory_mode": self.protocol.memory_mode,
+            "options_json": self.protocol.options_json(),
             "llm_provider": self.model_provider or self.protocol.llm_provider,
             "llm_model": self.llm_model,
             "outcome": self.outcome,

@@ -242,6 +242,7 @@ class QuestionThread:
                 memory=self.protocol.memory_mode,
                 llm_provider=self.protocol.llm_provider,
                 llm_model=self.protocol.llm_model,
+                options=self.protocol.options,
             )
             self.held = before + 1
             return answered(question, self.protocol, self.thread_id, got, self.asks)

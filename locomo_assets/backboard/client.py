@@ -16,6 +16,7 @@ import httpx
 
 from locomo_assets.backboard import models
 from locomo_assets.backboard.failures import Call
+from locomo_assets.backboard.options import PUBLISHED, ServiceOptions
 from locomo_assets.backboard.transport import Answered, Timeouts, Transport
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.errors import NotFoundError, RetrySettings
@@ -90,9 +91,11 @@ class BackboardClient:
         description: str,
         llm_provider: str | None = None,
         llm_model: str | None = None,
+        options: ServiceOptions = PUBLISHED,
     ) -> models.Assistant:
         """A new assistant without tools. Not repeatable: in doubt, look for it by name."""
         body: dict[str, Any] = {"name": name, "description": description, "tools": []}
+        body |= options.assistant_fields()
         if llm_provider is not None:
             body["llm_provider"] = llm_provider
         if llm_model is not None:
@@ -146,6 +149,7 @@ class BackboardClient:
         custom_timestamp: datetime,
         llm_provider: str | None = None,
         llm_model: str | None = None,
+        options: ServiceOptions = PUBLISHED,
     ) -> models.Saved:
         """Save a dated message without asking a model; its memory forms in the background.
 
@@ -155,7 +159,7 @@ class BackboardClient:
         form = {
             "content": content,
             "stream": "false",
-            "memory": memory,
+            **options.memory_field(memory),
             "send_to_llm": "false",
             "metadata": json.dumps({"custom_timestamp": stamp}),
             **_model(llm_provider, llm_model),
@@ -172,6 +176,7 @@ class BackboardClient:
         memory: str,
         llm_provider: str | None = None,
         llm_model: str | None = None,
+        options: ServiceOptions = PUBLISHED,
     ) -> Answered:
         """Ask a model, streamed. Never repeated once it may have been sent.
 
@@ -181,9 +186,10 @@ class BackboardClient:
         form = {
             "content": content,
             "stream": "true",
-            "memory": memory,
+            **options.memory_field(memory),
             "send_to_llm": "true",
             **_model(llm_provider, llm_model),
+            **options.question_fields(),
         }
         return await self._transport.run(
             _on_thread("POST", "/messages", thread_id, False, form=form)

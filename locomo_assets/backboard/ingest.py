@@ -6,6 +6,7 @@ answer or a killed process is found by `reconcile`.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.backboard.messages import message_text
 from locomo_assets.backboard.models import Memory
 from locomo_assets.backboard.operations import OpenOperation, OperationWatch
+from locomo_assets.backboard.options import PUBLISHED, ServiceOptions
+from locomo_assets.backboard.protocols import protocol_label
 from locomo_assets.backboard.reconcile import (
     EndedOperation,
     IngestedTurn,
@@ -55,6 +58,7 @@ class IngestProtocol:
     llm_model: str | None = "gemini-2.5-pro"
     description: str = "You are a conversation memory assistant."
     version: int = 1
+    options: ServiceOptions = PUBLISHED
 
     def __post_init__(self) -> None:
         if self.memory_wait not in ("turn", "conversation"):
@@ -63,14 +67,23 @@ class IngestProtocol:
             )
 
     def label(self) -> str:
-        """Its name in the history, which tells another wait than the published one."""
-        return (
-            self.name if self.memory_wait == "turn" else f"{self.name}, memory awaited at the end"
-        )
+        """Its name in the history, which tells what differs from the published one."""
+        waited = () if self.memory_wait == "turn" else ("memory awaited at the end",)
+        return protocol_label(self.name, (*waited, *self.options.of_assistant().words()))
 
-    def canonical(self) -> dict[str, str | int | float | None]:
-        """All that shapes what is remembered, for hashing."""
+    def options_json(self) -> str | None:
+        """What is set of the service's options, as stored; None where nothing is."""
+        told = self.options.of_ingestion()
+        return json.dumps(told, sort_keys=True) if told else None
+
+    def canonical(self) -> dict[str, object]:
+        """All that shapes what is remembered, for hashing; options that are not set are left out.
+
+        So an ingestion of before there were options counts still.
+        """
+        options = self.options.of_ingestion()
         return {
+            **({"options": options} if options else {}),
             "kind": "ingest",
             "version": self.version,
             "name": self.name,
@@ -285,6 +298,7 @@ class _Ingestion:
                 description=self._protocol.description,
                 llm_provider=self._protocol.llm_provider,
                 llm_model=self._protocol.llm_model,
+                options=self._protocol.options,
             )
             return created.assistant_id
 
@@ -340,6 +354,7 @@ class _Ingestion:
                 custom_timestamp=session.started_at,
                 llm_provider=self._protocol.llm_provider,
                 llm_model=self._protocol.llm_model,
+                options=self._protocol.options,
             )
             if saved.failure is not None:
                 raise failed_turn(session, position, thread_id, saved.failure)

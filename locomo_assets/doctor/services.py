@@ -155,12 +155,19 @@ async def _save(client: "BackboardClient", settings: Settings, name: str) -> str
     from locomo_assets.backboard.ingest import IngestProtocol
 
     protocol = IngestProtocol()
-    model = {"llm_provider": settings.llm_provider, "llm_model": settings.llm_model}
-    assistant = await client.create_assistant(name, description=protocol.description, **model)
+    provider, model = settings.llm_provider, settings.llm_model
+    assistant = await client.create_assistant(
+        name, description=protocol.description, llm_provider=provider, llm_model=model
+    )
     thread = await client.create_thread(assistant.assistant_id)
     text = "Ann: I went to the lake."
     saved = await client.add_message(
-        thread.thread_id, text, memory=protocol.memory, custom_timestamp=datetime.now(UTC), **model
+        thread.thread_id,
+        text,
+        memory=protocol.memory,
+        custom_timestamp=datetime.now(UTC),
+        llm_provider=provider,
+        llm_model=model,
     )
     if saved.failure is not None:
         raise DoctorError(

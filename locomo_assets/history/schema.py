@@ -7,7 +7,7 @@ UTC; names carry units. To evolve the schema, add nullable columns at a table's 
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _STR = pa.string()
 _I32 = pa.int32()
@@ -108,6 +108,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("started_at", _TIME),
         ("ended_at", _TIME),
         ("duration_s", _F64),
+        ("options_json", _STR),  # of the service's options what was set; null for none
     ),
     "ingested_turns": (
         ("ingestion_id", _STR),
@@ -168,6 +169,13 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("asked_at", _TIME),
         ("kind", _STR),  # `full` or `sample`; null in older rows means full
         ("sample_id", _STR),  # which set of questions was asked; null for full
+        ("options_json", _STR),  # of the service's options what was set; null for none
+        # with an answering model of one's own; null where the memory service answered
+        ("answer_system", _STR),  # `openai`, `standin`, a host
+        ("prompt_name", _STR),
+        ("prompt_sha256", _STR),
+        ("memory_tokens", _I64),  # the memories' part of input_tokens
+        ("retrieval_id", _STR),  # of `retrievals`, which one retrieval's answers share
     ),
     "retrieved_memories": (
         ("answer_id", _STR),
@@ -176,6 +184,21 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("memory_id", _STR),
         ("memory", _STR),
         ("score", _F64),
+    ),
+    # all that was retrieved for a question without a model; what the answering model was given of
+    # it is in retrieved_memories
+    "retrievals": (
+        ("retrieval_id", _STR),
+        ("fingerprint", _STR),
+        ("ingestion_id", _STR),
+        ("question_index", _I32),
+        ("rank", _I32),  # from 1; null in the one row of a retrieval that found nothing
+        ("memory_id", _STR),
+        ("memory", _STR),
+        ("score", _F64),
+        ("path", _STR),  # search, message
+        ("latency_ms", _F64),
+        ("retrieved_at", _TIME),
     ),
     # verdicts
     "judgements": (
@@ -319,6 +342,18 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("order_seed", _STR),  # of the random order of the questions
         ("looked_at", _TIME),
     ),
+    # what a ladder of configurations measured of a release; the newest attempt of its name counts
+    "ladder_steps": (
+        ("ladder", _STR),
+        ("file_sha256", _STR),
+        ("step_index", _I32),  # from 0, the base
+        ("step", _STR),
+        ("changed", _STR),  # in words, against the step before
+        ("configuration_json", _STR),  # the settings that differ from their defaults
+        ("question_protocol", _STR),
+        ("judge", _STR),
+        ("noted_at", _TIME),
+    ),
     # what batches of verdicts need to resume after a kill
     "judge_batches": (
         ("token", _STR),  # our own name for the batch, in its metadata at the server
@@ -351,7 +386,15 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     ),
     # a mark: the ingestion does not count any more
     "damaged_ingestions": ("ingest_journal",),
-    "answers": ("answers", "retrieved_memories", "calls", "release_checks", "question_threads"),
+    "answers": (
+        "answers",
+        "retrieved_memories",
+        "retrievals",
+        "calls",
+        "release_checks",
+        "question_threads",
+    ),
+    "ladder": ("ladder_steps",),
     "judgements": ("judgements", "calls", "judge_batches"),
     "judge_canaries": ("canary_verdicts", "calls"),
     "judge_labels": ("judge_labels",),

@@ -64,6 +64,7 @@ _WITHOUT_CONVERSATION = _WITHOUT_RELEASE | {
     "judge_canaries",
     "pinned_baselines",
     "stopped_runs",
+    "ladder",
 }
 
 

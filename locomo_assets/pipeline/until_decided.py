@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from locomo_assets import __version__
 from locomo_assets.analysis.design.sequential import LOOKS, bounds
 from locomo_assets.analysis.design.stopping import Look, check_against, look
-from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.history.database import refresh
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.judging.judge import OPENAI, with_votes
@@ -67,7 +66,7 @@ class UntilDecided:
         check_against(
             chosen.database_path,
             self.against,
-            question_protocol=AskProtocol(name=chosen.question_protocol).label(),
+            question_protocol=self.services.ask_protocol().label(),
             judge=judge.name.removeprefix(prefix),
             corrected=chosen.gold == "corrected",
             dataset_sha256=self.dataset.sha256,

@@ -34,7 +34,7 @@ from locomo_assets.analysis.scores import (
     read_scores,
     reference_lines,
 )
-from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
+from locomo_assets.backboard.protocols import is_reference
 from locomo_assets.history import database
 
 _FOLDER = Path(__file__).parent
@@ -274,7 +274,7 @@ def _conversations(
 
 
 def _is_reference(row: Accuracy) -> bool:
-    return row.question_protocol in REFERENCE_PROTOCOLS
+    return is_reference(row.question_protocol)
 
 
 def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy, ...]:

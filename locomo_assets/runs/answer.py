@@ -315,7 +315,8 @@ class _Phase:
         """
         if self.source.ingestion is not None:
             return str(self.source.ingestion.extra["assistant_id"])
-        client, task, protocol = self.run.client, self.task, self.run.ingest_protocol
+        client, task, run = self.run.client, self.task, self.run
+        protocol = run.ingest_protocol
         name = (
             f"LoCoMo Test Assistant {self.source.answers[:8]} {task.conversation} {task.release}"
         )[:255]
@@ -329,6 +330,7 @@ class _Phase:
                 description=protocol.description,
                 llm_provider=protocol.llm_provider,
                 llm_model=protocol.llm_model,
+                options=run.ask_protocol.options,
             )
             return made.assistant_id
 

@@ -241,6 +241,7 @@ async def _ingest(
         "ingest_protocol": protocol.label(),
         "llm_provider": protocol.llm_provider,
         "llm_model": protocol.llm_model,
+        "options_json": protocol.options_json(),
         "started_at": began_at or result.started_at,
         "ended_at": result.ended_at,
     }

@@ -35,7 +35,7 @@ def test_it_is_read_as_if_written_today(version: int, tmp_path: Path) -> None:
     store = HistoryStore.open((tmp_path / "history").as_uri())
     assert check(store).problems == ()
     path = tmp_path / "history.duckdb"
-    assert refresh(store, path).attempts == (3 if version < 6 else 6)
+    assert refresh(store, path).attempts == (3 if version < 6 else version)
     assert store.read("answers", store.manifests()).schema == TABLES["answers"]
     assert query(
         path,
@@ -60,6 +60,18 @@ def test_pins_labels_and_looks_of_version_6_are_read(tmp_path: Path) -> None:
     ]
     assert query(path, "SELECT against, look, decision FROM stopped_runs")[1] == [
         ("r0", 1, "cannot tell")
+    ]
+
+
+def test_retrievals_and_ladders_of_version_7_are_read(tmp_path: Path) -> None:
+    shutil.copytree(VERSIONS / "v7", tmp_path / "history")
+    path = tmp_path / "history.duckdb"
+    refresh(HistoryStore.open((tmp_path / "history").as_uri()), path)
+    assert query(path, "SELECT rank, memory, path FROM retrievals")[1] == [
+        (1, "She went to the lake.", "search")
+    ]
+    assert query(path, "SELECT step, changed, question_protocol FROM ladder_steps")[1] == [
+        ("pro", "memory pro", "isolated, memory pro")
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
+from locomo_assets.backboard.protocols import is_reference
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 
@@ -141,7 +141,7 @@ def _rank(
     )
     newest = max(x.judged_at, y.judged_at)
     return (
-        x.question_protocol not in REFERENCE_PROTOCOLS,
+        not is_reference(x.question_protocol),
         x.gold == "published",
         x.dataset_sha256 == y.dataset_sha256,
         x.system == y.system,

@@ -20,7 +20,7 @@ from locomo_assets.analysis.comparison.series import (
 )
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
-from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
+from locomo_assets.backboard.protocols import is_reference
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 
@@ -51,7 +51,7 @@ def _of_repeats(connection: duckdb.DuckDBPyConnection, releases: Sequence[str]) 
     for release in releases:
         series = sorted(
             read_series(connection, release),
-            key=lambda one: (one.question_protocol in REFERENCE_PROTOCOLS, one.gold != "published"),
+            key=lambda one: (is_reference(one.question_protocol), one.gold != "published"),
         )
         for one in series:
             floor = _floor(connection, one)

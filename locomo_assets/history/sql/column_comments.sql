@@ -24,6 +24,7 @@ COMMENT ON COLUMN ingestions.memories IS 'Memories that the assistant had afterw
 COMMENT ON COLUMN ingestions.started_at IS 'When the first turn was about to be sent (UTC), by the first run that was at it';
 COMMENT ON COLUMN ingestions.ended_at IS 'When the last memory operation had ended (UTC)';
 COMMENT ON COLUMN ingestions.duration_s IS 'Seconds of work, without the pauses between runs';
+COMMENT ON COLUMN ingestions.options_json IS 'The service''s options that were set, prompts by SHA-256; null where none was';
 
 COMMENT ON COLUMN answers.answer_id IS 'The answer; verdicts and retrieved memories name it';
 COMMENT ON COLUMN answers.fingerprint IS 'Hash of all that an answer depends on: an equal one is not paid for again';
@@ -31,7 +32,7 @@ COMMENT ON COLUMN answers.ingestion_id IS 'The ingestion whose memories were ask
 COMMENT ON COLUMN answers.question_index IS 'The question''s position in its conversation, from 0';
 COMMENT ON COLUMN answers.category IS 'The data set''s number of its category, 1 to 5';
 COMMENT ON COLUMN answers.question IS 'The question as it was asked';
-COMMENT ON COLUMN answers.question_protocol IS 'How questions were asked: each alone, in one thread as published, or without memory';
+COMMENT ON COLUMN answers.question_protocol IS 'How questions were asked (each alone, in one thread as published, without memory), then what else differs from the published measurement';
 COMMENT ON COLUMN answers.memory_mode IS 'The service''s memory mode of the message';
 COMMENT ON COLUMN answers.llm_provider IS 'Whose model answered';
 COMMENT ON COLUMN answers.llm_model IS 'The model that answered, as the service tells it';
@@ -51,6 +52,12 @@ COMMENT ON COLUMN answers.in_flight IS 'Requests under way at this endpoint when
 COMMENT ON COLUMN answers.asked_at IS 'When it was asked (UTC)';
 COMMENT ON COLUMN answers.kind IS 'full, or sample: a few questions of a memory that is there; null in old rows means full';
 COMMENT ON COLUMN answers.sample_id IS 'Which set of questions a sample asked; null for full';
+COMMENT ON COLUMN answers.options_json IS 'The service''s options that were set, prompts by SHA-256; null where none was';
+COMMENT ON COLUMN answers.answer_system IS 'Whose model answered from retrieved memories; null where the memory service answered';
+COMMENT ON COLUMN answers.prompt_name IS 'That model''s prompt: plain, or a file''s name';
+COMMENT ON COLUMN answers.prompt_sha256 IS 'SHA-256 of that prompt';
+COMMENT ON COLUMN answers.memory_tokens IS 'The part of input_tokens that the memories took: the API''s count, split by characters';
+COMMENT ON COLUMN answers.retrieval_id IS 'The retrieval that it rests on; several answers may share one';
 
 COMMENT ON COLUMN judgements.judgement_id IS 'The verdict';
 COMMENT ON COLUMN judgements.fingerprint IS 'Hash of all that a verdict depends on: an equal one is not paid for again';

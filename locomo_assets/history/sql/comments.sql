@@ -17,6 +17,8 @@ COMMENT ON TABLE memory_operations IS 'What became of each turn''s memory operat
 COMMENT ON TABLE memories IS 'What the service remembered after ingestion';
 COMMENT ON TABLE answers IS 'Every answer of every attempt; current_answers has those that count';
 COMMENT ON TABLE retrieved_memories IS 'The memories the service reported for each answer, by rank from 1';
+COMMENT ON TABLE retrievals IS 'Question protocol retrieval: all that was retrieved for a question, by rank from 1; what the answering model was given of it is in retrieved_memories';
+COMMENT ON TABLE ladder_steps IS 'What a ladder of configurations measured of a release: each step, what it changed, and the series of its numbers';
 COMMENT ON TABLE judgements IS 'Every verdict of every attempt; current_judgements has those that count';
 COMMENT ON TABLE imported_files IS 'The files that imported releases came from, with their hashes';
 COMMENT ON TABLE calls IS 'Every HTTP request, and every one that a batch of verdicts carried out: endpoint, status, latency, tokens, cost';

@@ -40,7 +40,11 @@ CREATE MACRO version_key(label) AS
 -- A text without differences of white space: by it a label is known as that of an answer.
 CREATE MACRO plain_text(given) AS trim(regexp_replace(given, '\s+', ' ', 'g'));
 
+-- The protocol alone of a column question_protocol, which also names what differs from the published
+-- measurement: `isolated, memory pro`. In Python: protocol_name.
+CREATE MACRO protocol_name(question_protocol) AS split_part(question_protocol, ', ', 1);
+
 -- Question protocols without a memory, which a memory is compared with. In Python:
 -- REFERENCE_PROTOCOLS.
 CREATE MACRO is_reference(question_protocol) AS
-    question_protocol IN ('no-memory', 'full-context', 'evidence-only');
+    split_part(question_protocol, ', ', 1) IN ('no-memory', 'full-context', 'evidence-only');

@@ -6,8 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-from locomo_assets.backboard.answers import AskProtocol
-from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.locomo.model import Conversation, Dataset
@@ -45,10 +43,8 @@ def forecast_items(
     chosen = services.settings
     prices = PriceTable.read(chosen.prices)
     store = services.store()
-    turns = forecast.measured_turns(
-        store, system, IngestProtocol(memory_wait=chosen.memory_wait).label()
-    )
-    protocol = AskProtocol(name=chosen.question_protocol)
+    turns = forecast.measured_turns(store, system, services.ingest_protocol().label())
+    protocol = services.ask_protocol()
     items = [
         forecast.ingestion(
             (conversations if to_ingest is None else to_ingest) if protocol.needs_ingestion else [],

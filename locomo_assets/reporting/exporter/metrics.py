@@ -17,7 +17,7 @@ from prometheus_client.core import (
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
 from locomo_assets.analysis.workload import Workload, read_workload
-from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
+from locomo_assets.backboard.protocols import is_reference
 from locomo_assets.history import database
 from locomo_assets.prices import is_free
 
@@ -235,9 +235,7 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     )
     for row, workload in numbers.series:
         free = is_free(row.system) or is_free(workload.judge_system)
-        limited.add_metric(
-            _series(row), not free and row.question_protocol not in REFERENCE_PROTOCOLS
-        )
+        limited.add_metric(_series(row), not free and not is_reference(row.question_protocol))
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)
         question_set.add_metric(

@@ -45,7 +45,11 @@ SELECT
     ingestion_id,
     attempt_id,
     run_id,
-    committed_at
+    committed_at,
+    options_json,
+    answer_system,
+    memory_tokens,
+    retrieval_id
 FROM answers
 JOIN newest ON answers.rowid = answer_row
 ORDER BY release, system, question_protocol, conversation, question_index

@@ -5,20 +5,19 @@ Keys live in `SecretStr` and are shown nowhere.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from locomo_assets.backboard.protocols import ProtocolName
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.calls import TlsVersion
-from locomo_assets.near_names import PREFIX, misspelled
+from locomo_assets.near_names import misspelled
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
+from locomo_assets.settings.configuration import Configuration
 
 BACKBOARD_URL = "https://app.backboard.io/api"
 CHANGELOG_URL = "https://backboard.io/changelog"
@@ -30,16 +29,8 @@ class SettingsError(LocomoError):
     exit_code = 2
 
 
-class Settings(BaseSettings):
+class Settings(Configuration):
     """Every setting. Its variable is LOCOMO_ and the name in capitals, unless an alias is given."""
-
-    model_config = SettingsConfigDict(
-        alias_generator=lambda name: PREFIX + name.upper(),
-        frozen=True,
-        env_ignore_empty=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-    )
 
     home: Path = Field(
         default=Path(".locomo"),
@@ -97,10 +88,11 @@ class Settings(BaseSettings):
         validation_alias="OPENAI_API_KEY",
         description="Key of the judge's API (costs money); without it the lexical judge judges",
     )
-    openai_base_url: str | None = Field(
+    answer_api_key_given: SecretStr | None = Field(
         default=None,
-        validation_alias="OPENAI_BASE_URL",
-        description="Where an OpenAI-compatible judge answers; default: OpenAI",
+        validation_alias="LOCOMO_ANSWER_API_KEY",
+        description="Key of the model that answers with `retrieval` (costs money); without it, "
+        "where the stand-in is measured, the stand-in answers",
     )
     min_tls: TlsVersion = Field(
         default="1.3",
@@ -113,40 +105,6 @@ class Settings(BaseSettings):
         "two variables: `aws-secretsmanager:<name or ARN>`, a JSON object "
         '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
         "each key has its own; a key left empty is done without",
-    )
-    question_protocol: ProtocolName = Field(
-        default="isolated",
-        description="`isolated`: a fresh thread a question, memory Readonly, concurrent; "
-        "`published`: one thread, in order, memory Auto, on a clone of the ingested assistant; "
-        "`no-memory`, `evidence-only`, `full-context`: nothing ingested, memory off, the question "
-        "alone, with its evidence turns, or (costs about 23,000 tokens a question) with the whole "
-        "conversation",
-    )
-    memory_wait: Literal["turn", "conversation"] = Field(
-        default="turn",
-        description="Wait for a turn's memory operation before the next turn (`turn`, as "
-        "published) or for all of them at the end (`conversation`)",
-    )
-    llm_provider: str = Field(
-        default="google", description="Provider of the model that answers inside the memory service"
-    )
-    llm_model: str = Field(
-        default="gemini-2.5-pro", description="The model that answers inside the memory service"
-    )
-    judge_model: str = Field(default="gpt-4.1", description="The judge's model")
-    judge_prompt: str = Field(
-        default="generous", description="`generous`, `strict`, or the path of a prompt file"
-    )
-    judge_max_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        description="The most tokens of a verdict, the model's thinking included; default: 300 as "
-        "published, 4000 for models that want `max_completion_tokens`",
-    )
-    judge_votes: int = Field(
-        default=1,
-        ge=1,
-        description="Votes of the model on each answer, odd: over half decide; each is paid for",
     )
     judge_mode: Literal["direct", "batch"] = Field(
         default="direct",
@@ -303,13 +261,6 @@ class Settings(BaseSettings):
         "as JSON; as text WARNING in runs, ERROR on the command line",
     )
 
-    @field_validator("judge_votes", mode="after")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError(f"{value} votes can be a tie; take an odd number")
-        return value
-
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -344,6 +295,22 @@ class Settings(BaseSettings):
             )
         if (kind := self.release_feed) not in (None, "changelog") and not self.release_feed_url:
             yield f"LOCOMO_RELEASE_FEED is {kind}: LOCOMO_RELEASE_FEED_URL must give the feed's URL"
+        if self.question_protocol == "retrieval" and self.secrets is None:
+            yield from self._without_answerer()
+
+    def _without_answerer(self) -> Iterator[str]:
+        if self.answer_api_key_given is not None:
+            return
+        if self.backboard_api_key_given is not None:
+            yield (
+                "LOCOMO_QUESTION_PROTOCOL is retrieval but LOCOMO_ANSWER_API_KEY is not set; set "
+                "the key of the model that answers from the memories"
+            )
+        if self.answer_base_url is not None:
+            yield (
+                "LOCOMO_ANSWER_BASE_URL is set but LOCOMO_ANSWER_API_KEY is not; set the key, or "
+                "unset the URL to let the stand-in answer"
+            )
 
     def _unusable_keys(self) -> Iterator[str]:
         given = {
@@ -375,6 +342,15 @@ class Settings(BaseSettings):
         values = (getattr(self, name) for name in type(self).model_fields)
         return [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
 
+    def given_keys(self) -> list[str]:
+        """The keys of the services asked that are set, to keep each out of the others' errors."""
+        given = (
+            self.backboard_api_key_given,
+            self.openai_api_key_given,
+            self.answer_api_key_given,
+        )
+        return [key.get_secret_value() for key in given if key is not None]
+
     @property
     def backboard_api_key(self) -> SecretStr | None:
         """The key of the Backboard API, fetched now where LOCOMO_SECRETS names a secret.
@@ -387,6 +363,14 @@ class Settings(BaseSettings):
     def openai_api_key(self) -> SecretStr | None:
         """The key of the judge's API; likewise."""
         return self._key("OPENAI_API_KEY", self.openai_api_key_given)
+
+    @property
+    def answer_api_key(self) -> SecretStr | None:
+        """The key of the model that answers with `retrieval`; a secret need not hold it."""
+        if self.secrets is None or self.answer_api_key_given is not None:
+            return self.answer_api_key_given
+        key = fetch(self.secrets).get("LOCOMO_ANSWER_API_KEY")
+        return SecretStr(key) if key else None
 
     def _key(self, name: str, given: SecretStr | None) -> SecretStr | None:
         if self.secrets is None:
@@ -418,14 +402,18 @@ class Settings(BaseSettings):
         return self.home / "standin" / "state.sqlite"
 
 
-def read_settings() -> Settings:
-    """The settings of this process.
+def read_settings(changes: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this process; `changes` are another configuration's, by field name.
 
     Raises SettingsError, which names the variable and what is wrong with it, but never its value:
     that may be a key.
     """
+    fields = Settings.model_fields
+    given: dict[str, Any] = {
+        str(fields[name].validation_alias): value for name, value in (changes or {}).items()
+    }
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         line = _line_of(error)
     # Outside of `except`: as its context, the other error would keep all modules alive at exit.

@@ -5,7 +5,7 @@ lexical judge.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,14 +24,15 @@ from locomo_assets.runs.stages import is_answered
 from locomo_assets.settings import CHANGELOG_URL, Settings
 
 if TYPE_CHECKING:
+    from locomo_assets.backboard.answers import AskProtocol
     from locomo_assets.backboard.client import BackboardClient
+    from locomo_assets.backboard.ingest import IngestProtocol
     from locomo_assets.feeds.feed import ReleaseFeed
     from locomo_assets.http.calls import CallOptions, CallRecord
     from locomo_assets.http.limits import Budget, Limits
     from locomo_assets.judging.judge import Judge, JudgeIdentity
     from locomo_assets.locomo.model import Conversation, Dataset
     from locomo_assets.prices import PriceTable
-    from locomo_assets.runs.context import Batching
     from locomo_assets.runs.forecast import Usage
 
 # Requests at once for endpoints without a setting of their own: they cost nothing.
@@ -48,10 +49,14 @@ class UnpricedError(LocomoError):
 
 @dataclass
 class Services:
-    """A Dagster resource: settings, and who listens to the progress of this process."""
+    """A Dagster resource: settings, and who listens to the progress of this process.
+
+    `is_variant`: they are those of a ladder's step, whose series also tells models apart.
+    """
 
     settings: Settings
     progress: Progress = field(default_factory=Progress)
+    is_variant: bool = False
 
     def store(self) -> HistoryStore:
         """The history, opened (made where it does not exist yet)."""
@@ -90,15 +95,15 @@ class Services:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
         from locomo_assets.prices import PriceTable
+        from locomo_assets.services.judges import connected_judge
 
         chosen = self.settings
         prices = PriceTable.read(chosen.prices)
         async with AsyncExitStack() as stack:
             stack.enter_context(telling(run_id=run_id))
             # Before either service answers, because each might tell the other's key.
-            for given in (chosen.backboard_api_key_given, chosen.openai_api_key_given):
-                if given is not None:
-                    keep_out_of_logs(given.get_secret_value())
+            for given in chosen.given_keys():
+                keep_out_of_logs(given)
             store = self.store()
             await stack.enter_async_context(
                 hold_run_slots(
@@ -122,7 +127,7 @@ class Services:
                     self._price(budget, prices, system, judge, answer)
 
             judge, batching = await stack.enter_async_context(
-                self._judge(store, run_id, prices, options, price)
+                connected_judge(chosen, store, run_id, prices=prices, options=options, price=price)
             )
             run = self._run_context(
                 run_id,
@@ -146,9 +151,6 @@ class Services:
         judge: "Judge",
         prices: "PriceTable",
     ) -> RunContext:
-        from locomo_assets.backboard.answers import AskProtocol
-        from locomo_assets.backboard.ingest import IngestProtocol
-
         chosen = self.settings
         return RunContext(
             store=store,
@@ -156,21 +158,25 @@ class Services:
             judge=judge,
             system=system,
             base_url=base_url,
-            ingest_protocol=IngestProtocol(
-                memory_wait=chosen.memory_wait,
-                llm_provider=chosen.llm_provider,
-                llm_model=chosen.llm_model,
-            ),
-            ask_protocol=AskProtocol(
-                name=chosen.question_protocol,
-                llm_provider=chosen.llm_provider,
-                llm_model=chosen.llm_model,
-            ),
+            ingest_protocol=self.ingest_protocol(),
+            ask_protocol=self.ask_protocol(),
             prices=prices,
             run_id=run_id,
             progress=self.progress,
             watch=ReleaseGuard(self.feed(), override=chosen.allow_other_release),
         )
+
+    def ingest_protocol(self) -> "IngestProtocol":
+        """How the conversations are ingested. Raises PromptFileError."""
+        from locomo_assets.services.protocols import ingest_protocol
+
+        return ingest_protocol(self.settings)
+
+    def ask_protocol(self) -> "AskProtocol":
+        """How the questions are asked. Raises PromptFileError."""
+        from locomo_assets.services.protocols import ask_protocol
+
+        return ask_protocol(self.settings, names_models=self.is_variant)
 
     def check(self, dataset: "Dataset") -> None:
         """Refuses what every run refuses before its first call; makes none, and stores nothing.
@@ -184,6 +190,7 @@ class Services:
         PriceTable.read(chosen.prices)
         self._planned_client()
         self.planned_judge()
+        self.ask_protocol()
         if chosen.audit is not None:
             check_audit(self.store(), chosen.audit, chosen.audit_sha256, dataset)
 
@@ -252,18 +259,9 @@ class Services:
 
     def planned_judge(self) -> "JudgeIdentity":
         """Who judges, as far as the settings say; an error where it can't."""
-        from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
-        from locomo_assets.judging.lexical import LexicalJudge
-        from locomo_assets.judging.llm import checked_server, llm_identity
-        from locomo_assets.judging.prompts import read_prompt
+        from locomo_assets.services.judges import planned_judge
 
-        chosen = self.settings
-        if (key := chosen.openai_api_key) is None:
-            return LexicalJudge().identity
-        url, _ = checked_server(chosen.openai_base_url, key.get_secret_value())
-        endpoint = endpoint_of(url)
-        system = OPENAI if endpoint == endpoint_of(OPENAI_URL) else host_of(endpoint)
-        return llm_identity(system, chosen.judge_model, read_prompt(chosen.judge_prompt))
+        return planned_judge(self.settings)
 
     def limits(self) -> "Limits":
         """One run's share of the limits on requests."""
@@ -362,67 +360,6 @@ class Services:
             BackboardClient(_STANDIN_URL, DEFAULT_KEY, options, transport=transport) as client,
         ):
             yield client, _STANDIN_URL
-
-    @asynccontextmanager
-    async def _judge(
-        self,
-        store: HistoryStore,
-        run_id: str,
-        prices: "PriceTable",
-        options: "CallOptions",
-        price: Callable[["JudgeIdentity"], None],
-    ) -> AsyncIterator[tuple["Judge", "Batching | None"]]:
-        """The judge of a run; `price` is called before it is asked anything that costs."""
-        chosen = self.settings
-        if (key := await asyncio.to_thread(lambda: chosen.openai_api_key)) is None:
-            from locomo_assets.judging.lexical import LexicalJudge
-
-            lexical = LexicalJudge()
-            price(lexical.identity)
-            yield lexical, None
-            return
-        from locomo_assets.judging.judge import VotingJudge
-        from locomo_assets.judging.llm import LLMJudge
-        from locomo_assets.runs.context import Batching
-        from locomo_assets.runs.verdicts import (
-            known_parameters,
-            remember_parameters,
-            server_name,
-        )
-
-        async with LLMJudge.connect(
-            api_key=key.get_secret_value(),
-            base_url=chosen.openai_base_url,
-            model=chosen.judge_model,
-            prompt=chosen.judge_prompt,
-            max_tokens=chosen.judge_max_tokens,
-            prices=prices,
-            options=options,
-        ) as judge:
-            price(judge.identity)
-            where = (store, judge.asked_at, chosen.judge_model)
-            known = await asyncio.to_thread(known_parameters, *where)
-            learned = await judge.learn_parameters(known)
-            if learned is not None:
-                await asyncio.to_thread(remember_parameters, *where, learned)
-            # What gives no verdicts has ended the run by now, and takes no name from another.
-            if (endpoint := judge.endpoint) is not None:
-                url = chosen.openai_base_url or ""
-                judge.name_server(
-                    await asyncio.to_thread(server_name, store, url, endpoint, run_id)
-                )
-            try:
-                yield (
-                    VotingJudge(judge, chosen.judge_votes) if chosen.judge_votes > 1 else judge,
-                    Batching(
-                        judge.batches(chosen.judge_votes),
-                        wanted=chosen.judge_mode == "batch",
-                        wait_s=chosen.judge_batch_wait_minutes * 60.0,
-                    ),
-                )
-            finally:
-                if judge.refuses_what_it_took:
-                    await asyncio.to_thread(remember_parameters, *where, None)
 
     def _call_options(
         self, limits: "Limits | None" = None, budget: "Budget | None" = None

@@ -1,0 +1,98 @@
+"""From a configuration to how it ingests and asks; prompt files are read here."""
+
+from pathlib import Path
+
+from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.ingest import IngestProtocol
+from locomo_assets.backboard.options import ServiceOptions
+from locomo_assets.errors import LocomoError
+from locomo_assets.settings import Settings
+
+_PUBLISHED_INGESTION, _PUBLISHED_ASKING = IngestProtocol(), AskProtocol()
+
+
+class PromptFileError(LocomoError):
+    """A prompt file can't be read, or is empty."""
+
+    exit_code = 2
+
+
+def service_options(chosen: Settings) -> ServiceOptions:
+    """The service's options that are set. Raises PromptFileError."""
+    return ServiceOptions(
+        memory=chosen.memory,
+        thinking=chosen.thinking,
+        embedding_provider=chosen.embedding_provider,
+        embedding_model=chosen.embedding_model,
+        embedding_dims=chosen.embedding_dims,
+        tok_k=chosen.tok_k,
+        extraction_prompt=_text("LOCOMO_EXTRACTION_PROMPT", chosen.extraction_prompt),
+        update_prompt=_text("LOCOMO_UPDATE_PROMPT", chosen.update_prompt),
+        system_prompt=_text("LOCOMO_SYSTEM_PROMPT", chosen.system_prompt),
+        openrouter=chosen.openrouter,
+    )
+
+
+def ingest_protocol(chosen: Settings) -> IngestProtocol:
+    """How the conversations are ingested. Raises PromptFileError."""
+    return IngestProtocol(
+        memory_wait=chosen.memory_wait,
+        llm_provider=chosen.ingest_llm_provider or chosen.llm_provider,
+        llm_model=chosen.ingest_llm_model or chosen.llm_model,
+        options=service_options(chosen),
+    )
+
+
+def ask_protocol(chosen: Settings, *, names_models: bool = False) -> AskProtocol:
+    """How the questions are asked. Raises PromptFileError.
+
+    With `names_models` its label tells other models and waits than the published ones, too. It does
+    not without: a series that is measured with another model has always been called `isolated`.
+    """
+    protocol = AskProtocol(
+        name=chosen.question_protocol,
+        llm_provider=chosen.llm_provider,
+        llm_model=chosen.llm_model,
+    )
+    options = service_options(chosen)
+    if not protocol.needs_ingestion:
+        options = options.without_memory()
+    words = _of_ingestion(chosen, names_models) if protocol.needs_ingestion else ()
+    answered_by = _model(chosen.llm_provider, chosen.llm_model) if names_models else ()
+    return AskProtocol(
+        name=protocol.name,
+        llm_provider=protocol.llm_provider,
+        llm_model=protocol.llm_model,
+        options=options,
+        also_differs=(*answered_by, *words),
+    )
+
+
+def _of_ingestion(chosen: Settings, names_models: bool) -> tuple[str, ...]:
+    """What differs in the ingestion, the service's options aside."""
+    asked = (chosen.llm_provider, chosen.llm_model)
+    provider = chosen.ingest_llm_provider or asked[0]
+    model = chosen.ingest_llm_model or asked[1]
+    words = [] if (provider, model) == asked else [f"ingested by {model}"]
+    if names_models and chosen.memory_wait != _PUBLISHED_INGESTION.memory_wait:
+        words.append("memory awaited at the end")
+    return tuple(words)
+
+
+def _model(provider: str, model: str) -> tuple[str, ...]:
+    if model != _PUBLISHED_ASKING.llm_model:
+        return (model,)
+    return () if provider == _PUBLISHED_ASKING.llm_provider else (f"{model} of {provider}",)
+
+
+def _text(variable: str, path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise PromptFileError(f"{variable}: {path} can't be read: {why}") from error
+    if not text.strip():
+        raise PromptFileError(f"{variable}: {path} is empty; write the prompt, or unset it")
+    return text
