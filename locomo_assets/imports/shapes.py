@@ -191,6 +191,11 @@ class Line(Entry):
     in_flight: _Count | None = None
     cost_usd: _Usd | None = None
     asked_at: _Time | None = None
+    options_json: str | None = None
+    answer_system: _Text | None = None
+    answer_prompt_name: _Text | None = None
+    answer_prompt_sha256: _Text | None = None
+    memory_tokens: _Count | None = None
     judge_system: _Text | None = None
     judge_model: _Text | None = None
     judge_prompt_name: _Text | None = None
@@ -217,6 +222,11 @@ class Line(Entry):
         "in_flight": "in_flight",
         "cost_usd": "cost_usd",
         "asked_at": "asked_at",
+        "options_json": "options_json",
+        "answer_system": "answer_system",
+        "answer_prompt_name": "prompt_name",
+        "answer_prompt_sha256": "prompt_sha256",
+        "memory_tokens": "memory_tokens",
     }
     judge_columns: ClassVar[Mapping[str, str]] = {
         "judge_system": "judge_system",

@@ -9,14 +9,27 @@ WITH memories AS (
     FROM retrieved_memories AS r
     WHERE r.release = $release
     GROUP BY ALL
+),
+prompts AS (
+    SELECT
+        attempt_id,
+        answer_id,
+        any_value(prompt_name) AS prompt_name,
+        any_value(prompt_sha256) AS prompt_sha256
+    FROM answers
+    WHERE release = $release
+    GROUP BY ALL
 )
 SELECT
     a.*,
+    p.prompt_name,
+    p.prompt_sha256,
     m.memories,
     q.question AS question_text,
     q.gold_answer AS golden_answer
 FROM current_answers AS a
 LEFT JOIN memories AS m USING (attempt_id, answer_id)
+LEFT JOIN prompts AS p USING (attempt_id, answer_id)
 LEFT JOIN current_questions AS q USING (dataset_sha256, conversation, question_index)
 WHERE a.release = $release
 ORDER BY a.dataset_sha256, a.system, a.question_protocol, a.conversation, a.question_index

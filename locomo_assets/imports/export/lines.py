@@ -15,6 +15,7 @@ Row = dict[str, Any]
 
 _FOLDER = Path(__file__).parent
 _GOLD = ("corrected_gold_answer",)
+_COUNTED = ("votes", "agreement")
 _PLAIN = {"latency_ms": "latency_ms", "input_tokens": "input_tokens", "output_tokens":
           "output_tokens", "model": "llm_model"}  # fmt: skip
 _OF_VERDICTS = {
@@ -83,8 +84,12 @@ def _verdict_fields(answer: Row, verdict: Row, *, with_gold: bool) -> Row:
 
 
 def _stated(row: Mapping[str, Any], fields: Mapping[str, str]) -> Row:
-    """The fields whose column is there; null where its value is not known."""
-    return {field: _value(row[column]) for field, column in fields.items() if column in row}
+    """What is known, and what an import would otherwise count itself."""
+    return {
+        field: _value(row[column])
+        for field, column in fields.items()
+        if row[column] is not None or field in _COUNTED
+    }
 
 
 def _memory(one: Mapping[str, Any]) -> str | Row:

@@ -96,6 +96,7 @@ class ResultsFile(FileModel):
     answer_prompts: list[str]
     ingest_protocols: list[str]
     ingest_models: list[str]
+    ingest_options: list[str]
     measured_by_version: list[str]
     asked_from: str | None
     asked_until: str | None

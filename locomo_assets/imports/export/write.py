@@ -62,6 +62,16 @@ class _Part(NamedTuple):
     about: ResultsFile
 
 
+class _Measured(NamedTuple):
+    """What the history has of one file: answers, the verdicts on each, and its accuracy."""
+
+    release: str
+    conditions: Row
+    answers: list[Row]
+    verdicts: list[list[Row]]
+    cells: list[Accuracy]
+
+
 def export_releases(
     database_path: Path,
     releases: Sequence[str],
@@ -162,19 +172,21 @@ def _parts(database_path: Path, release: str, already: int, *, with_gold: bool) 
         by_answer[row["answer_id"], row["conversation"], row["question_index"]].append(row)
     parts = []
     for number, (key, rows) in enumerate(sorted(grouped.items()), start=already + 1):
-        of_part = [by_answer[r["answer_id"], r["conversation"], r["question_index"]] for r in rows]
+        one = _Measured(
+            release,
+            conditions[key],
+            rows,
+            [by_answer[r["answer_id"], r["conversation"], r["question_index"]] for r in rows],
+            [row for row in (*wholes, *categories) if _key_of(row) == key],
+        )
         lines = [
             line
-            for row, own in zip(rows, of_part, strict=True)
+            for row, own in zip(one.answers, one.verdicts, strict=True)
             for line in lines_of(row, own, with_gold=with_gold)
         ]
-        cells = [row for row in (*wholes, *categories) if _key_of(row) == key]
-        about = _about(
-            _file_name(number, release, *key[1:]), release, conditions[key], rows,
-            [one for own in of_part for one in own], cells, lines,
-        )  # fmt: skip
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        parts.append(_Part(text.encode(), about))
+        file = _file_name(number, release, *key[1:])
+        parts.append(_Part(text.encode(), _about(file, one, lines)))
     return parts
 
 
@@ -191,15 +203,9 @@ def _file_name(number: int, release: str, system: str, protocol: str) -> str:
     return f"{number:02d}-{words[:80]}.jsonl"
 
 
-def _about(
-    file: str,
-    release: str,
-    conditions: Row,
-    answers: Sequence[Row],
-    verdicts: Sequence[Row],
-    cells: Sequence[Accuracy],
-    lines: Sequence[Row],
-) -> ResultsFile:
+def _about(file: str, one: _Measured, lines: Sequence[Row]) -> ResultsFile:
+    conditions, answers = one.conditions, one.answers
+    verdicts = [row for own in one.verdicts for row in own]
     first, last = span([row["asked_at"] for row in answers])
     judges: dict[str, list[Row]] = defaultdict(list)
     for row in verdicts:
@@ -208,7 +214,7 @@ def _about(
     systems = {conditions["system"], *(row["judge_system"] for row in verdicts)}
     return ResultsFile(
         file=file,
-        release=release,
+        release=one.release,
         published_at=published_at and published_at.astimezone(UTC).isoformat(),
         imported=conditions["imported"],
         system=conditions["system"],
@@ -220,20 +226,21 @@ def _about(
             for row in answers
         ),
         memory_modes=distinct(row["memory_mode"] for row in answers),
-        options=distinct(row.get("options_json") for row in answers),
+        options=distinct(row["options_json"] for row in answers),
         answer_prompts=distinct(
-            row.get("prompt_sha256") and f"{row.get('prompt_name')}@{row['prompt_sha256']}"
+            row["prompt_sha256"] and f"{row['prompt_name']}@{row['prompt_sha256']}"
             for row in answers
         ),
         ingest_protocols=conditions["ingest_protocols"] or [],
         ingest_models=conditions["ingest_models"] or [],
+        ingest_options=conditions["ingest_options"] or [],
         measured_by_version=conditions["versions"] or [],
         asked_from=first,
         asked_until=last,
         lines=len(lines),
         answers=len(answers),
         reasonings_left_out=sum("reasoning_left_out" in line for line in lines),
-        series=[_series(rows, cells) for _, rows in sorted(judges.items())],
+        series=[_series(rows, one.cells) for _, rows in sorted(judges.items())],
     )
 
 
@@ -262,19 +269,13 @@ def _series(verdicts: Sequence[Row], cells: Sequence[Accuracy]) -> SeriesOf:
 
 
 def _prices(table: PriceTable, results: Sequence[ResultsFile]) -> Prices:
-    named = {
-        model.rpartition("/")[2] for one in results for model in (*one.models, *one.ingest_models)
-    }
-    named |= {
-        s.judged_by.judge_model for one in results for s in one.series if s.judged_by.judge_model
-    }
+    models = [model for one in results for model in (*one.models, *one.ingest_models)]
+    judges = [series.judged_by.judge_model for one in results for series in one.series]
+    named = {model.rpartition("/")[2] for model in (*models, *filter(None, judges))}
+    usd = table.usd_per_million_tokens
     return Prices(
         as_of=table.as_of.isoformat(),
-        usd_per_million_tokens={
-            model: list(usd)
-            for model, usd in table.usd_per_million_tokens.items()
-            if model in named
-        },
+        usd_per_million_tokens={name: list(usd[name]) for name in sorted(named & usd.keys())},
     )
 
 
