@@ -161,9 +161,9 @@ def prune(
     """Delete attempts older than `keep_days` that nothing current depends on.
 
     Keeps, whatever their age: attempts with a current answer, verdict or question, with a repeat of
-    one, the ingestions behind them, registered releases, audits, and the newest attempt of each
-    asset, data set, system and partition. Deletes unfinished attempts of that age too. Refreshes
-    the database before and after.
+    one, the ingestions and retrievals behind them, registered releases, ladders, audits, and the
+    newest attempt of each asset, data set, system and partition. Deletes unfinished attempts of
+    that age too. Refreshes the database before and after.
     """
     limit = (now or datetime.now(UTC)) - timedelta(days=keep_days)
     refresh(store, database_path)
@@ -197,7 +197,9 @@ UNION SELECT attempt_id FROM answers SEMI JOIN repeats USING (release, conversat
 UNION SELECT attempt_id FROM judgements SEMI JOIN repeats USING (release, conversation, answer_id)
 UNION SELECT attempt_id FROM ingestions SEMI JOIN current_answers USING (ingestion_id)
 UNION SELECT attempt_id FROM ingestions SEMI JOIN repeats USING (ingestion_id)
-UNION SELECT attempt_id FROM attempts WHERE asset IN ('releases', 'gold_audit', 'judge_labels')
+UNION SELECT attempt_id FROM retrievals SEMI JOIN current_answers USING (retrieval_id)
+UNION SELECT attempt_id FROM attempts
+WHERE asset IN ('releases', 'gold_audit', 'judge_labels', 'ladder')
 UNION
 SELECT arg_max(attempt_id, (committed_at, attempt_id))
 FROM attempts

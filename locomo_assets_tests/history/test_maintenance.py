@@ -14,6 +14,7 @@ from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     answer,
     call,
+    commit,
     commit_answers,
     commit_dataset,
     commit_verdicts,
@@ -169,3 +170,24 @@ def test_a_pruning_killed_halfway_is_finished_by_the_next(store: HistoryStore, p
     report = prune(store, path, keep_days=1, dry_run=False, now=LATER)
     assert report.unfinished == (gone.attempt_id,)
     assert check(store).unfinished == ()
+
+
+def test_pruning_keeps_ladders_and_retrievals_that_answers_share(
+    store: HistoryStore, path: Path
+) -> None:
+    commit_dataset(store)
+    steps = lineage("ladder", conversation=None)
+    for ladder in ("lite-to-pro", "other"):
+        commit(store, steps, {"ladder_steps": [{"ladder": ladder, "step_index": 0}]})
+    found = {"retrieval_id": "t1", "question_index": 0, "rank": 1}
+    at_5 = {"question_protocol": "retrieval, k 5", "retrieval_id": "t1"}
+    first = answer(0, "first", **at_5)
+    commit(store, lineage("answers"), {"answers": [first], "retrievals": [found]})
+    # Asked again at k 5, and once at k 10: both rest on what the first attempt retrieved.
+    commit_answers(store, lineage("answers"), questions=1, mark="again", **at_5)
+    at_10 = {**at_5, "question_protocol": "retrieval, k 10", "llm_model": "other"}
+    commit_answers(store, lineage("answers"), questions=1, mark="ten", **at_10)
+    prune(store, path, keep_days=1, dry_run=False, now=LATER)
+    assert query(path, "SELECT retrieval_id FROM retrievals")[1] == [("t1",)]
+    ladders = query(path, "SELECT ladder FROM ladder_steps ORDER BY ladder")[1]
+    assert ladders == [("lite-to-pro",), ("other",)]

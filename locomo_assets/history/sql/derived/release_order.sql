@@ -16,7 +16,7 @@ measured AS (
     FROM attempts
     WHERE
         release IS NOT NULL
-        AND asset NOT IN ('releases', 'imported_results', 'release_checks', 'damaged_ingestions', 'pinned_baselines', 'stopped_runs')
+        AND asset NOT IN ('releases', 'imported_results', 'release_checks', 'damaged_ingestions', 'pinned_baselines', 'stopped_runs', 'ladder')
         AND kind IS DISTINCT FROM 'sample'
     GROUP BY release
 )

@@ -12,10 +12,11 @@ SELECT
     sum(cost_usd) FILTER (service = 'backboard') AS backboard_cost_usd,
     sum(cost_usd) FILTER (service = 'judge') AS judge_cost_usd,
     sum(cost_usd) AS cost_usd,
-    coalesce(sum(calls_of_unknown_cost), 0)::BIGINT AS calls_of_unknown_cost
+    coalesce(sum(calls_of_unknown_cost), 0)::BIGINT AS calls_of_unknown_cost,
+    sum(cost_usd) FILTER (service = 'answerer') AS answerer_cost_usd
 FROM attempts
 LEFT JOIN call_counts USING (attempt_id)
-WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks', 'damaged_ingestions', 'pinned_baselines', 'stopped_runs')
+WHERE asset NOT IN ('locomo_dataset', 'releases', 'imported_results', 'release_checks', 'damaged_ingestions', 'pinned_baselines', 'stopped_runs', 'ladder')
 GROUP BY run_id, release, system;
 
 CREATE VIEW cost_by_month AS
