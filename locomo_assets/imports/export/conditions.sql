@@ -7,6 +7,7 @@ SELECT
     list_sort(list(DISTINCT i.ingest_protocol) FILTER (i.ingest_protocol IS NOT NULL))
         AS ingest_protocols,
     list_sort(list(DISTINCT i.llm_model) FILTER (i.llm_model IS NOT NULL)) AS ingest_models,
+    list_sort(list(DISTINCT i.options_json) FILTER (i.options_json IS NOT NULL)) AS ingest_options,
     any_value(o.published_at) AS published_at,
     bool_or(o.source IS NOT DISTINCT FROM 'imported') AS imported
 FROM current_answers AS a

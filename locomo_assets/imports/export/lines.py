@@ -72,7 +72,9 @@ def _verdict_fields(answer: Row, verdict: Row, *, with_gold: bool) -> Row:
     fields: Row = {"judge": verdict["judge"], "verdict": verdict["verdict"]}
     left_out = () if with_gold else _GOLD
     fields |= _stated(verdict, {f: c for f, c in _OF_VERDICTS.items() if f not in left_out})
-    if not with_gold and quotes_gold(verdict["reasoning"], verdict["gold_answer"]):
+    # An audit's correction is a gold answer too.
+    golds = (answer["golden_answer"], verdict["gold_answer"])
+    if not with_gold and any(quotes_gold(verdict["reasoning"], gold) for gold in golds):
         fields["reasoning_left_out"] = True
     elif verdict["reasoning"] is not None:
         fields["reasoning"] = hide_in_answer(verdict["reasoning"])
