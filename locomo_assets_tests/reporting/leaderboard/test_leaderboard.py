@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -28,7 +29,7 @@ def measured(
     release: str,
     right: tuple[int, int],
     judge: str = "strict",
-    **columns: object,
+    **columns: Any,
 ) -> None:
     """A release with so many right answers, in even and in odd conversations."""
     for number, conversation in enumerate(CONVERSATIONS):
