@@ -101,6 +101,5 @@ def test_the_published_result_goes_out_and_comes_back(tmp_path: Path) -> None:
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("all scored")]
     assert len(rows) == 2
     assert rows[0] == rows[1]
-    assert not re.search(
-        rb'"(question|golden_answer)"', next((tmp_path / "out").glob("*.jsonl")).read_bytes()
-    )
+    (lines,) = (tmp_path / "out").glob("*.jsonl")
+    assert not re.search(r'"(question|golden_answer)"', lines.read_text())

@@ -133,6 +133,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _put_in_place(target: Path, files: Mapping[str, bytes], sign_key: Path | None) -> None:
+    target = target.absolute()
     partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     partial.mkdir()
     try:
