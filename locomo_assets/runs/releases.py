@@ -31,6 +31,7 @@ WEEKLY = "weekly-"
 DAILY = "daily-"
 
 _LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
+_LONGEST_PROTOCOL = 400
 
 
 class BadLabelError(LocomoError):
@@ -51,6 +52,18 @@ def check_label(label: str, kind: str = "release") -> None:
         raise BadLabelError(
             f"{kind} {label!r:.120}: a label has 1 to 100 characters, without spaces and | , "
             "* / \\ [ ]; name it like r1 or 2026-11-23"
+        )
+
+
+def check_protocol(label: str) -> None:
+    """Raises BadLabelError for a question protocol that would not stay one line.
+
+    It names what differs from the published protocol, so it may hold spaces and commas.
+    """
+    if not (0 < len(label) <= _LONGEST_PROTOCOL and label.isprintable() and label == label.strip()):
+        raise BadLabelError(
+            f"question protocol {label!r:.120}: has 1 to {_LONGEST_PROTOCOL} characters on one "
+            "line, none of them a space at an end; name it like isolated"
         )
 
 
