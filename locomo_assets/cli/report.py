@@ -24,6 +24,7 @@ from locomo_assets.reporting.terminal import (
     print_gold_faults,
     print_json,
     print_judge_errors,
+    print_panels,
     print_rows,
     print_scores,
     print_stopped,
@@ -118,6 +119,7 @@ def report(
     print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
+    print_panels(out, path, wholes)
     print_scores(out, path, release)
     print_warnings(out, path, wholes)
     print_stopped(out, path, release)

@@ -53,7 +53,10 @@ def _unless_stored(
     check_label(release)
     check_label(results.system, "system")
     check_protocol(results.question_protocol)
-    if any(store.manifests(asset=asset, release=release) for asset in _MEASURED):
+    # Imported answers may have verdicts of one's own (`judge --release`): no measurement.
+    is_imported = bool(store.manifests(asset=ASSET, release=release))
+    measured = [asset for asset in _MEASURED if not (is_imported and asset == "judgements")]
+    if any(store.manifests(asset=asset, release=release) for asset in measured):
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"
         )

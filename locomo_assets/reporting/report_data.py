@@ -27,6 +27,7 @@ from locomo_assets.analysis.diagnosis import Diagnosis, read_diagnosis
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
+from locomo_assets.analysis.panel import Panel, read_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -132,6 +133,8 @@ class ReportData:
     comparison: Comparison | None
     not_compared: str | None
     conversations: tuple[ConversationAccuracy, ...]
+    panel: Panel | None = None
+    """Several judges on the same answers; None where one alone has judged them."""
 
     @property
     def headline(self) -> str:
@@ -221,6 +224,9 @@ def read_report_data(
         comparison=comparison,
         not_compared=not_compared,
         conversations=_conversations(database_path, whole, previous),
+        panel=next(
+            (one for one in read_panels(database_path, whole.release) if one.is_of(whole)), None
+        ),
     )
 
 

@@ -75,7 +75,7 @@ def refuse_imported(store: HistoryStore, release: str) -> None:
     if store.manifests(asset="imported_results", release=release):
         raise ReleaseTakenError(
             f"release {release}: its results were imported and can't be added to; choose another "
-            "label"
+            f"label, or have its answers judged: `locomo-assets judge --release {release}`"
         )
 
 
