@@ -1,4 +1,4 @@
-"""`run`: measures one release, with progress and a closing table.
+"""`run`: measures one release, with progress and a closing table. `ladder`: its configurations.
 
 The launch of the Dagster runs belongs to `pipeline.launch`.
 """
@@ -56,6 +56,7 @@ _log = logging.getLogger(__name__)
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command()(run)
+    app.command(name="ladder")(measure_ladder)
 
 
 def run(

@@ -21,14 +21,17 @@ from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_fai
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecasts.forecast import forecast_rounds
 from locomo_assets.pipeline.forecasts.rounds import first_round
+from locomo_assets.pipeline.ladder import ASSET as LADDER_ASSET
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
+    LADDER,
     RELEASE,
     RELEASE_TAG,
     last_judged_series,
     ranges,
     register_conversations,
+    register_ladders,
 )
 from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
@@ -178,6 +181,32 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
             is_pending = all(isinstance(error, PendingError) for error in failures)
             raise (PendingError if is_pending else LaunchError)("; ".join(map(str, failures)))
         return series
+
+
+def launch_ladder(ladder: str, name: str, wanted: Launch, services: Services) -> None:
+    """Measures a ladder (its file or name) under a release, in this process, as one run.
+
+    `name` is the ladder's own. Raises what `launch` does; a step that fails is named.
+    """
+    _, tasks = check_launch(wanted, services)
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
+    names = [task.conversation for task in tasks]
+    with (
+        _usable_instance(services.settings.home) as instance,
+        _release_partition(instance, wanted.release, services.store(), names),
+    ):
+        source = {"source": wanted.dataset}
+        _run(job, instance, wanted.release, ["locomo_dataset"], source, op="locomo_dataset")
+        register_ladders(instance, [name])
+        _run(
+            job,
+            instance,
+            wanted.release,
+            [LADDER_ASSET],
+            {"file": ladder, "conversations": names, "questions": wanted.questions},
+            op=LADDER_ASSET,
+            partition_key=dg.MultiPartitionKey({LADDER: name, RELEASE: wanted.release}),
+        )
 
 
 def _measure(

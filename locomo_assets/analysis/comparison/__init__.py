@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
-
 from locomo_assets.analysis.comparison.bridge import Bridge, bridge_of
 from locomo_assets.analysis.comparison.decision import (
     Conclusion,

@@ -6,7 +6,7 @@ All of it is over the questions that every step was asked. Measuring a ladder be
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -21,7 +21,6 @@ from locomo_assets.analysis.comparison.noise import Question
 from locomo_assets.analysis.comparison.paired import Paired
 from locomo_assets.analysis.comparison.parts import (
     Bounds,
-    Part,
     adjust_by_holm,
     common_questions,
     conversations_there,
@@ -110,18 +109,19 @@ class LadderResult:
         if first.accuracy_percent is None or last.accuracy_percent is None:
             return "A step has no verdicts yet."
         whole = f"{last.accuracy_percent - first.accuracy_percent:+.2f}"
-        moved = [one for one in self.steps[1:] if one.change and one.change.paired.difference]
         text = (
             f"From {first.accuracy_percent:.2f} % ({first.name}) to {last.accuracy_percent:.2f} % "
             f"({last.name}): {whole} points"
         )
-        if not moved:
+        points = {
+            one.name: 100 * (one.change.paired.difference or 0.0)
+            for one in self.steps
+            if one.change is not None
+        }
+        most = max(points, key=lambda name: abs(points[name]))
+        if not points[most]:
             return f"{text}; no step moved anything."
-        most = max(
-            moved, key=lambda one: abs(one.change.paired.difference or 0.0) if one.change else 0
-        )
-        points = 100 * (most.change.paired.difference or 0.0) if most.change else 0.0
-        return f"{text}; {most.name} moves most, by {points:+.2f}."
+        return f"{text}; {most} moves most, by {points[most]:+.2f}."
 
 
 def read_ladders(
@@ -203,87 +203,90 @@ class _Usage(NamedTuple):
         return self.cost_usd + (self.judge_cost_usd or 0.0)
 
 
+class _Seen(NamedTuple):
+    """A step with all that the history has of its questions."""
+
+    noted: _Noted
+    measured: Measured
+    side: Side
+    usage: Sequence[_Usage]
+
+
 def _result(
     connection: duckdb.DuckDBPyConnection, noted: Sequence[_Noted], rule: _Rule
 ) -> LadderResult:
     asked = [read_questions(connection, one.series) for one in noted]
-    common = [key for key in asked[0] if asked[0][key]["category"] != ADVERSARIAL]
-    for questions in asked[1:]:
-        same = set(common_questions(asked[0], questions))
-        common = [key for key in common if key in same]
-    common.sort()
-    measured = {
-        one.name: Measured(connection, one.series, {key: questions[key] for key in common})
+    common = {key for key, row in asked[0].items() if row["category"] != ADVERSARIAL}
+    common = common.intersection(*(common_questions(asked[0], each) for each in asked[1:]))
+    keys = sorted(common)
+    seen = [
+        _seen(connection, one, {key: questions[key] for key in keys}, rule)
         for one, questions in zip(noted, asked, strict=True)
-    }
-    sides = {
-        one.name: side_of(
-            one.series,
-            {key: questions[key] for key in common},
-            common,
-            rule.max_error_percent,
-        )
-        for one, questions in zip(noted, asked, strict=True)
-    }
-    changes = _changes(connection, noted, measured, sides, common, rule)
-    base = measured[noted[0].name]
-    steps = []
-    for one in noted:
-        since = BothMeasured(base, measured[one.name])
-        steps.append(
-            _step(
-                one,
-                measured[one.name],
-                sides[one.name],
-                _usage(connection, one.series, common),
-                changes.get(one.name),
-                part_of(common, since, rule.margin).evidence[0].paired if one.parent else None,
-            )
-        )
-    first = noted[0]
+    ]
+    changes = _changes(connection, seen, keys, rule)
+    base, first = seen[0].measured, noted[0]
     return LadderResult(
         name=first.ladder,
         release=first.release,
         system=first.system,
         dataset_sha256=first.dataset_sha256,
         file_sha256=first.file_sha256,
-        conversations=len({conversation for conversation, _ in common}),
-        questions=len(common),
-        steps=tuple(steps),
+        conversations=len({conversation for conversation, _ in keys}),
+        questions=len(keys),
+        steps=tuple(
+            _step(
+                one,
+                changes.get(one.noted.name),
+                _paired(keys, BothMeasured(base, one.measured), rule) if one.noted.parent else None,
+            )
+            for one in seen
+        ),
     )
+
+
+def _seen(
+    connection: duckdb.DuckDBPyConnection,
+    noted: _Noted,
+    questions: Mapping[Question, Mapping[str, Any]],
+    rule: _Rule,
+) -> _Seen:
+    side = side_of(noted.series, questions, list(questions), rule.max_error_percent)
+    rows = connection.execute(_sql("answer_usage"), noted.series.parameters()).fetchall()
+    return _Seen(
+        noted,
+        Measured(connection, noted.series, questions),
+        replace(side, release=f"step {noted.name}"),
+        [_Usage(*row[2:]) for row in rows if (row[0], row[1]) in questions],
+    )
+
+
+def _paired(keys: Sequence[Question], both: BothMeasured, rule: _Rule) -> Paired:
+    return part_of(keys, both, rule.margin).evidence[0].paired
 
 
 def _changes(
     connection: duckdb.DuckDBPyConnection,
-    noted: Sequence[_Noted],
-    measured: Mapping[str, Measured],
-    sides: Mapping[str, Side],
-    common: Sequence[Question],
+    seen: Sequence[_Seen],
+    keys: Sequence[Question],
     rule: _Rule,
 ) -> dict[str, Change]:
     """By step: each but the base against the one that it changes."""
-    by_name = {one.name: one for one in noted}
-    parts: dict[str, Part] = {
-        one.name: part_of(
-            common, BothMeasured(measured[one.parent], measured[one.name]), rule.margin
-        )
-        for one in noted
-        if one.parent is not None
-    }
-    adjusted = adjust_by_holm([part.evidence for part in parts.values()])
-    there = conversations_there(connection, noted[0].dataset_sha256)
-    wanted = set(common)
+    by_name = {one.noted.name: one for one in seen}
+    sides = [(by_name[one.noted.parent], one) for one in seen if one.noted.parent is not None]
+    parts = [
+        part_of(keys, BothMeasured(before.measured, one.measured), rule.margin)
+        for before, one in sides
+    ]
+    adjusted = adjust_by_holm([part.evidence for part in parts])
+    there = conversations_there(connection, seen[0].noted.dataset_sha256)
     changes = {}
-    for (name, part), evidence in zip(parts.items(), adjusted, strict=True):
-        step = by_name[name]
-        parent = by_name[str(step.parent)]
+    for (before, one), part, evidence in zip(sides, parts, adjusted, strict=True):
         flips = [
             (flip.step, flip.flip)
-            for flip in read_flips(connection, parent.series, step.series)
-            if (flip.conversation, flip.question_index) in wanted
+            for flip in read_flips(connection, before.noted.series, one.noted.series)
+            if (flip.conversation, flip.question_index) in one.measured.questions
         ]
-        named = [_named(sides[one.name], one.name) for one in (parent, step)]
-        why = why_invalid(named, rule.max_error_percent)
+        why = why_invalid((before.side, one.side), rule.max_error_percent)
         decision = decide(
             evidence[0],
             evidence[1:],
@@ -291,8 +294,8 @@ def _changes(
             unanswered=part.unanswered,
             conversations_there=there,
         )
-        changes[name] = Change(
-            against=parent.name,
+        changes[one.noted.name] = Change(
+            against=before.noted.name,
             paired=evidence[0].paired,
             p_holm=evidence[0].p_values.differs,
             bounds=part.bounds(),
@@ -302,20 +305,8 @@ def _changes(
     return changes
 
 
-def _named(side: Side, name: str) -> Side:
-    from dataclasses import replace
-
-    return replace(side, release=f"step {name}")
-
-
-def _step(
-    noted: _Noted,
-    measured: Measured,
-    side: Side,
-    usage: Sequence[_Usage],
-    change: Change | None,
-    since_base: Paired | None,
-) -> LadderStep:
+def _step(seen: _Seen, change: Change | None, since_base: Paired | None) -> LadderStep:
+    noted, measured, side, usage = seen
     shares: dict[str, list[float]] = {}
     for key in measured.questions:
         if (share := measured.share(key)) is not None:
@@ -342,14 +333,6 @@ def _step(
         change=change,
         since_base=since_base,
     )
-
-
-def _usage(
-    connection: duckdb.DuckDBPyConnection, series: Series, common: Sequence[Question]
-) -> list[_Usage]:
-    wanted = set(common)
-    rows = connection.execute(_sql("answer_usage"), series.parameters()).fetchall()
-    return [_Usage(*row[2:]) for row in rows if (row[0], row[1]) in wanted]
 
 
 def _mean(values: Sequence[int | None]) -> float | None:

@@ -122,7 +122,7 @@ def accuracy_metrics(
     judged = of_series(rows, last_judged_series(context.instance, release))
     # Floor and ceiling are shown beside the memory's series, never plotted in its place.
     row = rows[0] if is_reference(judged.question_protocol) else judged
-    data, report = _report(services, row, audit_sha256)
+    data, report = stored_page(services, row, audit_sha256)
     # The UI keeps this order in its table, and sorts its plots by their names.
     return dg.MaterializeResult(
         metadata={
@@ -167,7 +167,7 @@ def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadata
     )
 
 
-def _report(
+def stored_page(
     services: Services, row: Accuracy, audit_sha256: str | None
 ) -> tuple[ReportData, dg.PathMetadataValue]:
     """Writes the series' page into the history's storage; its data, and where it is."""
