@@ -38,8 +38,7 @@ from locomo_assets.runs.context import RunContext, Task, note_call
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.runner import STAGES, measure
 from locomo_assets.standin import facts
-from locomo_assets.standin.messages import MEMORIES_RETRIEVED
-from locomo_assets.standin.retrieval import Retriever, Tokenizer
+from locomo_assets.standin.retrieval import MEMORIES_RETRIEVED, Retriever, Tokenizer
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets.standin.state import StandinState

@@ -74,6 +74,6 @@ LEFT JOIN newest USING (release, system, question_protocol, dataset_sha256, judg
 WHERE overall = $overall AND ($release IS NULL OR release = $release)
 ORDER BY
     position DESC NULLS LAST,
-    is_reference(question_protocol), gold IS NOT DISTINCT FROM 'corrected',
+    is_reference(question_protocol), is_variant(question_protocol), gold IS NOT DISTINCT FROM 'corrected',
     judged_at DESC NULLS LAST,
     release, system, judge, question_protocol, category

@@ -42,6 +42,7 @@ WHERE $release IS NULL OR release = $release
 ORDER BY
     position DESC NULLS LAST,
     is_reference(question_protocol),
+    is_variant(question_protocol),
     question_protocol,
     system,
     dataset_sha256,

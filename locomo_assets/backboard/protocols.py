@@ -40,6 +40,14 @@ def protocol_name(label: str) -> str:
     return label.partition(_SEPARATOR)[0]
 
 
+def is_variant(label: str) -> bool:
+    """Whether the label names a difference from the published measurement. In SQL: `is_variant`.
+
+    Beside a series without any, such a one is an experiment: it is never shown in its place.
+    """
+    return _SEPARATOR in label
+
+
 def is_reference(label: str) -> bool:
     """Whether the label is of a protocol without a memory. In SQL: `is_reference`."""
     return protocol_name(label) in REFERENCE_PROTOCOLS

@@ -1,4 +1,4 @@
-"""`standin`: the offline Backboard and judge as a server of its own."""
+"""`standin`: the offline Backboard, judge and answering model as a server of its own."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -35,7 +35,7 @@ def standin(
     late_share: Annotated[float, typer.Option(help="POSTs refused, and done later.")] = 0.0,
     late_s: Annotated[tuple[float, float], typer.Option(help="How late.")] = (0.2, 70.0),
     run_failed_share: Annotated[float, typer.Option(help="Share of runs that fail.")] = 0.0,
-    wordless_share: Annotated[float, typer.Option(help="Of replies without words.")] = 0.0,
+    wordless_share: Annotated[float, typer.Option(help="Replies without words.")] = 0.0,
     memory_form: Annotated[MemoryForm, typer.Option(help="What a turn becomes.")] = (
         MemoryForm.verbatim
     ),
@@ -52,7 +52,11 @@ def standin(
     requests_per_second: Annotated[float | None, typer.Option(help="More: 429.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random faults.")] = 0,
 ) -> None:
-    """Serve the stand-in: the same wire protocol, no key of yours, no cost."""
+    """Serve the stand-in: the same wire protocol, no key of yours, no cost.
+
+    Below /api the memory service, Lite and Pro; below /v1 a judge and an answering model.
+    docs/standin.md says what it invents.
+    """
     from locomo_assets.standin.server import serve
     from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 

@@ -34,7 +34,7 @@ from locomo_assets.analysis.scores import (
     read_scores,
     reference_lines,
 )
-from locomo_assets.backboard.protocols import is_reference
+from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.history import database
 
 _FOLDER = Path(__file__).parent
@@ -170,7 +170,9 @@ def read_report_data(
             "lists those that have"
         )
     whole = of_release[0] if release is not None else max(
-        measured, key=lambda row: (not _is_reference(row), order.get(row.release, 0))
+        measured, key=lambda row: (
+            not _is_reference(row), order.get(row.release, 0), not is_variant(row.question_protocol)
+        )
     )  # fmt: skip
     series = _in_order([row for row in everything if row.series == whole.series], order)
     trend = tuple(row for row in series if row.trend_key == whole.trend_key)

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from locomo_assets.standin import payloads
+from locomo_assets.standin.retrieval import MOST_RETRIEVED
 from locomo_assets.standin.service import Service
 
 _TEXTS = (
@@ -21,7 +22,8 @@ _TEXTS = (
     "custom_fact_extraction_prompt",
     "custom_update_memory_prompt",
 )
-_OTHERS = ("tools", "embedding_dims", "tok_k")
+_NUMBERS = {"tok_k": (1, MOST_RETRIEVED), "embedding_dims": (1, 65_536)}
+"""The least and the greatest; nothing documents the greatest `embedding_dims`."""
 
 _PAGE_SIZE = 25
 
@@ -154,8 +156,11 @@ class AssistantCalls:
 
 def _kept(fields: payloads.Fields) -> dict[str, Any]:
     """An assistant's fields besides its name; ignores unknown ones, as the service does."""
-    given = {name: payloads.text(fields, name) for name in _TEXTS if name in fields}
-    return given | {name: fields[name] for name in _OTHERS if name in fields}
+    given: dict[str, Any] = {name: payloads.text(fields, name) for name in _TEXTS if name in fields}
+    for name, limits in _NUMBERS.items():
+        if name in fields:
+            given[name] = payloads.optional_integer(fields, name, *limits)
+    return given | ({"tools": fields["tools"]} if "tools" in fields else {})
 
 
 def _window(request: Request) -> tuple[int, int]:
@@ -227,7 +232,8 @@ class MemoryCalls:
         if not query:
             raise payloads.invalid("query is missing")
         limit = payloads.integer(fields, "limit", 5, 1, 50)
-        found = self._service.retriever.search(assistant.assistant_id, query, limit)
+        # The call has no mode: it searches as the memory was formed.
+        found = self._service.retriever.search(assistant.assistant_id, query, limit, pro=None)
         await self._service.other_latency()
         return JSONResponse(
             {

@@ -19,7 +19,7 @@ from locomo_assets.errors import LocomoError
 BUSY_TIMEOUT_S = 30.0
 
 # Each version's statements, in order; a file of an earlier version gets those it lacks.
-_SCHEMAS = ("schema.sql", "batches.sql", "memories.sql", "facts.sql")
+_SCHEMAS = ("schema.sql", "batches.sql", "memories.sql", "facts.sql", "pro.sql")
 _SCHEMA_VERSION = len(_SCHEMAS)
 
 

@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from locomo_assets.standin import payloads, retrieval
+from locomo_assets.standin.answering.capability import capability_of, thinking_tokens
 from locomo_assets.standin.middleware import ConnectionDroppedError
-from locomo_assets.standin.records import MemoryFate, Message, NewMemory, Thread
-from locomo_assets.standin.retrieval import SearchHit
+from locomo_assets.standin.records import Assistant, MemoryFate, Message, NewMemory, Thread
+from locomo_assets.standin.retrieval import MEMORIES_RETRIEVED, SearchHit
 from locomo_assets.standin.service import Service, pause
 
 PROVIDER = "standin"
@@ -26,7 +27,6 @@ MODEL = "standin-extractive-1"
 CONTEXT_LIMIT = 1_000_000
 """Invented: the stand-in reads whatever it is sent."""
 
-MEMORIES_RETRIEVED = 10
 _WORDS_PER_CHUNK = 8
 
 _MODES = {"memory": ("Auto", "Readonly", "off", "On"), "memory_pro": ("Auto", "Readonly")}
@@ -36,7 +36,10 @@ _FAILURE = "The run failed, as configured in the stand-in"
 
 @dataclass(frozen=True, slots=True)
 class _PostedMessage:
-    """A message as posted. `mode` is in lower case; `said_at` is None without a timestamp."""
+    """A message as posted. `mode` is in lower case; `said_at` is None without a timestamp.
+
+    `pro`: the mode is one of Memory Pro.
+    """
 
     content: str
     stream: bool
@@ -44,6 +47,10 @@ class _PostedMessage:
     send_to_llm: bool
     metadata: dict[str, Any]
     said_at: datetime | None
+    pro: bool
+    model: str | None
+    system_prompt: str | None
+    thinking_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,16 @@ class _Run:
     question: Message
     reply: Message | None
     found: Sequence[SearchHit]
+    system_prompt: str
+    thinking_tokens: int
 
     def usage(self) -> dict[str, Any]:
-        read = payloads.tokens(self.question.content, *(hit.memory.content for hit in self.found))
-        written = payloads.tokens(self.reply.content) if self.reply else 0
+        read = payloads.tokens(
+            self.system_prompt,
+            self.question.content,
+            *(hit.memory.content for hit in self.found),
+        )
+        written = payloads.tokens(self.reply.content) + self.thinking_tokens if self.reply else 0
         return {
             "model_provider": PROVIDER,
             "model_name": MODEL,
@@ -134,7 +147,9 @@ class MessageCalls:
     async def _handle(self, thread: Thread, posted: _PostedMessage, *, flat: bool) -> Response:
         settings = self._service.settings
         if not posted.send_to_llm:
-            found = self._search(thread, posted) if posted.mode == "readonly" else []
+            found = []
+            if posted.mode == "readonly":
+                found = self._search(self._service.assistant(thread.assistant_id), posted)
             saved = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
             await pause(settings.message_latency_ms)
             answer = _flat(thread, saved, "Message saved", _retrieved(found))
@@ -149,15 +164,19 @@ class MessageCalls:
 
     def _run(self, thread: Thread, posted: _PostedMessage) -> _Run:
         service = self._service
+        assistant = service.assistant(thread.assistant_id)
         # Search before the question itself can become a memory.
-        found = self._search(thread, posted) if posted.mode != "off" else []
+        found = self._search(assistant, posted) if posted.mode != "off" else []
         question = self._save(thread, "user", posted, remember=posted.mode in ("on", "auto"))
         asked, in_message = service.context.read(posted.content, MEMORIES_RETRIEVED)
         reply = None
         if not service.faults.occurs("run_failed", service.settings.run_failed_share):
             silent = service.faults.occurs("wordless", service.settings.wordless_share)
             memories = found or in_message
-            text = "" if silent else retrieval.answer(asked, memories, service.tokenizer)
+            capability = capability_of(posted.model or assistant.fields.get("llm_model_name"))
+            text = ""
+            if not silent:
+                text = retrieval.answer(asked, memories, service.tokenizer, capability)
             reply = service.state.save_message(
                 thread,
                 role="assistant",
@@ -168,11 +187,13 @@ class MessageCalls:
             )
             if reply is None:
                 raise payloads.not_found("Thread")
-        return _Run(thread, question, reply, found)
+        system_prompt = posted.system_prompt or assistant.fields.get("system_prompt") or ""
+        return _Run(thread, question, reply, found, system_prompt, posted.thinking_tokens)
 
-    def _search(self, thread: Thread, posted: _PostedMessage) -> list[SearchHit]:
+    def _search(self, assistant: Assistant, posted: _PostedMessage) -> list[SearchHit]:
+        tok_k = assistant.fields.get("tok_k") or MEMORIES_RETRIEVED
         return self._service.retriever.search(
-            thread.assistant_id, posted.content, MEMORIES_RETRIEVED
+            assistant.assistant_id, posted.content, tok_k, pro=posted.pro
         )
 
     def _save(
@@ -200,6 +221,7 @@ class MessageCalls:
             delay_s=settings.memory_delay_ms / 1000.0,
             fate=self._fate(),
             facts=self._service.extract(posted.content, said_at.date()) if extracted else None,
+            pro=posted.pro,
         )
 
     def _fate(self) -> MemoryFate:
@@ -248,6 +270,8 @@ def _parse_message(fields: payloads.Fields) -> _PostedMessage:
         if mode.lower() not in [one.lower() for one in _MODES[name]]:
             raise payloads.invalid(f"{name} must be one of {', '.join(_MODES[name])}")
     given_metadata = payloads.metadata(fields)
+    payloads.json_object(fields, "openrouter")  # routes nothing, but a bad value is refused
+    payloads.text(fields, "llm_provider")
     return _PostedMessage(
         content=content,
         stream=payloads.flag(fields, "stream", False),
@@ -255,6 +279,10 @@ def _parse_message(fields: payloads.Fields) -> _PostedMessage:
         send_to_llm=payloads.flag(fields, "send_to_llm", True),
         metadata=given_metadata,
         said_at=payloads.custom_time(given_metadata),
+        pro="memory_pro" in modes,
+        model=payloads.text(fields, "model_name"),
+        system_prompt=payloads.text(fields, "system_prompt"),
+        thinking_tokens=thinking_tokens(payloads.json_object(fields, "thinking") or {}),
     )
 
 

@@ -96,18 +96,28 @@ def integer(fields: Fields, name: str, default: int, smallest: int, largest: int
     return number
 
 
+def optional_integer(fields: Fields, name: str, smallest: int, largest: int) -> int | None:
+    """An integer field within limits, or None if it is not given."""
+    if fields.get(name) is None:
+        return None
+    return integer(fields, name, smallest, smallest, largest)
+
+
 def metadata(fields: Fields) -> dict[str, Any]:
-    """The metadata: an object, or its JSON text; empty if it is not given."""
-    value = fields.get("metadata")
+    """The metadata; empty if it is not given."""
+    return json_object(fields, "metadata") or {}
+
+
+def json_object(fields: Fields, name: str) -> dict[str, Any] | None:
+    """An object, or its JSON text as forms carry it; None if it is not given."""
+    value = fields.get(name)
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.strip() else None
         except (ValueError, RecursionError):
-            raise invalid("metadata is not JSON") from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise invalid("metadata must be a JSON object")
+            raise invalid(f"{name} is not JSON") from None
+    if value is not None and not isinstance(value, dict):
+        raise invalid(f"{name} must be a JSON object")
     return value
 
 

@@ -48,7 +48,7 @@ class Memory:
     """What was said and when (UTC). It is visible from `visible_at` on, in epoch seconds.
 
     `updated_at` is None until a client changes it, `written_metadata` while it is as a message
-    formed it.
+    formed it. `pro`: Memory Pro formed it.
     """
 
     memory_id: str
@@ -59,6 +59,7 @@ class Memory:
     visible_at: float
     updated_at: float | None = None
     written_metadata: Mapping[str, Any] | None = None
+    pro: bool = False
 
     @property
     def content(self) -> str:
@@ -120,3 +121,4 @@ class NewMemory:
     delay_s: float
     fate: MemoryFate
     facts: Sequence[Fact] | None = None
+    pro: bool = False

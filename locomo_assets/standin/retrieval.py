@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from locomo_assets.standin import dates
+from locomo_assets.standin.memories.pro import rescored
 from locomo_assets.standin.records import Memory
 from locomo_assets.standin.state import StandinState
 
@@ -20,6 +21,10 @@ LARGEST_CACHE = 64
 
 LARGEST_TEXT_CACHE = 16
 """Texts whose index is cached: a conversation comes again with each of its questions."""
+
+MEMORIES_RETRIEVED = 10
+"""For a message, if the assistant has no `tok_k`."""
+MOST_RETRIEVED = 100
 
 UNKNOWN = "I don't know: nothing I remember speaks of that."
 
@@ -35,8 +40,6 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _ABOUT_TIME = re.compile(
     r"^\W*(?:when\b|(?:on |in |during |since )?(?:what|which) (?:date|day|month|year)\b)", re.I
 )
-_MEMORIES_USED = 5
-_SENTENCES_QUOTED = 3
 _DATE = re.compile(r"\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d))?\b")
 _SPEAKER = re.compile(r"[^:]{1,40}: ")
 
@@ -48,6 +51,16 @@ class SearchHit:
     memory: Memory
     score: float
 
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """How many of the retrieved memories a model reads, and how many sentences it quotes."""
+
+    memories_read: int
+    sentences_quoted: int
+
+
+LARGE = Capability(memories_read=5, sentences_quoted=3)
 
 _Version = tuple[str, float | None]
 """A memory's id, and when it was last changed."""
@@ -85,10 +98,19 @@ class Retriever:
         self._tokenizer = tokenizer
         self._indexes: OrderedDict[str, tuple[int, Index]] = OrderedDict()
 
-    def search(self, assistant_id: str, query: str, limit: int) -> list[SearchHit]:
-        """The best memories, best first, of those that share a word with the query."""
+    def search(
+        self, assistant_id: str, query: str, limit: int, *, pro: bool | None = False
+    ) -> list[SearchHit]:
+        """The best memories, best first, of those that share a word with the query.
+
+        With Memory Pro also their neighbours; `pro` None: if Memory Pro formed any of them.
+        """
         index = self._index(assistant_id)
-        return [] if index is None else top_hits(index, self._tokenizer.stems(query), limit)
+        if index is None:
+            return []
+        if pro is None:
+            pro = any(memory.pro for memory in index.memories)
+        return top_hits(index, self._tokenizer.stems(query), limit, query if pro else None)
 
     def _index(self, assistant_id: str) -> Index | None:
         now = time.time()
@@ -151,33 +173,45 @@ def _version(memory: Memory) -> _Version:
     return memory.memory_id, memory.updated_at
 
 
-def top_hits(index: Index, query: Sequence[str], limit: int) -> list[SearchHit]:
-    """The memories that match the query's stems best, best first; none without a match."""
+def top_hits(
+    index: Index, query: Sequence[str], limit: int, pro_query: str | None = None
+) -> list[SearchHit]:
+    """The memories that match the query's stems best, best first; none without a match.
+
+    `pro_query` is the query's text where Memory Pro is to score.
+    """
     terms = list(dict.fromkeys(query))
     if index.bm25 is None or not terms:
         return []
     scores: Sequence[float] = index.bm25.get_scores(terms).tolist()
+    if pro_query is not None:
+        scores = rescored(index.memories, scores, pro_query)
     # Equal scores keep the order of the memories.
     order = sorted(range(len(scores)), key=lambda i: -scores[i])[:limit]
     return [SearchHit(index.memories[i], scores[i]) for i in order if scores[i] > 0]
 
 
-def answer(question: str, found: Sequence[SearchHit], tokenizer: Tokenizer) -> str:
+def answer(
+    question: str,
+    found: Sequence[SearchHit],
+    tokenizer: Tokenizer,
+    capability: Capability = LARGE,
+) -> str:
     """Compose the answer from the found memories, best first, or `UNKNOWN` without any.
 
-    The same question and memories always give the same text.
+    The same question, memories and capability always give the same text.
     """
     asked = frozenset(tokenizer.stems(question))
     said = [_sentences(hit, asked, tokenizer) for hit in found]
     # A question in a memory says little about the answer, though it shares the words.
     stated = [[one for one in memory if not one.text.endswith("?")] for memory in said]
     used = [memory for memory in stated if memory] or said
-    sentences = [sentence for memory in used[:_MEMORIES_USED] for sentence in memory]
+    sentences = [sentence for memory in used[: capability.memories_read] for sentence in memory]
     if not sentences:
         return UNKNOWN
     if _ABOUT_TIME.search(question):
         return _when(sentences)
-    best = sorted(sentences, key=lambda sentence: -sentence.fit)[:_SENTENCES_QUOTED]
+    best = sorted(sentences, key=lambda sentence: -sentence.fit)[: capability.sentences_quoted]
     return " ".join(f"{sentence.speaker}{sentence.text}" for sentence in best)
 
 

@@ -1,4 +1,4 @@
-"""The stand-in as one application: `/api` is the memory service, `/v1` the judge.
+"""The stand-in as one application: `/api` is the memory service, `/v1` the judge and answerer.
 
 Serves it over a socket, or within this process without one.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
@@ -27,7 +28,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.standin.assistants import AssistantCalls, MemoryCalls
 from locomo_assets.standin.facts import Extract, extract
 from locomo_assets.standin.judging.batches import BatchCalls
-from locomo_assets.standin.judging.judge import JudgeCalls
+from locomo_assets.standin.judging.completions import CompletionCalls
 from locomo_assets.standin.messages import MessageCalls
 from locomo_assets.standin.middleware import (
     DROP,
@@ -42,6 +43,9 @@ from locomo_assets.standin.retrieval import ContextReader, Retriever, Tokenizer
 from locomo_assets.standin.service import Service
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets.standin.state import StandinState
+
+if TYPE_CHECKING:
+    import httpx2
 
 API_PREFIX = "/api"
 
@@ -79,7 +83,7 @@ def create_app(
             Mount(API_PREFIX, routes=api),
             Mount(
                 JUDGE_PREFIX,
-                routes=[*JudgeCalls(service).routes(), *BatchCalls(service).routes()],
+                routes=[*CompletionCalls(service).routes(), *BatchCalls(service).routes()],
             ),
         ],
         middleware=[
@@ -104,12 +108,33 @@ def _defect(request: Request, _error: Exception) -> JSONResponse:
 def in_process_transport(app: ASGIApp) -> httpx.AsyncBaseTransport:
     """A transport to `app`, in which a lost response is an `httpx.RemoteProtocolError`."""
 
-    async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, DROP: _drop}, receive, send)
+    return httpx.ASGITransport(_droppable(app, httpx.RemoteProtocolError))
 
-    # httpx and Starlette use different types for the same ASGI callables.
-    served: Callable[..., Awaitable[None]] = droppable
-    return httpx.ASGITransport(served)
+
+# httpx and Starlette use different types for the same ASGI callables.
+def _droppable(app: ASGIApp, lost: Callable[[str], Exception]) -> Callable[..., Awaitable[None]]:
+    async def drop() -> None:
+        raise lost("Server disconnected without sending a response.")
+
+    async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, DROP: drop}, receive, send)
+
+    return droppable
+
+
+@asynccontextmanager
+async def standin_openai_transport(
+    state_path: Path, settings: StandinSettings | None = None
+) -> AsyncIterator["httpx2.AsyncBaseTransport"]:
+    """`standin_transport` for the `openai` client, which speaks through httpx2.
+
+    Raises:
+        StandinStateError: the file can't be used.
+    """
+    import httpx2
+
+    async with _opened_app(state_path, settings) as app:
+        yield httpx2.ASGITransport(_droppable(app, httpx2.RemoteProtocolError))
 
 
 @asynccontextmanager
@@ -118,21 +143,25 @@ async def standin_transport(
 ) -> AsyncIterator[httpx.AsyncBaseTransport]:
     """A transport to a stand-in over the state in this file, which it opens and closes.
 
-    Base URLs are `/api` (memory service) and `/v1` (judge) of any host.
+    Base URLs are `/api` (memory service) and `/v1` (judge and answerer) of any host.
 
     Raises:
         StandinStateError: the file can't be used.
     """
+    async with _opened_app(state_path, settings) as app:
+        yield in_process_transport(app)
+
+
+@asynccontextmanager
+async def _opened_app(
+    state_path: Path, settings: StandinSettings | None
+) -> AsyncIterator[Starlette]:
     with StandinState(state_path) as state:
         late = LateRequests()
         try:
-            yield in_process_transport(create_app(state, settings or StandinSettings(), late))
+            yield create_app(state, settings or StandinSettings(), late)
         finally:
             late.stop()
-
-
-async def _drop() -> None:
-    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
 
 LOOPBACK = "127.0.0.1"
@@ -147,7 +176,7 @@ class StandinServerError(LocomoError):
 
 @dataclass(frozen=True, slots=True)
 class BaseUrls:
-    """The base URLs for clients of the memory service and of the judge."""
+    """The base URLs for clients of the memory service, and of the judge and answerer."""
 
     backboard: str
     openai: str

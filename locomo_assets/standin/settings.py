@@ -30,7 +30,7 @@ class StandinSettings:
 
     Shares lie between 0 and 1 and are drawn with `seed`. Each kind of fault has its own random
     sequence, so that changing one share does not change the others' faults. Each server process
-    counts limits separately, for the memory service and for the judge.
+    counts limits separately, for the memory service and for `/v1`.
     """
 
     keys: tuple[str, ...] = (DEFAULT_KEY,)
@@ -39,7 +39,7 @@ class StandinSettings:
     message_latency_ms: float = 0.0
     """Saving a message without asking for an answer."""
     first_chunk_latency_ms: float = 0.0
-    """From a question to the first chunk of its answer."""
+    """From a question to the first chunk of its answer, or to an answerer's whole reply."""
     chunk_latency_ms: float = 0.0
     """Between two chunks of a streamed answer."""
     verdict_latency_ms: float = 0.0
@@ -90,7 +90,7 @@ class StandinSettings:
     run_failed_share: float = 0.0
     """Runs that fail after HTTP 200, leaving no answer in the thread."""
     wordless_share: float = 0.0
-    """Runs that end well, with a reply that has no words."""
+    """Runs, and answerers' requests, that end well with a reply that has no words."""
 
     def __post_init__(self) -> None:
         if self.memory_form not in ("verbatim", "extracted"):

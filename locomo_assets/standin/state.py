@@ -7,14 +7,21 @@ files and batches are in the same database, through `batch_state`.
 import json
 import sqlite3
 import time
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from locomo_assets.standin.database import StateDatabase
-from locomo_assets.standin.facts import restated
+from locomo_assets.standin.memories.forming import (
+    COUNT_CHANGE,
+    INSERT_MEMORY,
+    SELECT_MEMORIES,
+    insert_operation,
+    memory_of,
+    memory_row,
+    new_id,
+)
 from locomo_assets.standin.records import (
     Assistant,
     Memory,
@@ -34,7 +41,7 @@ class StandinState(StateDatabase):
 
     def create_assistant(self, name: str, fields: Mapping[str, Any]) -> Assistant:
         """Create an assistant without memories."""
-        created = Assistant(_new_id(), name, fields, time.time())
+        created = Assistant(new_id(), name, fields, time.time())
         with self.writing() as db:
             _insert_assistant(db, created)
         return created
@@ -99,12 +106,12 @@ class StandinState(StateDatabase):
             if old is None:
                 return None
             clone = Assistant(
-                _new_id(), name or f"{old.name[:250]} Copy", {**old.fields, **fields}, now
+                new_id(), name or f"{old.name[:250]} Copy", {**old.fields, **fields}, now
             )
             _insert_assistant(db, clone)
             copied = self.memories(assistant_id, now=now) if copy_memories else []
             db.executemany(
-                _INSERT_MEMORY, [_memory_row(m, clone.assistant_id, _new_id()) for m in copied]
+                INSERT_MEMORY, [memory_row(m, clone.assistant_id, new_id()) for m in copied]
             )
         return clone, len(copied)
 
@@ -112,7 +119,7 @@ class StandinState(StateDatabase):
 
     def create_thread(self, assistant_id: str) -> Thread | None:
         """Create a thread; None if there is no such assistant."""
-        created = Thread(_new_id(), assistant_id, time.time())
+        created = Thread(new_id(), assistant_id, time.time())
         try:
             with self.writing() as db:
                 db.execute(
@@ -185,9 +192,9 @@ class StandinState(StateDatabase):
         None if the thread was deleted.
         """
         now = time.time()
-        operation_id = _new_id() if memory else None
+        operation_id = new_id() if memory else None
         message = Message(
-            _new_id(), thread.thread_id, role, content, status, metadata, operation_id, now
+            new_id(), thread.thread_id, role, content, status, metadata, operation_id, now
         )
         try:
             with self.writing() as db:
@@ -207,7 +214,7 @@ class StandinState(StateDatabase):
                     ),
                 )
                 if memory:
-                    _insert_operation(db, thread.assistant_id, message, memory)
+                    insert_operation(db, thread.assistant_id, message, memory)
         except sqlite3.IntegrityError:
             return None
         return message
@@ -217,18 +224,18 @@ class StandinState(StateDatabase):
     def memories(self, assistant_id: str, *, now: float) -> list[Memory]:
         """Memories visible at `now` (epoch seconds), in the order their messages arrived."""
         rows = self.read(
-            f"{_SELECT_MEMORIES} WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
+            f"{SELECT_MEMORIES} WHERE assistant_id = ? AND visible_at <= ? ORDER BY seq",
             (assistant_id, now),
         )
-        return [_memory(row) for row in rows]
+        return [memory_of(row) for row in rows]
 
     def memory(self, assistant_id: str, memory_id: str, *, now: float) -> Memory | None:
         """The assistant's memory if it is visible at `now`, or None."""
         rows = self.read(
-            f"{_SELECT_MEMORIES} WHERE assistant_id = ? AND memory_id = ? AND visible_at <= ?",
+            f"{SELECT_MEMORIES} WHERE assistant_id = ? AND memory_id = ? AND visible_at <= ?",
             (assistant_id, memory_id, now),
         )
-        return _memory(rows[0]) if rows else None
+        return memory_of(rows[0]) if rows else None
 
     def memory_stats(self, assistant_id: str, *, now: float) -> MemoryStats:
         """What there is at `now`, without reading the memories."""
@@ -244,10 +251,10 @@ class StandinState(StateDatabase):
         self, assistant_id: str, text: str, metadata: Mapping[str, Any], said_at: datetime
     ) -> Memory | None:
         """Add a memory that no message formed, visible at once; None without the assistant."""
-        written = Memory(_new_id(), text, said_at, "", "", time.time(), written_metadata=metadata)
+        written = Memory(new_id(), text, said_at, "", "", time.time(), written_metadata=metadata)
         try:
             with self.writing() as db:
-                db.execute(_INSERT_MEMORY, _memory_row(written, assistant_id, written.memory_id))
+                db.execute(INSERT_MEMORY, memory_row(written, assistant_id, written.memory_id))
         except sqlite3.IntegrityError:
             return None
         return written
@@ -279,7 +286,7 @@ class StandinState(StateDatabase):
                 " written_metadata_json = ? WHERE memory_id = ?",
                 (text, new.said_at.timestamp(), now, json.dumps(new.written_metadata), memory_id),
             )
-            db.execute(_COUNT_CHANGE, (assistant_id,))
+            db.execute(COUNT_CHANGE, (assistant_id,))
         return new
 
     def delete_memory(self, assistant_id: str, memory_id: str) -> bool:
@@ -289,14 +296,14 @@ class StandinState(StateDatabase):
                 "DELETE FROM memories WHERE assistant_id = ? AND memory_id = ? AND visible_at <= ?",
                 (assistant_id, memory_id, time.time()),
             )
-            db.execute(_COUNT_CHANGE, (assistant_id,))
+            db.execute(COUNT_CHANGE, (assistant_id,))
             return deleted.rowcount == 1
 
     def delete_memories(self, assistant_id: str) -> int:
         """Delete all memories of an assistant, also those to come; how many there were."""
         with self.writing() as db:
             deleted = db.execute("DELETE FROM memories WHERE assistant_id = ?", (assistant_id,))
-            db.execute(_COUNT_CHANGE, (assistant_id,))
+            db.execute(COUNT_CHANGE, (assistant_id,))
             return deleted.rowcount
 
     def operation(self, operation_id: str) -> Operation | None:
@@ -318,21 +325,6 @@ class StandinState(StateDatabase):
         return Operation(operation_id, "COMPLETED", (OperationResult(memory_id, "ADD", ""),))
 
 
-_SELECT_MEMORIES = (
-    "SELECT memory_id, text, said_at, thread_id, message_id, visible_at, updated_at,"
-    " written_metadata_json FROM memories"
-)
-_INSERT_MEMORY = (
-    "INSERT INTO memories (memory_id, assistant_id, text, said_at, thread_id, message_id,"
-    " visible_at, updated_at, written_metadata_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_COUNT_CHANGE = "UPDATE assistants SET memory_changes = memory_changes + 1 WHERE assistant_id = ?"
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
-
-
 def _assistant(row: Sequence[Any]) -> Assistant:
     return Assistant(row[0], row[1], json.loads(row[2]), row[3])
 
@@ -342,103 +334,3 @@ def _insert_assistant(db: sqlite3.Connection, created: Assistant) -> None:
         "INSERT INTO assistants (assistant_id, name, fields_json, created_at) VALUES (?, ?, ?, ?)",
         (created.assistant_id, created.name, json.dumps(created.fields), created.created_at),
     )
-
-
-def _memory(row: Sequence[Any]) -> Memory:
-    return Memory(
-        memory_id=row[0],
-        text=row[1],
-        said_at=datetime.fromtimestamp(row[2], UTC),
-        thread_id=row[3],
-        message_id=row[4],
-        visible_at=row[5],
-        updated_at=row[6],
-        written_metadata=None if row[7] is None else json.loads(row[7]),
-    )
-
-
-def _memory_row(memory: Memory, assistant_id: str, memory_id: str) -> tuple[Any, ...]:
-    return (
-        memory_id,
-        assistant_id,
-        memory.text,
-        memory.said_at.timestamp(),
-        memory.thread_id,
-        memory.message_id,
-        memory.visible_at,
-        memory.updated_at,
-        None if memory.written_metadata is None else json.dumps(memory.written_metadata),
-    )
-
-
-def _insert_operation(
-    db: sqlite3.Connection, assistant_id: str, message: Message, memory: NewMemory
-) -> None:
-    ends_at = message.created_at + memory.delay_s
-    memory_id, results_json = None, None
-    if memory.fate == "formed" and memory.facts is None:
-        memory_id = _new_id()
-        left = Memory(
-            memory_id=memory_id,
-            text=message.content,
-            said_at=memory.said_at,
-            thread_id=message.thread_id,
-            message_id=message.message_id,
-            visible_at=ends_at,
-        )
-        db.execute(_INSERT_MEMORY, _memory_row(left, assistant_id, memory_id))
-    elif memory.fate == "formed":
-        results = _remember_facts(db, assistant_id, message, memory, ends_at)
-        results_json = json.dumps([astuple(one) for one in results])
-    db.execute(
-        "INSERT INTO operations (operation_id, assistant_id, memory_id, ends_at, results_json)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (
-            message.memory_operation_id,
-            assistant_id,
-            memory_id,
-            None if memory.fate == "stuck" else ends_at,
-            results_json,
-        ),
-    )
-
-
-def _remember_facts(
-    db: sqlite3.Connection,
-    assistant_id: str,
-    message: Message,
-    memory: NewMemory,
-    visible_at: float,
-) -> list[OperationResult]:
-    """Add each fact, or change the memory that it restates; a change is visible at once."""
-    results = []
-    for fact in memory.facts or ():
-        known = db.execute(
-            "SELECT memory_id, text FROM memories WHERE assistant_id = ?"
-            " AND written_metadata_json ->> '$.speaker' = ? ORDER BY seq",
-            (assistant_id, fact.speaker),
-        )
-        old = restated(fact, known)
-        if old is None:
-            formed = Memory(
-                memory_id=_new_id(),
-                text=fact.text,
-                said_at=memory.said_at,
-                thread_id=message.thread_id,
-                message_id=message.message_id,
-                visible_at=visible_at,
-            )
-            metadata = {**formed.metadata, "speaker": fact.speaker}
-            shown = replace(formed, written_metadata=metadata)
-            db.execute(_INSERT_MEMORY, _memory_row(shown, assistant_id, shown.memory_id))
-            results.append(OperationResult(shown.memory_id, "ADD", fact.text))
-        elif old[1]:
-            db.execute(
-                "UPDATE memories SET text = ?, updated_at = ? WHERE memory_id = ?",
-                (fact.text, time.time(), old[0]),
-            )
-            db.execute(_COUNT_CHANGE, (assistant_id,))
-            results.append(OperationResult(old[0], "UPDATE", fact.text))
-        else:
-            results.append(OperationResult(old[0], "NONE", fact.text))
-    return results

@@ -81,3 +81,24 @@ def test_sql_and_python_name_the_same_references(database_path: Path) -> None:
         ),
     )
     assert [name for (name,) in rows] == list(REFERENCE_PROTOCOLS)
+
+
+@pytest.mark.parametrize(
+    ("label", "plain", "reference", "variant"),
+    [
+        ("isolated", "isolated", False, False),
+        ("isolated, memory pro, tok_k 20", "isolated", False, True),
+        ("no-memory", "no-memory", True, False),
+        ("no-memory, thinking low", "no-memory", True, True),
+    ],
+)
+def test_sql_and_python_read_a_label_alike(
+    label: str, plain: str, reference: bool, variant: bool, database_path: Path
+) -> None:
+    from locomo_assets.backboard.protocols import is_reference, is_variant, protocol_name
+
+    told = (plain, reference, variant)
+    assert (protocol_name(label), is_reference(label), is_variant(label)) == told
+    text = f"'{label}'"
+    sql = f"SELECT protocol_name({text}), is_reference({text}), is_variant({text})"
+    assert query(database_path, sql)[1] == [told]

@@ -20,7 +20,7 @@ from typing import Any
 from locomo_assets.standin import middleware, retrieval
 from locomo_assets.standin.judging import judge
 from locomo_assets.standin.records import Message
-from locomo_assets.standin.retrieval import SearchHit, Tokenizer
+from locomo_assets.standin.retrieval import LARGE, Capability, SearchHit, Tokenizer
 from locomo_assets.standin.server import LOOPBACK, serve
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets.standin.state import StandinState
@@ -76,10 +76,15 @@ def _keep_journal(path: Path) -> None:
 
     answer = retrieval.answer
 
-    def answered(question: str, found: Sequence[SearchHit], tokenizer: Tokenizer) -> str:
+    def answered(
+        question: str,
+        found: Sequence[SearchHit],
+        tokenizer: Tokenizer,
+        capability: Capability = LARGE,
+    ) -> str:
         if _lost.get():
             note("lost", "answer")
-        return answer(question, found, tokenizer)
+        return answer(question, found, tokenizer, capability)
 
     occurs = middleware.FaultInjector.occurs
 

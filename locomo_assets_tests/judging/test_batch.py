@@ -28,7 +28,7 @@ from locomo_assets.judging.judge import (
 )
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
-from locomo_assets.standin.judging import judge as standin_judge
+from locomo_assets.standin.judging import completions as standin_completions
 from locomo_assets.standin.middleware import FaultInjector
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
@@ -94,7 +94,7 @@ async def test_a_batch_gives_the_verdicts_of_the_same_judge(tmp_path: Path) -> N
 
 
 async def test_a_batch_costs_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standin_judge, "OWNER", "pretended")
+    monkeypatch.setattr(standin_completions, "OWNER", "pretended")
     budget = Budget(1.0)
     prices = PriceTable.read()
     budget.price(BATCHED_VERDICT, lambda i, o: prices.cost_usd("gpt-4.1", i, o, batch=True), 0.01)

@@ -83,6 +83,40 @@ def test_an_invalid_assistant_is_refused(client: StandinClient, body: bytes) -> 
     assert set(response.json()) == {"detail"}
 
 
+def test_options_are_kept_changed_and_cloned(client: StandinClient) -> None:
+    options = {
+        "embedding_provider": "openai",
+        "embedding_model_name": "text-embedding-3-large",
+        "embedding_dims": 3072,
+        "tok_k": 7,
+        "custom_fact_extraction_prompt": "Facts.",
+        "custom_update_memory_prompt": "Corrections.",
+        "system_prompt": "Be brief.",
+    }
+    made = client.post("/assistants", name="Ann", **options)
+    assert options.items() <= made.items()
+    path = f"/assistants/{made['assistant_id']}"
+    assert client.http.put(path, json={"tok_k": 100}).json() == {**made, "tok_k": 100}
+    clone = client.post(f"{path}/clone")["assistant"]
+    assert {**options, "tok_k": 100}.items() <= clone.items()
+    assert client.post("/assistants", name="Ben", tok_k=None)["tok_k"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tok_k": 0}, {"tok_k": 101}, {"tok_k": "many"}, {"tok_k": 2.5}, {"embedding_dims": 0}],
+)
+def test_options_have_limits(client: StandinClient, wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    response = client.http.post("/assistants", json={"name": "Ann", **wrong})
+    assert response.status_code == 422
+    assert name in response.json()["detail"]
+    path = f"/assistants/{client.assistant()}"
+    before = client.get(path)
+    assert client.http.put(path, json=wrong).status_code == 422
+    assert client.get(path) == before
+
+
 def test_a_name_has_at_most_255_characters(client: StandinClient) -> None:
     assert client.http.post("/assistants", json={"name": "x" * 255}).status_code == 200
     assert client.http.post("/assistants", json={"name": "x" * 256}).status_code == 422

@@ -152,6 +152,60 @@ def test_at_most_ten_memories_are_retrieved(client: StandinClient, assistant_id:
     assert len(client.ask(client.thread(assistant_id), "bee?")[-1]["retrieved_memories"]) == 10
 
 
+@pytest.mark.parametrize("tok_k", [1, 12, None])
+def test_an_assistant_says_how_many_memories_are_retrieved(
+    client: StandinClient, tok_k: int | None
+) -> None:
+    assistant_id = str(client.post("/assistants", name="a", tok_k=tok_k)["assistant_id"])
+    thread_id = client.thread(assistant_id)
+    for number in range(15):
+        client.turn(thread_id, f"Ada: bee number {number}")
+    asked = client.ask(client.thread(assistant_id), "bee?")[-1]
+    saved = client.turn(client.thread(assistant_id), "bee?", memory="Readonly")
+    for found in (asked["retrieved_memories"], saved["retrieved_memories"]):
+        assert len(found) == (tok_k or 10)
+
+
+def answered(client: StandinClient, assistant_id: str, **fields: str) -> dict[str, Any]:
+    form = question_form("Where does Ada keep bees?") | {"stream": "false"} | fields
+    path = f"/threads/{client.thread(assistant_id)}/messages"
+    answer: dict[str, Any] = client.http.post(path, data=form).raise_for_status().json()
+    return answer
+
+
+def keeper(client: StandinClient, **fields: str) -> str:
+    assistant_id = str(client.post("/assistants", name="a", **fields)["assistant_id"])
+    thread_id = client.thread(assistant_id)
+    for number in range(6):
+        client.turn(thread_id, f"Ada: I keep bees in place {number}.")
+    return assistant_id
+
+
+def test_a_small_model_quotes_less(client: StandinClient) -> None:
+    unnamed = keeper(client)
+    large = answered(client, unnamed)["content"]
+    assert answered(client, unnamed, model_name="gemini-2.5-pro")["content"] == large
+    small = answered(client, unnamed, model_name="gpt-4.1-mini")["content"]
+    assert (large.count("bees"), small.count("bees")) == (3, 1)
+    assert large.startswith(small)
+    of_the_assistant = keeper(client, llm_model_name="gpt-4.1-mini")
+    assert answered(client, of_the_assistant)["content"] == small
+    assert answered(client, of_the_assistant, model_name="gpt-4.1")["content"] == large
+
+
+def test_thinking_and_system_prompts_cost_tokens(client: StandinClient) -> None:
+    assistant_id = keeper(client)
+    plain = answered(client, assistant_id)
+    thinking = answered(client, assistant_id, thinking='{"budget_tokens": 2000}')
+    assert thinking["content"] == plain["content"]
+    assert thinking["output_tokens"] - plain["output_tokens"] == 1000
+    assert thinking["input_tokens"] == plain["input_tokens"]
+    prompted = answered(client, assistant_id, system_prompt="x" * 40)
+    assert prompted["input_tokens"] - plain["input_tokens"] == 10
+    of_the_assistant = answered(client, keeper(client, system_prompt="x" * 80))
+    assert of_the_assistant["input_tokens"] - plain["input_tokens"] == 20
+
+
 @pytest.mark.parametrize(
     ("mode", "reads", "writes"),
     [("off", 0, 0), ("Readonly", 1, 0), ("Auto", 1, 1), ("On", 1, 1)],
@@ -227,6 +281,9 @@ def test_a_multipart_form_is_a_form(client: StandinClient, assistant_id: str) ->
         ({"send_to_llm": "1"}, "send_to_llm"),
         ({"metadata": "{"}, "metadata"),
         ({"metadata": "[1]"}, "metadata"),
+        ({"thinking": "high"}, "thinking"),
+        ({"thinking": "[1]"}, "thinking"),
+        ({"openrouter": '"price"'}, "openrouter"),
         ({"metadata": json.dumps({"custom_timestamp": "8 May"})}, "custom_timestamp"),
         ({"metadata": json.dumps({"custom_timestamp": 7})}, "custom_timestamp"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from locomo_assets.backboard.protocols import is_reference
+from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 
@@ -89,7 +89,8 @@ def choose_series(
 ) -> tuple[Pairing, list[str]]:
     """The series of A and of B to compare, and notes on the choice.
 
-    Series of measured memory come before references, the newest verdicts first.
+    Series of measured memory come before references, those as published before variants, the
+    newest verdicts first.
 
     Raises:
         UnknownReleaseError: a release has no verdicts.
@@ -134,7 +135,7 @@ def choose_series(
 
 def _rank(
     pairing: Pairing,
-) -> tuple[bool, bool, bool, bool, datetime, list[tuple[str, str, str, str]]]:
+) -> tuple[bool, bool, bool, bool, bool, datetime, list[tuple[str, str, str, str]]]:
     x, y = pairing
     names = sorted(
         (one.judge, one.question_protocol, one.system, one.dataset_sha256) for one in pairing
@@ -142,6 +143,7 @@ def _rank(
     newest = max(x.judged_at, y.judged_at)
     return (
         not is_reference(x.question_protocol),
+        not is_variant(x.question_protocol),
         x.gold == "published",
         x.dataset_sha256 == y.dataset_sha256,
         x.system == y.system,

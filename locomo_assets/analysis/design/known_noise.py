@@ -20,7 +20,7 @@ from locomo_assets.analysis.comparison.series import (
 )
 from locomo_assets.analysis.design.planning import ASSUMED_NOISE, Noise
 from locomo_assets.analysis.intervals import Cluster, standard_error
-from locomo_assets.backboard.protocols import is_reference
+from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.history import database
 from locomo_assets.locomo.model import ADVERSARIAL
 
@@ -51,7 +51,11 @@ def _of_repeats(connection: duckdb.DuckDBPyConnection, releases: Sequence[str]) 
     for release in releases:
         series = sorted(
             read_series(connection, release),
-            key=lambda one: (is_reference(one.question_protocol), one.gold != "published"),
+            key=lambda one: (
+                is_reference(one.question_protocol),
+                is_variant(one.question_protocol),
+                one.gold != "published",
+            ),
         )
         for one in series:
             floor = _floor(connection, one)

@@ -44,6 +44,10 @@ CREATE MACRO plain_text(given) AS trim(regexp_replace(given, '\s+', ' ', 'g'));
 -- measurement: `isolated, memory pro`. In Python: protocol_name.
 CREATE MACRO protocol_name(question_protocol) AS split_part(question_protocol, ', ', 1);
 
+-- Whether a column question_protocol names a difference from the published measurement. In Python:
+-- is_variant.
+CREATE MACRO is_variant(question_protocol) AS contains(question_protocol, ', ');
+
 -- Question protocols without a memory, which a memory is compared with. In Python:
 -- REFERENCE_PROTOCOLS.
 CREATE MACRO is_reference(question_protocol) AS

@@ -22,7 +22,7 @@ from locomo_assets.analysis.judge_error import judge_error_numbers
 from locomo_assets.analysis.repeated_answers import read_repeated_answer
 from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.workload import read_workload
-from locomo_assets.backboard.protocols import is_reference
+from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.history.provenance import path_label
@@ -121,7 +121,10 @@ def accuracy_metrics(
         )
     judged = of_series(rows, last_judged_series(context.instance, release))
     # Floor and ceiling are shown beside the memory's series, never plotted in its place.
-    row = rows[0] if is_reference(judged.question_protocol) else judged
+    # Nor is a ladder's variant, beside the series that these settings measure.
+    own = services.ask_protocol().label()
+    is_beside = is_variant(judged.question_protocol) and judged.question_protocol != own
+    row = rows[0] if is_reference(judged.question_protocol) or is_beside else judged
     data, report = stored_page(services, row, audit_sha256)
     # The UI keeps this order in its table, and sorts its plots by their names.
     return dg.MaterializeResult(

@@ -17,7 +17,7 @@ from prometheus_client.core import (
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release
 from locomo_assets.analysis.workload import Workload, read_workload
-from locomo_assets.backboard.protocols import is_reference
+from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.history import database
 from locomo_assets.prices import is_free
 
@@ -230,12 +230,22 @@ def _accuracy(numbers: Numbers) -> Iterator[Metric]:
     )
     limited = GaugeMetricFamily(
         "benchmark_accuracy_is_held_to_limit",
-        "1 where a service was measured with its memory, and a model judged",
+        "1 where a service was measured with its memory, and a model judged; 0 for a variant "
+        "beside the published configuration",
         labels=SERIES,
     )
+    as_published = {
+        (row.release, row.system, row.dataset_sha256)
+        for row, _ in numbers.series
+        if not is_variant(row.question_protocol) and not is_reference(row.question_protocol)
+    }
     for row, workload in numbers.series:
+        beside = (row.release, row.system, row.dataset_sha256) in as_published
+        aside = is_reference(row.question_protocol) or (
+            beside and is_variant(row.question_protocol)
+        )
         free = is_free(row.system) or is_free(workload.judge_system)
-        limited.add_metric(_series(row), not free and not is_reference(row.question_protocol))
+        limited.add_metric(_series(row), not free and not aside)
         errors.add_metric(_series(row), row.error_percent)
         valid.add_metric(_series(row), row.valid)
         question_set.add_metric(

@@ -1,1 +1,1 @@
-"""The stand-in as an OpenAI-compatible judge: completions and batches of them."""
+"""The OpenAI-compatible service below `/v1`: the judge, its batches, and an answerer's call."""

@@ -23,7 +23,7 @@ from locomo_assets.standin.judging.batch_state import (
     StoredBatch,
     StoredFile,
 )
-from locomo_assets.standin.judging.judge import completion
+from locomo_assets.standin.judging.completions import complete
 from locomo_assets.standin.service import Service
 
 ENDPOINT = "/v1/chat/completions"
@@ -190,7 +190,7 @@ class BatchCalls:
         ):
             return 500, {"error": {"message": "The stand-in fails, as configured"}}
         try:
-            return 200, completion(body, service.tokenizer)
+            return 200, complete(body, service).body
         except HTTPException as error:
             return error.status_code, {"error": {"message": error.detail}}
 

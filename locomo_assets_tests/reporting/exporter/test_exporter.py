@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -258,3 +259,24 @@ def test_the_clustered_interval_and_the_question_set(folder: Path) -> None:
     assert f"question_set={name}" in asked[0]
     assert "conversations=2" in asked[0]
     assert asked[1] == 9.0  # one of the ten is of category 5
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_variant_is_held_to_the_limit_only_where_it_stands_alone(
+    alone: bool, tmp_path: Path
+) -> None:
+    """A ladder measures what is worse on purpose: nobody is to be alarmed by that."""
+    store = HistoryStore.open((tmp_path / "history").as_uri())
+    labels = ["isolated, tok_k 1"] if alone else ["isolated", "isolated, tok_k 1"]
+    for number, label in enumerate(labels):
+        mark, where = f"m{number}", {"question_protocol": label}
+        answers = replace(lineage("answers"), system="backboard")
+        commit(store, answers, {"answers": [answer(0, mark, **where)]})
+        judged = judgement(0, "wrong", mark, judge="gpt", judge_system="openai", **where)
+        commit(store, replace(lineage("judgements"), system="backboard"), {"judgements": [judged]})
+    collector = HistoryCollector(database_of(tmp_path), LIMITS)
+    database.refresh(store, database_of(tmp_path))
+    collector.update()
+    found = scraped(collector).of("benchmark_accuracy_is_held_to_limit")
+    held = {label: v for key, v in found.items() for label in labels if f"={label},rel" in key}
+    assert held == ({labels[0]: 1.0} if alone else {"isolated": 1.0, "isolated, tok_k 1": 0.0})

@@ -1,0 +1,1 @@
+"""How the stand-in answers: what its models read, and the OpenAI-compatible completions."""

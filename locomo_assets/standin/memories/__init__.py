@@ -1,0 +1,1 @@
+"""How memories form and are stored, and what Memory Pro does otherwise."""

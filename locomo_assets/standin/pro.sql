@@ -1,0 +1,2 @@
+-- Whether Memory Pro formed the memory.
+ALTER TABLE memories ADD COLUMN pro INTEGER NOT NULL DEFAULT 0
