@@ -1,4 +1,4 @@
-"""`run`: measures one release, with progress and a closing table. `ladder`: its configurations.
+"""`run`: measures one release, with progress and a closing table.
 
 The launch of the Dagster runs belongs to `pipeline.launch`.
 """
@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from locomo_assets.services import Services
 
 LOG_EVERY_S = 10.0
+BARS = ("turns", "questions", "verdicts")
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,6 @@ _log = logging.getLogger(__name__)
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command()(run)
-    app.command(name="ladder")(measure_ladder)
 
 
 def run(
@@ -130,9 +132,7 @@ def run(
     if dry_run:
         _forecast(wanted, services)
         return
-    as_json = services.settings.log_format == "json"
-    with _LogProgress() if as_json else _TerminalProgress() as progress:
-        services.progress.listeners.append(progress)
+    with showing_progress(services):
         series = launch(wanted, services)
     out = console()
     path, limit = services.settings.database_path, services.settings.max_error_percent
@@ -210,6 +210,17 @@ def _forecast(wanted: "Launch", services: "Services") -> None:
     out.print(line, markup=False, highlight=False)
 
 
+@contextmanager
+def showing_progress(
+    services: "Services", bars: Sequence[str] = BARS, said: str = ""
+) -> Iterator[None]:
+    """Shows or logs the progress while the block lasts; `said` stands beside the bars."""
+    as_json = services.settings.log_format == "json"
+    with _LogProgress() if as_json else _TerminalProgress(bars, said) as progress:
+        services.progress.listeners.append(progress)
+        yield
+
+
 class _LogProgress:
     """Logs the progress periodically, for runs without a terminal."""
 
@@ -229,6 +240,9 @@ class _LogProgress:
 class _TerminalProgress:
     """Progress bars on the real stderr: Dagster redirects that of a step."""
 
+    def __init__(self, bars: Sequence[str], said: str) -> None:
+        self._names, self._said = bars, said
+
     def __enter__(self) -> "_TerminalProgress":
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -242,10 +256,7 @@ class _TerminalProgress:
             TextColumn("{task.fields[note]}"),
             console=self._console,
         )
-        self._tasks = {
-            name: self._bars.add_task(name, total=None, note="")
-            for name in ("turns", "questions", "verdicts")
-        }
+        self._tasks = {name: self._bars.add_task(name, total=None, note="") for name in self._names}
         self._bars.start()
         self._waits_for = ""
         return self
@@ -256,7 +267,7 @@ class _TerminalProgress:
             if counts.waits_for:
                 self._bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
         for name, task in self._tasks.items():
-            note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD"
+            note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD  {self._said}"
             self._bars.update(
                 task,
                 completed=getattr(counts, name),

@@ -109,18 +109,27 @@ async def measure_steps(
     LadderStepError at the first step that does not get through.
     """
     for step in ladder.steps:
-        reports: list[tuple[Task, StageReport]] = []
-        async with services_of(services, step).run_context(run_id, tasks) as run:
-            if after:
-                await wait_for_leases(run, tasks, after)
-            failures = await measure(
-                run, tasks, list(STAGES), lambda task, report: reports.append((task, report))
-            )
-        if failures:
+        done, failures = await _measure(step, tasks, services, run_id, after)
+        if failures or done is None:
             raise LadderStepError(ladder, step, failures, len(tasks))
-        judged = [report for _, report in reports if isinstance(report, JudgementsReport)]
-        series = {name: str(getattr(judged[-1], name)) for name in SERIES}
-        on_step(StepDone(step, series, reports))
+        on_step(done)
+
+
+async def _measure(
+    step: Variant, tasks: Sequence[Task], services: Services, run_id: str, after: set[str] | None
+) -> tuple[StepDone | None, list[Failed]]:
+    reports: list[tuple[Task, StageReport]] = []
+    async with services_of(services, step).run_context(run_id, tasks) as run:
+        if after:
+            await wait_for_leases(run, tasks, after)
+        failures = await measure(
+            run, tasks, list(STAGES), lambda task, report: reports.append((task, report))
+        )
+    judged = [report for _, report in reports if isinstance(report, JudgementsReport)]
+    if not judged:
+        return None, failures
+    series = {name: str(getattr(judged[-1], name)) for name in SERIES}
+    return StepDone(step, series, reports), failures
 
 
 def keep_steps(
@@ -170,11 +179,12 @@ def keep_steps(
 
 def is_noted(store: HistoryStore, ladder: Ladder, release: str) -> bool:
     """Whether the history has every step of the ladder as it is now."""
-    newest = _newest(store, ladder, release)
+    newest = _newest(store, ladder, release) or {}
+    steps = newest.get("steps")
     return (
-        newest is not None
-        and newest.get("digest") == ladder.digest()
-        and len(newest.get("steps", ())) == len(ladder.steps)
+        newest.get("digest") == ladder.digest()
+        and isinstance(steps, list)
+        and len(steps) == len(ladder.steps)
     )
 
 

@@ -42,7 +42,7 @@ def named() -> Iterator[tuple[str, str]]:
 def the_command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and the rest of them."""
     app = typer.Typer()
-    for path in sorted((REPOSITORY / "locomo_assets" / "cli").glob("[a-z]*.py")):
+    for path in sorted((REPOSITORY / "locomo_assets" / "cli").glob("[a-z]*")):
         module = import_module(f"locomo_assets.cli.{path.stem}")
         if hasattr(module, "register"):
             module.register(app)

@@ -163,7 +163,7 @@ class _Noted(NamedTuple):
     release: str
     ladder: str
     file_sha256: str
-    index: int
+    step_index: int
     name: str
     parent: str | None
     changed: str

@@ -67,7 +67,9 @@ def ladder_asset(runs_at_once: int = 1) -> dg.AssetsDefinition:
         "that no step before it and no earlier run has; never started by itself.",
     )
     def ladder(
-        context: dg.AssetExecutionContext, config: LadderConfig, services: dg.ResourceParam[Services]
+        context: dg.AssetExecutionContext,
+        config: LadderConfig,
+        services: dg.ResourceParam[Services],
     ) -> dg.MaterializeResult[None]:
         """Measures what is missing, and shows what each step changed."""
         register_process(context.instance, context.run.run_id)
