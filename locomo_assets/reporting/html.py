@@ -10,6 +10,7 @@ from typing import Any
 from locomo_assets.analysis.comparison import MARGIN_POINTS
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting.explorer import drawing, page_tables
+from locomo_assets.reporting.explorer.ladder import ladder_sections
 from locomo_assets.reporting.explorer.panels import panels
 from locomo_assets.reporting.explorer.questions import packed, read_questions
 from locomo_assets.reporting.report_data import ReportData, read_report_data
@@ -112,6 +113,7 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
         published=page_tables.published_tables(data),
         scores=page_tables.score_table(data),
         panels=panels(data),
+        ladders=ladder_sections(data.ladders),
         interval_notes=interval_notes([*data.categories, data.whole]),
         correction=CORRECTION,
         ceiling_note=CEILING_NOTE,

@@ -115,7 +115,15 @@ def _concluded(change: Change) -> str:
     return f"{word}: {change.decision.because}"
 
 
-FORECAST_HEADINGS = ("step", "turn calls", "answers", "verdicts", "USD", "minutes", "shares")
+FORECAST_HEADINGS = (
+    "step",
+    "turn calls",
+    "answer calls",
+    "verdict calls",
+    "USD",
+    "minutes",
+    "shares",
+)
 
 
 def forecast_cells(name: str, shares: str, items: Sequence[Item]) -> tuple[str, ...]:

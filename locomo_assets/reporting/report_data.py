@@ -19,6 +19,7 @@ from locomo_assets.analysis.accuracy import (
 )
 from locomo_assets.analysis.blame import BlameBound, blame_bound
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
+from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
 from locomo_assets.analysis.comparison.series import (
     NotComparableError,
     UnknownReleaseError,
@@ -132,6 +133,8 @@ class ReportData:
     comparison: Comparison | None
     not_compared: str | None
     conversations: tuple[ConversationAccuracy, ...]
+    ladders: tuple[LadderResult, ...] = ()
+    """Those measured of the release, whichever series the page follows."""
 
     @property
     def headline(self) -> str:
@@ -221,6 +224,14 @@ def read_report_data(
         comparison=comparison,
         not_compared=not_compared,
         conversations=_conversations(database_path, whole, previous),
+        ladders=tuple(
+            read_ladders(
+                database_path,
+                whole.release,
+                margin_points=margin_points,
+                max_error_percent=max_error_percent,
+            )
+        ),
     )
 
 
