@@ -1,5 +1,6 @@
 """What the room's tests measure: the packaged sample; and the stand-in's own record of it."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Record:
             "WHERE assistant_id = ? AND role = 'user' ORDER BY messages.seq"
         )
         return [[str(text) for (text,) in self._rows(said, str(one))] for (one,) in assistants]
+
+    def assistant_fields(self) -> list[dict[str, object]]:
+        """What each assistant was made with."""
+        rows = self._rows("SELECT fields_json FROM assistants ORDER BY seq")
+        return [json.loads(str(fields)) for (fields,) in rows]
 
     def messages(self) -> list[RecordedMessage]:
         """All messages, in the order they were saved; none before the stand-in has its state."""
