@@ -20,11 +20,11 @@ import pytest
 
 from locomo_assets.backboard import transport
 from locomo_assets.bounded import MIB, UnusableBodyError, gunzip, read_file
+from locomo_assets.completions import http_client
 from locomo_assets.errors import LocomoError
 from locomo_assets.feeds.feed import ReleaseFeed
 from locomo_assets.history.data_files import read_table
 from locomo_assets.http.errors import AmbiguousError, RequestRefusedError, UnexpectedAnswerError
-from locomo_assets.judging import http_client
 from locomo_assets.judging.judge import BatchState, Verdict
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.judging.prompts import read_prompt

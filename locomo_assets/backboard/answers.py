@@ -13,8 +13,39 @@ from locomo_assets.backboard.models import Memory
 from locomo_assets.backboard.options import PUBLISHED, ServiceOptions
 from locomo_assets.backboard.protocols import MEMORY_MODES, ProtocolName, protocol_label
 from locomo_assets.backboard.transport import Answered
+from locomo_assets.completions.answer_request import AnswererIdentity
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
+
+
+RETRIEVED = 50
+"""How many memories a search asks for, whatever the answering model is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Memories retrieved without a model, of which the answering model is given the first `k`.
+
+    `path`: by `/memories/search`, or by a message that is sent with memory Readonly and no model.
+    """
+
+    answerer: AnswererIdentity
+    path: Literal["search", "message"] = "search"
+    k: int = 20
+
+    def words(self) -> tuple[str, ...]:
+        """For people: part of a series' name."""
+        path = () if self.path == "search" else (f"by {self.path}",)
+        return (*path, f"k {self.k}", *self.answerer.words())
+
+    def canonical(self) -> dict[str, object]:
+        """For hashing."""
+        return {
+            "path": self.path,
+            "k": self.k,
+            "retrieved": RETRIEVED,
+            "answerer": self.answerer.canonical(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +58,9 @@ class AskProtocol:
     `no-memory`: like `isolated`, with memory off, to an assistant that was told nothing.
     `full-context`: like `no-memory`, with the whole conversation before the question.
     `evidence-only`: like `no-memory`, with the question's evidence turns before it.
-    The last three show what a memory adds, and what no memory would mend. `also_differs`: what
+    The last three show what a memory adds, and what no memory would mend.
+    `retrieval`: memories are retrieved without a model, and one of our own answers from them; the
+    service's model is then not asked, and `retrieval` says the rest. `also_differs`: what
     else differs from the published measurement, and tells this series from others, in words.
     """
 
@@ -37,8 +70,11 @@ class AskProtocol:
     version: int = 1
     options: ServiceOptions = PUBLISHED
     also_differs: tuple[str, ...] = ()
+    retrieval: Retrieval | None = None
 
     def __post_init__(self) -> None:
+        if (self.name == "retrieval") != (self.retrieval is not None):
+            raise ValueError("the protocol `retrieval`, and no other, has a Retrieval")
         if self.name not in MEMORY_MODES:
             raise LocomoError(
                 f"question protocol {self.name!r} is unknown: choose one of "
@@ -62,7 +98,8 @@ class AskProtocol:
 
     def label(self) -> str:
         """Its name in the history: `isolated`, or with what differs, `isolated, memory pro`."""
-        return protocol_label(self.name, (*self.options.words(), *self.also_differs))
+        own = () if self.retrieval is None else self.retrieval.words()
+        return protocol_label(self.name, (*own, *self.options.words(), *self.also_differs))
 
     def options_json(self) -> str | None:
         """What is set of the service's options, as stored; None where nothing is."""
@@ -80,6 +117,7 @@ class AskProtocol:
         return {
             **({"options": own} if own else {}),
             **({"also_differs": list(self.also_differs)} if self.also_differs else {}),
+            **({} if self.retrieval is None else {"retrieval": self.retrieval.canonical()}),
             "kind": "ask",
             "version": self.version,
             "name": self.name,
@@ -87,6 +125,19 @@ class AskProtocol:
             "llm_provider": self.llm_provider,
             "llm_model": self.llm_model,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredApart:
+    """What is known of an answer that a model of one's own gave from retrieved memories.
+
+    `cost_usd` is None where a price or the tokens are unknown.
+    """
+
+    retrieval_id: str | None = None
+    system: str | None = None
+    memory_tokens: int | None = None
+    cost_usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +168,7 @@ class AnswerResult:
     model_provider: str | None = None
     model_name: str | None = None
     read_back: bool = False
+    apart: AnsweredApart | None = None
 
     @property
     def question_index(self) -> int:
@@ -151,6 +203,19 @@ class AnswerResult:
             "latency_ms": self.latency_ms,
             "in_flight": self.in_flight,
             "asked_at": self.asked_at,
+            **self._apart_row(),
+        }
+
+    def _apart_row(self) -> dict[str, object]:
+        if (retrieval := self.protocol.retrieval) is None:
+            return {}
+        apart, prompt = self.apart or AnsweredApart(), retrieval.answerer.prompt
+        return {
+            "answer_system": apart.system or retrieval.answerer.system,
+            "prompt_name": prompt.name,
+            "prompt_sha256": prompt.sha256,
+            "memory_tokens": apart.memory_tokens,
+            "retrieval_id": apart.retrieval_id,
         }
 
     def retrieved_rows(self) -> list[dict[str, object]]:

@@ -195,6 +195,30 @@ class BackboardClient:
             _on_thread("POST", "/messages", thread_id, False, form=form)
         )
 
+    async def search_memories(self, assistant_id: str, query: str, limit: int) -> models.Retrieved:
+        """The memories that fit a query best, at most `limit` (1 to 50). It only reads."""
+        body = {"query": query, "limit": limit}
+        call = _on_assistant("POST", "/memories/search", assistant_id, True, json=body)
+        found, stats, _ = await self._transport.json(call, models.search_results)
+        return models.Retrieved(found, stats.sent_at, stats.latency_ms or 0.0)
+
+    async def retrieve_by_message(
+        self, thread_id: str, content: str, *, options: ServiceOptions = PUBLISHED
+    ) -> models.Retrieved:
+        """The memories that the service retrieves for a message which no model answers.
+
+        The message stays in its thread and forms no memory. Not repeatable in the same thread.
+        """
+        form = {
+            "content": content,
+            "stream": "false",
+            **options.memory_field("Readonly"),
+            "send_to_llm": "false",
+        }
+        call = _on_thread("POST", "/messages", thread_id, False, form=form)
+        found, stats, _ = await self._transport.json(call, models.retrieved_by_message)
+        return models.Retrieved(found, stats.sent_at, stats.latency_ms or 0.0)
+
     async def list_memories(self, assistant_id: str) -> list[models.Memory]:
         """All memories of an assistant, each id once."""
         found: dict[str | None, models.Memory] = {}

@@ -88,6 +88,15 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What was retrieved without a model, best first; when, and in how many ms."""
+
+    memories: tuple["Memory", ...]
+    retrieved_at: datetime
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """One memory. `metadata_json` is None if the service gives none."""
 
@@ -97,6 +106,21 @@ class Memory:
     score: float | None
     created_at: datetime | None
     updated_at: datetime | None
+
+    def dated(self, before: datetime) -> datetime | None:
+        """When what it tells was said: by its metadata, else when it was made.
+
+        Not after `before`, the end of the conversation: that is when it was stored.
+        """
+        metadata = json.loads(self.metadata_json or "{}")
+        told = [time(metadata, name) for name in _DATES] if isinstance(metadata, dict) else []
+        return next(
+            (one for one in [*told, self.created_at] if one is not None and one <= before), None
+        )
+
+
+_DATES = ("custom_timestamp", "timestamp", "date")
+"""Fields of a memory's metadata that may tell when it was said."""
 
 
 def assistant(raw: object, endpoint: str) -> Assistant:
@@ -217,6 +241,26 @@ def page_of_memories(raw: object, endpoint: str) -> tuple[tuple[Memory, ...], in
 def memories(raw: object) -> tuple[Memory, ...]:
     """The memories in a list, without what is no object."""
     return tuple(memory(item) for item in items(raw))
+
+
+def search_results(raw: object, endpoint: str) -> tuple[Memory, ...]:
+    """The memories that a search found, best first."""
+    fields = _without_error(mapping(raw, endpoint), endpoint)
+    if not isinstance(fields.get("memories"), list):
+        raise _undocumented(fields, "memories", endpoint)
+    return memories(fields["memories"])
+
+
+def retrieved_by_message(raw: object, endpoint: str) -> tuple[Memory, ...]:
+    """The `retrieved_memories` of a message that no model answered, best first."""
+    fields = mapping(raw, endpoint)
+    if (failure := saved(raw, endpoint).failure) is not None:
+        raise UnexpectedAnswerError(f"{endpoint} failed ({failure})", endpoint=endpoint)
+    told = [fields, *items(fields.get("messages"))]
+    found = [one["retrieved_memories"] for one in told if "retrieved_memories" in one]
+    if not found:
+        raise _undocumented(fields, "retrieved_memories", endpoint)
+    return next((some for one in found if (some := memories(one))), ())
 
 
 def deleted(raw: object, endpoint: str) -> None:

@@ -192,7 +192,7 @@ def _judge(settings: Settings, seen: list[_Seen], prove: bool) -> Iterator[Diagn
     if settings.openai_api_key is None:
         yield ok("judge", "the lexical judge, in the run's own process")
         return
-    from locomo_assets.judging.judge import OPENAI_URL
+    from locomo_assets.completions.asker import OPENAI_URL
     from locomo_assets.judging.llm import LLMJudge
     from locomo_assets.prices import PriceTable
 

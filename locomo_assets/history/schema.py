@@ -199,6 +199,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("path", _STR),  # search, message
         ("latency_ms", _F64),
         ("retrieved_at", _TIME),
+        ("memory_date", _TIME),  # when it was said, where the service tells
     ),
     # verdicts
     "judgements": (
@@ -283,7 +284,7 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     # every HTTP request of an attempt, including those inside a judge's batch
     "calls": (
         ("call_id", _STR),
-        ("service", _STR),  # backboard, judge
+        ("service", _STR),  # backboard, judge, answerer
         # method and path template, e.g. `POST /threads/{id}/messages`; or BATCH and path
         ("endpoint", _STR),
         ("status", _I32),  # null without a response

@@ -14,6 +14,14 @@ from uuid import uuid4
 import openai
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from locomo_assets.completions.completion import (
+    describe_error,
+    is_retryable,
+    raise_if_fatal,
+)
+from locomo_assets.completions.parameters import Parameters
+from locomo_assets.completions.prompts import Prompt
+from locomo_assets.completions.server_errors import one_line, read_json
 from locomo_assets.http.calls import CallRecord, Record, whole_number
 from locomo_assets.http.errors import parse_retry_after
 from locomo_assets.http.limits import BATCHED_VERDICT, Budget, RecordUsage
@@ -24,11 +32,6 @@ from locomo_assets.judging.batch_files import (
     custom_id,
     read_results,
     request_lines,
-)
-from locomo_assets.judging.completion import (
-    describe_error,
-    is_retryable,
-    raise_if_fatal,
 )
 from locomo_assets.judging.judge import (
     BATCHED,
@@ -43,9 +46,7 @@ from locomo_assets.judging.judge import (
     count_votes,
     unscored,
 )
-from locomo_assets.judging.parameters import Parameters
-from locomo_assets.judging.prompts import Prompt
-from locomo_assets.judging.server_errors import one_line, read_json
+from locomo_assets.judging.verdict_request import JUDGE
 
 NAME_KEY = "locomo_batch"
 """The key in a batch's metadata that holds our own name for it."""
@@ -344,7 +345,7 @@ class BatchJudge:
 
     def _explain(self, error: openai.APIError, what: str) -> JudgeError:
         host = self._client.base_url.host
-        raise_if_fatal(error, host)
+        raise_if_fatal(error, host, JUDGE)
         if isinstance(error, openai.NotFoundError):
             return JudgeError(
                 f"judge at {host}: {what}, it has no Batch API; set LOCOMO_JUDGE_MODE=direct"

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from locomo_assets.judging.completion import read_completion
+from locomo_assets.completions.server_errors import read_error, read_json
 from locomo_assets.judging.judge import Reply, unscored
-from locomo_assets.judging.parameters import MAX_TOKENS
-from locomo_assets.judging.server_errors import read_error, read_json
+from locomo_assets.judging.verdict_request import VerdictParameters, read_verdict
 
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 _KEY_LENGTH = 48
@@ -77,7 +76,7 @@ def read_results(
     wanted: Collection[str],
     missing: RequestResult,
     *,
-    limit: int = MAX_TOKENS,
+    limit: int | None = VerdictParameters.MAX_TOKENS,
 ) -> ParsedResults:
     """The results in the output and error files; `missing` for requests that are in neither.
 
@@ -117,7 +116,7 @@ def _only(results: list[RequestResult], missing: RequestResult) -> RequestResult
     )
 
 
-def _result(line: _Line, limit: int) -> RequestResult:
+def _result(line: _Line, limit: int | None) -> RequestResult:
     if line.response is None:
         said = read_error({"error": line.error}, 0) if line.error else None
         code = (said and said.code) or "it was not carried out"
@@ -131,7 +130,7 @@ def _result(line: _Line, limit: int) -> RequestResult:
     if status != 200:
         reply = unscored(str(read_error(line.response.body, status)))
         return RequestResult(reply, status, f"HTTP {status}", request_id, 0, 0)
-    reply, usage = read_completion(line.response.body, limit)
+    reply, usage = read_verdict(line.response.body, limit)
     return RequestResult(
         reply, status, None, request_id, usage.prompt_tokens, usage.completion_tokens
     )

@@ -15,41 +15,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.limits import RecordUsage, first_failure
 
-OPENAI_URL = "https://api.openai.com/v1"
-"""The judge's API unless a setting names another."""
-OPENAI = "openai"
-"""That server's name in an identity."""
-
-COMPLETIONS = "POST /chat/completions"
-"""The endpoint that gives verdicts, as `Limits` and `CallRecord` name it."""
 BATCHED = "BATCH /chat/completions"
-"""The same for a request of a batch, which the server made."""
+"""The endpoint of a verdict that came in a batch: a request that the server made."""
 
 Number = TypeVar("Number", int, float)
-
-
-def endpoint_of(base_url: str) -> str:
-    """`host/path` of an API, with the port where it is not the scheme's own.
-
-    Of a query only `api-version` is kept: anything else may be a secret.
-    """
-    parts = urlsplit(base_url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    port = "" if parts.port in (None, usual) else f":{parts.port}"
-    version = [value for value in parse_qsl(parts.query) if value[0] == "api-version"]
-    query = f"?{urlencode(version)}" if version else ""
-    return f"{host}{port}{parts.path.rstrip('/') or '/'}{query}"
-
-
-def host_of(system: str) -> str:
-    """The host of a judge's system, which is itself a host or an endpoint."""
-    return urlsplit(f"//{system}").hostname or system
 
 
 class JudgeError(LocomoError):

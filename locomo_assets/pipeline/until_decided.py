@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from locomo_assets import __version__
 from locomo_assets.analysis.design.sequential import LOOKS, bounds
 from locomo_assets.analysis.design.stopping import Look, check_against, look
+from locomo_assets.completions.asker import OPENAI
 from locomo_assets.history.database import refresh
 from locomo_assets.history.provenance import Lineage
-from locomo_assets.judging.judge import OPENAI, with_votes
+from locomo_assets.judging.judge import with_votes
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.prices import LEXICAL
 from locomo_assets.runs.context import Task

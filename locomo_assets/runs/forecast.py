@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from locomo_assets.backboard.messages import conversation_text, with_evidence
+from locomo_assets.completions.asker import host_of
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, UnfinishedAttempt, committed_ids, path_label
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import host_of
 from locomo_assets.locomo.model import ADVERSARIAL, Conversation
 from locomo_assets.prices import ModelPrice
 

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from locomo_assets.completions.asker import OPENAI, host_of
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.provenance import Manifest, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import (
     NO_WORDS,
-    OPENAI,
     Case,
     JudgeIdentity,
     Judgement,
     has_words,
-    host_of,
     on_corrected_gold,
 )
 from locomo_assets.locomo.model import AuditError, Question

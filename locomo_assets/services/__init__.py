@@ -266,8 +266,8 @@ class Services:
     def limits(self) -> "Limits":
         """One run's share of the limits on requests."""
         from locomo_assets.backboard.transport import SERVICE
+        from locomo_assets.completions.asker import COMPLETIONS
         from locomo_assets.http.limits import Limits
-        from locomo_assets.judging.judge import COMPLETIONS
 
         chosen = self.settings
         share = chosen.runs_at_once
@@ -281,7 +281,7 @@ class Services:
 
     def _services(self) -> list[str]:
         """Those that are asked over the network."""
-        from locomo_assets.judging.judge import OPENAI_URL
+        from locomo_assets.completions.asker import OPENAI_URL
 
         chosen = self.settings
         memory = chosen.backboard_base_url if chosen.backboard_api_key else None

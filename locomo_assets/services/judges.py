@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
 def planned_judge(chosen: Settings) -> "JudgeIdentity":
     """Who judges, as far as the settings say; nothing is connected. An error where it can't."""
-    from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
+    from locomo_assets.completions.asker import (
+        OPENAI,
+        OPENAI_URL,
+        checked_server,
+        endpoint_of,
+        host_of,
+    )
     from locomo_assets.judging.lexical import LexicalJudge
-    from locomo_assets.judging.llm import checked_server, llm_identity
+    from locomo_assets.judging.llm import llm_identity
     from locomo_assets.judging.prompts import read_prompt
+    from locomo_assets.judging.verdict_request import JUDGE
 
     if (key := chosen.openai_api_key) is None:
         return LexicalJudge().identity
-    url, _ = checked_server(chosen.openai_base_url, key.get_secret_value())
+    url, _ = checked_server(JUDGE, chosen.openai_base_url, key.get_secret_value())
     endpoint = endpoint_of(url)
     system = OPENAI if endpoint == endpoint_of(OPENAI_URL) else host_of(endpoint)
     return llm_identity(system, chosen.judge_model, read_prompt(chosen.judge_prompt))

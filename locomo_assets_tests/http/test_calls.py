@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 
+from locomo_assets.completions.http_client import RecordingClient
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.calls import CallOptions, guarded, until_allowed
-from locomo_assets.judging.http_client import RecordingClient
+from locomo_assets.judging.verdict_request import JUDGE
 from locomo_assets_tests.backboard.clients import quick_client
 from locomo_assets_tests.backboard.raw_server import answer, raw_server
 
@@ -40,7 +41,7 @@ async def save(base_url: str) -> None:
 
 
 async def judge(base_url: str) -> None:
-    async with RecordingClient(base_url, CallOptions(), httpx2.Timeout(10.0)) as client:
+    async with RecordingClient(base_url, CallOptions(), httpx2.Timeout(10.0), JUDGE) as client:
         await client.post(f"{base_url}/chat/completions", json={"model": "m"})
 
 

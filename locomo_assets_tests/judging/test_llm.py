@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from locomo_assets.completions import asker
 from locomo_assets.history.schema import TABLES
 from locomo_assets.http.calls import CallRecord
 from locomo_assets.http.limits import Limits
-from locomo_assets.judging import llm
 from locomo_assets.judging.judge import JudgeError, Judgement, Verdict
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
@@ -227,7 +227,7 @@ async def test_another_server_is_named_by_its_host(server: ScriptedServer, probe
 async def test_openai_itself_gives_the_plain_name(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llm, "OPENAI_URL", server.base_url)
+    monkeypatch.setattr(asker, "OPENAI_URL", server.base_url)
     async with LLMJudge.connect(api_key=KEY, prices=PriceTable.read()) as judge:
         identity = judge.identity
     assert identity.system == "openai"

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locomo_assets.completions.prompts import Prompt
 from locomo_assets.judging.judge import JudgeError
-from locomo_assets.judging.prompts import Prompt, packaged_prompts, read_prompt
+from locomo_assets.judging.prompts import packaged_prompts, read_prompt
 
 _TEXT = st.text(alphabet="{}ab questiongold_answer\\\n", max_size=40)
 

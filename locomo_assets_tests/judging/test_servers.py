@@ -13,7 +13,7 @@ from locomo_assets.http.calls import CallRecord
 from locomo_assets.http.limits import Budget
 from locomo_assets.judging.judge import JudgeError, Judgement
 from locomo_assets.judging.llm import LLMJudge
-from locomo_assets.judging.parameters import Parameters
+from locomo_assets.judging.verdict_request import VerdictParameters
 from locomo_assets.prices import PriceTable
 from locomo_assets_tests.backboard.clients import call_options
 from locomo_assets_tests.conftest import REPOSITORY
@@ -41,7 +41,7 @@ from locomo_assets_tests.judging.servers import (
 )
 
 CASE = ("When did Ada fly?", "7 May 2023", "Ada flew on May 7th, 2023.", 2)
-PUBLISHED = Parameters().row()
+PUBLISHED = VerdictParameters().row()
 
 NO_QUOTA = error(
     429,

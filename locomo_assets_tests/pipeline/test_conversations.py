@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from locomo_assets.backboard.transport import SERVICE
-from locomo_assets.judging.judge import COMPLETIONS
+from locomo_assets.completions.asker import COMPLETIONS
 from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, conversation_assets
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings

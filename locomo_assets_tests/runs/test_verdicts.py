@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from locomo_assets.completions.asker import endpoint_of, host_of
 from locomo_assets.history.backup.create import create_backup
 from locomo_assets.history.backup.restore import restore
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import JudgeError, endpoint_of, host_of
+from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
 from locomo_assets.locomo.parsing import read_dataset

@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
+from locomo_assets.completions.asker import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.judging.canaries import packaged_canaries
-from locomo_assets.judging.judge import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.locomo.model import Conversation, Dataset
 from locomo_assets.pipeline.forecasts.rounds import canaries_missing, missing_rounds, unjudged
 from locomo_assets.prices import LEXICAL, ModelPrice, PriceTable, is_free

@@ -1,7 +1,7 @@
-"""What a judge's server says went wrong, whatever form its error has.
+"""What a model's server says went wrong, whatever form its error has.
 
 Servers put it in `error` (an object, a text), in `detail`, in a list, or at the top; some answer
-200 with an error inside. Which errors end the judging is said here as well.
+200 with an error inside. Which errors end the asking is said here as well.
 """
 
 import json
@@ -16,7 +16,7 @@ WORDS = 300
 """The most characters that are kept of a server's words."""
 
 NO_CREDIT, NO_KEY, NO_MODEL, NO_PARAMETER = "credit", "key", "model", "parameter"
-"""The causes for which every further verdict would be refused as well."""
+"""The causes for which every further request would be refused as well."""
 
 _STATUS_OF_CODE = {
     "invalid_api_key": 401,
@@ -89,7 +89,7 @@ class ServerError:
 
     @property
     def fatal(self) -> str | None:
-        """Why every further request for a verdict would fail as well; None if it need not."""
+        """Why every further request would fail as well; None if it need not."""
         codes = {self.code.lower(), self.kind.lower()}
         is_refused = self.status in (400, 422)
         no_parameter = is_refused and codes & _NO_PARAMETER_CODES

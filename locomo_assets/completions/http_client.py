@@ -23,7 +23,10 @@ from locomo_assets.bounded import (
     UnusableBodyError,
     read_answer,
 )
+from locomo_assets.completions.asker import Asker
+from locomo_assets.completions.server_errors import error_within, read_error, read_json
 from locomo_assets.http.calls import (
+    API_VERSION,
     CallOptions,
     CallRecord,
     allow_last_moment,
@@ -33,7 +36,6 @@ from locomo_assets.http.calls import (
     whole_number,
 )
 from locomo_assets.http.errors import parse_retry_after
-from locomo_assets.judging.server_errors import error_within, read_error, read_json
 from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
@@ -64,16 +66,21 @@ class RecordingClient(httpx2.AsyncClient):
         base_url: str,
         options: CallOptions,
         timeout: httpx2.Timeout,
+        asker: Asker,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(
             headers=GZIP_ONLY,
             timeout=timeout,
+            transport=transport,
             verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._base_path = httpx2.URL(base_url).path.rstrip("/")
         self._options = options
+        self._asker = asker
         self._in_flight: Counter[str] = Counter()
         self.cost_usd = lambda _input_tokens, _output_tokens: None
 
@@ -86,10 +93,11 @@ class RecordingClient(httpx2.AsyncClient):
         for found, template in _IDS:
             path = found.sub(template, path)
         endpoint = f"{request.method} {path}"
+        limited_as = self._asker.limited_as(endpoint)
         self._in_flight[endpoint] += 1
         in_flight = self._in_flight[endpoint]
         started_at, start = datetime.now(UTC), perf_counter()
-        log_body("judge", endpoint, "sent", _body(request))
+        log_body(self._asker.service, endpoint, "sent", _body(request))
         response: httpx2.Response | None = None
         status: int | None = None
         error: str | None = None
@@ -99,13 +107,13 @@ class RecordingClient(httpx2.AsyncClient):
                 self._options.watch(opened)
             response = await _whole(opened, endpoint)
             status = opened.status_code
-            log_body("judge", endpoint, "received", response.content)
+            log_body(self._asker.service, endpoint, "received", response.content)
             if response.is_success:
-                self._options.limits.succeeded(endpoint, in_flight)
+                self._options.limits.succeeded(limited_as, in_flight)
             elif response.status_code == 429 and response.headers.get(_REPEAT) != "false":
                 after_s = parse_retry_after(response.headers.get("retry-after"))
                 pause_s = after_s and min(after_s, _LONGEST_PAUSE_S)
-                self._options.limits.throttled(endpoint, start, pause_s)
+                self._options.limits.throttled(limited_as, start, pause_s)
             if response.is_error:
                 error = f"HTTP {response.status_code}"
             return response
@@ -122,7 +130,7 @@ class RecordingClient(httpx2.AsyncClient):
             self._options.record(
                 CallRecord(
                     call_id=uuid4().hex,
-                    service="judge",
+                    service=self._asker.service,
                     endpoint=endpoint,
                     status=status,
                     error=error,
@@ -136,6 +144,15 @@ class RecordingClient(httpx2.AsyncClient):
                     request_id=None if response is None else response.headers.get("x-request-id"),
                 )
             )
+
+
+def client_at(url: str, key: str, **how: Any) -> openai.AsyncOpenAI:
+    """With a version in the URL it is Azure, which has its own header for the key."""
+    plain, _, query = url.partition("?")
+    if not query:
+        return openai.AsyncOpenAI(api_key=key, base_url=plain, **how)
+    version = httpx2.QueryParams(query)[API_VERSION]
+    return openai.AsyncAzureOpenAI(api_key=key, base_url=plain, api_version=version, **how)
 
 
 async def _whole(opened: httpx2.Response, endpoint: str) -> httpx2.Response:

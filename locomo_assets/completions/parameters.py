@@ -1,40 +1,16 @@
-"""The parameters that a model is asked for verdicts with.
+"""The parameters that a model is asked with.
 
-The published ones come first. A server that refuses one of them is asked with the next that it may
-take; what was sent in the end is part of the judge's identity.
+Those that a measurement wants come first. A server that refuses one of them is asked with the next
+that it may take; what was sent in the end is part of an identity. What is asked for belongs to
+subclasses: see `judging.verdict_request`, `answer_request`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from locomo_assets.judging.server_errors import ServerError
-
-SYSTEM_MESSAGE = (
-    "You are evaluating conversational AI memory recall. "
-    "Return JSON only with the format requested."
-)
-TEMPERATURE = 0.1
-MAX_TOKENS = 300
-MAX_TOKENS_WITH_THINKING = 4000
-
-_SCHEMA: dict[str, Any] = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "verdict",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {
-                "reasoning": {"type": "string"},
-                "label": {"type": "string", "enum": ["CORRECT", "WRONG"]},
-            },
-            "required": ["reasoning", "label"],
-            "additionalProperties": False,
-        },
-    },
-}
+from locomo_assets.completions.server_errors import ServerError
 
 # How servers name a parameter in the text of an error, or in its `param`.
 _NAMES = {
@@ -61,70 +37,79 @@ _IS_REFUSED = re.compile(r"n.t support|unsupported|not implemented|must alternat
 class Parameters:
     """What is sent beside model and message; None is left out.
 
-    `max_tokens` is the limit that was asked for; None: the published one, or a higher one under
-    the name that servers want for models that think.
+    `max_tokens` is the limit that was asked for; None: the class's, the higher one under the name
+    that servers want for models that think.
     """
+
+    SYSTEM_MESSAGE: ClassVar[str | None] = None
+    SCHEMA: ClassVar[Mapping[str, Any] | None] = None
+    MAX_TOKENS: ClassVar[int | None] = None
+    MAX_TOKENS_WITH_THINKING: ClassVar[int | None] = None
 
     max_tokens: int | None = None
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    temperature: float | None = TEMPERATURE
-    response_format: Literal["json_object", "json_schema"] | None = "json_object"
+    temperature: float | None = None
+    response_format: Literal["json_object", "json_schema"] | None = None
     has_system_role: bool = True
 
     @property
-    def limit(self) -> int:
-        """The most tokens that a reply may have."""
+    def limit(self) -> int | None:
+        """The most tokens that a reply may have; None: the model's own limit."""
         if self.max_tokens is not None:
             return self.max_tokens
-        return MAX_TOKENS if self.limit_name == "max_tokens" else MAX_TOKENS_WITH_THINKING
+        thinks = self.limit_name != "max_tokens"
+        return self.MAX_TOKENS_WITH_THINKING if thinks else self.MAX_TOKENS
 
     def row(self) -> dict[str, object]:
-        """The parameters as a judge's identity names them."""
-        system = {} if self.has_system_role else {"system_message_role": "user"}
-        return {
-            **self._numbers(),
-            **({"response_format": self.response_format} if self.response_format else {}),
-            "system_message": SYSTEM_MESSAGE,
-            **system,
-        }
+        """The parameters as an identity names them."""
+        row: dict[str, object] = self._numbers()
+        if self.response_format:
+            row["response_format"] = self.response_format
+        if self.SYSTEM_MESSAGE:
+            row["system_message"] = self.SYSTEM_MESSAGE
+            if not self.has_system_role:
+                row["system_message_role"] = "user"
+        return row
 
     def body(self, model: str, message: str) -> dict[str, Any]:
         """The body of `POST /chat/completions`."""
-        formats = {"json_object": {"type": "json_object"}, "json_schema": _SCHEMA}
+        formats = {"json_object": {"type": "json_object"}, "json_schema": self.SCHEMA}
         chosen = formats.get(self.response_format or "")
-        system = {"role": "system", "content": SYSTEM_MESSAGE}
-        user = {"role": "user", "content": message}
-        if not self.has_system_role:
-            user["content"] = f"{SYSTEM_MESSAGE}\n\n{message}"
+        messages = [{"role": "user", "content": message}]
+        if self.SYSTEM_MESSAGE and self.has_system_role:
+            messages.insert(0, {"role": "system", "content": self.SYSTEM_MESSAGE})
+        elif self.SYSTEM_MESSAGE:
+            messages[0]["content"] = f"{self.SYSTEM_MESSAGE}\n\n{message}"
         return {
             "model": model,
             **self._numbers(),
             **({"response_format": chosen} if chosen else {}),
-            "messages": [system, user] if self.has_system_role else [user],
+            "messages": messages,
         }
 
-    def adapted(self, error: ServerError) -> "Parameters | None":
+    def adapted(self, error: ServerError) -> Self | None:
         """With the one parameter changed that the server refuses; None if there is none."""
         may_be_parameter = error.status in (400, 404, 422) or (
             error.status in (500, 501) and _IS_REFUSED.search(error.words)
         )
         if error.is_cut_off or not may_be_parameter:
             return None
-        instead: dict[str, Parameters] = {}
-        if self.limit_name == "max_tokens":
+        instead: dict[str, Self] = {}
+        if self.limit is not None and self.limit_name == "max_tokens":
             instead["limit"] = replace(self, limit_name="max_completion_tokens")
         if self.temperature is not None:
             instead["temperature"] = replace(self, temperature=None)
         if self.response_format is not None:
             was_first = self.response_format == "json_object"
             instead["format"] = replace(self, response_format="json_schema" if was_first else None)
-        if self.has_system_role:
+        if self.SYSTEM_MESSAGE and self.has_system_role:
             instead["system"] = replace(self, has_system_role=False)
         return next((instead[name] for name in _named(error) if name in instead), None)
 
     def _numbers(self) -> dict[str, Any]:
-        temperature = {} if self.temperature is None else {"temperature": self.temperature}
-        return {**temperature, self.limit_name: self.limit}
+        temperature: dict[str, Any] = {} if self.temperature is None else {"temperature": self.temperature}
+        limit = self.limit
+        return temperature if limit is None else {**temperature, self.limit_name: limit}
 
 
 def _named(error: ServerError) -> Iterator[str]:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.judging.completion import read_completion
-from locomo_assets.judging.parameters import Parameters
-from locomo_assets.judging.server_errors import error_within, read_error
+from locomo_assets.completions.server_errors import error_within, read_error
+from locomo_assets.judging.verdict_request import VerdictParameters, read_verdict
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ from locomo_assets.judging.server_errors import error_within, read_error
 def test_a_refused_parameter_is_known_by_other_words(
     status: int, words: object, name: str | None
 ) -> None:
-    first = Parameters()
+    first = VerdictParameters()
     changed = {
         "limit": replace(first, limit_name="max_completion_tokens"),
         "temperature": replace(first, temperature=None),
@@ -92,5 +91,5 @@ def test_an_error_in_a_200_has_a_status_in_any_form(body: object, status: int, w
 
 def test_what_is_said_in_place_of_a_completion_is_kept() -> None:
     for body in ({"detail": "not yet"}, {"code": 7, "msg": "not yet"}, {"error": "not yet"}):
-        reply, _ = read_completion(body)
+        reply, _ = read_verdict(body)
         assert reply.reason == "the server's answer is not a chat completion: not yet"

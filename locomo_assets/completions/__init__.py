@@ -1,0 +1,1 @@
+"""What is asked of OpenAI-compatible servers: request, reply, errors; for judge and answerer."""
