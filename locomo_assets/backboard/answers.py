@@ -17,7 +17,6 @@ from locomo_assets.completions.answer_request import AnswererIdentity
 from locomo_assets.errors import LocomoError
 from locomo_assets.locomo.model import Question
 
-
 RETRIEVED = 50
 """How many memories a search asks for, whatever the answering model is given."""
 

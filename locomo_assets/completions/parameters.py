@@ -107,7 +107,9 @@ class Parameters:
         return next((instead[name] for name in _named(error) if name in instead), None)
 
     def _numbers(self) -> dict[str, Any]:
-        temperature: dict[str, Any] = {} if self.temperature is None else {"temperature": self.temperature}
+        temperature: dict[str, Any] = (
+            {} if self.temperature is None else {"temperature": self.temperature}
+        )
         limit = self.limit
         return temperature if limit is None else {**temperature, self.limit_name: limit}
 

@@ -1,6 +1,6 @@
 """A ladder's result as text: the terminal's table, Markdown for a pull request, its forecast."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from locomo_assets.analysis.comparison.decision import Conclusion
 from locomo_assets.analysis.comparison.ladder import Change, LadderResult, LadderStep
@@ -61,14 +61,17 @@ def heading(found: LadderResult) -> str:
     )
 
 
-def change_lines(found: LadderResult) -> Iterator[str]:
-    """For each step what it changes, what is concluded and why, and where answers changed."""
-    yield f"{found.steps[0].name}: {found.steps[0].changed}"
-    for step in found.steps[1:]:
-        if step.change is not None:
-            yield f"{step.name}: {step.changed}{_unusual_parent(found, step)}"
-            yield f"  {_concluded(step.change)}"
-            yield from (f"  {line}" for line in step.change.bridge.sentences())
+def step_texts(found: LadderResult) -> list[tuple[str, tuple[str, ...]]]:
+    """For each step what it changes, then what is concluded, why, and where answers changed."""
+    told: list[tuple[str, tuple[str, ...]]] = []
+    before = ""
+    for step in found.steps:
+        against = step.change.against if step.change else ""
+        aside = f" (against {against})" if against != before else ""
+        lines = (_concluded(step.change), *step.change.bridge.sentences()) if step.change else ()
+        told.append((f"{step.name}: {step.changed}{aside}", lines))
+        before = step.name
+    return told
 
 
 def notes(found: LadderResult) -> list[str]:
@@ -92,7 +95,7 @@ def ladder_markdown(found: LadderResult) -> str:
     headings = (HEADINGS[0], "what changed", *HEADINGS[1:])
     rows = [(cells[0], step.changed, *cells[1:])
             for step, cells in ((step, ladder_cells(step)) for step in found.steps)]  # fmt: skip
-    told = [f"- {line.strip()}" for line in change_lines(found)]
+    told = [" ".join((f"- **{title}**", *lines)) for title, lines in step_texts(found)]
     return "\n\n".join(
         (
             f"**{found.headline}**",
@@ -104,15 +107,9 @@ def ladder_markdown(found: LadderResult) -> str:
     )
 
 
-def _unusual_parent(found: LadderResult, step: LadderStep) -> str:
-    at = found.steps.index(step)
-    against = step.change.against if step.change else ""
-    return "" if found.steps[at - 1].name == against else f" (against {against})"
-
-
 def _concluded(change: Change) -> str:
     word = change.decision.word
-    return f"{word}: {change.decision.because}"
+    return f"{word[0].upper()}{word[1:]}: {change.decision.because}."
 
 
 FORECAST_HEADINGS = (

@@ -21,12 +21,12 @@ from locomo_assets.reporting.ladder import (
     FORECAST_HEADINGS,
     HEADINGS,
     MAY_GO,
-    change_lines,
     forecast_cells,
     heading,
     ladder_cells,
     ladder_markdown,
     notes,
+    step_texts,
 )
 from locomo_assets.reporting.terminal import console, print_json, print_table
 from locomo_assets.settings import SettingsError, read_settings
@@ -167,8 +167,10 @@ def _show(found: LadderResult, format: LadderFormat) -> None:
     _say(out, heading(found))
     print_table(out, HEADINGS, [ladder_cells(step) for step in found.steps], MAY_GO)
     _say(out, f"\n{found.headline}\n")
-    for line in change_lines(found):
-        _say(out, line)
+    for title, lines in step_texts(found):
+        _say(out, title)
+        for line in lines:
+            _say(out, f"  {line}")
     out.print()
     for line in notes(found):
         _say(out, line)

@@ -8,7 +8,7 @@ from html import escape
 from locomo_assets.analysis.comparison.ladder import LadderResult, LadderStep
 from locomo_assets.reporting.explorer.drawing import Axis
 from locomo_assets.reporting.explorer.page_tables import PageTable, points, points_interval
-from locomo_assets.reporting.ladder import change_lines, heading, notes
+from locomo_assets.reporting.ladder import heading, notes, step_texts
 from locomo_assets.reporting.tables import fixed
 
 _ROW_PX, _BAR_PX, _LABEL_PX, _SCALE_PX = 46, 12, 16, 22
@@ -24,7 +24,7 @@ class LadderSection:
     heading: str
     drawing: str
     table: PageTable
-    lines: tuple[str, ...]
+    texts: tuple[tuple[str, tuple[str, ...]], ...]
     notes: tuple[str, ...]
 
 
@@ -37,7 +37,7 @@ def ladder_sections(ladders: Sequence[LadderResult]) -> list[LadderSection]:
             heading(found),
             waterfall(found),
             _table(found),
-            tuple(line.strip() for line in change_lines(found)),
+            tuple(step_texts(found)),
             tuple(notes(found)),
         )
         for found in ladders
@@ -128,7 +128,7 @@ def _wide(points_wide: float, axis: Axis) -> float:
 def _table(found: LadderResult) -> PageTable:
     return PageTable(
         f"Ladder {found.name}, step by step",
-        ("step", "what changed", "accuracy %", "points", "95 % interval", "is", "lost", "gained",
+        ("step", "accuracy %", "points", "95 % interval", "is", "lost", "gained",
          "from base", "USD a question", "context tokens", "memory tokens", "p50 ms"),
         tuple(_cells(step) for step in found.steps),
     )  # fmt: skip
@@ -138,7 +138,6 @@ def _cells(step: LadderStep) -> tuple[str, ...]:
     paired = step.change.paired if step.change else None
     return (
         step.name,
-        step.changed,
         fixed(step.accuracy_percent, 2) if step.valid else "invalid",
         points(paired.difference if paired else None),
         points_interval(paired.interval if paired else None),
