@@ -24,6 +24,7 @@ from locomo_assets.reporting.terminal import (
     print_gold_faults,
     print_json,
     print_judge_errors,
+    print_recall,
     print_rows,
     print_scores,
     print_stopped,
@@ -109,6 +110,7 @@ def report(
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_scores(out, path, release)
+    print_recall(out, path, release)
     print_warnings(out, path, wholes)
     print_stopped(out, path, release)
     for row in wholes:

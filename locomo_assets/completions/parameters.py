@@ -107,11 +107,8 @@ class Parameters:
         return next((instead[name] for name in _named(error) if name in instead), None)
 
     def _numbers(self) -> dict[str, Any]:
-        temperature: dict[str, Any] = (
-            {} if self.temperature is None else {"temperature": self.temperature}
-        )
-        limit = self.limit
-        return temperature if limit is None else {**temperature, self.limit_name: limit}
+        numbers: dict[str, Any] = {"temperature": self.temperature, self.limit_name: self.limit}
+        return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _named(error: ServerError) -> Iterator[str]:

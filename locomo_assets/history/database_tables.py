@@ -49,6 +49,7 @@ _VIEW_FILES = (
     "lineage",
     "imports",
     "scores",
+    "retrieval_recall",
     "reference_lines",
     "canary_rates",
     "judge_errors",

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from locomo_assets.analysis.accuracy import Accuracy, Sample
 from locomo_assets.analysis.gold_faults import GoldFaults
+from locomo_assets.analysis.retrieval_recall import RecallAtK
 from locomo_assets.analysis.scores import Scores
 from locomo_assets.http.limits import LimitChange
 
@@ -37,6 +38,11 @@ ACCURACY_HEADINGS = (
 )
 SCORE_HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "recall@10 %", "MRR",
                   "traceable %", "words", "p50 ms")  # fmt: skip
+RECALL_HEADINGS = ("k", "evidence recall %", "accuracy %", "memory tokens", "questions", "judge")
+RECALL_NOTE = (
+    "Recall: the share of a question's evidence turns among the first k retrieved memories. Memory "
+    "tokens: a question's, estimated by their share of the prompt. –: no series with that k."
+)
 GOLD_FAULT_HEADINGS = ("category", "published %", "without %", "95 % interval", "ceiling %",
                        "marked right")  # fmt: skip
 CEILING_NOTE = (
@@ -160,6 +166,18 @@ def score_cells(row: Scores) -> tuple[str, ...]:
         fixed(row.traceable_percent),
         fixed(row.answer_words_p50, 0),
         fixed(row.latency_p50_ms, 0),
+    )
+
+
+def recall_cells(row: RecallAtK) -> tuple[str, ...]:
+    """A row in the order of `RECALL_HEADINGS`."""
+    return (
+        str(row.k),
+        fixed(row.recall_percent, 2),
+        fixed(row.accuracy_percent, 2),
+        fixed(row.memory_tokens, 0),
+        str(row.questions),
+        row.judge or "–",
     )
 
 

@@ -17,6 +17,7 @@ from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
+from locomo_assets.analysis.retrieval_recall import read_recall
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.tables import (
@@ -24,11 +25,14 @@ from locomo_assets.reporting.tables import (
     BOUNDS,
     CEILING_NOTE,
     GOLD_FAULT_HEADINGS,
+    RECALL_HEADINGS,
+    RECALL_NOTE,
     SCORE_HEADINGS,
     accuracy_cells,
     asked_text,
     gold_fault_cells,
     interval_notes,
+    recall_cells,
     score_cells,
 )
 from locomo_assets.runs.forecast import Item
@@ -191,6 +195,20 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         out.print()
     for line in lines:
         _print_line(out, line)
+
+
+def print_recall(out: Console, database_path: Path, release: str | None) -> None:
+    """Prints recall and accuracy at each k, a table for series that share their retrievals."""
+    rows = read_recall(database_path, release)
+    for family in dict.fromkeys(row.family for row in rows):
+        release_of, system, protocol = family
+        _print_line(
+            out, f"\nretrieval: release {release_of} · system {system} · questions {protocol}"
+        )
+        cells = [recall_cells(row) for row in rows if row.family == family]
+        print_table(out, RECALL_HEADINGS, cells)
+    if rows:
+        _print_line(out, RECALL_NOTE)
 
 
 def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:

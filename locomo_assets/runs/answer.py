@@ -5,7 +5,7 @@ would look complete.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,9 @@ from locomo_assets.runs.context import NothingToMeasureError, RunContext, Task, 
 from locomo_assets.runs.damage import check_ingestion, check_question_thread
 from locomo_assets.runs.releases import TABLE as RELEASE_CHECKS
 from locomo_assets.runs.releases import ReleaseCheck, refuse_other_release, worst
+from locomo_assets.runs.retrieval.answering import FromMemories
+from locomo_assets.runs.retrieval.stored import TABLE as RETRIEVALS
+from locomo_assets.runs.retrieval.stored import StoredRetrieval, stored_retrievals
 from locomo_assets.runs.stages import (
     AnswerQueue,
     AnswersReport,
@@ -103,7 +106,7 @@ def _stored(run: RunContext, task: Task, sha256: str) -> set[int]:
 
 
 _THREADS = "question_threads"
-_TABLES = (_THREADS, "retrieved_memories", "answers")
+_TABLES = (_THREADS, RETRIEVALS, "retrieved_memories", "answers")
 """In the order in which they are saved: an answer never before what it rests on."""
 
 
@@ -133,6 +136,9 @@ async def answer_questions(
                 return await phase.ask_missing(missing, left, wanted=len(wanted))
     run.progress.add(questions=len(wanted))
     return AnswersReport(questions=len(wanted), reused=len(wanted))
+
+
+_Keep = Callable[[AnswerResult], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,9 @@ class _Phase:
             retrieved = [{"answer_id": answer_id, **one} for one in answer.retrieved_rows()]
             writer.add("retrieved_memories", *retrieved)
             writer.add("answers", row)
-            if protocol.writes_memory:
-                # Only one question can be read back from the thread by whoever goes on.
+            if protocol.writes_memory or protocol.retrieval is not None:
+                # Only one question can be read back from the thread by whoever goes on; and what
+                # a model of our own has answered can be read nowhere.
                 await writer.save()
             run.progress.add(questions=1, cost_usd=cost_usd or 0.0)
 
@@ -201,36 +208,15 @@ class _Phase:
             await writer.save()
 
         with noted_calls() as calls:
-            price = ModelPrice(run.prices, protocol.llm_model or "", run.is_free)
+            price = ModelPrice(run.prices, protocol.llm_model or "", run.answers_are_free)
             writer = CheckpointWriter(attempt, _TABLES, calls, price, on_saved=self._pass_on)
             async with checkpointing(writer):
-                noted = run.store.read(_THREADS, left).to_pylist()
-                if to_ask and protocol.writes_memory:
-                    thread_id = await self._thread_of_earlier_run(earlier, noted)
-                    in_it = {r["question_index"] for r in earlier if r["thread_id"] == thread_id}
-                    await ask_all(
-                        run.client,
-                        await self._copy() if thread_id is None else "",
-                        to_ask,
-                        protocol,
-                        on_answer=keep,
-                        on_thread=note_thread,
-                        thread_id=thread_id,
-                        asked_before=[
-                            q for q in self.conversation.questions if q.question_index in in_it
-                        ],
-                    )
+                if to_ask and protocol.retrieval is not None:
+                    known = stored_retrievals(run, self.task, left)
+                    await self._ask_from_memories(to_ask, known, writer, keep)
                 elif to_ask:
-                    await ask_all(
-                        run.client,
-                        await self._assistant(),
-                        to_ask,
-                        protocol,
-                        on_answer=keep,
-                        message=question_message(protocol, self.conversation),
-                        on_thread=note_thread,
-                        asked_in=self._threads_of_earlier_runs(noted),
-                    )
+                    noted = run.store.read(_THREADS, left).to_pylist()
+                    await self._ask_service(to_ask, earlier, noted, keep, note_thread)
         if to_ask:
             checks.append(await run.watch.check(self.task.release, _ASSET, "after"))
             attempt.append(RELEASE_CHECKS, [checks[1].row()])
@@ -251,6 +237,57 @@ class _Phase:
             wanted=wanted,
             of_killed_runs=len(missing) - len(to_ask),
             checks=checks,
+        )
+
+    async def _ask_from_memories(
+        self,
+        questions: Sequence[Question],
+        known: Mapping[str, StoredRetrieval],
+        writer: CheckpointWriter,
+        keep: _Keep,
+    ) -> None:
+        await FromMemories(
+            self.run,
+            self.source,
+            self.conversation,
+            await self._assistant(),
+            known,
+            on_retrieval=lambda rows: writer.add(RETRIEVALS, *rows),
+            keep=keep,
+        ).ask_all(questions)
+
+    async def _ask_service(
+        self,
+        questions: Sequence[Question],
+        earlier: Sequence[Row],
+        noted: Sequence[Row],
+        keep: _Keep,
+        note_thread: Callable[[Question, str], Awaitable[None]],
+    ) -> None:
+        client, protocol = self.run.client, self.run.ask_protocol
+        if not protocol.writes_memory:
+            await ask_all(
+                client,
+                await self._assistant(),
+                questions,
+                protocol,
+                on_answer=keep,
+                message=question_message(protocol, self.conversation),
+                on_thread=note_thread,
+                asked_in=self._threads_of_earlier_runs(noted),
+            )
+            return
+        thread_id = await self._thread_of_earlier_run(earlier, noted)
+        in_it = {r["question_index"] for r in earlier if r["thread_id"] == thread_id}
+        await ask_all(
+            client,
+            await self._copy() if thread_id is None else "",
+            questions,
+            protocol,
+            on_answer=keep,
+            on_thread=note_thread,
+            thread_id=thread_id,
+            asked_before=[q for q in self.conversation.questions if q.question_index in in_it],
         )
 
     async def _check_threads(
@@ -401,6 +438,8 @@ def _report(
 
 
 def _cost(run: RunContext, answer: AnswerResult) -> float | None:
+    if answer.apart is not None:
+        return answer.apart.cost_usd
     price = ModelPrice(run.prices, answer.llm_model or "", run.is_free)
     if answer.output_tokens is None:
         return 0.0 if price.free else None

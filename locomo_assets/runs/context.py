@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from locomo_assets import __version__
 from locomo_assets.backboard.answers import AskProtocol
@@ -22,6 +23,9 @@ from locomo_assets.judging.judge import BatchingJudge, Judge
 from locomo_assets.locomo.model import Conversation, from_rows
 from locomo_assets.prices import PriceTable, is_free
 from locomo_assets.runs.releases import FULL, SAMPLE, ReleaseGuard
+
+if TYPE_CHECKING:
+    from locomo_assets.completions.answerer import Answerer
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
@@ -150,6 +154,8 @@ class RunContext:
     audit_sha256: str | None = None
     """The stored audit whose gold answers the judge is given; None: the data set's own."""
     batching: Batching | None = None
+    answerer: "Answerer | None" = None
+    """The answering model of the protocol `retrieval`; None where the service itself answers."""
     progress: Progress = field(default_factory=Progress)
     watch: ReleaseGuard = field(default_factory=ReleaseGuard)
 
@@ -165,6 +171,11 @@ class RunContext:
     def is_free(self) -> bool:
         """Whether the service takes nothing for what it does."""
         return is_free(self.system)
+
+    @property
+    def answers_are_free(self) -> bool:
+        """Whether whoever answers the questions takes nothing for it."""
+        return self.is_free if self.answerer is None else is_free(self.answerer.system)
 
     @property
     def by_batch(self) -> bool:

@@ -36,6 +36,9 @@ ASSUMED_TURN = Usage(2.0, 0.0, 0.0, ASSUMED)
 ASSUMED_ANSWER = Usage(8.0, 4000.0, 600.0, ASSUMED)
 ASSUMED_VERDICT = Usage(2.0, 500.0, 100.0, ASSUMED)
 ASSUMED_WITHOUT_MEMORY = Usage(8.0, 100.0, 600.0, ASSUMED)
+ASSUMED_FROM_MEMORIES = Usage(2.0, 200.0, 60.0, ASSUMED)
+"""By a model of one's own, beside the memories that it is given."""
+_TOKENS_A_MEMORY = 40.0
 NOTHING_INGESTED = Usage(0.0, 0.0, 0.0, "memory is off: nothing is ingested")
 _CHARACTERS_A_TOKEN = 4
 _NEWEST_ATTEMPTS = 50
@@ -55,8 +58,14 @@ class Item:
     source: str
 
 
-def assumed_answer(question_protocol: str, conversation: Conversation) -> Usage:
-    """What a question to this conversation takes before any was measured."""
+def assumed_answer(question_protocol: str, conversation: Conversation, k: int = 0) -> Usage:
+    """What a question to this conversation takes before any was measured.
+
+    `k`: the memories that a model of one's own is given.
+    """
+    if question_protocol == "retrieval":
+        read = ASSUMED_FROM_MEMORIES.input_tokens + k * _TOKENS_A_MEMORY
+        return replace(ASSUMED_FROM_MEMORIES, input_tokens=read)
     if question_protocol == "no-memory":
         return ASSUMED_WITHOUT_MEMORY
     if question_protocol == "full-context":
@@ -79,10 +88,13 @@ def _with_text(characters: float) -> Usage:
 
 
 def assumed_answers(
-    question_protocol: str, conversations: Sequence[Conversation], counts: Sequence[int]
+    question_protocol: str,
+    conversations: Sequence[Conversation],
+    counts: Sequence[int],
+    k: int = 0,
 ) -> Usage:
     """The average of `assumed_answer` over so many questions of each conversation."""
-    each = [assumed_answer(question_protocol, one) for one in conversations]
+    each = [assumed_answer(question_protocol, one, k) for one in conversations]
     asked = sum(counts)
     if asked == 0:
         return ASSUMED_ANSWER
@@ -178,14 +190,25 @@ def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool)
     return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
 
 
-def questions(counts: Sequence[int], answer: Usage, price: ModelPrice, *, width: int) -> Item:
-    """`counts`: questions of each conversation. `width` of all at once; 1 each in one thread."""
+def questions(
+    counts: Sequence[int],
+    answer: Usage,
+    price: ModelPrice,
+    *,
+    width: int,
+    retrieved_by: int | None = None,
+) -> Item:
+    """`counts`: questions of each conversation. `width` of all at once; 1 each in one thread.
+
+    `retrieved_by`: the calls that retrieve memories, where a model of one's own answers.
+    """
     asked = sum(counts)
     in_order = width == 1
     rounds = max(counts, default=0) if in_order else asked / width
     tokens = (asked * answer.input_tokens, asked * answer.output_tokens)
     cost = price.cost_usd(round(tokens[0]), round(tokens[1]))
-    calls = asked + (len(counts) if in_order else asked)
+    threads = len(counts) if in_order else asked
+    calls = asked + (threads if retrieved_by is None else retrieved_by)
     return Item("questions", calls, *tokens, cost, rounds * answer.seconds / 60.0, answer.source)
 
 

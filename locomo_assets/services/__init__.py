@@ -95,6 +95,7 @@ class Services:
             LocomoError: a key is refused, a server is down, the history can't be used.
         """
         from locomo_assets.prices import PriceTable
+        from locomo_assets.services.answerers import connected_answerer
         from locomo_assets.services.judges import connected_judge
 
         chosen = self.settings
@@ -124,8 +125,12 @@ class Services:
             def price(judge: "JudgeIdentity") -> None:
                 if budget is not None:
                     answer = self._expected_answer(stored_conversations(store, tasks))
-                    self._price(budget, prices, system, judge, answer)
+                    answering = system if answerer is None else answerer.system
+                    self._price(budget, prices, answering, judge, answer)
 
+            answerer = await stack.enter_async_context(
+                connected_answerer(chosen, prices=prices, options=options)
+            )
             judge, batching = await stack.enter_async_context(
                 connected_judge(chosen, store, run_id, prices=prices, options=options, price=price)
             )
@@ -138,7 +143,7 @@ class Services:
                 judge=judge,
                 prices=prices,
             )
-            yield replace(run, audit_sha256=audit_sha256, batching=batching)
+            yield replace(run, audit_sha256=audit_sha256, batching=batching, answerer=answerer)
 
     def _run_context(
         self,
@@ -218,7 +223,9 @@ class Services:
         budget = self._budget(run.store, tasks)
         if budget is not None:
             answer = self._expected_answer([known[task.conversation] for task in tasks])
-            self._price(budget, run.prices, run.system, judge, answer)
+            retrieval = run.ask_protocol.retrieval
+            answering = run.system if retrieval is None else retrieval.answerer.system
+            self._price(budget, run.prices, answering, judge, answer)
         for release in sorted({task.release for task in to_ask}):
             check = await run.watch.check(release, "answers", "before")
             if check.verdict == OTHER:
@@ -266,6 +273,7 @@ class Services:
     def limits(self) -> "Limits":
         """One run's share of the limits on requests."""
         from locomo_assets.backboard.transport import SERVICE
+        from locomo_assets.completions.answer_request import ANSWERER
         from locomo_assets.completions.asker import COMPLETIONS
         from locomo_assets.http.limits import Limits
 
@@ -275,6 +283,7 @@ class Services:
             max(1, _LARGEST_WIDTH // share),
             {
                 SERVICE: chosen.max_requests_in_flight // share,
+                ANSWERER.limited_as(COMPLETIONS): chosen.max_requests_in_flight // share,
                 COMPLETIONS: chosen.max_verdicts_in_flight // share,
             },
         )
@@ -286,7 +295,9 @@ class Services:
         chosen = self.settings
         memory = chosen.backboard_base_url if chosen.backboard_api_key else None
         judge = (chosen.openai_base_url or OPENAI_URL) if chosen.openai_api_key else None
-        return services_at(url for url in (memory, judge) if url)
+        is_asked = chosen.question_protocol == "retrieval" and chosen.answer_api_key
+        answerer = (chosen.answer_base_url or OPENAI_URL) if is_asked else None
+        return services_at(url for url in (memory, judge, answerer) if url)
 
     def _budget(self, store: HistoryStore, tasks: Sequence[Task]) -> "Budget | None":
         from locomo_assets.http.limits import Budget
@@ -302,23 +313,25 @@ class Services:
         from locomo_assets.runs.forecast import ASSUMED_ANSWER, assumed_answer
 
         protocol = self.settings.question_protocol
-        each = [assumed_answer(protocol, conversation) for conversation in conversations]
+        k = self.settings.retrieval_k
+        each = [assumed_answer(protocol, conversation, k) for conversation in conversations]
         return max(each, key=lambda one: one.input_tokens, default=ASSUMED_ANSWER)
 
     def _price(
         self,
         budget: "Budget",
         prices: "PriceTable",
-        system: str,
+        answering: str,
         judge: "JudgeIdentity",
         answer: "Usage",
     ) -> None:
+        """`answering`: the system that answers the questions."""
         from locomo_assets.http.limits import ANSWER, BATCHED_VERDICT, VERDICT
         from locomo_assets.runs.forecast import ASSUMED_VERDICT
 
         is_batch = self.settings.judge_mode == "batch"
         paid = (
-            (ANSWER, system, self.settings.llm_model, answer, False),
+            (ANSWER, answering, self.ask_protocol().llm_model or "", answer, False),
             (VERDICT, judge.system, judge.model, ASSUMED_VERDICT, False),
             (BATCHED_VERDICT, judge.system, judge.model, ASSUMED_VERDICT, True),
         )

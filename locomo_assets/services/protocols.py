@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.answers import AskProtocol, Retrieval
 from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.backboard.options import ServiceOptions
 from locomo_assets.errors import LocomoError
@@ -49,6 +49,8 @@ def ask_protocol(chosen: Settings, *, names_models: bool = False) -> AskProtocol
     With `names_models` its label tells other models and waits than the published ones, too. It does
     not without: a series that is measured with another model has always been called `isolated`.
     """
+    if chosen.question_protocol == "retrieval":
+        return _with_own_answerer(chosen, names_models=names_models)
     protocol = AskProtocol(
         name=chosen.question_protocol,
         llm_provider=chosen.llm_provider,
@@ -68,11 +70,39 @@ def ask_protocol(chosen: Settings, *, names_models: bool = False) -> AskProtocol
     )
 
 
+def _with_own_answerer(chosen: Settings, *, names_models: bool) -> AskProtocol:
+    """The service's model is not asked: `LOCOMO_LLM_MODEL` is the one that ingests.
+
+    Raises AnswererError: prompt or URL can't be used.
+    """
+    from locomo_assets.services.answerers import planned_answerer
+
+    answerer = planned_answerer(chosen)
+    words = [f"ingested by {model}" for model in _model(*_ingesting(chosen))]
+    if names_models and chosen.memory_wait != _PUBLISHED_INGESTION.memory_wait:
+        words.append("memory awaited at the end")
+    return AskProtocol(
+        name="retrieval",
+        llm_provider=answerer.system,
+        llm_model=answerer.model,
+        options=service_options(chosen).of_assistant(),
+        also_differs=tuple(words),
+        retrieval=Retrieval(answerer, chosen.retrieval, chosen.retrieval_k),
+    )
+
+
+def _ingesting(chosen: Settings) -> tuple[str, str]:
+    """Provider and model with which conversations are ingested."""
+    return (
+        chosen.ingest_llm_provider or chosen.llm_provider,
+        chosen.ingest_llm_model or chosen.llm_model,
+    )
+
+
 def _of_ingestion(chosen: Settings, names_models: bool) -> tuple[str, ...]:
     """What differs in the ingestion, the service's options aside."""
     asked = (chosen.llm_provider, chosen.llm_model)
-    provider = chosen.ingest_llm_provider or asked[0]
-    model = chosen.ingest_llm_model or asked[1]
+    provider, model = _ingesting(chosen)
     words = [] if (provider, model) == asked else [f"ingested by {model}"]
     if names_models and chosen.memory_wait != _PUBLISHED_INGESTION.memory_wait:
         words.append("memory awaited at the end")

@@ -38,6 +38,10 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit_answers(store, lineage("answers"), mark=floor, question_protocol=floor)
     verdicts = ["wrong"] * 10
     commit_verdicts(store, lineage("judgements"), verdicts, mark=floor, question_protocol=floor)
+    found = {"retrieval_id": "t1", "ingestion_id": "ingestion-1", "rank": 1, "memory_id": "m"}
+    own = {"question_protocol": "retrieval, k 20, gpt-4.1-mini", "retrieval_id": "t1"}
+    answers = {"answers": [answer(0, "t", **own)], "retrievals": [found]}
+    commit(store, lineage("answers"), answers)
     commit(store, lineage("answers"), {"calls": [call(99, status=500)]})
     imported = lineage("imported_results", "vendor", conversation=None)
     rows = {

@@ -53,6 +53,7 @@ COMMENT ON TABLE answer_evidence IS 'How far the evidence turns of each current 
 COMMENT ON VIEW diagnosis IS 'Why each wrong answer is wrong: one reason a question and series, with its evidence; docs/diagnosis.md has the rules';
 COMMENT ON TABLE scores_by_release IS 'Means of answer_scores over categories 1–4: text scores over answered questions, retrieval over those where it can be traced, length, latency';
 COMMENT ON VIEW scores_by_category IS 'Text scores, length and latency by category';
+COMMENT ON VIEW retrieval_recall IS 'Question protocol retrieval: of the evidence turns of a question, the share among the first k retrieved memories; beside it the accuracy and the memory tokens a question of the series with that k, null where none was measured';
 COMMENT ON VIEW retrieval_by_category IS 'Evidence recall and mean reciprocal rank by category, with the share of retrieved memories that can be traced to turns';
 COMMENT ON VIEW abstention_by_release IS 'Category 5: how often it was declined, how often the trap was given, with the 95 % Wilson interval';
 COMMENT ON VIEW reference_lines IS 'A series beside what is reached without any memory (no-memory), with the whole conversation in the message (full-context) and with its evidence turns alone (evidence-only), compared over the questions scored in both';

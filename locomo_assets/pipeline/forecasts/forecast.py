@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from locomo_assets.backboard.answers import Retrieval
 from locomo_assets.completions.asker import OPENAI, OPENAI_URL, endpoint_of, host_of
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.locomo.model import Conversation, Dataset
@@ -33,18 +34,22 @@ def forecast_items(
     to_ingest: Sequence[Conversation] | None = None,
     to_judge: int = 0,
     canaries: int | None = None,
+    retrieved: int = 0,
 ) -> list[forecast.Item]:
     """Turns, questions (`counts` of each conversation) and verdicts.
 
     `to_ingest`: None is all of the conversations. `to_judge`: verdicts on stored answers, beside
-    those on the answers to come. `canaries`: how many of the judge's; None: all. `LocomoError`
-    where the prices or the history can't be read.
+    those on the answers to come. `canaries`: how many of the judge's; None: all. `retrieved`: to
+    how many questions the memories are retrieved already. `LocomoError` where the prices or the
+    history can't be read.
     """
     chosen = services.settings
     prices = PriceTable.read(chosen.prices)
     store = services.store()
     turns = forecast.measured_turns(store, system, services.ingest_protocol().label())
     protocol = services.ask_protocol()
+    own = protocol.retrieval
+    answering = system if own is None else own.answerer.system
     items = [
         forecast.ingestion(
             (conversations if to_ingest is None else to_ingest) if protocol.needs_ingestion else [],
@@ -57,12 +62,13 @@ def forecast_items(
             forecast.measured_answers(
                 store,
                 system,
-                None if is_free(system) else chosen.llm_model,
+                None if is_free(answering) else protocol.llm_model,
                 protocol.label(),
-                forecast.assumed_answers(protocol.name, conversations, counts),
+                forecast.assumed_answers(protocol.name, conversations, counts, chosen.retrieval_k),
             ),
-            ModelPrice(prices, chosen.llm_model, free=is_free(system)),
+            ModelPrice(prices, protocol.llm_model or "", free=is_free(answering)),
             width=1 if chosen.question_protocol == "published" else chosen.max_requests_in_flight,
+            retrieved_by=_retrieving(own, sum(counts) - retrieved),
         ),
     ]
     if chosen.openai_api_key is None:
@@ -113,10 +119,18 @@ def forecast_rounds(
             to_ingest=missing.to_ingest,
             to_judge=0 if number else to_judge,
             canaries=0 if number else canaries,
+            retrieved=missing.retrieved,
         )
         for number, missing in enumerate(missing_rounds(run, dataset, tasks, repeats))
     ]
     return forecast.in_turn(rounds)
+
+
+def _retrieving(retrieval: Retrieval | None, questions: int) -> int | None:
+    """Calls that retrieve memories for so many questions: a search, or a thread and a message."""
+    if retrieval is None:
+        return None
+    return questions * (1 if retrieval.path == "search" else 2)
 
 
 def _judge_host(base_url: str | None) -> str:

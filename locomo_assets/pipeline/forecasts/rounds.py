@@ -11,6 +11,7 @@ from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import JudgeIdentity
 from locomo_assets.locomo.model import Conversation, Dataset
 from locomo_assets.runs.context import RunContext, Task
+from locomo_assets.runs.retrieval.stored import times_retrieved
 from locomo_assets.runs.stages import (
     chosen_questions,
     is_ingested,
@@ -24,11 +25,15 @@ from locomo_assets.runs.stages import (
 
 @dataclass(frozen=True)
 class Missing:
-    """What one round has still to do: whom to ingest, and questions to ask by conversation."""
+    """What one round has still to do: whom to ingest, and questions to ask by conversation.
+
+    `retrieved`: of those questions, how many have their memories retrieved already.
+    """
 
     to_ingest: Sequence[Conversation]
     conversations: Sequence[Conversation]
     counts: Sequence[int]
+    retrieved: int = 0
 
 
 def once(task: Task) -> Task:
@@ -48,6 +53,7 @@ def missing_rounds(
             [one for one, rounds in zip(conversations, by_task, strict=True) if rounds[at][0]],
             conversations,
             [rounds[at][1] for rounds in by_task],
+            sum(rounds[at][2] for rounds in by_task),
         )
         for at in range(repeats)
     ]
@@ -64,29 +70,33 @@ def first_round(run: RunContext, dataset: Dataset, tasks: Sequence[Task], repeat
 
 def _rounds(
     run: RunContext, task: Task, conversation: Conversation, dataset: Dataset, repeats: int
-) -> list[tuple[bool, int]]:
-    """For each round: whether the conversation is to be ingested, and how many are to be asked."""
+) -> list[tuple[bool, int, int]]:
+    """For each round: whether the conversation is to be ingested, how many are to be asked, and how
+    many of these have their memories retrieved.
+    """
     wanted = chosen_questions(conversation, task)
     first = once(task)
     is_there = not run.ask_protocol.needs_ingestion or is_ingested(run, first, dataset.sha256)
-    missing = wanted
+    missing, retrieved = wanted, 0
     if is_there:
         source = memory_source(run, first, dataset.sha256)
         missing = questions_to_ask(run, first, source, wanted)
-    rounds = [(not is_there, len(missing))]
+        retrieved = times_retrieved(run, first, source, missing)
+    rounds = [(not is_there, len(missing), retrieved)]
     if task.repeat_ingestion:
         there = len(usable_ingestions(run, task, dataset.sha256))
         return rounds + [
-            (number > there, len(wanted) if number > there else 0)
+            (number > there, len(wanted) if number > there else 0, 0)
             for number in range(2, repeats + 1)
         ]
     times = times_answered(run, task, dataset.sha256) if repeats > 1 else {}
     # Answers under other conditions than today's are no repeats of what is still to be asked.
     times |= {question.question_index: 0 for question in missing}
-    return rounds + [
-        (False, sum(times.get(question.question_index, 0) < number for question in wanted))
+    again = [
+        sum(times.get(question.question_index, 0) < number for question in wanted)
         for number in range(2, repeats + 1)
     ]
+    return rounds + [(False, count, count) for count in again]
 
 
 def canaries_missing(run: RunContext, release: str, judge: JudgeIdentity, *, votes: int) -> int:

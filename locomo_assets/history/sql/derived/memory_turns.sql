@@ -34,6 +34,21 @@ texts AS (
             AND r.conversation = a.conversation
             AND r.attempt_id = a.attempt_id
             AND r.answer_id = a.answer_id
+    UNION
+    SELECT DISTINCT
+        a.release,
+        a.conversation,
+        a.dataset_sha256,
+        a.ingestion_id,
+        coalesce(r.memory_id, md5(r.memory)),
+        r.memory
+    FROM answers_touched AS a
+    JOIN retrievals AS r
+        ON
+            r.release = a.release
+            AND r.conversation = a.conversation
+            AND r.retrieval_id = a.retrieval_id
+            AND r.rank IS NOT NULL
 ),
 unnamed AS (
     SELECT release, conversation, dataset_sha256, ingestion_id, memory_key, any_value(memory) AS memory

@@ -1,0 +1,14 @@
+-- Recall at each k, the rows of one family of series together; `$release` null: of all releases.
+SELECT
+    release,
+    coalesce(system, 'unknown'),
+    question_protocol,
+    k,
+    questions,
+    100 * evidence_recall,
+    memory_tokens,
+    judge,
+    100 * accuracy
+FROM retrieval_recall
+WHERE release = coalesce($release, release)
+ORDER BY release, 2, regexp_replace(question_protocol, ', k \d+', ''), judge NULLS LAST, k
