@@ -52,9 +52,12 @@ def _forecast(
     memory = run.ingest_protocol.canonical() if run.ask_protocol.needs_ingestion else None
     ingestion = fingerprint({"ingestion": memory})
     answers = fingerprint({"ingestion": memory, "answers": run.ask_protocol.canonical()})
+    own = run.ask_protocol.retrieval
+    path = fingerprint({"ingestion": memory, "path": None if own is None else own.path})
     has_memory, has_answers = ingestion in counted, answers in counted
+    has_retrieved = own is not None and path in counted
     has_judge = judge.name in counted
-    counted |= {ingestion, answers, judge.name}
+    counted |= {ingestion, answers, path, judge.name}
     stored = unjudged(
         run,
         dataset,
@@ -84,19 +87,21 @@ def _forecast(
         to_ingest=to_ingest,
         to_judge=to_judge,
         canaries=canaries,
+        retrieved=sum(counts) if has_retrieved else missing.retrieved,
     )
     judged = 0 if judge.system == LEXICAL else to_judge + canaries
     shared = [
         word
         for word, is_shared in (
             ("memory", has_memory and memory is not None),
+            ("retrieved memories", has_retrieved and not has_answers),
             ("answers", has_answers),
         )
         if is_shared
     ]
     return StepForecast(
         name,
-        " and ".join(shared) or "–",
+        ", ".join(shared) or "–",
         tuple(items),
         # The lexical judge's verdicts cost nothing, and yet they have to be given.
         is_done=not (to_ingest or to_ask or judged or to_judge),
