@@ -28,6 +28,7 @@ _LONGEST_STEP = 60
 _OF_FILE = ("name", "description", "base", "step")
 _OF_STEP = ("name", "from")
 _KEYS = tuple(Configuration.model_fields)
+_OF_RETRIEVAL = ("retrieval", "answer_")
 _PATHS = ("extraction_prompt", "update_prompt", "system_prompt", "answer_prompt", "judge_prompt")
 
 
@@ -236,10 +237,11 @@ def _difference(before: Settings, after: Settings) -> str:
 
 def _words_of_base(settings: Settings) -> str:
     defaults = {name: one.default for name, one in Configuration.model_fields.items()}
+    is_retrieval = settings.question_protocol == "retrieval"
     words = [
         f"{name} {_shown(value)}"
         for name, value in _values(settings).items()
-        if value != defaults[name]
+        if value != defaults[name] and (is_retrieval or not name.startswith(_OF_RETRIEVAL))
     ]
     return "; ".join(words) or "the published configuration, asked in isolation"
 

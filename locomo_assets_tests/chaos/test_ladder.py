@@ -48,7 +48,7 @@ def test_a_killed_ladder_goes_on_and_pays_nothing_twice(tmp_path: Path) -> None:
         done, spare = place.done(), place.may_be_repeated(kills)
         assert wanted["answer"] <= done.answers
         assert done.answers - wanted["answer"] <= spare["questions asked at the server"]
-        # Each judge is given one trivial case at first, to learn its parameters; again after a kill.
+        # Each judge is given one trivial case at first; after a kill perhaps again.
         learned = 2 + len(kills)
         assert done.verdicts - wanted["verdict"] <= spare["verdicts given at the server"] + learned
         with place.running(command=command) as process:

@@ -23,6 +23,7 @@ def test_steps_add_to_the_step_before_or_to_the_one_they_name(tmp_path: Path) ->
     description = "Two branches"
     [base]
     question_protocol = "published"
+    answer_model = "not asked"
     [[step]]
     name = "pro"
     memory = "pro"
@@ -37,6 +38,7 @@ def test_steps_add_to_the_step_before_or_to_the_one_they_name(tmp_path: Path) ->
     ladder = read_ladder(_file(tmp_path, text))
     assert (ladder.name, ladder.description) == ("mine", "Two branches")
     told = {one.name: (one.parent, one.changed, one.configuration()) for one in ladder.steps}
+    assert all(one.pop("answer_model") == "not asked" for _, _, one in told.values())
     assert told == {
         "base": (None, "question_protocol published", {"question_protocol": "published"}),
         "pro": (

@@ -17,6 +17,7 @@ from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
+from locomo_assets.standin import middleware
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.runs.fixtures import DATASET, Record, assert_told_once
@@ -159,6 +160,30 @@ def test_what_can_be_refused_is_refused_before_anything_is_paid(
     with pytest.raises(LocomoError, match="could not tell its numbers from those of first"):
         _run(str(path), *ARGUMENTS)
     assert Record(home / "served.sqlite").count() == 0
+
+
+def test_a_cost_limit_holds_for_all_steps_together(
+    home: Path, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(home)))
+    monkeypatch.setattr(middleware, "SYSTEM", "pretended")  # the stand-in, as one that is paid
+    launch(
+        Launch("r1", conversations=[SAMPLE.conversation], questions=4), Services(read_settings())
+    )
+    spent = _number(home, "SELECT sum(cost_usd) FROM calls")
+    assert spent > 0
+    monkeypatch.setenv("LOCOMO_MAX_COST_USD", f"{spent + 0.001:.6f}")
+    with pytest.raises(LocomoError, match="LOCOMO_MAX_COST_USD"):
+        _run(mine, *ARGUMENTS)
+    assert _number(home, "SELECT sum(cost_usd) FROM calls") == spent
+    monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
+    found = json.loads(_run(mine, *ARGUMENTS, "--format", "json"))
+    both = _number(home, "SELECT sum(cost_usd) FROM calls")
+    assert spent < both < 1
+    costs = [one["cost_usd"] for one in found["steps"]]
+    assert 4 * (costs[0] + costs[1]) == pytest.approx(both)
+    # The lexical judge's step has the same answers, which are not paid for again.
+    assert costs[2] == costs[1]
 
 
 @pytest.mark.usefixtures("home")
