@@ -1,6 +1,6 @@
-"""Variables that are nearly a setting's: a misspelled limit or key would be none, and unnoticed.
+"""Names that are nearly known ones: a misspelled limit or key would be none, and unnoticed.
 
-Names of the environment alone; their values belong in `settings`.
+Of the environment's variables, and of the keys of files. Names alone; values belong elsewhere.
 """
 
 import difflib
@@ -28,6 +28,12 @@ _SHORTER = {
     "HOST": "_BASE_URL",
     "APISECRET": "_API_KEY",
 }
+
+
+def unknown_name(name: str, known: Collection[str]) -> str:
+    """What to say of a key that a file may not have: the nearest known one, else all of them."""
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
 
 
 def misspelled(variables: Collection[str], settings: Collection[str]) -> Iterator[str]:

@@ -153,7 +153,7 @@ def by_category(
 def invalid_message(row: Accuracy, max_error_percent: float) -> str:
     """Why a row is not valid, and what to do."""
     way_out = (
-        "import it again with the missing verdicts"
+        "import it again with the missing verdicts, or have it judged again (`judge --release`)"
         if row.imported
         else "run it again with the same --release, which asks only what failed"
     )

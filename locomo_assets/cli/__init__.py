@@ -31,6 +31,7 @@ def main() -> None:
         exporter,
         history,
         imports,
+        judges,
         ladders,
         plan,
         remote,
@@ -43,7 +44,7 @@ def main() -> None:
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, plan, ladders, report, compare, imports, history, alerts, exporter)
+    modules = (run, plan, ladders, report, compare, imports, judges, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:

@@ -1,5 +1,6 @@
 """`import …`: results that others measured, as releases of their own. `judge-labels import`: what
-somebody who read answers says of them, to measure judges by.
+somebody who read answers says of them, to measure judges by. `export` and `verify-export`: our own
+results as files that others can check.
 """
 
 import uuid
@@ -63,6 +64,8 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.add_typer(imports, name="import")
     app.add_typer(labels, name="judge-labels")
+    app.command()(export)
+    app.command("verify-export")(verify_export)
 
 
 @imports.command("backboard-published")
@@ -137,6 +140,95 @@ def jsonl(
         judge=judge,
     )
     _save(settings, read, [ImportedRelease(release, results, time)])
+
+
+@imports.command("export")
+def import_export(
+    folder: Annotated[Path, typer.Argument(help="What `locomo-assets export` wrote.")],
+    release: Annotated[
+        str | None, typer.Option(help="Another name for it. Default: the one it has.")
+    ] = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Import what `export` wrote, once every hash and count in it fits. Costs nothing."""
+    from locomo_assets.imports.export.read import read_export
+
+    settings = read_settings()
+    read = dataset_of_import(settings, dataset)
+    _save(settings, read, read_export(folder, read, release))
+
+
+def export(
+    releases: Annotated[list[str], typer.Argument(help="Releases with answers.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to make.")],
+    with_gold: Annotated[
+        bool,
+        typer.Option(
+            "--with-gold",
+            help="With the data set's questions and gold answers, which are CC BY-NC.",
+        ),
+    ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(help="Sign the manifest with this private SSH key (by ssh-keygen)."),
+    ] = None,
+) -> None:
+    """Write releases as plain files that others can check and import. Costs nothing."""
+    from locomo_assets.history import database
+    from locomo_assets.imports.export.verify import in_words
+    from locomo_assets.imports.export.write import export_releases
+    from locomo_assets.prices import PriceTable
+    from locomo_assets.services import Services
+
+    services = Services(read_settings())
+    path = services.settings.database_path
+    database.refresh(services.store(), path)
+    prices = PriceTable.read(services.settings.prices)
+    manifest = export_releases(
+        path, releases, to, with_gold=with_gold, prices=prices, sign_key=sign
+    )
+    for one in manifest.results:
+        print(printable(f"{to}/{one.file}: {one.answers:,} answers, {one.lines:,} lines"))
+        for series in one.series:
+            print(printable(f"  judge {series.judged_by.judge}: {in_words(series.headline)}"))
+        for note in one.notes:
+            print(f"  {note}")
+    signed = "" if sign is None else ", signed"
+    print(f"{to}: {len(manifest.files) + 2} files, verified{signed}")
+
+
+def verify_export(
+    folder: Annotated[Path, typer.Argument(help="What `locomo-assets export` wrote.")],
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(help="Who may have signed: a file of people and public keys (ssh-keygen)."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="Also compare the questions with this LoCoMo file."),
+    ] = None,
+) -> None:
+    """Check an export by its files alone, and count its results anew. Costs nothing.
+
+    Needs no history, and no data set unless one is named. Exits with 1 where something differs.
+    """
+    from locomo_assets.imports.export import verify
+
+    findings = list(verify.verify_export(folder, allowed_signers))
+    for one in findings:
+        print(printable(f"{'NOT ' if one.is_fault else 'ok  '} {one.file}: {one.text}"))
+    faults = verify.faults_in(findings)
+    if faults:
+        raise verify.ChangedExportError(
+            f"{folder}: {len(faults)} {'things do' if len(faults) > 1 else 'thing does'} not fit; "
+            f"{faults[0].file}: {faults[0].text}; get the folder anew from whoever made it"
+        )
+    if dataset is not None:
+        from locomo_assets.imports.export.read import read_export
+
+        read = dataset_of_import(read_settings(), dataset)
+        read_export(folder, read)
+        print(printable(f"ok   every question is of {read.source}"))
 
 
 def _time(text: str | None) -> datetime | None:

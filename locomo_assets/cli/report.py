@@ -24,6 +24,7 @@ from locomo_assets.reporting.terminal import (
     print_gold_faults,
     print_json,
     print_judge_errors,
+    print_panels,
     print_recall,
     print_rows,
     print_scores,
@@ -74,11 +75,18 @@ def report(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with charts, comparison and flips here.")
     ] = None,
+    leaderboard: Annotated[
+        bool,
+        typer.Option(
+            "--leaderboard",
+            help="All series side by side, in groups that may be compared; with what others claim.",
+        ),
+    ] = False,
 ) -> None:
     """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing.
 
     With --html: one self-contained page on the release (or the newest), compared with the release
-    before it.
+    before it. With --leaderboard: of each series, all releases beside each other.
     """
     from locomo_assets.services import Services
 
@@ -89,6 +97,9 @@ def report(
     audit_sha256 = services.keep_audit()
     if audit_sha256 is not None:
         database.refresh(services.store(), path)
+    if leaderboard:
+        _leaderboard(path, release, html, limit)
+        return
     if html is not None:
         from locomo_assets.reporting.html import write_page
 
@@ -109,6 +120,7 @@ def report(
     print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
+    print_panels(out, path, wholes)
     print_scores(out, path, release)
     print_recall(out, path, release)
     print_warnings(out, path, wholes)
@@ -116,6 +128,22 @@ def report(
     for row in wholes:
         if not row.valid:
             out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)
+
+
+def _leaderboard(path: Path, release: str | None, html: Path | None, limit: float) -> None:
+    from locomo_assets.reporting.leaderboard.data import read_leaderboard
+
+    groups = read_leaderboard(path, release, max_error_percent=limit)
+    if html is None:
+        from locomo_assets.reporting.leaderboard.terminal import print_leaderboard
+
+        print_leaderboard(console(), groups)
+        return
+    from locomo_assets.reporting.leaderboard.page import write_leaderboard
+
+    write_leaderboard(groups, html)
+    series = sum(len(group.entries) for group in groups)
+    print(f"{html}: {series:,} series in {len(groups):,} groups")
 
 
 releases = typer.Typer()

@@ -4,6 +4,7 @@ docs/import.md describes our own shape, JSON lines, for people who write such fi
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from locomo_assets.imports.matching import Match, match_entries
 from locomo_assets.imports.results import (
@@ -13,9 +14,10 @@ from locomo_assets.imports.results import (
     ImportedResults,
     ImportedVerdict,
     ImportRefusedError,
+    RetrievedMemory,
     decode_utf8,
 )
-from locomo_assets.imports.shapes import Entry, Place, read_entries
+from locomo_assets.imports.shapes import Entry, Memory, Place, read_entries
 from locomo_assets.judging.judge import NO_WORDS, Verdict, majority
 from locomo_assets.locomo.model import Dataset
 
@@ -31,10 +33,11 @@ def parse_jsonl(
     question_protocol: str,
     model: str | None = None,
     judge: str | None = None,
+    unnamed_model: str | None = UNKNOWN,
 ) -> ImportedResults:
     """Read a file's bytes as results on the data set. Raises ImportRefusedError with the place.
 
-    `model` and `judge` are those of entries that name none.
+    `model` and `judge` are those of entries that name none, `unnamed_model` where neither does.
     """
     read = read_entries(name, decode_utf8(data, name))
     matches = match_entries(read.entries, dataset)
@@ -48,6 +51,9 @@ def parse_jsonl(
                 "answer; nothing was imported"
             )
         by_judge = verdicts.setdefault(match.key, {})
+        if entry.not_judged:
+            _refuse_verdict(place, entry)
+            continue
         name_of_judge = entry.judge or judge or UNKNOWN
         if name_of_judge in by_judge:
             raise ImportRefusedError(
@@ -57,7 +63,7 @@ def parse_jsonl(
             )
         by_judge[name_of_judge] = (place, _verdict(place, entry, name_of_judge))
     answers = [
-        _answer(entry, match, model, [one for _, one in verdicts[key].values()])
+        _answer(entry, match, model or unnamed_model, [one for _, one in verdicts[key].values()])
         for key, (_, entry, match) in first.items()
     ]
     assumed = {
@@ -76,7 +82,22 @@ def parse_jsonl(
     )
 
 
+def _refuse_verdict(place: Place, entry: Entry) -> None:
+    if entry.verdict is not None or entry.verdicts is not None or entry.judge is not None:
+        raise ImportRefusedError(
+            f"{place}: is `not_judged`, and has a judge or a verdict; leave one out, nothing was "
+            "imported"
+        )
+
+
 def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
+    """The verdict, with what the entry says of the judge and of what the verdict took."""
+    found = _read_verdict(place, entry, name)
+    judge = {**found.judge, **entry.columns(entry.judge_columns)}
+    return replace(found, judge=judge, measured=entry.columns(entry.verdict_columns))
+
+
+def _read_verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
     judge = {"judge": name}
     if entry.verdict is not None and entry.verdicts is not None:
         raise ImportRefusedError(
@@ -86,6 +107,10 @@ def _verdict(place: Place, entry: Entry, name: str) -> ImportedVerdict:
     if not votes and "answer" not in entry.model_fields_set:
         raise ImportRefusedError(
             f"{place}: has neither an answer nor a verdict; nothing was imported"
+        )
+    if Verdict.UNANSWERED in votes and (entry.is_answered or len(votes) > 1):
+        raise ImportRefusedError(
+            f"{place}: is `unanswered`, and has an answer or further votes; nothing was imported"
         )
     verdict, agreement = majority(votes) if votes else (Verdict.UNSCORED, None)
     if verdict is Verdict.UNSCORED and not entry.is_answered:
@@ -115,10 +140,15 @@ def _answer(
         question=match.question,
         answer=entry.answer if entry.is_answered else None,
         reason=reason,
-        llm_model=entry.model or model or UNKNOWN,
+        llm_model=entry.model or model,
         latency_ms=entry.latency_ms,
         input_tokens=entry.input_tokens,
         output_tokens=entry.output_tokens,
-        retrieved=None if entry.retrieved is None else tuple(entry.retrieved),
+        retrieved=None if entry.retrieved is None else tuple(map(_memory, entry.retrieved)),
         verdicts=tuple(verdicts),
+        measured=entry.columns(entry.answer_columns),
     )
+
+
+def _memory(stated: Memory) -> RetrievedMemory:
+    return RetrievedMemory(stated.memory, stated.memory_id, stated.score)

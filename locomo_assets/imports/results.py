@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -53,8 +53,9 @@ class ImportedFile:
 class ImportedVerdict:
     """A verdict as its file states it.
 
-    `judge` holds the columns of `judgements` that identify the judge, as far as stated.
-    `agreement` is the share of the `votes` for this verdict, None if it is unscored.
+    `judge` holds the columns of `judgements` that identify the judge, as far as stated, and
+    `measured` those that say what the verdict took. `agreement` is the share of the `votes` for
+    this verdict, None if it is unscored.
     """
 
     judge: Mapping[str, Any]
@@ -63,28 +64,39 @@ class ImportedVerdict:
     reason: str | None = None
     votes: int = 1
     agreement: float | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+class RetrievedMemory(NamedTuple):
+    """A memory as it was retrieved; its id and score where the file states them."""
+
+    memory: str
+    memory_id: str | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedAnswer:
     """A question's answer and its verdicts, one per judge; unanswered if there is a `reason`.
 
-    What the file does not state is None, be it the answer. `retrieved` are the texts of the
-    retrieved memories, by rank.
+    What the file does not state is None, be it the answer. `retrieved` are the retrieved memories,
+    by rank. `measured` has further columns of `answers`: what only a measurement of this project
+    knows.
     """
 
     conversation: str
     question: Question
     answer: str | None
     reason: str | None
-    llm_model: str
+    llm_model: str | None
     llm_provider: str | None = None
     memory_mode: str | None = None
     latency_ms: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-    retrieved: tuple[str, ...] | None = None
+    retrieved: tuple[RetrievedMemory, ...] | None = None
     verdicts: tuple[ImportedVerdict, ...] = field(default=())
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_wordless(self) -> bool:

@@ -21,7 +21,7 @@ from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs import context
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.datasets import store_dataset
-from locomo_assets.runs.releases import IMPORTED, check_label, release_row
+from locomo_assets.runs.releases import IMPORTED, check_label, check_protocol, release_row
 
 ASSET = "imported_results"
 _PUBLISHED_AT = "published_at"
@@ -52,8 +52,11 @@ def _unless_stored(
     release, results = one.release, one.results
     check_label(release)
     check_label(results.system, "system")
-    check_label(results.question_protocol, "question protocol")
-    if any(store.manifests(asset=asset, release=release) for asset in _MEASURED):
+    check_protocol(results.question_protocol)
+    # Imported answers may have verdicts of one's own (`judge --release`): no measurement.
+    is_imported = bool(store.manifests(asset=ASSET, release=release))
+    measured = [asset for asset in _MEASURED if not (is_imported and asset == "judgements")]
+    if any(store.manifests(asset=asset, release=release) for asset in measured):
         raise ImportRefusedError(
             f"release {release}: was measured here; import under another name with --release"
         )
@@ -195,6 +198,7 @@ def _answer_row(answer_id: str, answer: ImportedAnswer, protocol: str) -> Row:
         "input_tokens": answer.input_tokens,
         "output_tokens": answer.output_tokens,
         "latency_ms": answer.latency_ms,
+        **answer.measured,
     }
 
 
@@ -205,7 +209,7 @@ def _retrieved_rows(answer_id: str, answer: ImportedAnswer) -> list[Row]:
             "answer_id": answer_id,
             "question_index": answer.question.question_index,
             "rank": rank,
-            "memory": memory,
+            **memory._asdict(),
         }
         for rank, memory in enumerate(answer.retrieved or (), start=1)
     ]
@@ -226,6 +230,7 @@ def _judgement_rows(answer_id: str, answer: ImportedAnswer, protocol: str) -> li
             "verdict": one.verdict.value,
             "reasoning": one.reasoning,
             "reason": one.reason,
+            **one.measured,
         }
         for one in answer.verdicts
     ]

@@ -7,8 +7,9 @@ data set it is, `matching` finds out. docs/import.md lists the shapes for people
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationInfo
@@ -20,6 +21,7 @@ _LABELS = {
     **dict.fromkeys(("correct", "true", "1", "1.0"), Verdict.CORRECT),
     **dict.fromkeys(("wrong", "incorrect", "false", "0", "0.0"), Verdict.WRONG),
     "unscored": Verdict.UNSCORED,
+    "unanswered": Verdict.UNANSWERED,
 }
 
 
@@ -66,16 +68,48 @@ def _read_gold(value: object) -> object:
     return str(value) if is_number else value
 
 
+def _read_time(value: object) -> object:
+    """A time with its zone, as ISO 8601 writes it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r:.40} is no time like 2026-11-23T14:05:00+00:00") from None
+    if found.tzinfo is None:
+        raise ValueError(f"{value!r:.40} names no time zone")
+    return found.astimezone(UTC)
+
+
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Ms = Annotated[float, Field(ge=0)]
+_Usd = Annotated[float, Field(ge=0)]
+_Time = Annotated[datetime, BeforeValidator(_read_time)]
 _Verdict = Annotated[Verdict, BeforeValidator(_read_verdict)]
 _Votes = Annotated[list[_Verdict], Field(min_length=1)]
 _Gold = Annotated[str | None, BeforeValidator(_read_gold)]
 
 
+class Memory(FileModel):
+    """A retrieved memory with what the service says of it."""
+
+    memory: str
+    memory_id: str | None = None
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+def _read_memory(value: object) -> object:
+    """A memory that is its text alone has no more to say."""
+    if isinstance(value, str):
+        return {"memory": value}
+    if not isinstance(value, dict):
+        raise ValueError("Input should be a valid string, or an object with `memory`")
+    return value
+
+
 class Entry(FileModel):
-    """An entry of this project's own JSON lines; the other shapes name some fields otherwise."""
+    """What an entry of any shape may hold; the shapes name some fields differently."""
 
     shape: ClassVar[str] = "jsonl"
     marks: ClassVar[tuple[str, ...]] = ("verdict", "verdicts")
@@ -99,7 +133,8 @@ class Entry(FileModel):
     latency_ms: _Ms | None = None
     input_tokens: _Count | None = None
     output_tokens: _Count | None = None
-    retrieved: list[str] | None = None
+    retrieved: list[Annotated[Memory, BeforeValidator(_read_memory)]] | None = None
+    not_judged: bool = False
 
     @property
     def is_answered(self) -> bool:
@@ -128,7 +163,90 @@ class Entry(FileModel):
     def answer_fields(self) -> dict[str, object]:
         """The fields that entries of one question by different judges must agree on."""
         measured = {"latency_ms", "input_tokens", "output_tokens", "retrieved"}
-        return self.model_dump(include={"answer", "model", *measured})
+        return self.model_dump(include={"answer", "model", *measured, *self.answer_columns})
+
+    answer_columns: ClassVar[Mapping[str, str]] = {}
+    """Further fields that are columns of `answers`, by the field's name."""
+    verdict_columns: ClassVar[Mapping[str, str]] = {}
+    """Likewise of `judgements`."""
+    judge_columns: ClassVar[Mapping[str, str]] = {}
+    """Likewise, where they identify the judge."""
+
+    def columns(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """Those of the named fields that the entry states, by column."""
+        return {
+            column: getattr(self, field)
+            for field, column in names.items()
+            if field in self.model_fields_set
+        }
+
+
+class Line(Entry):
+    """An entry of this project's own JSON lines, with all that its own measurements know."""
+
+    provider: _Text | None = None
+    memory_mode: _Text | None = None
+    retrieved_count: _Count | None = None
+    first_chunk_ms: _Ms | None = None
+    in_flight: _Count | None = None
+    cost_usd: _Usd | None = None
+    asked_at: _Time | None = None
+    options_json: str | None = None
+    answer_system: _Text | None = None
+    answer_prompt_name: _Text | None = None
+    answer_prompt_sha256: _Text | None = None
+    memory_tokens: _Count | None = None
+    judge_system: _Text | None = None
+    judge_model: _Text | None = None
+    judge_prompt_name: _Text | None = None
+    judge_prompt_sha256: _Text | None = None
+    judge_parameters_json: str | None = None
+    votes: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    judge_input_tokens: _Count | None = None
+    judge_output_tokens: _Count | None = None
+    judge_cost_usd: _Usd | None = None
+    judge_latency_ms: _Ms | None = None
+    judged_at: _Time | None = None
+    asked_by: _Text | None = None
+    audit_sha256: _Text | None = None
+    corrected_gold_answer: str | None = None
+    reasoning_left_out: bool = False
+    """The judge's reasoning quotes the gold answer, and was exported without gold answers."""
+
+    answer_columns: ClassVar[Mapping[str, str]] = {
+        "provider": "llm_provider",
+        "memory_mode": "memory_mode",
+        "retrieved_count": "retrieved",
+        "first_chunk_ms": "first_chunk_ms",
+        "in_flight": "in_flight",
+        "cost_usd": "cost_usd",
+        "asked_at": "asked_at",
+        "options_json": "options_json",
+        "answer_system": "answer_system",
+        "answer_prompt_name": "prompt_name",
+        "answer_prompt_sha256": "prompt_sha256",
+        "memory_tokens": "memory_tokens",
+    }
+    judge_columns: ClassVar[Mapping[str, str]] = {
+        "judge_system": "judge_system",
+        "judge_model": "judge_model",
+        "judge_prompt_name": "prompt_name",
+        "judge_prompt_sha256": "prompt_sha256",
+        "judge_parameters_json": "judge_parameters_json",
+    }
+    verdict_columns: ClassVar[Mapping[str, str]] = {
+        "votes": "votes",
+        "agreement": "agreement",
+        "judge_input_tokens": "input_tokens",
+        "judge_output_tokens": "output_tokens",
+        "judge_cost_usd": "cost_usd",
+        "judge_latency_ms": "latency_ms",
+        "judged_at": "judged_at",
+        "asked_by": "asked_by",
+        "audit_sha256": "audit_sha256",
+        "corrected_gold_answer": "corrected_gold_answer",
+    }
 
 
 class Mem0Entry(Entry):
@@ -165,7 +283,7 @@ class JudgmentsEntry(Entry):
 
 
 _OTHERS: tuple[type[Entry], ...] = (Mem0Entry, ZepEntry, JudgmentsEntry)
-_SHAPES: tuple[type[Entry], ...] = (Entry, *_OTHERS)
+_SHAPES: tuple[type[Entry], ...] = (Line, *_OTHERS)
 _MARKS = ", ".join(f"`{mark}`" for shape in _SHAPES for mark in shape.marks)
 _WRAPPERS = ("detailed_results", "results")
 _ENTRY_FIELDS = {"question", "question_index", "question_id"}
@@ -279,7 +397,7 @@ def _shape_of(name: str, contents: Sequence[object]) -> type[Entry]:
                 "gold answer; call the system's `answer` and the gold one `golden_answer`, or the "
                 "verdict `llm_score` if the file is of mem0's shape"
             )
-        return Entry
+        return Line
     shapes = [shape for shape in _OTHERS if fields & set(shape.marks)]
     if len(shapes) > 1:
         marks = " and ".join(f"`{shape.marks[0]}`" for shape in shapes)
@@ -293,4 +411,4 @@ def _shape_of(name: str, contents: Sequence[object]) -> type[Entry]:
             f"{name}: no entry has a verdict ({_MARKS}); give the file that the judge's "
             "verdicts were written to"
         )
-    return Entry
+    return Line

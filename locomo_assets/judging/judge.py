@@ -258,9 +258,17 @@ def on_corrected_gold(judge: str, audit_sha256: str) -> str:
     return f"{judge}{_CORRECTED}{audit_sha256[:8]}"
 
 
+_HERE = ", judged here"
+
+
+def judged_here(judge: str) -> str:
+    """The name of a judge of one's own where imported verdicts on the answers have its name."""
+    return judge + _HERE
+
+
 def judge_alone(judge: str) -> str:
-    """The judge's name without the gold answers that it was given."""
-    return judge.partition(_CORRECTED)[0]
+    """The judge's name without the gold answers that it was given, and without where it judged."""
+    return judge.partition(_CORRECTED)[0].removesuffix(_HERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,7 @@ def _run(
 
 
 _MEASURED = ("ingested_memories", "answers", "judgements")
+IMPORTED_ASSET = "imported_results"
 
 
 def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[str]]:
@@ -318,7 +319,12 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     conversations = [
         name for name, sha in newest.items() if name and sha == datasets[-1].dataset_sha256
     ]
-    measured = [m.lineage.release for m in manifests if m.lineage.asset in _MEASURED]
+    imported = {m.lineage.release for m in manifests if m.lineage.asset == IMPORTED_ASSET}
+    measured = [
+        m.lineage.release
+        for m in manifests
+        if m.lineage.asset in _MEASURED and m.lineage.release not in imported
+    ]
     releases = [release for release in dict.fromkeys(measured) if release is not None]
     with local_instance(home) as instance:
         register_conversations(instance, conversations)

@@ -11,8 +11,9 @@ from locomo_assets.analysis.comparison import MARGIN_POINTS
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting.explorer import drawing, page_tables
 from locomo_assets.reporting.explorer.ladder import ladder_sections
-from locomo_assets.reporting.explorer.panels import panels
+from locomo_assets.reporting.explorer.panels import judges_panel, page_table, panels
 from locomo_assets.reporting.explorer.questions import packed, read_questions
+from locomo_assets.reporting.panel import agreement_table, bounds_line, category_rows, headline
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.summary import warning_lines
 from locomo_assets.reporting.tables import (
@@ -114,6 +115,7 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
         scores=page_tables.score_table(data),
         panels=panels(data),
         ladders=ladder_sections(data.ladders),
+        **_judges(data),
         interval_notes=interval_notes([*data.categories, data.whole]),
         correction=CORRECTION,
         ceiling_note=CEILING_NOTE,
@@ -121,6 +123,19 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
         script=(_FOLDER / "explorer.js").read_text(),
         questions=packed(questions),
     )
+
+
+def _judges(data: ReportData) -> dict[str, object]:
+    """What the page says of several judges on the same answers; nothing of one alone."""
+    found = data.panel
+    if found is None:
+        return {"judges": None}
+    return {
+        "judges": judges_panel(data),
+        "judges_headline": headline(found),
+        "judges_bounds": bounds_line(found),
+        "judges_tables": [page_table(agreement_table(found)), page_table(category_rows(found))],
+    }
 
 
 def _sha256(text: str) -> str:

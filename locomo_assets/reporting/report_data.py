@@ -28,6 +28,7 @@ from locomo_assets.analysis.diagnosis import Diagnosis, read_diagnosis
 from locomo_assets.analysis.drift.history import Drift, read_drift
 from locomo_assets.analysis.gold_faults import GoldFaults, gold_faults_of
 from locomo_assets.analysis.judge_error import CorrectedAccuracy, corrected_accuracy
+from locomo_assets.analysis.panel import Panel, read_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
@@ -135,6 +136,8 @@ class ReportData:
     conversations: tuple[ConversationAccuracy, ...]
     ladders: tuple[LadderResult, ...] = ()
     """Those measured of the release, whichever series the page follows."""
+    panel: Panel | None = None
+    """Several judges on the same answers; None where one alone has judged them."""
 
     @property
     def headline(self) -> str:
@@ -231,6 +234,9 @@ def read_report_data(
                 margin_points=margin_points,
                 max_error_percent=max_error_percent,
             )
+        ),
+        panel=next(
+            (one for one in read_panels(database_path, whole.release) if one.is_of(whole)), None
         ),
     )
 

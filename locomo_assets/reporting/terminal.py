@@ -16,10 +16,25 @@ from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.diagnosis import read_diagnosis
 from locomo_assets.analysis.gold_faults import read_gold_faults
 from locomo_assets.analysis.judge_error import corrected_accuracy
+from locomo_assets.analysis.panel import Panel, read_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.retrieval_recall import read_recall
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
 from locomo_assets.redaction import printable
+from locomo_assets.reporting.panel import (
+    Labels,
+    Spending,
+    agreement_table,
+    band_table,
+    base_line,
+    bounds_line,
+    category_rows,
+    contested_table,
+    headline,
+    spending_table,
+    title,
+)
+from locomo_assets.reporting.panel import Table as CaptionedTable
 from locomo_assets.reporting.tables import (
     ACCURACY_HEADINGS,
     BOUNDS,
@@ -285,6 +300,39 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
         out,
         "A forecast: no call was made. What is stored already is not paid for again, nor counted.",
     )
+
+
+def print_panel(out: Console, panel: Panel, labels: Labels | None = None, show: int = 0) -> None:
+    """Prints what several judges made of the same answers, and the first `show` they differ on."""
+    _print_line(out, f"\n{title(panel)}\n{headline(panel)}.\n")
+    tables = [band_table(panel, labels)]
+    if len(panel.judges) > 1:
+        tables += [agreement_table(panel), category_rows(panel)]
+    if show and panel.contested:
+        tables.append(contested_table(panel, show))
+    for one in tables:
+        _print_captioned(out, one)
+    _print_line(out, f"{bounds_line(panel)}\n{base_line(panel)}")
+
+
+def print_panels(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+    """Prints the band of each release of which several judges scored the same answers."""
+    for release in dict.fromkeys(whole.release for whole in wholes):
+        for panel in read_panels(database_path, release):
+            _print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
+            _print_captioned(out, band_table(panel))
+
+
+def print_spending(out: Console, spent: Sequence[Spending]) -> None:
+    """Prints the forecast of each judge beside what it took."""
+    if spent:
+        _print_captioned(out, spending_table(spent))
+
+
+def _print_captioned(out: Console, table: CaptionedTable) -> None:
+    _print_line(out, table.caption)
+    print_table(out, table.headings, table.rows)
+    out.print()
 
 
 def _print_line(out: Console, line: str) -> None:

@@ -214,13 +214,19 @@ def noted_calls() -> Iterator[list[CallRecord]]:
         _calls.reset(token)
 
 
-def stored_conversation(store: HistoryStore, conversation: str) -> tuple[Conversation, str]:
-    """The newest version of a conversation in the history, and its data set's SHA-256.
+def stored_conversation(
+    store: HistoryStore, conversation: str, dataset_sha256: str | None = None
+) -> tuple[Conversation, str]:
+    """A conversation of a data set in the history (None: the newest), and that one's SHA-256.
 
     Raises:
         NothingToMeasureError: no data set with that conversation was materialized.
     """
-    manifests = store.manifests(asset="locomo_dataset", conversation=conversation)
+    manifests = [
+        manifest
+        for manifest in store.manifests(asset="locomo_dataset", conversation=conversation)
+        if dataset_sha256 in (None, manifest.lineage.dataset_sha256)
+    ]
     if not manifests:
         raise NothingToMeasureError(
             f"conversation {conversation}: not in the history; materialize locomo_dataset with a "

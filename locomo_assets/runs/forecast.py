@@ -236,6 +236,11 @@ def verdicts(
     )
 
 
+def renamed(item: Item, kind: str) -> Item:
+    """The same line under another name."""
+    return replace(item, kind=kind)
+
+
 def in_turn(rounds: Sequence[Sequence[Item]]) -> list[Item]:
     """What rounds of the same items take one after another; each item tells its first source."""
     return [

@@ -63,10 +63,30 @@ ASSET = "judgements"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class GivenAnswers:
+    """Stored answers to a conversation, by question index, whatever protocol is asked today.
+
+    All are of one system and one question protocol. `imported_judges` as of `Gold`.
+    """
+
+    conversation: Conversation
+    source: MemorySource
+    question_protocol: str
+    answers: Mapping[int, Row]
+    imported_judges: frozenset[str] = frozenset()
+
+
 async def judge_answers(
-    run: RunContext, task: Task, queue: AnswerQueue | None = None
+    run: RunContext,
+    task: Task,
+    queue: AnswerQueue | None = None,
+    *,
+    given: GivenAnswers | None = None,
 ) -> JudgementsReport:
     """Gives each current answer its verdict by today's judge, where it has none yet.
+
+    The answers are those of today's question protocol, or the `given` ones.
 
     Answers out of the `queue` are judged while others are still asked for; batches are sent once
     it is closed. Verdicts that a killed run saved are kept, and batches that it sent are
@@ -81,7 +101,7 @@ async def judge_answers(
                 async with leased(run.store.storage, stage.lineage):
                     return await stage.judge_missing(queue=queue)
         await queue.until_closed()
-    stage = _Stage.of(run, task)
+    stage = _Stage.of(run, task, given)
     work = stage.work()
     if work.missing:
         async with leased(run.store.storage, stage.lineage):
@@ -115,13 +135,19 @@ class _Stage:
     conversation: Conversation
     source: MemorySource
     gold: Gold
+    given: GivenAnswers | None = None
 
     @classmethod
-    def of(cls, run: RunContext, task: Task) -> "_Stage":
-        conversation, sha256 = run.conversation(task.conversation)
-        source = memory_source(run, task, sha256)
-        gold = corrected_gold(run.store, run.audit_sha256, sha256, task.conversation)
-        return cls(run, task, conversation, source, gold)
+    def of(cls, run: RunContext, task: Task, given: GivenAnswers | None = None) -> "_Stage":
+        if given is None:
+            conversation, sha256 = run.conversation(task.conversation)
+            source = memory_source(run, task, sha256)
+        else:
+            conversation, source = given.conversation, given.source
+        gold = corrected_gold(run.store, run.audit_sha256, source.dataset_sha256, task.conversation)
+        if given is not None:
+            gold = replace(gold, imported_judges=given.imported_judges)
+        return cls(run, task, conversation, source, gold, given)
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -132,12 +158,17 @@ class _Stage:
         """So many verdicts, and what tells them apart from others on the release."""
         return JudgementsReport(
             system=self.run.system,
-            question_protocol=self.run.ask_protocol.label(),
+            question_protocol=self._question_protocol,
             judge=self.gold.judge(self.run.judge.identity),
             dataset_sha256=self.source.dataset_sha256,
             verdicts=verdicts,
             reused=reused,
         )
+
+    @property
+    def _question_protocol(self) -> str:
+        given = self.given
+        return self.run.ask_protocol.label() if given is None else given.question_protocol
 
     @cached_property
     def announced(self) -> int:
@@ -164,7 +195,11 @@ class _Stage:
         `NothingToMeasureError` where no answer is wanted that is there.
         """
         run, task = self.run, self.task
-        answers = stored_answers(run, task, self.source.answers)
+        answers = (
+            stored_answers(run, task, self.source.answers)
+            if self.given is None
+            else self.given.answers
+        )
         every = [self.pending(answers[index]) for index in self._questions if index in answers]
         chosen = {q.question_index for q in chosen_questions(self.conversation, task)}
         wanted = [pending for pending in every if pending.question.question_index in chosen]

@@ -31,6 +31,7 @@ WEEKLY = "weekly-"
 DAILY = "daily-"
 
 _LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
+_LONGEST_PROTOCOL = 400
 
 
 class BadLabelError(LocomoError):
@@ -54,6 +55,18 @@ def check_label(label: str, kind: str = "release") -> None:
         )
 
 
+def check_protocol(label: str) -> None:
+    """Raises BadLabelError for a question protocol that would not stay one line.
+
+    It names what differs from the published protocol, so it may hold spaces and commas.
+    """
+    if not (0 < len(label) <= _LONGEST_PROTOCOL and label.isprintable() and label == label.strip()):
+        raise BadLabelError(
+            f"question protocol {label!r:.120}: has 1 to {_LONGEST_PROTOCOL} characters on one "
+            "line, none of them a space at an end; name it like isolated"
+        )
+
+
 def refuse_imported(store: HistoryStore, release: str) -> None:
     """Raises ReleaseTakenError where the release's results were imported.
 
@@ -62,7 +75,7 @@ def refuse_imported(store: HistoryStore, release: str) -> None:
     if store.manifests(asset="imported_results", release=release):
         raise ReleaseTakenError(
             f"release {release}: its results were imported and can't be added to; choose another "
-            "label"
+            f"label, or have its answers judged: `locomo-assets judge --release {release}`"
         )
 
 

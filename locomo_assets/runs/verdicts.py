@@ -22,6 +22,7 @@ from locomo_assets.judging.judge import (
     JudgeIdentity,
     Judgement,
     has_words,
+    judged_here,
     on_corrected_gold,
 )
 from locomo_assets.locomo.model import AuditError, Question
@@ -36,10 +37,14 @@ _DECLINED = "Not mentioned in the conversation"
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """`audit_sha256` is None for the data set's own; `corrected` are its answers by question."""
+    """`audit_sha256` is None for the data set's own; `corrected` are its answers by question.
+
+    `imported_judges` are those whose verdicts on the same answers were imported.
+    """
 
     audit_sha256: str | None = None
     corrected: Mapping[int, str] = field(default_factory=dict, hash=False)
+    imported_judges: frozenset[str] = frozenset()
 
     def answer(self, question: Question) -> str:
         """What the judge is given for a question."""
@@ -50,9 +55,9 @@ class Gold:
 
     def judge(self, judge: JudgeIdentity) -> str:
         """Who judged, as series are told apart by."""
-        if self.audit_sha256 is None:
-            return judge.name
-        return on_corrected_gold(judge.name, self.audit_sha256)
+        if self.audit_sha256 is not None:
+            return on_corrected_gold(judge.name, self.audit_sha256)
+        return judged_here(judge.name) if judge.name in self.imported_judges else judge.name
 
     def row(self, judge: JudgeIdentity, question: Question) -> Row:
         """The judge's columns of a verdict, and the variant's."""

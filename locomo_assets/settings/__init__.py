@@ -402,6 +402,12 @@ class Settings(Configuration):
         return self.home / "standin" / "state.sqlite"
 
 
+def read_key(variable: str) -> SecretStr | None:
+    """A key out of a variable that a file names, such as a panel's judge; None: not set."""
+    value = os.environ.get(variable, "").strip()
+    return SecretStr(value) if value else None
+
+
 def read_settings(changes: Mapping[str, object] | None = None) -> Settings:
     """The settings of this process; `changes` are another configuration's, by field name.
 

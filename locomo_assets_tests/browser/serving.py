@@ -79,11 +79,13 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def chromium_page(width: int = 1440, height: int = 900) -> Iterator[Page]:
+def chromium_page(width: int = 1440, height: int = 900, *, script: bool = True) -> Iterator[Page]:
     """A page of a headless Chromium; it has its own empty profile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            yield browser.new_page(
+                viewport={"width": width, "height": height}, java_script_enabled=script
+            )
         finally:
             browser.close()

@@ -264,3 +264,25 @@ def _contrast(page: Page, selector: str) -> float:
             selector,
         )
     )
+
+
+def test_the_questions_on_which_judges_disagree(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1", "conv-2"], 10)
+    history.measure("r1", {"conv-1": "++++-" * 2, "conv-2": "++++-" * 2}, judge="lenient")
+    for name in ("conv-1", "conv-2"):
+        history.judge_again("r1", name, "+++--" * 2, "strict")
+    refresh(history.store, history.database_path)
+    target = tmp_path / "report.html"
+    write_page(history.database_path, target, max_error_percent=2.0)
+    with chromium_page(1440, 900) as page:
+        page.goto(target.as_uri())
+        page.locator("#judges a").click()
+        expect(page.locator("#rows tr")).to_have_count(4)
+        expect(page.locator("#rows tr").first).to_contain_text("judges disagree")
+        page.locator("#rows a").first.click()
+        expect(page.locator("#question dd", has_text="strict: wrong")).to_be_visible()
+    with chromium_page(1440, 900, script=False) as page:
+        page.goto(target.as_uri())
+        expect(page.locator("#panel-judges svg")).to_be_visible()
+        expect(page.locator("#judges")).to_contain_text("a band of 25.00 points")

@@ -31,7 +31,8 @@ def test_every_field_arrives() -> None:
     assert (answer.conversation, answer.question.question_index) == ("sample-1", 0)
     assert (answer.answer, answer.llm_model, answer.reason) == ("A canoe.", "some-model", None)
     assert (answer.latency_ms, answer.input_tokens, answer.output_tokens) == (12.0, 0, 7)
-    assert answer.retrieved == ("Owen builds.", "A canoe.")
+    assert answer.retrieved is not None
+    assert [one.memory for one in answer.retrieved] == ["Owen builds.", "A canoe."]
     (verdict,) = answer.verdicts
     assert (verdict.judge, verdict.verdict) == ({"judge": "some-judge"}, Verdict.CORRECT)
     assert (verdict.reasoning, verdict.votes, verdict.agreement) == ("as it is", 1, 1.0)

@@ -251,7 +251,13 @@ def order(scenario: Scenario) -> list[str]:
 def test_imported_versions_stand_in_the_order_of_versions(scenario: Scenario) -> None:
     for release in ("svc-0.0.10", "svc-0.0.9", "svc-0.0.11", "svc-0.0.10rc1"):
         scenario.save(jsonl(line()), release)
-    assert order(scenario) == ["svc-0.0.9", "svc-0.0.10rc1", "svc-0.0.10", "svc-0.0.11"]
+    in_order = ["svc-0.0.9", "svc-0.0.10rc1", "svc-0.0.10", "svc-0.0.11"]
+    assert order(scenario) == in_order
+    # To judge the answers of one is no measurement that dates it.
+    judged = lineage("judgements", "svc-0.0.11", "sample-1", dataset_sha256=SAMPLE.sha256)
+    commit(scenario.store, judged, {"judgements": [judgement(0, "wrong", "own", judge="own")]})
+    assert order(scenario) == in_order
+    assert scenario.save(jsonl(line(verdict="wrong")), "svc-0.0.11") is not None
 
 
 def test_a_known_time_of_publication_places_an_imported_release(scenario: Scenario) -> None:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locomo_assets.http.calls import CallOptions, CallRecord
-from locomo_assets.judging.judge import Judgement, Verdict, VotingJudge, count_votes, parse_reply
+from locomo_assets.judging.judge import (
+    Judgement,
+    Verdict,
+    VotingJudge,
+    count_votes,
+    judge_alone,
+    judged_here,
+    on_corrected_gold,
+    parse_reply,
+)
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import running_standin
@@ -227,3 +236,10 @@ async def test_each_vote_is_a_call_and_the_name_says_so(tmp_path: Path) -> None:
     assert judge.identity.name == f"{one.identity.name} ×3"
     assert judge.identity.votes == 3
     assert judge.identity.digest() != one.identity.digest()
+
+
+@pytest.mark.parametrize(
+    "name", ["m/generous@1", judged_here("m/generous@1"), on_corrected_gold("m/generous@1", "5e6f")]
+)
+def test_the_judge_behind_a_series_is_known(name: str) -> None:
+    assert judge_alone(name) == "m/generous@1"

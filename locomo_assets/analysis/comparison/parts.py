@@ -86,18 +86,18 @@ def part_of(keys: Sequence[Question], both: BothMeasured, margin: float) -> Part
     scored = {key for key in keys if both.is_scored(key)}
     noises = both.a.noise(scored), both.b.noise(scored)
     shift = shift_of_difference(noises[0].shift, noises[1].shift)
-    observed = _paired(pairs, margin, shift)
+    observed = paired_of(pairs, margin, shift)
     floor = common_floor(noises)
     noise = Noise(*noises, floor, exceeds(observed.difference, floor))
     low, high = (both.bound_pairs(keys, for_b=for_b) for for_b in (False, True))
     unanswered = sum(
         side.questions[key]["verdict"] not in SCORED for side in (both.a, both.b) for key in keys
     )
-    bounds = [_paired(each, margin, shift) for each in (low, high)] if unanswered else []
+    bounds = [paired_of(each, margin, shift) for each in (low, high)] if unanswered else []
     return Part(noise, unanswered, tuple(map(Evidence.alone, [observed, *bounds])))
 
 
-def _paired(pairs: Sequence[Pair], margin: float, shift: Shift | None) -> Paired:
+def paired_of(pairs: Sequence[Pair], margin: float, shift: Shift | None) -> Paired:
     """Without repeats the means are the verdicts themselves, and the exact test can be made."""
     if all(pair.mean_a in (0.0, 1.0) and pair.mean_b in (0.0, 1.0) for pair in pairs):
         pairs = [pair._replace(mean_a=None, mean_b=None) for pair in pairs]

@@ -101,6 +101,35 @@ def over_releases(
     )
 
 
+def side_by_side(
+    title: str,
+    names: Sequence[str],
+    points: Sequence[Point],
+    axis: Axis,
+    rules: Sequence[Rule] = (),
+) -> str:
+    """Points that no time joins, each with its interval over its name, and values beside them."""
+    parts = [_grid(axis)]
+    for number, rule in enumerate(rules, 1):
+        down = f"{axis.down(rule.value):.1f}"
+        parts.append(
+            f'<g class="rule c{number % 6}"><line x1="{_LEFT_PERCENT}%" x2="100%" y1="{down}" '
+            f'y2="{down}"/><title>{escape(rule.label)}: {axis.text(rule.value)}</title></g>'
+        )
+    parts.append('<g class="c0">')
+    for at, (name, point) in enumerate(zip(names, points, strict=True)):
+        across = _across(at, len(names))
+        if point.value is not None:
+            parts.append(_mark(name, point, (across, axis.down(point.value)), axis))
+        parts.append(
+            f'<text text-anchor="middle" x="{across}%" y="{_HEIGHT_PX - 8}">{escape(name)}</text>'
+        )
+    return (
+        f'<svg role="img" class="lines" height="{_HEIGHT_PX}"><title>{escape(title)}</title>'
+        f"{''.join(parts)}</g></svg>"
+    )
+
+
 def track(
     axis: Axis, value: float | None, interval: tuple[float, float] | None, before: float | None
 ) -> str:

@@ -54,6 +54,13 @@ function steadiness(one) {
   return right > 0 && right < times ? "flaky" : "steady";
 }
 
+// Whether the judges of the release are of one mind.
+function minds(one) {
+  const said = [...(one.judged || "")].filter(sign => sign === "+" || sign === "-");
+  if (said.length < 2) return undefined;
+  return said.some(sign => sign !== said[0]) ? "judges disagree" : "judges agree";
+}
+
 function main(data) {
 const categoryOf = one => `${one.category} ${data.categories[one.category]}`;
 const FILTERS = [
@@ -65,6 +72,7 @@ const FILTERS = [
   ["conversation", "Conversation", one => one.conversation],
   ["evidence", "Evidence retrieved", evidence],
   ["flaky", "Over repeats", steadiness],
+  ["judges", "Judges", one => apart(one, minds(one))],
 ];
 const number = value => (value === undefined ? Infinity : value);
 const COLUMNS = [
@@ -134,8 +142,17 @@ function flakiness(one) {
   return times > 1 ? make("small", {}, ` right ${right} of ${times} times`) : null;
 }
 
+function divided(one) {
+  return minds(one) === "judges disagree" ? make("small", {}, " judges disagree") : null;
+}
+
+function judgesOf(one) {
+  return [...(one.judged || "")].map((sign, at) => make("div", {}, `${data.judges[at]}: `,
+    make("span", { class: SIGN[sign].replace(" ", "-") }, SIGN[sign] === "not asked" ? "not judged" : SIGN[sign])));
+}
+
 const CELLS = {
-  Verdict: one => [badge(now(one)), flakiness(one)],
+  Verdict: one => [badge(now(one)), flakiness(one), divided(one)],
   Before: one => [badge(before(one)), ["gained", "lost"].includes(change(one))
     ? make("strong", { class: change(one) }, ` ${change(one)}`) : null],
   "Where it failed": one => words(now(one).reason || "–"),
@@ -328,6 +345,7 @@ function show(one) {
       data.last.length > 1 ? strip(one) : null),
     make("h2", { id: "asked", tabindex: "-1" }, one.question),
     make("dl", {}, field("gold answer", one.gold_answer || "–"),
+      one.judged ? field("judges", judgesOf(one)) : null,
       one.adversarial_answer ? field("the trap", one.adversarial_answer) : null,
       one.step ? field("changed at", words(one.step)) : null),
     turnsOf(one),

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.reporting.explorer.drawing import Axis, Line, Point, Rule, over_releases
+from locomo_assets.reporting.explorer.drawing import (
+    Axis,
+    Line,
+    Point,
+    Rule,
+    over_releases,
+    side_by_side,
+)
 from locomo_assets.reporting.explorer.page_tables import PageTable
+from locomo_assets.reporting.panel import Table, band_table, base_line, letter
 from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed, interval_text
 
@@ -33,6 +41,45 @@ def panels(data: ReportData) -> list[Panel]:
     """Those panels that show something."""
     found = (_trend(data), _categories(data), _drift(data), _latency(data), _cost(data))
     return [panel for panel in found if panel is not None]
+
+
+def judges_panel(data: ReportData) -> Panel | None:
+    """The judges of the release's answers, where there are several; the strictest first."""
+    found = data.panel
+    if found is None:
+        return None
+    title = "Accuracy by judge, on the same answers"
+    names = [letter(at) for at in range(len(found.judges))]
+    points = [
+        Point(
+            100 * one.accuracy,
+            one.interval and (100 * one.interval.low, 100 * one.interval.high),
+        )
+        for one in found.judges
+    ]
+    rules = [
+        Rule("all judges say correct", 100 * found.certain),
+        Rule("any judge says correct", 100 * found.possible),
+    ]
+    ends = [end for point in points for end in (point.value, *(point.interval or ()))]
+    axis = _percent_axis([*ends, *(rule.value for rule in rules)])
+    return Panel(
+        "judges",
+        title,
+        side_by_side(title, names, points, axis, rules),
+        (
+            ", ".join(f"{name} {one.judge}" for name, one in zip(names, found.judges, strict=True)),
+            *(f"{rule.label}: {rule.value:.2f} %" for rule in rules),
+        ),
+        f"{base_line(found)} With 95 % intervals, clustered by conversation.",
+        "",
+        page_table(band_table(found)),
+    )
+
+
+def page_table(table: Table) -> PageTable:
+    """A table of a judges' panel, for the page."""
+    return PageTable(table.caption, table.headings, table.rows)
 
 
 def _trend(data: ReportData) -> Panel | None:

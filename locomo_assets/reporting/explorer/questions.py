@@ -7,6 +7,7 @@ Texts that many questions share stand in it once: turns by conversation, memorie
 import base64
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,17 +75,20 @@ def read_questions(
         ]
         verdicts = _rows(connection, "verdicts", {**series, "judge": whole.judge, "releases": last})
         turns = _rows(connection, "turns", {"dataset_sha256": whole.dataset_sha256})
+        judges, said = _by_judge(_rows(connection, "judges", {**series, "release": whole.release}))
     strips = _strips(verdicts, last)
     questions = []
     for key, row in sides[0].items():
         one = {name: row.pop(name) for name in _OF_THE_QUESTION}
         one["strip"] = strips.get(key, "")
         one["step"] = steps.get(key)
+        one["judged"] = said.get(key)
         one["sides"] = [row, *(_without_question(side.get(key)) for side in sides[1:])]
         questions.append(_known(one))
     return {
         "releases": names,
         "last": last,
+        "judges": judges,
         "categories": {str(number): name for number, name in OFFICIAL_NAMES.items()},
         "conversations": _conversations(turns, questions),
         "memories": memories.shown,
@@ -138,6 +142,24 @@ def _strips(verdicts: Iterable[Row], releases: Sequence[str]) -> dict[Question, 
         strip = signs.setdefault(key, [_NOT_ASKED] * len(releases))
         strip[releases.index(row["release"])] = _SIGNS[row["verdict"]]
     return {key: "".join(strip) for key, strip in signs.items()}
+
+
+def _by_judge(verdicts: Sequence[Row]) -> tuple[list[str], dict[Question, str]]:
+    """The judges, the strictest first, and what they said of each question, a sign each.
+
+    Nothing where fewer than two judges have judged.
+    """
+    correct = Counter({row["judge"]: 0 for row in verdicts})
+    correct.update(row["judge"] for row in verdicts if row["verdict"] == "correct")
+    judges = sorted(correct, key=lambda name: (correct[name], name))
+    if len(judges) < 2:
+        return [], {}
+    signs: dict[Question, list[str]] = {}
+    for row in verdicts:
+        key = row["conversation"], row["question_index"]
+        of_question = signs.setdefault(key, [_NOT_ASKED] * len(judges))
+        of_question[judges.index(row["judge"])] = _SIGNS[row["verdict"]]
+    return judges, {key: "".join(one) for key, one in signs.items()}
 
 
 def _conversations(turns: Sequence[Row], questions: Iterable[Row]) -> dict[str, list[Row]]:

@@ -1,6 +1,7 @@
 """Ladders read from a real database: which questions count, against what, how it is decided."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,12 @@ def _verdicts(signs: tuple[str, ...]) -> dict[str, str]:
 
 
 def test_each_step_stands_against_the_one_that_it_changes(history: HistoryBuilder) -> None:
-    used = {"input_tokens": 100, "memory_tokens": 40, "latency_ms": 20.0, "cost_usd": 0.25}
+    used: dict[str, Any] = {
+        "input_tokens": 100,
+        "memory_tokens": 40,
+        "latency_ms": 20.0,
+        "cost_usd": 0.25,
+    }
     history.measure("r1", _verdicts(MIXED), **used)
     pro = "isolated, memory pro"
     history.measure("r1", _verdicts(("+" * 10,) * 6), question_protocol=pro)
@@ -126,5 +132,5 @@ def test_the_newest_notes_count_and_what_was_not_measured_is_said(history: Histo
     assert [one.name for one in _read(history).steps] == ["base", "few"]
     with pytest.raises(NoLadderError, match="r2: no ladder mine was measured"):
         read_ladders(history.database_path, "r2", "mine", margin_points=1.0, max_error_percent=2.0)
-    limits = {"margin_points": 1.0, "max_error_percent": 2.0}
+    limits: dict[str, Any] = {"margin_points": 1.0, "max_error_percent": 2.0}
     assert read_ladders(history.database_path, "r2", **limits) == []

@@ -15,6 +15,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import query
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import Launch, LaunchError, launch, prepare_home
+from locomo_assets.runs.runner import Failed, measure
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 from locomo_assets.standin import middleware
@@ -118,25 +119,22 @@ def test_what_steps_share_is_paid_for_once(home: Path, record: Record, mine: str
 def test_a_step_that_fails_is_named_and_the_same_command_goes_on(
     home: Path, record: Record, mine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from locomo_assets.pipeline import ladder
-
-    measure = ladder.measure
     seen: list[str] = []
 
     async def fails_in_the_second_step(run: Any, *arguments: Any) -> Any:
         seen.append(run.ask_protocol.label())
         if len(seen) == 2:
-            return [ladder.Failed(arguments[0][0], "answers", LocomoError("the service is down"))]
+            return [Failed(arguments[0][0], "answers", LocomoError("the service is down"))]
         return await measure(run, *arguments)
 
-    monkeypatch.setattr(ladder, "measure", fails_in_the_second_step)
+    monkeypatch.setattr("locomo_assets.pipeline.ladder.measure", fails_in_the_second_step)
     with pytest.raises(LaunchError, match=r"step thinks: 1 of 1 conversations .* down") as caught:
         _run(mine, *ARGUMENTS)
     assert "\n" not in str(caught.value)
     # How far it came is kept.
     assert _number(home, "SELECT string_agg(step) FROM ladder_steps") == "base"
     assert record.answered("r1") == 4
-    monkeypatch.setattr(ladder, "measure", measure)
+    monkeypatch.setattr("locomo_assets.pipeline.ladder.measure", measure)
     assert "strict judge" in _run(mine, *ARGUMENTS)
     assert record.answered("r1") == 8
     assert_told_once(record, SAMPLE, "r1")

@@ -1,12 +1,13 @@
 """Panels and tables of the page: which there are, and what they show."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.explorer import page_tables
-from locomo_assets.reporting.explorer.panels import Panel, panels
+from locomo_assets.reporting.explorer.panels import Panel, judges_panel, panels
 from locomo_assets.reporting.report_data import Reference, ReportData, read_report_data
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
@@ -88,3 +89,24 @@ def test_the_bridge_is_told_by_category_and_conversation(data: ReportData) -> No
     assert data.comparison is not None
     assert [row[0] for row in table.rows] == list(data.comparison.bridges)
     assert page_tables.bridge_table(replace(data, comparison=None)) is None
+
+
+def test_several_judges_stand_side_by_side(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1", "conv-2"], 10)
+    history.measure("r1", {"conv-1": "++++-" * 2, "conv-2": "++++-" * 2}, judge="lenient")
+    refresh(history.store, history.database_path)
+    alone = read_report_data(history.database_path, max_error_percent=2.0)
+    assert (alone.panel, judges_panel(alone)) == (None, None)
+    for name, signs in (("conv-1", "+---- +----"), ("conv-2", "++--- +----")):
+        history.judge_again("r1", name, signs.replace(" ", ""), "strict")
+    refresh(history.store, history.database_path)
+    panel = judges_panel(read_report_data(history.database_path, max_error_percent=2.0))
+    assert panel is not None
+    assert [row[:3] for row in panel.table.rows] == [
+        ("A", "strict", "31.25"), ("B", "lenient", "100.00"),
+    ]  # fmt: skip
+    assert panel.legend == (
+        "A strict, B lenient", "all judges say correct: 31.25 %", "any judge says correct: 100.00 %"
+    )  # fmt: skip
+    assert "<title>A: 31.25 %" in panel.drawing

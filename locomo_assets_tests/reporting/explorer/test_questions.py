@@ -134,3 +134,22 @@ def test_packing_is_the_same_each_time_and_loses_nothing(found: dict[str, Any]) 
 def test_two_full_releases_are_small_enough(found: dict[str, Any]) -> None:
     a_question = len(packed(found)) / len(found["questions"])
     assert a_question * FULL_QUESTIONS < FULL_BYTES
+
+
+def test_what_each_judge_says_of_a_question(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 3)
+    history.measure("r1", {"conv-1": "++-"}, judge="first")
+
+    def read() -> dict[str, Any]:
+        refresh(history.store, history.database_path)
+        whole, *_ = by_release(history.database_path, "r1", max_error_percent=2.0)
+        return read_questions(history.database_path, whole, None, ["r1"], {})
+
+    alone = read()
+    assert alone["judges"] == []
+    assert all("judged" not in one for one in alone["questions"])
+    history.judge_again("r1", "conv-1", "+-", "strict")
+    found = read()
+    assert found["judges"] == ["strict", "first"]
+    assert [one["judged"] for one in found["questions"]] == ["++", "-+", " -"]

@@ -26,7 +26,8 @@ SELECT
         -- known of its order are the versions.
         ORDER BY
             source IS NOT DISTINCT FROM 'imported' AND published_at IS NULL DESC,
-            coalesce(published_at, first_measured_at) NULLS LAST,
+            -- To judge imported answers dates nothing.
+            coalesce(published_at, if(source = 'imported', NULL, first_measured_at)) NULLS LAST,
             version_key(release),
             release
     ) AS position,

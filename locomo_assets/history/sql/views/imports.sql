@@ -33,11 +33,13 @@ JOIN current_answers AS a
 JOIN imported_files AS f
     ON
         f.attempt_id = a.attempt_id
+        -- Verdicts of one's own on imported answers were not imported.
+        AND f.attempt_id = j.judgement_attempt_id
         AND coalesce(f.conversation, a.conversation) = a.conversation
 JOIN categories ON categories.category = j.category;
 
--- A null category means all scored ones. Nothing is measured under the name of an imported
--- release, so its cells hold imported results only.
+-- A null category means all scored ones. Series that are one's own judging of imported answers are
+-- left out.
 CREATE VIEW published_results AS
 WITH series AS (
     SELECT
