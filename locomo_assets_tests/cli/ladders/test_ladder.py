@@ -175,13 +175,10 @@ def test_a_cost_limit_holds_for_all_steps_together(
         _run(mine, *ARGUMENTS)
     assert _number(home, "SELECT sum(cost_usd) FROM calls") == spent
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
-    found = json.loads(_run(mine, *ARGUMENTS, "--format", "json"))
-    both = _number(home, "SELECT sum(cost_usd) FROM calls")
-    assert spent < both < 1
-    costs = [one["cost_usd"] for one in found["steps"]]
-    assert 4 * (costs[0] + costs[1]) == pytest.approx(both)
-    # The lexical judge's step has the same answers, which are not paid for again.
-    assert costs[2] == costs[1]
+    _run(mine, *ARGUMENTS)
+    # Four answers of the base and four of the step that thinks; the third has the same answers.
+    assert _number(home, "SELECT count(*) FROM calls WHERE cost_usd > 0") == 8
+    assert spent < _number(home, "SELECT sum(cost_usd) FROM calls") < 1
 
 
 @pytest.mark.usefixtures("home")
