@@ -306,8 +306,9 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
         print(f"fields without a meaning here, left out: {listed(unread)}")
     database.publish(store, path)
     out = console()
-    for one in releases:
-        wholes = print_accuracy(out, path, one.release, max_error_percent=limit)
+    # An export has a file for each system and protocol of a release.
+    for release in dict.fromkeys(one.release for one in releases):
+        wholes = print_accuracy(out, path, release, max_error_percent=limit)
         print_judge_errors(out, path, wholes)
         print_gold_faults(out, path, wholes, audit_sha256)
 

@@ -84,6 +84,23 @@ def test_a_changed_folder_ends_with_one_line_and_one(folder: Path) -> None:
     assert "release r9: no answers in the history" in refused.stderr
 
 
+def test_a_release_of_two_protocols_comes_back_whole_and_is_shown_once(tmp_path: Path) -> None:
+    done = run(
+        "locomo-assets run --release r1 --questions 3\n"
+        "LOCOMO_QUESTION_PROTOCOL=no-memory locomo-assets run --release r1 --questions 3\n"
+        "locomo-assets export r1 --to out\n"
+        "export LOCOMO_HOME=fresh\n"
+        "echo imported:\n"
+        "locomo-assets import export out",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    _, _, told = done.stdout.partition("imported:\n")
+    for protocol in ("isolated", "no-memory"):
+        assert told.count(f"release r1 (imported) · system standin · judge lexical-2 · questions "
+                          f"{protocol} ·") == 1  # fmt: skip
+
+
 @pytest.mark.real_data
 def test_the_published_result_goes_out_and_comes_back(tmp_path: Path) -> None:
     published, dataset = SHARED_DATA / "backboard-published", SHARED_DATA / "locomo10.json"
