@@ -38,6 +38,7 @@ from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.releases import check_label, is_measured, refuse_taken
 from locomo_assets.services import Services
+from locomo_assets.settings.variants import packaged_ladders
 
 
 class LaunchError(LocomoError):
@@ -328,6 +329,7 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     releases = [release for release in dict.fromkeys(measured) if release is not None]
     with local_instance(home) as instance:
         register_conversations(instance, conversations)
+        register_ladders(instance, packaged_ladders())
         instance.add_dynamic_partitions(RELEASE, releases)
     return conversations, releases
 
