@@ -9,9 +9,9 @@ from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.tables import fixed, markdown_table
 from locomo_assets.runs.forecast import Item
 
-HEADINGS = ("step", "accuracy %", "points", "95 % interval", "is", "lost", "gained", "from base",
+HEADINGS = ("step", "accuracy %", "points", "95 % interval", "is", "−/+", "from base",
             "USD/q", "tokens/q", "of memories", "p50 ms", "scored")  # fmt: skip
-MAY_GO = ("scored", "p50 ms", "of memories", "from base", "USD/q", "lost", "gained")
+MAY_GO = ("scored", "p50 ms", "of memories", "from base", "USD/q", "−/+")
 """What a narrow terminal does without, in this order."""
 
 _SHORT = {Conclusion.NOT_WORSE: "not worse"}
@@ -26,8 +26,7 @@ def ladder_cells(step: LadderStep) -> tuple[str, ...]:
         points(paired),
         points_interval(paired),
         _SHORT.get(step.change.decision.word, step.change.decision.word) if step.change else "–",
-        str(paired.losses) if paired else "–",
-        str(paired.gains) if paired else "–",
+        f"−{paired.losses} +{paired.gains}" if paired else "–",
         points(step.since_base),
         fixed(step.cost_usd, 5),
         fixed(step.context_tokens, 0),
@@ -81,7 +80,7 @@ def notes(found: LadderResult) -> list[str]:
         "points, interval and decision: against the step that it changes, on the same questions, "
         f"clustered by conversation; p-values by Holm for {steps} step{'s' * (steps != 1)}. "
         "From base: not adjusted.",
-        "USD/q: answer and verdict, a question. tokens/q: the answering model's input.",
+        "−/+: questions lost and gained. USD/q: answer and verdict, a question. tokens/q: the answering model's input.",
     ]
     if not found.valid:
         told.append("invalid: too many questions without a verdict (LOCOMO_MAX_ERROR_PERCENT).")

@@ -11,7 +11,7 @@ from locomo_assets.settings.variants import packaged_ladders, read_ladder
 from locomo_assets_tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "variants.md").read_text()
-SHOWN = ("step", "accuracy %", "points", "95 % interval", "is", "lost", "gained", "from base",
+SHOWN = ("step", "accuracy %", "points", "95 % interval", "is", "−/+", "from base",
          "USD/q", "tokens/q")  # fmt: skip
 
 
