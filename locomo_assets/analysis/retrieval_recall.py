@@ -18,6 +18,7 @@ class RecallAtK:
     release: str
     system: str
     question_protocol: str
+    dataset_sha256: str
     k: int
     questions: int
     recall_percent: float | None
@@ -26,13 +27,14 @@ class RecallAtK:
     accuracy_percent: float | None
 
     @property
-    def family(self) -> tuple[str, str, str]:
-        """Release, system, and the protocol without its k: they share their retrievals."""
-        return self.release, self.system, self.question_protocol.replace(f", k {self.k}", "", 1)
+    def family(self) -> tuple[str, str, str, str]:
+        """Release, system, the protocol without its k, data set: they share their retrievals."""
+        protocol = self.question_protocol.replace(f", k {self.k}", "", 1)
+        return self.release, self.system, protocol, self.dataset_sha256
 
 
 def read_recall(database_path: Path, release: str | None) -> list[RecallAtK]:
-    """The rows of one release or of all, those of one family together, by judge and k."""
+    """The rows of one release or of all, those of one family together, by k and judge."""
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_SQL.read_text(), {"release": release}).fetchall()
     return [RecallAtK(*row) for row in rows]

@@ -3,6 +3,7 @@ SELECT
     release,
     coalesce(system, 'unknown'),
     question_protocol,
+    dataset_sha256,
     k,
     questions,
     100 * evidence_recall,
@@ -11,4 +12,10 @@ SELECT
     100 * accuracy
 FROM retrieval_recall
 WHERE release = coalesce($release, release)
-ORDER BY release, 2, regexp_replace(question_protocol, ', k \d+', ''), judge NULLS LAST, k
+ORDER BY
+    release,
+    2,
+    dataset_sha256,
+    regexp_replace(question_protocol, ', k \d+', ''),
+    k,
+    judge

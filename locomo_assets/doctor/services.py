@@ -1,7 +1,7 @@
-"""The doctor's look at the memory service and the judge, by the clients that a run uses.
+"""The doctor's look at memory service, answerer and judge, by the clients that a run uses.
 
 Only what is free is asked, which shows no more than that something answers. To prove a key, a turn
-is saved and a verdict asked for: the only two things that cost.
+is saved, an answer and a verdict are asked for: the only things that cost.
 """
 
 import asyncio
@@ -23,8 +23,10 @@ from locomo_assets.settings import Settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.client import BackboardClient
+    from locomo_assets.completions.answerer import Answerer
     from locomo_assets.http.calls import CallOptions, CallRecord
     from locomo_assets.judging.judge import Judge
+    from locomo_assets.runs.forecast import Usage
 
 GOOD_MS = 200.0
 ACCEPTABLE_MS = 500.0
@@ -77,36 +79,43 @@ class _Seen:
 
 
 def proof_cost(settings: Settings) -> str:
-    """What `check_services` asks for to prove both keys, and what it costs."""
+    """What `check_services` asks for to prove the keys, and what it costs."""
+    from locomo_assets.runs.forecast import ASSUMED_FROM_MEMORIES, ASSUMED_VERDICT
+
     parts = []
     if settings.backboard_api_key is not None:
         parts.append(
             f"one saved message at {settings.backboard_base_url} (a message of its plan; no model "
             "answers), whose assistant is deleted afterwards"
         )
+    if settings.question_protocol == "retrieval" and settings.answer_api_key is not None:
+        cost = _cost(settings, settings.answer_model, ASSUMED_FROM_MEMORIES)
+        parts.append(f"one answer by {settings.answer_model} ({cost})")
     if settings.openai_api_key is not None:
-        parts.append(f"one verdict by {settings.judge_model} ({_verdict_cost(settings)})")
+        cost = _cost(settings, settings.judge_model, ASSUMED_VERDICT)
+        parts.append(f"one verdict by {settings.judge_model} ({cost})")
     if not parts:
         return "nothing: the packaged stand-in and the lexical judge take no key"
     return " and ".join(parts)
 
 
-def _verdict_cost(settings: Settings) -> str:
+def _cost(settings: Settings, model: str, one: "Usage") -> str:
     from locomo_assets.prices import PriceTable
-    from locomo_assets.runs.forecast import ASSUMED_VERDICT
 
-    tokens = round(ASSUMED_VERDICT.input_tokens), round(ASSUMED_VERDICT.output_tokens)
-    cost_usd = PriceTable.read(settings.prices).cost_usd(settings.judge_model, *tokens)
+    tokens = round(one.input_tokens), round(one.output_tokens)
+    cost_usd = PriceTable.read(settings.prices).cost_usd(model, *tokens)
     return "its price is not known" if cost_usd is None else f"about {cost_usd:.4f} USD"
 
 
 def check_services(settings: Settings, *, prove: bool = False) -> Iterator[Diagnosis]:
-    """Both services, three lines each where they are remote, then the clock.
+    """The services, three lines each where they are remote, then the clock.
 
     `prove`: what `proof_cost` says is asked for, too.
     """
     seen: list[_Seen] = []
     yield from checked("memory service", lambda: _memory_service(settings, seen, prove))
+    if settings.question_protocol == "retrieval":
+        yield from checked("answerer", lambda: _answerer(settings, seen, prove))
     yield from checked("judge", lambda: _judge(settings, seen, prove))
     yield from _clock(seen)
 
@@ -186,6 +195,48 @@ async def _save(client: "BackboardClient", settings: Settings, name: str) -> str
             "memory is part of the account's plan"
         )
     return "a turn was saved and read back, and its memory begun"
+
+
+def _answerer(settings: Settings, seen: list[_Seen], prove: bool) -> Iterator[Diagnosis]:
+    from locomo_assets.completions.asker import OPENAI_URL
+    from locomo_assets.prices import STANDIN, PriceTable
+    from locomo_assets.services.answerers import connected_answerer, planned_answerer
+
+    identity = planned_answerer(settings)
+    if identity.endpoint == STANDIN:
+        yield ok("answerer", "the packaged stand-in, in the run's own process")
+        return
+    found = _Seen(settings.answer_base_url or OPENAI_URL)
+
+    async def ask() -> None:
+        async with connected_answerer(
+            settings,
+            prices=PriceTable.read(settings.prices),
+            options=found.options(settings),
+            max_retries=1,
+            timeout_s=60.0 if prove else 20.0,
+        ) as answerer:
+            assert answerer is not None  # noqa: S101  # for this protocol
+            found.system = f"{identity.model} of {answerer.system}, prompt {identity.prompt.label}"
+            for _ in range(_CALLS - 1):
+                await answerer.probe()
+            if prove:
+                found.proof = await _given_answer(answerer, found.url)
+
+    asyncio.run(ask())
+    seen.append(found)
+    yield from _lines("answerer", found, "LOCOMO_ANSWER_BASE_URL")
+
+
+async def _given_answer(answerer: "Answerer", url: str) -> str:
+    given = await answerer.answer("Where does Ann live?", ["[2023-05-08] Ann lives in Lisbon."])
+    if given.text is None:
+        raise DoctorError(
+            f"{url}: gave no answer ({given.reason}); check LOCOMO_ANSWER_BASE_URL and "
+            "LOCOMO_ANSWER_MODEL"
+        )
+    cost = "" if given.cost_usd is None else f" for {given.cost_usd:.4f} USD"
+    return f"it answered from a memory{cost}"
 
 
 def _judge(settings: Settings, seen: list[_Seen], prove: bool) -> Iterator[Diagnosis]:

@@ -12,7 +12,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from locomo_assets.analysis.design.sequential import LOOKS
-from locomo_assets.backboard.answers import AskProtocol
+from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import Dataset
@@ -395,7 +395,7 @@ def _check_options(wanted: Launch, services: Services) -> None:
         )
     if wanted.repeat_ingestion and wanted.repeats == 1:
         raise BadRequestError("--repeat-ingestion: say how often with --repeats")
-    if wanted.repeat_ingestion and not AskProtocol(name=protocol).needs_ingestion:
+    if wanted.repeat_ingestion and protocol in REFERENCE_PROTOCOLS:
         raise BadRequestError(
             f"--repeat-ingestion: the question protocol {protocol} asks without memories; leave "
             "it out"

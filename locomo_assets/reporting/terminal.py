@@ -216,9 +216,11 @@ def print_recall(out: Console, database_path: Path, release: str | None) -> None
     """Prints recall and accuracy at each k, a table for series that share their retrievals."""
     rows = read_recall(database_path, release)
     for family in dict.fromkeys(row.family for row in rows):
-        release_of, system, protocol = family
+        release_of, system, protocol, dataset = family
         _print_line(
-            out, f"\nretrieval: release {release_of} · system {system} · questions {protocol}"
+            out,
+            f"\nretrieval: release {release_of} · system {system} · questions {protocol} · "
+            f"data set {dataset[:12]}",
         )
         cells = [recall_cells(row) for row in rows if row.family == family]
         print_table(out, RECALL_HEADINGS, cells)

@@ -48,7 +48,7 @@ class Times(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """What all runs of a release used of a service (`backboard`, `judge`)."""
+    """What all runs of a release used of a service (`backboard`, `judge`, `answerer`)."""
 
     release: str
     system: str

@@ -117,6 +117,7 @@ class FromMemories:
             output_tokens=own.output_tokens,
             latency_ms=own.latency_ms,
             in_flight=own.in_flight,
+            model_provider=answerer.system,
             model_name=own.model,
             apart=_apart(own, found, answerer.system),
         )
