@@ -80,7 +80,8 @@ def notes(found: LadderResult) -> list[str]:
         "points, interval and decision: against the step that it changes, on the same questions, "
         f"clustered by conversation; p-values by Holm for {steps} step{'s' * (steps != 1)}. "
         "From base: not adjusted.",
-        "−/+: questions lost and gained. USD/q: answer and verdict, a question. tokens/q: the answering model's input.",
+        "−/+: questions lost and gained. USD/q: answer and verdict, a question. tokens/q: the "
+        "answering model's input.",
     ]
     if not found.valid:
         told.append("invalid: too many questions without a verdict (LOCOMO_MAX_ERROR_PERCENT).")
