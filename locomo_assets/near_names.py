@@ -58,8 +58,8 @@ def misspelled(variables: Collection[str], settings: Collection[str]) -> Iterato
             continue
         meant = _service_setting(name, of_services)
         if has_prefix and meant is None:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)
-            meant = next((PREFIX + one for one in near), None)
+            near = nearest(name, known)
+            meant = None if near is None else PREFIX + near
         if meant is not None and (has_prefix or meant not in given):
             yield f"{variable} is no setting, but {meant} is; rename it, or unset it"
 
@@ -94,3 +94,8 @@ def _service_setting(name: str, settings: Collection[str]) -> str | None:
 
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name))
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The one of the known names that is meant by a misspelled one, if any is near enough."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)), None)

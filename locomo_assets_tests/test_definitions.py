@@ -34,6 +34,7 @@ def test_loads_in_a_fresh_interpreter(tmp_path: Path) -> None:
         "history_backup",
         "ingested_memories",
         "judgements",
+        "ladder",
         "locomo_dataset",
         "results_history",
     ]

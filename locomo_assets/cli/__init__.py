@@ -32,6 +32,7 @@ def main() -> None:
         history,
         imports,
         judges,
+        ladders,
         plan,
         remote,
         report,
@@ -43,7 +44,7 @@ def main() -> None:
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, plan, report, compare, imports, judges, history, alerts, exporter)
+    modules = (run, plan, ladders, report, compare, imports, judges, history, alerts, exporter)
     for module in (*modules, backup, remote, doctor, settings, standin):
         module.register(app)
     try:

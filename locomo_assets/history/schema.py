@@ -349,11 +349,12 @@ _OWN: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("file_sha256", _STR),
         ("step_index", _I32),  # from 0, the base
         ("step", _STR),
-        ("changed", _STR),  # in words, against the step before
+        ("changed", _STR),  # in words, against the parent
         ("configuration_json", _STR),  # the settings that differ from their defaults
         ("question_protocol", _STR),
         ("judge", _STR),
         ("noted_at", _TIME),
+        ("parent_step", _STR),  # which one it changes: mostly the step before; null for the base
     ),
     # what batches of verdicts need to resume after a kill
     "judge_batches": (

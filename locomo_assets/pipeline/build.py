@@ -25,6 +25,7 @@ def build_defs(
     from locomo_assets.pipeline.assets.conversations import conversation_assets
     from locomo_assets.pipeline.assets.daily_sample import daily_sample
     from locomo_assets.pipeline.assets.history import history_backup, results_history
+    from locomo_assets.pipeline.assets.ladder import ladder_asset
     from locomo_assets.pipeline.assets.locomo_dataset import locomo_dataset
     from locomo_assets.pipeline.schedules import RELEASE_JOB, schedules
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
@@ -42,6 +43,7 @@ def build_defs(
             locomo_dataset,
             conversation_assets(place.settings.partitions_per_run, place.settings.runs_at_once),
             daily_sample,
+            ladder_asset(place.settings.runs_at_once),
             *results,
             history_backup,
         ],

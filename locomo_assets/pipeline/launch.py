@@ -21,20 +21,24 @@ from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_fai
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.forecasts.forecast import forecast_rounds
 from locomo_assets.pipeline.forecasts.rounds import first_round
+from locomo_assets.pipeline.ladder import ASSET as LADDER_ASSET
 from locomo_assets.pipeline.launcher import register_process
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
+    LADDER,
     RELEASE,
     RELEASE_TAG,
     last_judged_series,
     ranges,
     register_conversations,
+    register_ladders,
 )
 from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.releases import check_label, is_measured, refuse_taken
 from locomo_assets.services import Services
+from locomo_assets.settings.variants import packaged_ladders
 
 
 class LaunchError(LocomoError):
@@ -180,6 +184,32 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
         return series
 
 
+def launch_ladder(ladder: str, name: str, wanted: Launch, services: Services) -> None:
+    """Measures a ladder (its file or name) under a release, in this process, as one run.
+
+    `name` is the ladder's own. Raises what `launch` does; a step that fails is named.
+    """
+    _, tasks = check_launch(wanted, services)
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
+    names = [task.conversation for task in tasks]
+    with (
+        _usable_instance(services.settings.home) as instance,
+        _release_partition(instance, wanted.release, services.store(), names),
+    ):
+        source = {"source": wanted.dataset}
+        _run(job, instance, wanted.release, ["locomo_dataset"], source, op="locomo_dataset")
+        register_ladders(instance, [name])
+        _run(
+            job,
+            instance,
+            wanted.release,
+            [LADDER_ASSET],
+            {"file": ladder, "conversations": names, "questions": wanted.questions},
+            op=LADDER_ASSET,
+            partition_key=dg.MultiPartitionKey({LADDER: name, RELEASE: wanted.release}),
+        )
+
+
 def _measure(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
@@ -299,6 +329,7 @@ def register_history(store: HistoryStore, home: Path) -> tuple[list[str], list[s
     releases = [release for release in dict.fromkeys(measured) if release is not None]
     with local_instance(home) as instance:
         register_conversations(instance, conversations)
+        register_ladders(instance, packaged_ladders())
         instance.add_dynamic_partitions(RELEASE, releases)
     return conversations, releases
 

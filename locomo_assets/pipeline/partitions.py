@@ -1,9 +1,9 @@
-"""The grid of partitions: conversation × release, both dynamic.
+"""The grids of partitions: conversation × release, and ladder × release, all dynamic.
 
 Dagster sorts a key's dimensions by name, so keys read `conv-26|r1`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
@@ -15,18 +15,22 @@ from locomo_assets.runs.stages import SERIES
 
 CONVERSATION = "conversation"
 RELEASE = "release"
+LADDER = "ladder"
 RELEASE_TAG = "locomo/release"
 """Of every run that works on a release, so that the list of runs can be filtered by it."""
 
 conversations = dg.DynamicPartitionsDefinition(name=CONVERSATION)
 releases = dg.DynamicPartitionsDefinition(name=RELEASE)
 grid = dg.MultiPartitionsDefinition({CONVERSATION: conversations, RELEASE: releases})
+ladder_grid = dg.MultiPartitionsDefinition(
+    {LADDER: dg.DynamicPartitionsDefinition(name=LADDER), RELEASE: releases}
+)
 
 
 def split(key: str) -> tuple[str, str]:
-    """A grid key's conversation and release."""
-    conversation, _, release = key.partition("|")
-    return conversation, release
+    """A grid key's conversation (or ladder) and release."""
+    first, _, release = key.partition("|")
+    return first, release
 
 
 def use_whole_range(run: dg.DagsterRun) -> None:
@@ -51,6 +55,12 @@ def register_conversations(instance: dg.DagsterInstance, names: Sequence[str]) -
     for gone in set(known) - set(names):
         instance.delete_dynamic_partition(CONVERSATION, gone)
     instance.add_dynamic_partitions(CONVERSATION, [n for n in names if n not in known])
+
+
+def register_ladders(instance: dg.DagsterInstance, names: Iterable[str]) -> None:
+    """Adds ladders to what can be materialized; those that are there stay."""
+    known = instance.get_dynamic_partitions(LADDER)
+    instance.add_dynamic_partitions(LADDER, [name for name in names if name not in known])
 
 
 def last_judged_series(instance: dg.DagsterInstance, release: str) -> tuple[str, ...] | None:

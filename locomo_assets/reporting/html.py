@@ -10,6 +10,7 @@ from typing import Any
 from locomo_assets.analysis.comparison import MARGIN_POINTS
 from locomo_assets.analysis.intervals import CORRECTION
 from locomo_assets.reporting.explorer import drawing, page_tables
+from locomo_assets.reporting.explorer.ladder import ladder_sections
 from locomo_assets.reporting.explorer.panels import judges_panel, page_table, panels
 from locomo_assets.reporting.explorer.questions import packed, read_questions
 from locomo_assets.reporting.panel import agreement_table, bounds_line, category_rows, headline
@@ -113,6 +114,7 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
         published=page_tables.published_tables(data),
         scores=page_tables.score_table(data),
         panels=panels(data),
+        ladders=ladder_sections(data.ladders),
         **_judges(data),
         interval_notes=interval_notes([*data.categories, data.whole]),
         correction=CORRECTION,

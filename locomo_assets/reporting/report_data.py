@@ -19,6 +19,7 @@ from locomo_assets.analysis.accuracy import (
 )
 from locomo_assets.analysis.blame import BlameBound, blame_bound
 from locomo_assets.analysis.comparison import MARGIN_POINTS, Comparison, compare
+from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
 from locomo_assets.analysis.comparison.series import (
     NotComparableError,
     UnknownReleaseError,
@@ -133,6 +134,8 @@ class ReportData:
     comparison: Comparison | None
     not_compared: str | None
     conversations: tuple[ConversationAccuracy, ...]
+    ladders: tuple[LadderResult, ...] = ()
+    """Those measured of the release, whichever series the page follows."""
     panel: Panel | None = None
     """Several judges on the same answers; None where one alone has judged them."""
 
@@ -224,6 +227,14 @@ def read_report_data(
         comparison=comparison,
         not_compared=not_compared,
         conversations=_conversations(database_path, whole, previous),
+        ladders=tuple(
+            read_ladders(
+                database_path,
+                whole.release,
+                margin_points=margin_points,
+                max_error_percent=max_error_percent,
+            )
+        ),
         panel=next(
             (one for one in read_panels(database_path, whole.release) if one.is_of(whole)), None
         ),

@@ -197,7 +197,7 @@ def gold_fault_cells(row: GoldFaults, whole: Accuracy) -> tuple[str, ...]:
 
 def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
     """The newest `MAX_SAMPLES` rows as a Markdown table, marked where there are too many errors."""
-    return _markdown(
+    return markdown_table(
         _SAMPLE_HEADINGS,
         (
             (
@@ -224,7 +224,7 @@ def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
 
 def limits_markdown(changes: Sequence[LimitChange]) -> str:
     """The last `MAX_LIMIT_CHANGES` changes as a Markdown table, the oldest first."""
-    table = _markdown(
+    table = markdown_table(
         ("time (UTC)", "endpoint", "limit", "why"),
         (
             (f"{one.changed_at:%H:%M:%S.%f}", one.endpoint, str(one.limit), one.why)
@@ -246,7 +246,8 @@ def _marked(percent: float | None, *, valid: bool) -> str:
     return number if valid else f"invalid ({number})"
 
 
-def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows under headings, as Markdown."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in rows:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")

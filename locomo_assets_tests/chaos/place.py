@@ -89,8 +89,9 @@ class Place:
         home: Path | None = None,
         settings: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        command: Sequence[str] = ("run", "--release", RELEASE),
     ) -> Iterator[Process]:
-        """A run of the release; killed at the end if it is still there.
+        """A run of the release, or another command; killed at the end if it is still there.
 
         `settings` differ from the place's own; `within` is a command that runs another one.
         """
@@ -99,7 +100,7 @@ class Place:
             [
                 *within,
                 *(sys.executable, "-c", "from locomo_assets.cli import main; main()"),
-                *("run", "--release", RELEASE),
+                *command,
             ],
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), **self.settings, **moved},
             stdout=subprocess.DEVNULL,

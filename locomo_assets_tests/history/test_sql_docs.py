@@ -9,6 +9,7 @@ import pytest
 from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
+    ASKED_AT,
     answer,
     call,
     commit,
@@ -69,6 +70,9 @@ def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(store, lineage("damaged_ingestions", "r3"), {"ingest_journal": [damaged]})
     stopped = {"against": "r1", "question_protocol": "isolated", "of_questions": 100}
     commit(store, lineage("stopped_runs", "r2", None), {"stopped_runs": [stopped]})
+    step = {"ladder": "mine", "step_index": 0, "step": "base", "question_protocol": "isolated"}
+    of_judge = {"judge": judgement(0, "correct", "r1")["judge"], "noted_at": ASKED_AT}
+    commit(store, lineage("ladder", "r1", None), {"ladder_steps": [{**step, **of_judge}]})
     return refresh(store, folder / "history.duckdb").path
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.analysis.comparison import Bounds
+from locomo_assets.analysis.comparison.parts import Bounds
 from locomo_assets.history.database import refresh
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.reporting.summary import (

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
-
 from locomo_assets.analysis.comparison.bridge import Bridge, bridge_of
 from locomo_assets.analysis.comparison.decision import (
     Conclusion,
@@ -17,21 +15,18 @@ from locomo_assets.analysis.comparison.decision import (
 )
 from locomo_assets.analysis.comparison.flips import Flip, read_flips
 from locomo_assets.analysis.comparison.last_looks import last_looks
-from locomo_assets.analysis.comparison.measured import (
-    SCORED,
-    BothMeasured,
-    Measured,
-    read_questions,
+from locomo_assets.analysis.comparison.measured import BothMeasured, Measured, read_questions
+from locomo_assets.analysis.comparison.noise import Question, contained
+from locomo_assets.analysis.comparison.paired import Paired
+from locomo_assets.analysis.comparison.parts import (
+    Bounds,
+    Noise,
+    Part,
+    adjust_by_holm,
+    common_questions,
+    conversations_there,
+    part_of,
 )
-from locomo_assets.analysis.comparison.noise import (
-    NoiseFloor,
-    Question,
-    common_floor,
-    contained,
-    exceeds,
-    shift_of_difference,
-)
-from locomo_assets.analysis.comparison.paired import Pair, Paired, Shift, compare_pairs, holm_each
 from locomo_assets.analysis.comparison.series import NotComparableError, Series, choose_series
 from locomo_assets.analysis.comparison.sides import Side, side_notes, side_of, why_invalid
 from locomo_assets.history import database
@@ -45,31 +40,6 @@ from locomo_assets.locomo.model import (
 MARGIN_POINTS = 1.0
 MAX_ERROR_PERCENT = 2.0
 """The defaults of LOCOMO_MARGIN_POINTS and LOCOMO_MAX_ERROR_PERCENT."""
-
-_FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """The noise floors of both releases and the larger of the two, `floor`.
-
-    `exceeded` says whether the difference is above it; None where no floor is known. The floor is
-    that of two single measurements; it does not decide.
-    """
-
-    a: NoiseFloor
-    b: NoiseFloor
-    floor: float | None
-    exceeded: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The difference if every question without a verdict counted against B, and for B."""
-
-    unanswered: int
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +168,7 @@ def compare(
             read_questions(connection, second),
         )
         notes += _without_lone_adversarial(first, questions_a, second, questions_b)
-        common = _common(questions_a, questions_b)
+        common = common_questions(questions_a, questions_b)
         if not intersection:
             _refuse_other_questions(first, questions_a, second, questions_b, common)
         sides = (
@@ -209,7 +179,7 @@ def compare(
             Measured(connection, first, questions_a),
             Measured(connection, second, questions_b),
         )
-        there = _conversations_there(connection, second)
+        there = conversations_there(connection, second.dataset_sha256)
         flips = read_flips(connection, first, second)
         looks = last_looks(connection)
         notes += [one.sentence for name in (a, b) if (one := looks.get(name))]
@@ -231,14 +201,6 @@ def compare(
     )
 
 
-def _conversations_there(connection: duckdb.DuckDBPyConnection, series: Series) -> int:
-    found = connection.execute(
-        "SELECT count(DISTINCT conversation) FROM current_questions WHERE dataset_sha256 = $1",
-        [series.dataset_sha256],
-    ).fetchone()
-    return int(found[0]) if found else 0
-
-
 def _without_lone_adversarial(
     first: Series,
     questions_a: dict[Question, Mapping[str, Any]],
@@ -258,17 +220,6 @@ def _without_lone_adversarial(
     for key in keys:
         del questions[key]
     return [f"category 5 (adversarial) is left out: only {with_it.release} was asked it"]
-
-
-def _common(
-    questions_a: Mapping[Question, Mapping[str, Any]],
-    questions_b: Mapping[Question, Mapping[str, Any]],
-) -> list[Question]:
-    def same(key: Question) -> bool:
-        one, other = questions_a[key], questions_b[key]
-        return all(one[name] == other[name] for name in ("question", "gold_answer", "category"))
-
-    return sorted(key for key in questions_a.keys() & questions_b.keys() if same(key))
 
 
 def _refuse_other_questions(
@@ -300,50 +251,13 @@ class _Rule(NamedTuple):
     invalid: str | None
 
 
-class _Part(NamedTuple):
-    """One category, or the whole: what was observed, and both bounds where something is missing."""
-
-    noise: Noise
-    unanswered: int
-    evidence: tuple[Evidence, ...]
-
-    def bounds(self) -> Bounds | None:
-        if len(self.evidence) == 1:
-            return None
-        low, high = (one.paired.difference or 0.0 for one in self.evidence[1:])
-        return Bounds(self.unanswered, low, high)
-
-
-def _part(keys: Sequence[Question], both: BothMeasured, margin: float) -> _Part:
-    pairs = both.pairs(keys)
-    scored = {key for key in keys if both.is_scored(key)}
-    noises = both.a.noise(scored), both.b.noise(scored)
-    shift = shift_of_difference(noises[0].shift, noises[1].shift)
-    observed = paired_of(pairs, margin, shift)
-    floor = common_floor(noises)
-    noise = Noise(*noises, floor, exceeds(observed.difference, floor))
-    low, high = (both.bound_pairs(keys, for_b=for_b) for for_b in (False, True))
-    unanswered = sum(
-        side.questions[key]["verdict"] not in SCORED for side in (both.a, both.b) for key in keys
-    )
-    bounds = [paired_of(each, margin, shift) for each in (low, high)] if unanswered else []
-    return _Part(noise, unanswered, tuple(map(Evidence.alone, [observed, *bounds])))
-
-
-def paired_of(pairs: Sequence[Pair], margin: float, shift: Shift | None) -> Paired:
-    """Without repeats the means are the verdicts themselves, and the exact test can be made."""
-    if all(pair.mean_a in (0.0, 1.0) and pair.mean_b in (0.0, 1.0) for pair in pairs):
-        pairs = [pair._replace(mean_a=None, mean_b=None) for pair in pairs]
-    return compare_pairs(pairs, margin=margin, shift=shift)
-
-
 def _compare_categories(
     common: Sequence[Question], both: BothMeasured, rule: _Rule
 ) -> tuple[CategoryComparison, tuple[CategoryComparison, ...]]:
     category_of = {key: both.a.questions[key]["category"] for key in common}
 
     def compared(
-        category: int | None, part: _Part, evidence: Sequence[Evidence]
+        category: int | None, part: Part, evidence: Sequence[Evidence]
     ) -> CategoryComparison:
         decision = decide(
             evidence[0],
@@ -363,33 +277,14 @@ def _compare_categories(
             verdict=Decision(Conclusion.INVALID, rule.invalid) if rule.invalid else decision,
         )
 
-    whole = _part([key for key in common if category_of[key] != ADVERSARIAL], both, rule.margin)
+    whole = part_of([key for key in common if category_of[key] != ADVERSARIAL], both, rule.margin)
     numbers = sorted({category_of[key] for key in common if both.is_scored(key)})
     parts = [
-        _part([key for key in common if category_of[key] == one], both, rule.margin)
+        part_of([key for key in common if category_of[key] == one], both, rule.margin)
         for one in numbers
     ]
-    adjusted = _adjusted([part.evidence for part in parts])
+    adjusted = adjust_by_holm([part.evidence for part in parts])
     return compared(None, whole, whole.evidence), tuple(
         compared(category, part, evidence)
         for category, part, evidence in zip(numbers, parts, adjusted, strict=True)
     )
-
-
-def _adjusted(categories: Sequence[tuple[Evidence, ...]]) -> list[list[Evidence]]:
-    """Each category's evidence, its p-values adjusted by Holm for the number of categories.
-
-    The bounds of one category stand beside the bounds of the others, or what was observed there.
-    """
-    adjusted: list[list[Evidence]] = [[] for _ in categories]
-    for place in range(max(map(len, categories), default=0)):
-        level = [one[place] if place < len(one) else one[0] for one in categories]
-        p_values = holm_each([one.p_values for one in level])
-        for found, one, p in zip(adjusted, categories, p_values, strict=True):
-            if place < len(one):
-                found.append(one[place]._replace(p_values=p, adjusted=True))
-    return adjusted
-
-
-def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()

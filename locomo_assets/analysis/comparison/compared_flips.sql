@@ -8,11 +8,12 @@ WITH changed AS (
         CASE WHEN is_lost THEN release_b ELSE release_a END AS release_wrong,
         CASE WHEN is_lost THEN judgement_id_a ELSE judgement_id_b END AS judgement_right,
         CASE WHEN is_lost THEN judgement_id_b ELSE judgement_id_a END AS judgement_wrong
-    FROM flip_details($a, $b)
+    FROM
+        flips_between(
+            $a, $question_protocol_a, $judge_a, $b, $question_protocol_b, $judge_b
+        )
     WHERE
-        judge = $judge
-        AND question_protocol = $question_protocol
-        AND coalesce(system_a, 'unknown') = $system_a
+        coalesce(system_a, 'unknown') = $system_a
         AND coalesce(system_b, 'unknown') = $system_b
         AND dataset_sha256_a = $dataset_a
         AND dataset_sha256_b = $dataset_b

@@ -64,8 +64,10 @@ def read_flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Ser
     given = {
         "a": first.release,
         "b": second.release,
-        "judge": first.judge,
-        "question_protocol": first.question_protocol,
+        "judge_a": first.judge,
+        "judge_b": second.judge,
+        "question_protocol_a": first.question_protocol,
+        "question_protocol_b": second.question_protocol,
         "system_a": first.system,
         "system_b": second.system,
         "dataset_a": first.dataset_sha256,

@@ -9,10 +9,11 @@ from itertools import combinations
 from pathlib import Path
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.analysis.comparison import MARGIN_POINTS, paired_of
+from locomo_assets.analysis.comparison import MARGIN_POINTS
 from locomo_assets.analysis.comparison.measured import BothMeasured, Measured, read_questions
 from locomo_assets.analysis.comparison.noise import shift_of_difference
 from locomo_assets.analysis.comparison.paired import holm
+from locomo_assets.analysis.comparison.parts import paired_of
 from locomo_assets.analysis.comparison.series import Series
 from locomo_assets.analysis.intervals import ALPHA
 from locomo_assets.history import database

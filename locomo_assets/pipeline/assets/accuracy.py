@@ -125,7 +125,7 @@ def accuracy_metrics(
     own = services.ask_protocol().label()
     is_beside = is_variant(judged.question_protocol) and judged.question_protocol != own
     row = rows[0] if is_reference(judged.question_protocol) or is_beside else judged
-    data, report = _report(services, row, audit_sha256)
+    data, report = stored_page(services, row, audit_sha256)
     # The UI keeps this order in its table, and sorts its plots by their names.
     return dg.MaterializeResult(
         metadata={
@@ -170,7 +170,7 @@ def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadata
     )
 
 
-def _report(
+def stored_page(
     services: Services, row: Accuracy, audit_sha256: str | None
 ) -> tuple[ReportData, dg.PathMetadataValue]:
     """Writes the series' page into the history's storage; its data, and where it is."""

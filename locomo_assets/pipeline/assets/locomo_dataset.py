@@ -11,10 +11,11 @@ from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
-from locomo_assets.pipeline.partitions import register_conversations
+from locomo_assets.pipeline.partitions import register_conversations, register_ladders
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.services import Services
 from locomo_assets.settings import Settings
+from locomo_assets.settings.variants import packaged_ladders
 
 
 class DatasetConfig(dg.Config):
@@ -53,6 +54,7 @@ def locomo_dataset(
         raise dg.Failure(str(error), allow_retries=False) from error
     names = [conversation.conversation for conversation in dataset.conversations]
     register_conversations(context.instance, names)
+    register_ladders(context.instance, packaged_ladders())
     questions = sum(len(c.questions) for c in dataset.conversations)
     return dg.MaterializeResult(
         metadata={

@@ -1,7 +1,8 @@
--- The questions whose verdict changed between two releases, with everything known on both sides.
--- Unlike in `flips`, the systems may differ, and so may the data sets if question and gold answer
--- are equal. `evidence` is from release_a's data set. A memory's dia_ids are the turns it came from.
-CREATE MACRO flip_details(release_a, release_b) AS TABLE
+-- The questions whose verdict changed between two sides, with everything known on both. A side is a
+-- release, its question protocol and its judge; NULL for these four: any, but equal on both sides.
+CREATE MACRO flips_between(
+    release_a, question_protocol_a, judge_a, release_b, question_protocol_b, judge_b
+) AS TABLE
 WITH changed AS (
     SELECT
         a.release AS release_a,
@@ -31,8 +32,16 @@ WITH changed AS (
         ON
             a.conversation = b.conversation
             AND a.question_index = b.question_index
-            AND a.judge = b.judge
-            AND a.question_protocol = b.question_protocol
+            AND CASE
+                WHEN judge_a IS NULL THEN a.judge = b.judge
+                ELSE a.judge = judge_a AND b.judge = judge_b
+            END
+            AND CASE
+                WHEN question_protocol_a IS NULL THEN a.question_protocol = b.question_protocol
+                ELSE
+                    a.question_protocol = question_protocol_a
+                    AND b.question_protocol = question_protocol_b
+            END
             AND a.question = b.question
             AND a.gold_answer IS NOT DISTINCT FROM b.gold_answer
     WHERE
@@ -114,3 +123,9 @@ LEFT JOIN shown
         AND shown.question_index = changed.question_index
 LEFT JOIN retrieved AS retrieved_a ON retrieved_a.judgement_id = judgement_id_a
 LEFT JOIN retrieved AS retrieved_b ON retrieved_b.judgement_id = judgement_id_b;
+
+-- The questions whose verdict changed between two releases, with everything known on both sides.
+-- Unlike in `flips`, the systems may differ, and so may the data sets if question and gold answer
+-- are equal. `evidence` is from release_a's data set. A memory's dia_ids are the turns it came from.
+CREATE MACRO flip_details(release_a, release_b) AS TABLE
+FROM flips_between(release_a, NULL, NULL, release_b, NULL, NULL);
