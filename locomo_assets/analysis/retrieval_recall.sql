@@ -11,7 +11,10 @@ SELECT
     judge,
     100 * accuracy
 FROM retrieval_recall
-WHERE release = coalesce($release, release)
+WHERE
+    release = coalesce($release, release)
+    -- Of an imported release nothing is known but what its answers tell.
+    AND (questions > 0 OR memory_tokens IS NOT NULL OR accuracy IS NOT NULL)
 ORDER BY
     release,
     2,

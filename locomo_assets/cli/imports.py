@@ -285,12 +285,13 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
     for one, manifest in zip(releases, manifests, strict=True):
         results = one.results
         verdicts = sum(len(answer.verdicts) for answer in results.answers)
-        counts = (
-            f"{len(results.files)} files, {len(results.answers):,} answers, {verdicts:,} verdicts"
-        )
-        print(
-            f"release {one.release}: {counts} " + ("imported" if manifest else "are there already")
-        )
+        files = "1 file" if len(results.files) == 1 else f"{len(results.files)} files"
+        counts = f"{files}, {len(results.answers):,} answers, {verdicts:,} verdicts"
+        # An export has a file for each system and protocol of a release.
+        alike = sum(other.release == one.release for other in releases) > 1
+        asked = f" ({results.system}, {results.question_protocol})" if alike else ""
+        told = "imported" if manifest else "are there already"
+        print(printable(f"release {one.release}{asked}: {counts} {told}"))
         if results.correct_without_words:
             print(
                 f"{results.correct_without_words:,} verdicts are correct on an answer without "
@@ -306,7 +307,6 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
         print(f"fields without a meaning here, left out: {listed(unread)}")
     database.publish(store, path)
     out = console()
-    # An export has a file for each system and protocol of a release.
     for release in dict.fromkeys(one.release for one in releases):
         wholes = print_accuracy(out, path, release, max_error_percent=limit)
         print_judge_errors(out, path, wholes)

@@ -143,7 +143,7 @@ def _leaderboard(path: Path, release: str | None, html: Path | None, limit: floa
 
     write_leaderboard(groups, html)
     series = sum(len(group.entries) for group in groups)
-    print(f"{html}: {series:,} series in {len(groups):,} groups")
+    print(f"{html}: {series:,} series in {len(groups):,} group{'s' * (len(groups) != 1)}")
 
 
 releases = typer.Typer()

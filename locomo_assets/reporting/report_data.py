@@ -4,6 +4,7 @@ The page follows one series (system, question protocol, judge, data set), by def
 newest. Imported releases of other systems or judges are reference lines, never points.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -172,8 +173,10 @@ def read_report_data(
     measured = [row for row in everything if row.release not in imported] or everything
     if not measured or (release is not None and not of_release):
         raise UnknownReleaseError(
-            f"release {release or '(any)'}: no verdicts in the history; `locomo-assets releases` "
-            "lists those that have"
+            "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
+            if release is None
+            else f"release {release}: no verdicts in the history; `locomo-assets releases` lists "
+            "those that have"
         )
     whole = of_release[0] if release is not None else max(
         measured, key=lambda row: (
@@ -328,17 +331,20 @@ def _references(
     everything: Sequence[Accuracy], whole: Accuracy, imported: set[str]
 ) -> tuple[Reference, ...]:
     """The release's floor and ceiling, and imported results on the same data set."""
+    rows = [row for row in everything if row.valid and row.dataset_sha256 == whole.dataset_sha256]
+    asked = Counter((row.release, row.system, row.judge) for row in rows)
     found = []
-    for row in everything:
-        if row.accuracy_percent is None or not row.valid:
-            continue
-        if row.dataset_sha256 != whole.dataset_sha256:
+    for row in rows:
+        if row.accuracy_percent is None:
             continue
         same = (row.release, row.system, row.judge) == (whole.release, whole.system, whole.judge)
         if _is_reference(row) and same and not _is_reference(whole):
             found.append(Reference(row.question_protocol, row.accuracy_percent))
         elif row.release in imported and row.series != whole.series:
-            name = f"{row.release} ({row.system}; judge {row.judge}; {row.scored} questions)"
+            several = asked[row.release, row.system, row.judge] > 1
+            protocol = f"; {row.question_protocol}" if several else ""
+            told = f"{row.system}{protocol}; judge {row.judge}; {row.scored} questions"
+            name = f"{row.release} ({told})"
             found.append(Reference(name, row.accuracy_percent))
     return tuple(found)
 

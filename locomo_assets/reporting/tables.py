@@ -41,7 +41,8 @@ SCORE_HEADINGS = ("category", "F1 %", "exact %", "recall@1 %", "recall@5 %", "re
 RECALL_HEADINGS = ("k", "evidence recall %", "accuracy %", "memory tokens", "questions", "judge")
 RECALL_NOTE = (
     "Recall: the share of a question's evidence turns among the first k retrieved memories. Memory "
-    "tokens: a question's, estimated by their share of the prompt. –: no series with that k."
+    "tokens: a question's, estimated by their share of the prompt. –: not known, or no series with "
+    "that k."
 )
 GOLD_FAULT_HEADINGS = ("category", "published %", "without %", "95 % interval", "ceiling %",
                        "marked right")  # fmt: skip

@@ -59,7 +59,7 @@ def test_the_documented_commands_do_what_the_page_says(folder: Path) -> None:
     assert "ok   every question is of" in done.stdout, done.stderr
     done = run(board, folder)
     assert "group 1: judge lexical-2" in done.stdout, done.stderr
-    assert "leaderboard.html: 2 series in 1 groups" in done.stdout
+    assert "leaderboard.html: 2 series in 1 group\n" in done.stdout
     if not shutil.which("ssh-keygen"):
         pytest.skip("ssh-keygen is not installed")
     done = run(signed, folder)
@@ -97,6 +97,7 @@ def test_a_release_of_two_protocols_comes_back_whole_and_is_shown_once(tmp_path:
     assert done.returncode == 0, done.stderr
     _, _, told = done.stdout.partition("imported:\n")
     for protocol in ("isolated", "no-memory"):
+        assert told.count(f"release r1 (standin, {protocol}): 1 file, 6 answers, 6 verdicts ") == 1
         assert told.count(f"release r1 (imported) · system standin · judge lexical-2 · questions "
                           f"{protocol} ·") == 1  # fmt: skip
 

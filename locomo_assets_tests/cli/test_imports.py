@@ -141,7 +141,7 @@ def test_the_documented_example_is_imported(
     monkeypatch.chdir(tmp_path)
     Path("results.jsonl").write_text(example)
     output = command("import", "jsonl", *JSONL)
-    assert "1 files, 3 answers, 4 verdicts imported" in output
+    assert "1 file, 3 answers, 4 verdicts imported" in output
     assert sql(
         "SELECT question_index, judge, verdict, votes, agreement, reason "
         "FROM imported_results ORDER BY ALL"

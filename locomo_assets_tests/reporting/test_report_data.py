@@ -1,6 +1,7 @@
 """The data of the page, from small histories."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.history import database
 from locomo_assets.reporting.charts import series_charts
 from locomo_assets.reporting.html import render
+from locomo_assets.reporting.leaderboard.data import read_leaderboard
 from locomo_assets.reporting.report_data import read_report_data
 from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
 from locomo_assets_tests.history.factories import answer, commit, judgement, lineage
@@ -53,6 +55,14 @@ def test_first_release_is_not_compared_and_unknown_one_is_refused(database_path:
     assert "first release" in str(first.not_compared)
     with pytest.raises(UnknownReleaseError, match="release r9: no verdicts"):
         read_report_data(database_path, "r9", max_error_percent=LIMIT)
+
+
+def test_an_empty_history_is_told_what_to_do(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    database.refresh(history.store, history.database_path)
+    for read in (read_report_data, read_leaderboard):
+        with pytest.raises(UnknownReleaseError, match=r"^no release has verdicts yet; measure one"):
+            read(history.database_path, max_error_percent=LIMIT)
 
 
 def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
@@ -125,6 +135,30 @@ def test_published_results_name_judge_and_taxonomy(tmp_path: Path) -> None:
     assert text.count("answered by their · judge theirs") == 1
     assert "The cost is not known." in text
     assert "How long answers took is not known." in text
+
+
+def test_two_imported_series_of_a_release_are_told_apart(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 4)
+    history.measure("r1", {"conv-1": "-++-"})
+    ways = ("isolated, memory pro", "one-thread")
+    rows = [(i, way, {"conversation": "conv-1", "question_protocol": way})
+            for i in range(4) for way in ways]  # fmt: skip
+    imported = {
+        "imported_files": [{"file": "results.jsonl", "file_sha256": "f" * 64, "format": "jsonl"}],
+        "answers": [answer(i, way, **asked) for i, way, asked in rows],
+        "judgements": [
+            judgement(i, "correct", way, judge="theirs", **asked) for i, way, asked in rows
+        ],
+    }
+    named = {"source": "imported", "registered_at": datetime(2026, 11, 1, tzinfo=UTC)}
+    commit(history.store, lineage("releases", "vendor", conversation=None), {"releases": [named]})
+    commit(history.store, lineage("imported_results", "vendor", conversation=None), imported)
+    database.refresh(history.store, history.database_path)
+    data = read_report_data(history.database_path, "r1", max_error_percent=LIMIT)
+    assert {one.name for one in data.references} == {
+        f"vendor (standin; {way}; judge theirs; 4 questions)" for way in ways
+    }
 
 
 def test_the_page_shows_them_and_names_the_audit(tmp_path: Path) -> None:

@@ -159,11 +159,27 @@ def _show(
             print_spending(out, outcome.spent)
 
 
+def _by_the_file(text: str, judge: PanelJudge | None) -> str:
+    """A cause that names settings, with what the panel's file has in their place."""
+    if judge is None:
+        return text
+    own = {"OPENAI_API_KEY": judge.api_key_env, "LOCOMO_JUDGE_MODEL": "its model"}
+    if judge.base_url is not None:
+        own["OPENAI_BASE_URL"] = "its base_url"
+    for setting, key in own.items():
+        text = text.replace(setting, key)
+    return text
+
+
 def _end(judges: Sequence[PanelJudge], outcome: _Outcome) -> None:
     """Raises where a judge failed, with each one's name and cause."""
     if not outcome.failed:
         return
-    causes = "; ".join(f"{name}: {error}" for name, error in outcome.failed.items())
+    named = {one.name: one for one in judges}
+    causes = "; ".join(
+        f"{name}: {_by_the_file(str(error), named.get(name))}"
+        for name, error in outcome.failed.items()
+    )
     count = len(outcome.failed)
     are = "is" if count == 1 else "are"
     text = f"{count} of {len(judges)} judges {are} missing in the panel: {causes}"

@@ -30,6 +30,7 @@ from locomo_assets.imports.results import ImportRefusedError, read_json
 from locomo_assets.imports.shapes import Line
 from locomo_assets.locomo.model import ADVERSARIAL
 
+_WAY_OUT = "give the folder that `locomo-assets export` wrote"
 _ROUNDING = 0.0051
 """The manifest has two decimals."""
 
@@ -70,20 +71,21 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         text = read_file(path, DATASET_BYTES).decode()
         manifest = Manifest.model_validate(read_json(text, MANIFEST))
-    except FileNotFoundError:
-        raise NotAnExportError(
-            f"{folder}: holds no {MANIFEST}; give the folder that `locomo-assets export` wrote"
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotAnExportError(f"{folder}: holds no {MANIFEST}; {_WAY_OUT}") from None
     except (OSError, UnusableBodyError, UnicodeDecodeError) as error:
         raise NotAnExportError(f"{path}: can't be read ({error})") from None
     except ImportRefusedError as error:
-        raise NotAnExportError(f"{folder}: {str(error).partition(';')[0]}") from None
+        said = str(error).partition(";")[0]
+        raise NotAnExportError(f"{folder}: {said}; {_WAY_OUT}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise NotAnExportError(f"{path}: {place}: {first['msg']}") from None
+        said = f"is no manifest of an export ({place}: {first['msg']})"
+        raise NotAnExportError(f"{path}: {said}; {_WAY_OUT}") from None
     if manifest.format != FORMAT:
-        raise NotAnExportError(f"{path}: is no export (its format is {manifest.format!r:.40})")
+        said = f"is no export (its format is {manifest.format!r:.40})"
+        raise NotAnExportError(f"{path}: {said}; {_WAY_OUT}")
     if manifest.format_version != FORMAT_VERSION:
         raise NotAnExportError(
             f"{path}: has format version {manifest.format_version}, and this program reads "

@@ -135,8 +135,8 @@ def _is_empty(folder: Path) -> bool:
 def _put_in_place(target: Path, files: Mapping[str, bytes], sign_key: Path | None) -> None:
     target = target.absolute()
     partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    partial.mkdir()
     try:
+        partial.mkdir()
         for name, data in files.items():
             (partial / name).write_bytes(data)
         if sign_key is not None:
@@ -149,6 +149,10 @@ def _put_in_place(target: Path, files: Mapping[str, bytes], sign_key: Path | Non
             )
         # Replaces an empty folder, and fails on one that has been filled since.
         partial.rename(target)
+    except OSError as error:
+        raise ExportError(
+            f"--to {target}: can't be written ({error.strerror}); name a folder that can"
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

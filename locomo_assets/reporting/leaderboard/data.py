@@ -155,8 +155,10 @@ def read_leaderboard(
     ]
     if not keys:
         raise UnknownReleaseError(
-            f"release {release or '(any)'}: no verdicts in the history; `locomo-assets releases` "
-            "lists those that have"
+            "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
+            if release is None
+            else f"release {release}: no verdicts in the history; `locomo-assets releases` lists "
+            "those that have"
         )
     keys.sort(key=lambda key: (-len(grouped[key]), -grouped[key][0].questions, key[2]))
     workloads = _workloads(database_path)

@@ -64,9 +64,10 @@ def read_judges(path: Path) -> list[PanelJudge]:
     """The judges of a file, in its order. Raises PanelFileError."""
     tables = _tables(path)
     if len(tables) < 2:
+        named = "one judge" if tables else "no judge"
         raise PanelFileError(
-            f"{path}: names {len(tables)} judges, and a panel has two or more; write a table "
-            "[judges.NAME] for each (docs/judges.md)"
+            f"{path}: names {named}, and a panel has two or more; write a table [judges.NAME] "
+            "for each (docs/judges.md)"
         )
     judges = [_judge(path, name, table) for name, table in tables.items()]
     seen: dict[PanelJudge, str] = {}

@@ -33,6 +33,7 @@ from locomo_assets_tests.judging.scripted import (
     Request,
     ScriptedServer,
     completion,
+    failing,
     model,
     scripted_server,
 )
@@ -107,7 +108,17 @@ def test_a_judge_that_fails_leaves_the_others_standing(home: Path, standin: Base
     error = done.exception
     assert isinstance(error, JudgingError)
     assert str(error).startswith("1 of 3 judges is missing in the panel: away: judge at 127.0.0.1")
+    assert str(error).endswith("check that it is up, its base_url and the network")
     assert error.exit_code == 1
+
+
+def test_a_refused_key_is_named_as_in_the_file(home: Path, server: ScriptedServer) -> None:
+    import_answers(home)
+    server.verdicts = [failing(401)]
+    file = panel_file(home, RULES, a_model("refused", server.base_url))
+    error = failure("judge-panel", file, "--release", RELEASE)
+    assert "the key is refused (401)" in str(error)
+    assert "; check PANEL_KEY and that it may" in str(error)
 
 
 def test_what_cannot_be_asked_is_refused_before_any_is(

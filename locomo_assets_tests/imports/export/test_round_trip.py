@@ -161,6 +161,12 @@ def test_what_is_refused_leaves_nothing(measured: History, tmp_path: Path) -> No
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
+def test_a_place_that_can_not_be_written_is_named(measured: History, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"x: can't be written \(.+\); name a folder that can$"):
+        measured.export(tmp_path / ("x" * 250))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_data_set_is_refused(measured: History, tmp_path: Path) -> None:
     from dataclasses import replace
 

@@ -160,6 +160,12 @@ def test_what_is_no_export_is_said_in_a_line(folder: Path, text: str | None, mes
     with pytest.raises(NotAnExportError, match=message) as caught:
         list(verify_export(folder))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("; give the folder that `locomo-assets export` wrote")
+
+
+def test_a_file_is_no_folder_of_an_export(folder: Path) -> None:
+    with pytest.raises(NotAnExportError, match=r"jsonl: holds no manifest\.json; give the folder"):
+        list(verify_export(folder / FIRST))
 
 
 def test_another_version_is_not_guessed_at(folder: Path) -> None:

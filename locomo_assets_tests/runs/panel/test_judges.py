@@ -45,7 +45,7 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
         ('[judges."a b"]\nmodel = "m"', "a judge's name has 1 to 40 letters"),
         ('[judges.a]\nkind = "lexical"', "judges.a and judges.rules are the same judge"),
         ('[judge.a]\nmodel = "m"', "judge is no key of it; did you mean judges?"),
-        ("", "names 1 judges, and a panel has two or more"),
+        ("", "names one judge, and a panel has two or more"),
         ("[judges.rules]", "is not TOML"),
     ],
 )
