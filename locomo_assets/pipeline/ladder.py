@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from locomo_assets import __version__
+from locomo_assets.backboard.answers import AskProtocol
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.judging.judge import with_votes
+from locomo_assets.judging.judge import JudgeIdentity, with_votes
 from locomo_assets.prices import LEXICAL
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
 from locomo_assets.runs.stages import SERIES, JudgementsReport, StageReport
 from locomo_assets.services import Services
-from locomo_assets.settings.variants import Ladder, LadderFileError, Variant
+from locomo_assets.settings.variants import OF_JUDGE, Ladder, LadderFileError, Variant
 
 ASSET = "ladder"
 _TABLE = "ladder_steps"
@@ -62,13 +63,13 @@ def check_ladder(ladder: Ladder, services: Services) -> list[str]:
     seen: dict[tuple[str, str], Variant] = {}
     notes = []
     for step in ladder.steps:
-        own = services_of(services, step)
-        judge = with_votes(own.planned_judge(), step.settings.judge_votes)
-        key = (own.ask_protocol().label(), judge.name)
+        asked, judge = _identity(ladder, services, step)
+        key = (asked.label(), judge.name)
         other = seen.setdefault(key, step)
         if other is step:
             continue
-        if judge.system == LEXICAL and own.ask_protocol() == _asks(services, other):
+        is_asked_alike = asked == services_of(services, other).ask_protocol()
+        if judge.system == LEXICAL and is_asked_alike and _names_another_judge(step, other):
             notes.append(
                 f"{step.name}: measured as {other.name} is, because the lexical judge judges; "
                 "OPENAI_API_KEY gives the judge that the step names"
@@ -81,8 +82,18 @@ def check_ladder(ladder: Ladder, services: Services) -> list[str]:
     return notes
 
 
-def _asks(services: Services, step: Variant) -> object:
-    return services_of(services, step).ask_protocol()
+def _identity(
+    ladder: Ladder, services: Services, step: Variant
+) -> tuple[AskProtocol, JudgeIdentity]:
+    own = services_of(services, step)
+    try:
+        return own.ask_protocol(), with_votes(own.planned_judge(), step.settings.judge_votes)
+    except LocomoError as error:
+        raise LadderFileError(f"ladder {ladder.name}, step {step.name}: {error}") from None
+
+
+def _names_another_judge(step: Variant, other: Variant) -> bool:
+    return any(getattr(step.settings, one) != getattr(other.settings, one) for one in OF_JUDGE)
 
 
 async def connect_all(

@@ -96,15 +96,16 @@ class Settings(Configuration):
     )
     min_tls: TlsVersion = Field(
         default="1.3",
-        description="The least TLS version spoken with the memory service and the judge; `1.2` "
-        "for proxies that know no better",
+        description="The least TLS version spoken with the memory service, the judge and the "
+        "answering model; `1.2` for proxies that know no better",
     )
     secrets: str | None = Field(
         default=None,
         description="Where both keys are fetched from whenever a run uses them, in place of the "
         "two variables: `aws-secretsmanager:<name or ARN>`, a JSON object "
         '`{"BACKBOARD_API_KEY": …, "OPENAI_API_KEY": …}`; several, separated by commas, if '
-        "each key has its own; a key left empty is done without",
+        "each key has its own; a key left empty is done without. It may hold "
+        "`LOCOMO_ANSWER_API_KEY`, too, where that variable is not set",
     )
     judge_mode: Literal["direct", "batch"] = Field(
         default="direct",
@@ -430,7 +431,8 @@ def _line_of(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     if not first["loc"]:  # of several settings: the rule's own line names them
         return str(first["ctx"]["error"])
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}; see docs/settings.md"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc']))}: {said}; see docs/settings.md"
 
 
 def shows_traceback() -> bool:

@@ -109,7 +109,7 @@ class Configuration(BaseSettings):
         ge=1,
         le=50,
         description="With `retrieval`: how many of the retrieved memories, 1 to 50, the answering "
-        "model is given; 50 are retrieved whatever it is",
+        "model is given; a search retrieves 50 whatever it is",
     )
     answer_model: str = Field(
         default="gpt-4.1-mini",

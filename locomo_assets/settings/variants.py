@@ -22,6 +22,15 @@ from locomo_assets.settings.configuration import Configuration
 BASE = "base"
 """The name of the step that all others change."""
 
+OF_JUDGE = (
+    "judge_model",
+    "judge_prompt",
+    "judge_max_tokens",
+    "judge_votes",
+    "openai_base_url",
+)
+"""The settings that name another judge, and change nothing of the answers."""
+
 _FOLDER = Path(__file__).with_name("ladders")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LONGEST_STEP = 60
@@ -177,6 +186,9 @@ def _step_name(
 def _changes(path: Path, where: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a table sets, its paths taken from the file's folder."""
     _refuse_unknown(f"{path.name}, {where}", told, _KEYS)
+    for key, value in told.items():
+        if isinstance(value, bool):  # which a number would take as 1 or 0
+            raise LadderFileError(f"{path.name}, {where}, {key}: is true or false; give its value")
     return {
         key: _from_folder(path.parent, key, value) if key in _PATHS else value
         for key, value in told.items()

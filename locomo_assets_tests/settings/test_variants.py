@@ -112,6 +112,8 @@ STEP = '[[step]]\nname = "pro"\nmemory = "pro"\n'
         ('[[step]]\nname = "x"\nfrom = "pro"\ntok_k = 3', "from: no step before it is called so"),
         (STEP + '[[step]]\nname = "x"\ntok_k = 300', "step x, tok_k: Input should be less"),
         ('[base]\njudge_votes = 2\n' + STEP, "mine.toml, base, judge_votes: .*tie"),
+        ('[[step]]\nname = "x"\ntok_k = true', "step x, tok_k: is true or false; give its value"),
+        ('[base]\nthinking = "alot"\n' + STEP, "base, thinking: choose low, medium, high"),
         ('[base]\nmax_cost_usd = 3\n' + STEP, "max_cost_usd: is no part of a configuration"),
         ('[base]\nopenai_api_key_given = "sk-a"\n' + STEP, "openai_api_key_given: is a key"),
         ('[base]\nanswer_api_key = "sk-a"\n' + STEP, "answer_api_key: keys don't stand in"),

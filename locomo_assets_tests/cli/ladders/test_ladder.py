@@ -147,7 +147,7 @@ def test_what_can_be_refused_is_refused_before_anything_is_paid(
     path = tmp_path / "late.toml"
     step = '[[step]]\nname = "first"\nthinking = "low"\n[[step]]\nname = "late"\n'
     path.write_text(step + 'system_prompt = "none.txt"')
-    with pytest.raises(LocomoError, match=r"none\.txt can't be read"):
+    with pytest.raises(LocomoError, match=r"^ladder late, step late: .*none\.txt can't be read"):
         _run(str(path), *ARGUMENTS)
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "1")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
@@ -187,6 +187,14 @@ def test_without_keys_the_lexical_judge_judges_every_step(mine: str) -> None:
     assert [one["judge"] for one in found["steps"]] == ["lexical-2"] * 3
     assert found["steps"][2]["change"]["decision"]["word"] == "unchanged"
     assert _run(mine, *ARGUMENTS, "--format", "markdown").startswith("**From ")
+
+
+@pytest.mark.usefixtures("home")
+def test_without_keys_a_step_without_effect_is_not_put_down_to_the_judge(tmp_path: Path) -> None:
+    path = tmp_path / "idle.toml"
+    path.write_text('[[step]]\nname = "k"\nretrieval_k = 7')
+    with pytest.raises(LocomoError, match="could not tell its numbers from those of base"):
+        _run(str(path), *ARGUMENTS, "--dry-run")
 
 
 def test_the_list_and_what_is_missing(home: Path) -> None:
