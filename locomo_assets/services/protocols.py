@@ -122,7 +122,9 @@ def _text(variable: str, path: Path | None) -> str | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise PromptFileError(f"{variable}: {path} can't be read: {why}") from error
+        raise PromptFileError(
+            f"{variable}: {path} can't be read: {why}; name a text file, or unset it"
+        ) from error
     if not text.strip():
         raise PromptFileError(f"{variable}: {path} is empty; write the prompt, or unset it")
     return text
