@@ -5,6 +5,7 @@ from pathlib import Path
 from locomo_assets.backboard.answers import AskProtocol, Retrieval
 from locomo_assets.backboard.ingest import IngestProtocol
 from locomo_assets.backboard.options import ServiceOptions
+from locomo_assets.bounded import SMALL_FILE_BYTES, UnusableBodyError, read_file
 from locomo_assets.errors import LocomoError
 from locomo_assets.settings import Settings
 
@@ -119,10 +120,13 @@ def _text(variable: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise PromptFileError(f"{variable}: {path} can't be read: {why}") from error
+        text = read_file(path, SMALL_FILE_BYTES).decode()
+    except (OSError, UnusableBodyError, UnicodeDecodeError) as error:
+        unreadable = isinstance(error, UnicodeDecodeError)
+        why = "it is no UTF-8 text" if unreadable else getattr(error, "strerror", None) or error
+        raise PromptFileError(
+            f"{variable}: {path} can't be read: {why}; name a text file, or unset it"
+        ) from error
     if not text.strip():
         raise PromptFileError(f"{variable}: {path} is empty; write the prompt, or unset it")
     return text

@@ -1,5 +1,6 @@
 """From settings to protocols: defaults, options, models' names, prompt files that can't be used."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ def test_a_prompt_file_that_cannot_be_used_is_told_in_one_line(name: str, tmp_pa
         with pytest.raises(PromptFileError, match=f"LOCOMO_{name.upper()}.*{why}") as caught:
             ask_protocol(settings)
         assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_as_a_prompt_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PromptFileError, match="it is a pipe or a device"):
+        ask_protocol(read_settings({"system_prompt": tmp_path / "pipe"}))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 -- How much evidence the first k retrieved memories hold, and how accurate answers from them are.
 -- Series that differ in k alone share their retrievals, so each k is told of, measured or not; what
--- only an answer tells (accuracy, memory tokens) is null where no series has that k. A question
--- counts if a memory of it can be traced (`memory_turns`), or if nothing was retrieved.
+-- only an answer tells (accuracy, memory tokens) is null where no series has that k. A message gives
+-- as many as the service chooses: beyond them only the k of a series is told of. A question counts if a memory of it can be traced (`memory_turns`), or if nothing was retrieved.
 CREATE VIEW retrieval_recall AS
 WITH own AS (
     SELECT
@@ -18,7 +18,7 @@ families AS (
         dataset_sha256,
         family,
         regexp_replace(any_value(question_protocol), ', k \d+', ', k {k}') AS label,
-        list_sort(list_distinct(list_concat([5, 10, 20, 50], list(k)))) AS ks
+        list(DISTINCT k) AS measured
     FROM own
     GROUP BY release, system, dataset_sha256, family
 ),
@@ -63,11 +63,25 @@ known AS (
     JOIN found USING (retrieval_id)
     WHERE found.turns IS NOT NULL OR found.memories = 0
 ),
+retrieved AS (
+    SELECT
+        asked.release,
+        asked.system,
+        asked.dataset_sha256,
+        asked.family,
+        CASE WHEN bool_or(r.path = 'message') THEN coalesce(max(r.rank), 0) END AS at_most
+    FROM asked
+    JOIN retrievals AS r USING (retrieval_id)
+    GROUP BY ALL
+),
 recalled AS (
     SELECT
         families.*,
-        unnest(ks) AS k
+        unnest(list_sort(list_distinct(list_concat(
+            list_filter([5, 10, 20, 50], lambda one: one <= coalesce(at_most, 50)), measured
+        )))) AS k
     FROM families
+    LEFT JOIN retrieved USING (release, system, dataset_sha256, family)
 ),
 recall AS (
     SELECT
