@@ -124,12 +124,10 @@ def interval_notes(rows: Sequence[Accuracy]) -> list[str]:
     for row in scored:
         key = (row.release, *row.series)
         counts[key] = max(row.conversations, counts.get(key, 0))
-    several = sorted(count for count in set(counts.values()) if count > 1)
-    notes = [
-        f"95 % interval: for questions about conversations like these {count}; clustered by "
-        "conversation."
-        for count in several
-    ]
+    several = [str(count) for count in sorted(set(counts.values())) if count > 1]
+    those = f"these {several[0]}" if len(several) == 1 else f"its own ({' or '.join(several)})"
+    sentence = f"95 % interval: for questions about conversations like {those}; clustered by "
+    notes = [f"{sentence}conversation."] if several else []
     if any(row.conversations == 1 for row in scored):
         notes.append("W: Wilson, one conversation only; it says nothing of other conversations.")
     if any(row.bounds_percent is not None for row in rows):

@@ -60,6 +60,13 @@ def test_the_interval_is_clustered_and_says_of_what() -> None:
     assert interval_notes([category, row]) == [
         "95 % interval: for questions about conversations like these 10; clustered by conversation."
     ]
+    other = accuracy_row(
+        release="r2", conversations=2, clustered_low_percent=70.0, clustered_high_percent=98.0
+    )
+    assert interval_notes([row, other]) == [
+        "95 % interval: for questions about conversations like its own (2 or 10); clustered by "
+        "conversation."
+    ]
     alike = accuracy_row(conversations=10)
     assert interval_text(alike) == "–"
     assert "no spread between the conversations is seen" in interval_notes([alike])[1]

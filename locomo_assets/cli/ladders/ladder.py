@@ -75,12 +75,12 @@ def measure_ladder(
     """
     from locomo_assets.pipeline.launch import Launch
     from locomo_assets.services import Services
-    from locomo_assets.settings.variants import packaged_ladders, read_ladder
+    from locomo_assets.settings.variants import read_ladder
 
     if list_them:
-        print_table(console(), ("ladder", "description"), list(packaged_ladders().items()))
+        _list(format)
         return
-    if file is None or release is None:
+    if not file or not release:
         raise SettingsError(
             "ladder: give a ladder and --release; `locomo-assets ladder --list` shows those that "
             "ship, docs/variants.md how to write one"
@@ -107,6 +107,15 @@ def measure_ladder(
             f"(LOCOMO_MAX_ERROR_PERCENT allows {settings.max_error_percent:g} %); the same command "
             "asks only what failed"
         )
+
+
+def _list(format: LadderFormat) -> None:
+    from locomo_assets.settings.variants import packaged_ladders
+
+    if format is LadderFormat.json:
+        print_json(packaged_ladders())
+        return
+    print_table(console(), ("ladder", "description"), list(packaged_ladders().items()))
 
 
 def _measure(file: str, ladder: "Ladder", wanted: "Launch", services: "Services") -> None:

@@ -22,7 +22,10 @@ def sign(file: Path, key: Path) -> Path:
     """
     if not key.is_file():
         raise SignatureError(f"--sign {key}: is no file; give the path of a private SSH key")
-    _run("-Y", "sign", "-n", NAMESPACE, "-f", str(key), str(file), what=f"--sign {key}")
+    _run(
+        "-Y", "sign", "-n", NAMESPACE, "-f", str(key), str(file), what=f"--sign {key}",
+        refused="give a private SSH key, as `ssh-keygen -t ed25519` makes; ssh-keygen refused it",
+    )  # fmt: skip
     return file.with_name(f"{file.name}.sig")
 
 
@@ -56,7 +59,7 @@ def key_of(file: Path, signature: Path) -> str:
     return next((word for word in said.split() if word.startswith("SHA256:")), "an unknown key")
 
 
-def _run(*arguments: str, what: str, given: bytes | None = None, refused: str = "") -> str:
+def _run(*arguments: str, what: str, refused: str, given: bytes | None = None) -> str:
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and the program is named here
             ["ssh-keygen", *arguments],  # noqa: S607  # wherever the person's PATH has it
@@ -77,5 +80,5 @@ def _run(*arguments: str, what: str, given: bytes | None = None, refused: str = 
         ) from None
     if done.returncode:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
-        raise SignatureError(f"{what}: {refused or 'ssh-keygen refused it'} ({said})")
+        raise SignatureError(f"{what}: {refused} ({said})")
     return done.stdout.decode("utf-8", "replace")

@@ -199,6 +199,7 @@ def test_without_keys_a_step_without_effect_is_not_put_down_to_the_judge(tmp_pat
 
 def test_the_list_and_what_is_missing(home: Path) -> None:
     assert "lite-to-pro" in _run("--list")
+    assert "lite-to-pro" in json.loads(_run("--list", "--format", "json"))
     with pytest.raises(LocomoError, match="--release"):
         _run("lite-to-pro")
     assert not (home / "history").exists()
