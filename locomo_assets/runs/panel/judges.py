@@ -121,7 +121,8 @@ def _judge(path: Path, name: str, table: object) -> PanelJudge:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise PanelFileError(f"{place}.{key}: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise PanelFileError(f"{place}.{key}: {said}") from None
     _refuse_unfit(place, judge, table)
     return judge.model_copy(update={"prompt": _prompt(path, judge.prompt)})
 
@@ -138,6 +139,12 @@ def _refuse_unfit(place: str, judge: PanelJudge, table: Mapping[str, object]) ->
             raise PanelFileError(
                 f"{place}: {key} means nothing to a judge of kind {judge.kind}; leave it out"
             )
+    if "base_url" in table and "api_key_env" not in table:
+        # Whoever wrote the file would else have one's key sent to a server of theirs.
+        raise PanelFileError(
+            f"{place}: has a base_url and no api_key_env; name the variable that holds the key of "
+            "that server"
+        )
 
 
 def _prompt(path: Path, prompt: str) -> str:

@@ -35,7 +35,7 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
     ("more", "said"),
     [
         ('[judges.a]\nmodle = "m"', "judges.a: modle is no key of a judge; did you mean model?"),
-        ('[judges.a]\nmodel = "m"\nvotes = 2', "judges.a.votes: Value error, 2 votes can be a tie"),
+        ('[judges.a]\nmodel = "m"\nvotes = 2', "judges.a.votes: 2 votes can be a tie"),
         ('[judges.a]\nmodel = "m"\nvotes = "3"', "judges.a.votes: Input should be a valid integer"),
         ('[judges.a]\nprompt = "strict"', "judges.a: lacks model"),
         ('[judges.a]\nkind = "stored"', "judges.a: lacks judge"),
@@ -44,6 +44,10 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
         ('[judges.a]\nmodel = "m"\napi_key_env = "a b"', "judges.a.api_key_env: String should"),
         ('[judges."a b"]\nmodel = "m"', "a judge's name has 1 to 40 letters"),
         ('[judges.a]\nkind = "lexical"', "judges.a and judges.rules are the same judge"),
+        (
+            '[judges.a]\nmodel = "m"\nbase_url = "http://x"',
+            "judges.a: has a base_url and no api_key",
+        ),
         ('[judge.a]\nmodel = "m"', "judge is no key of it; did you mean judges?"),
         ("", "names one judge, and a panel has two or more"),
         ("[judges.rules]", "is not TOML"),
