@@ -11,7 +11,7 @@ run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cos
 	$(BIN)/locomo-assets run
 
 test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 20 --durations-min 5 $(PYTEST)
 
 test-kills: .venv/test  ## A hundred killed writers of the history
 	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100
