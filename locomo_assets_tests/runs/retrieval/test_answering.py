@@ -18,7 +18,6 @@ from locomo_assets.history.database import query, refresh
 from locomo_assets.history.provenance import Manifest, UnfinishedAttempt
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
-from locomo_assets.http.errors import RetrySettings
 from locomo_assets.http.limits import Limits
 from locomo_assets.runs.answer import answer_questions
 from locomo_assets.runs.context import RunContext, Task, note_call
@@ -28,6 +27,7 @@ from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.runner import measure
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.backboard.clients import QUICK
 from locomo_assets_tests.judging.scripted import (
     ScriptedServer,
     completion,
@@ -84,7 +84,7 @@ async def at_answerer(
     async with (
         at_bench(store, urls, "run-1") as run,
         BackboardClient(
-            urls.backboard, DEFAULT_KEY, options, retry=RetrySettings(base_s=0.01)
+            urls.backboard, DEFAULT_KEY, options, retry=replace(QUICK, attempts=8)
         ) as client,
         Answerer.connect(
             identity,
@@ -208,7 +208,9 @@ async def test_a_forced_run_retrieves_and_answers_anew(store: HistoryStore, urls
 
 
 async def test_faults_of_the_search_are_ridden_out(store: HistoryStore, tmp_path: Path) -> None:
-    settings = StandinSettings(rate_limited_share=0.1, server_error_share=0.05, seed=3)
+    settings = StandinSettings(
+        rate_limited_share=0.1, server_error_share=0.05, retry_after_s=0, seed=3
+    )
     with running_standin(settings, tmp_path / "faulty.sqlite") as urls:
         async with at_answerer(store, urls, max_retries=6) as run:
             await ingest_conversation(run, TASK)
