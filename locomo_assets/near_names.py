@@ -1,10 +1,11 @@
 """Names that are nearly known ones: a misspelled limit or key would be none, and unnoticed.
 
-Of the environment's variables, and of the keys of files. Names alone; values belong elsewhere.
+Of the environment's variables, of the keys of files, and of releases. Names alone; values belong
+elsewhere.
 """
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 PREFIX = "LOCOMO_"
 
@@ -34,6 +35,30 @@ def unknown_name(name: str, known: Collection[str]) -> str:
     """What to say of a key that a file may not have: the nearest known one, else all of them."""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+_MOST_NAMED = 20
+
+
+def unknown_release(
+    release: str,
+    known: Iterable[str],
+    lacks: str = "no verdicts",
+    where: str = "in the history",
+) -> str:
+    """What to say of a release that is not known: the nearest known one, else all of them.
+
+    `known`: newest first, each as often as may be. `lacks`: what there is not of it.
+    """
+    known = list(dict.fromkeys(known))
+    says = f"release {release}: {lacks} {where}"
+    by_letters = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(release.casefold(), by_letters, n=1, cutoff=0.6)
+    if near:
+        return f"{says}; did you mean {by_letters[near[0]]}?"
+    more = f" and {len(known) - _MOST_NAMED} older" if len(known) > _MOST_NAMED else ""
+    names = ", ".join(known[:_MOST_NAMED]) or "none, there is none yet"
+    return f"{says}; choose one of: {names}{more}"
 
 
 def misspelled(variables: Collection[str], settings: Collection[str]) -> Iterator[str]:

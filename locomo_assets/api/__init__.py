@@ -17,13 +17,9 @@ from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.history import database
-from locomo_assets.history.errors import (
-    HistoryDamagedError,
-    HistoryQueryError,
-    HistoryUnreachableError,
-)
-from locomo_assets.history.storage import open_storage
+from locomo_assets.history.errors import HistoryQueryError, HistoryUnreachableError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.near_names import unknown_release
 from locomo_assets.reporting.report_data import ReportData, read_report_data
 from locomo_assets.settings import Settings, read_settings
 
@@ -142,10 +138,7 @@ class History:
     def _series(self, release: str, judge: str | None, question_protocol: str | None) -> Accuracy:
         rows = by_release(self.database_path, release, max_error_percent=self.max_error_percent)
         if not rows:
-            known = ", ".join(self.releases()) or "none, nothing is judged yet"
-            raise UnknownReleaseError(
-                f"release {release}: no verdicts in the history; choose one of: {known}"
-            )
+            raise UnknownReleaseError(unknown_release(release, self.releases()[::-1]))
         for row in rows:
             if judge in (None, row.judge) and question_protocol in (None, row.question_protocol):
                 return row
@@ -194,10 +187,8 @@ def _place(path_or_url: str | Path | None, settings: Settings) -> tuple[str | No
 
 def _refuse_missing(url: str) -> None:
     # Opening the store would make an empty history at a mistyped place.
-    try:
-        open_storage(url).get("format.json")
-    except HistoryDamagedError:
+    if not HistoryStore.exists(url):
         raise HistoryUnreachableError(
             f"history {url}: there is none; measure a release first (`locomo-assets run`), or "
             "give the folder or URL of LOCOMO_HISTORY"
-        ) from None
+        )

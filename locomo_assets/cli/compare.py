@@ -22,6 +22,7 @@ from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
 from locomo_assets.analysis.comparison.gate import FailOn, check_gate, fails
 from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
+from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
@@ -32,7 +33,7 @@ from locomo_assets.reporting.terminal.table import (
     print_table,
     wider_shows,
 )
-from locomo_assets.settings import SettingsError, read_settings
+from locomo_assets.settings import SettingsError
 
 _WIDTH = 100
 _HOLM = "Holm p"
@@ -104,7 +105,7 @@ def compare_releases(
     questions' answers were. Judge, protocol, data set and questions must be alike. Exit code 3:
     a side has too many questions without a verdict. Each --fail-on also fails on those before it.
     """
-    settings = read_settings()
+    settings = history_settings()
     _check_link(link, format)
     if margin is not None and not 0 < margin <= 100:
         raise SettingsError(f"--margin {margin:g}: points, above 0 and at most 100")
@@ -167,7 +168,7 @@ def compare_judges(
     """How far two judges agree on the same answers, beyond chance. Costs nothing."""
     from locomo_assets.analysis.agreement import judge_agreement
 
-    found = judge_agreement(read_settings().database_path, a, b, release)
+    found = judge_agreement(history_settings().database_path, a, b, release)
     out = console()
     print_table(
         out,

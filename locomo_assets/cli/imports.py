@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
+from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
@@ -180,7 +181,7 @@ def export(
     from locomo_assets.prices import PriceTable
     from locomo_assets.services import Services
 
-    services = Services(read_settings())
+    services = Services(stored_history_settings())
     path = services.settings.database_path
     database.refresh(services.store(), path)
     prices = PriceTable.read(services.settings.prices)

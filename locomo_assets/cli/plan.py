@@ -9,6 +9,7 @@ from rich.text import Text
 
 from locomo_assets.analysis.comparison.paired import FEW_CONVERSATIONS
 from locomo_assets.cli.compare import Format
+from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.table import console, print_json, print_table
 from locomo_assets.settings import read_settings
@@ -55,7 +56,8 @@ def plan_comparison(
     from locomo_assets.pipeline.launch import Launch, check_launch
     from locomo_assets.services import Services
 
-    services = Services(read_settings())
+    settings = read_settings() if against is None else history_settings()
+    services = Services(settings, creates_history=False)
     named = [c.strip() for c in conversations.split(",")] if conversations else None
     wanted = Launch(_PLANNED, dataset=dataset, conversations=named, questions=questions)
     known, tasks = check_launch(wanted, services)

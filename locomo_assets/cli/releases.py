@@ -8,13 +8,15 @@ import typer
 
 from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
+from locomo_assets.analysis.comparison.series import UnknownReleaseError
+from locomo_assets.cli.shell.place import released_settings, stored_history_settings
 from locomo_assets.history import database
-from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.near_names import unknown_release
 from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
 from locomo_assets.reporting.terminal.table import console, print_table
 from locomo_assets.runs.releases import pin_baseline
-from locomo_assets.settings import read_settings
+from locomo_assets.settings import Settings, read_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +35,13 @@ def list_releases(context: typer.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    settings = read_settings()
+    settings = released_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
     shown = ["release", "system", "judge", "protocol", "questions", "accuracy %", "errors %"]
     if any(row.bounds_percent for row in rows):
         shown.insert(-1, BOUNDS)
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
-    baseline = _baseline()
+    baseline = _baseline(settings)
     newest_first = list(dict.fromkeys(row.release for row in rows))
     looks = read_last_looks(settings.database_path)
     texts = [
@@ -58,34 +60,35 @@ def pin(
     The check `no_drift` then looks at this release and those after it. Pin the newest release to
     accept a change. Costs nothing.
     """
+    settings = stored_history_settings()
     refuse_unknown(release)
-    if _baseline() == release:
+    if _baseline(settings) == release:
         print(f"release {release} is pinned already")
         return
-    _note(release, pinned=True)
+    _note(settings, release, pinned=True)
     print(f"release {release} is pinned: later releases are compared with it")
 
 
 @releases.command()
 def unpin() -> None:
     """Compare with no fixed release any more. Costs nothing."""
-    release = _baseline()
+    settings = stored_history_settings()
+    release = _baseline(settings)
     if release is None:
         print("no release is pinned")
         return
-    _note(release, pinned=False)
+    _note(settings, release, pinned=False)
     print(f"release {release} is no longer pinned")
 
 
-def _note(release: str, *, pinned: bool) -> None:
-    settings = read_settings()
+def _note(settings: Settings, release: str, *, pinned: bool) -> None:
     store = HistoryStore.open(settings.history_url)
     pin_baseline(store, release, f"pin-{uuid4().hex[:12]}", pinned=pinned)
     database.refresh(store, settings.database_path)
 
 
-def _baseline() -> str | None:
-    _, rows = database.query(read_settings().database_path, "SELECT release FROM current_baseline")
+def _baseline(settings: Settings) -> str | None:
+    _, rows = database.query(settings.database_path, "SELECT release FROM current_baseline")
     return str(rows[0][0]) if rows else None
 
 
@@ -100,10 +103,12 @@ def _marks(row: Accuracy, baseline: str | None, looks: Mapping[str, LastLook]) -
 
 
 def refuse_unknown(release: str) -> None:
-    """Raises HistoryError where the history has no verdict of this release."""
-    path = read_settings().database_path
-    _, known = database.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
-    if (release,) not in {tuple(row) for row in known}:
-        raise HistoryError(
-            f"release {release}: not in the history; `locomo-assets releases` lists those that are"
-        )
+    """Raises UnknownReleaseError where the history has no verdict of this release."""
+    _, rows = database.query(
+        read_settings().database_path,
+        "SELECT release FROM release_order SEMI JOIN accuracy_by_release USING (release) "
+        "ORDER BY position DESC",
+    )
+    known = [str(row[0]) for row in rows]
+    if release not in known:
+        raise UnknownReleaseError(unknown_release(release, known))

@@ -7,6 +7,7 @@ import typer
 
 from locomo_assets.analysis.accuracy import invalid_message
 from locomo_assets.cli.releases import refuse_unknown
+from locomo_assets.cli.shell.place import released_settings
 from locomo_assets.history import database
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
@@ -20,7 +21,7 @@ from locomo_assets.reporting.terminal.series import (
     print_warnings,
 )
 from locomo_assets.reporting.terminal.table import console
-from locomo_assets.settings import SettingsError, read_settings
+from locomo_assets.settings import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def report(
 
     if html is not None and (html.is_dir() or not html.parent.is_dir()):
         raise SettingsError(f"--html '{html}': give a file's name in a folder that exists")
-    services = Services(read_settings())
+    services = Services(released_settings())
     path, limit = services.settings.database_path, services.settings.max_error_percent
     audit_sha256 = services.keep_audit()
     if audit_sha256 is not None:

@@ -3,13 +3,6 @@
 The launch of the Dagster runs belongs to `pipeline.launch`.
 """
 
-import logging
-import os
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +24,8 @@ from locomo_assets.cli.plan import (
     QuestionsOption,
     detectable_line,
 )
+from locomo_assets.cli.shell.progress import showing_progress
+from locomo_assets.cli.shell.typed import name_option, typed_name
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
@@ -43,17 +38,11 @@ from locomo_assets.reporting.terminal.series import (
     print_warnings,
 )
 from locomo_assets.reporting.terminal.table import console
-from locomo_assets.runs.context import Counts
 from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.pipeline.launch import Launch
     from locomo_assets.services import Services
-
-LOG_EVERY_S = 10.0
-BARS = ("turns", "questions", "verdicts")
-
-_log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -113,8 +102,11 @@ def run(
     from locomo_assets.pipeline.launch import Launch, launch
     from locomo_assets.services import Services
 
+    if release is None:
+        release = f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+        name_option("--release", release)
     wanted = Launch(
-        release=release or f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}",
+        release=release,
         dataset=dataset,
         conversations=[c.strip() for c in conversations.split(",")] if conversations else None,
         questions=questions,
@@ -128,7 +120,7 @@ def run(
     )
     if fail_on is not None and gate_against is None:
         raise SettingsError("--fail-on: say which release to compare with by --gate-against")
-    services = Services(read_settings())
+    services = Services(read_settings(), creates_history=not dry_run)
     if dry_run:
         _forecast(wanted, services)
         return
@@ -147,9 +139,8 @@ def run(
     out.print(f"\nHistory   {path}", soft_wrap=True)
     instance = services.settings.home / "dagster"
     out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)
-    command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
-    out.print(f'SQL       {command} sql "{first_query}"', soft_wrap=True, highlight=False)
+    out.print(f'SQL       {typed_name()} sql "{first_query}"', soft_wrap=True, highlight=False)
     if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
     if gate_against is not None:
@@ -206,75 +197,5 @@ def _forecast(wanted: "Launch", services: "Services") -> None:
             markup=False,
         )
     found = plan(services, *check_launch(wanted, services), repeats=wanted.repeats)
-    line = f"{detectable_line(found)} `locomo-assets plan` says what to add to see less."
+    line = f"{detectable_line(found)} `{typed_name()} plan` says what to add to see less."
     out.print(line, markup=False, highlight=False)
-
-
-@contextmanager
-def showing_progress(
-    services: "Services", bars: Sequence[str] = BARS, said: str = ""
-) -> Iterator[None]:
-    """Shows or logs the progress while the block lasts; `said` stands beside the bars."""
-    as_json = services.settings.log_format == "json"
-    with _LogProgress() if as_json else _TerminalProgress(bars, said) as progress:
-        services.progress.listeners.append(progress)
-        yield
-
-
-class _LogProgress:
-    """Logs the progress periodically, for runs without a terminal."""
-
-    def __enter__(self) -> "_LogProgress":
-        self._last = time.monotonic()
-        return self
-
-    def __call__(self, counts: Counts) -> None:
-        if time.monotonic() - self._last >= LOG_EVERY_S:
-            self._last = time.monotonic()
-            _log.info("progress", extra=asdict(counts))
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class _TerminalProgress:
-    """Progress bars on the real stderr: Dagster redirects that of a step."""
-
-    def __init__(self, bars: Sequence[str], said: str) -> None:
-        self._names, self._said = bars, said
-
-    def __enter__(self) -> "_TerminalProgress":
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        self._file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-        self._console = Console(file=self._file)
-        self._bars = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
-        )
-        self._tasks = {name: self._bars.add_task(name, total=None, note="") for name in self._names}
-        self._bars.start()
-        self._waits_for = ""
-        return self
-
-    def __call__(self, counts: Counts) -> None:
-        if bool(counts.waits_for) != bool(self._waits_for):
-            self._waits_for = counts.waits_for
-            if counts.waits_for:
-                self._bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
-        for name, task in self._tasks.items():
-            note = f"errors {counts.errors}  cost {counts.cost_usd:.4f} USD  {self._said}"
-            self._bars.update(
-                task,
-                completed=getattr(counts, name),
-                total=getattr(counts, f"{name}_to_do") or None,
-                note=note if name == "verdicts" else "",
-            )
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-        self._file.close()

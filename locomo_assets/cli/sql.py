@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.history import database
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.table import console, print_json, print_rows
-from locomo_assets.settings import read_settings
 
 
 class Format(StrEnum):
@@ -31,7 +31,7 @@ def sql(
     format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table,
 ) -> None:
     """Query the history, read-only. Costs nothing."""
-    columns, rows = database.query(read_settings().database_path, query)
+    columns, rows = database.query(history_settings().database_path, query)
     if format is Format.table:
         print_rows(console(), columns, rows)
     elif format is Format.csv:

@@ -6,11 +6,12 @@ HistoryError
 ├── HistoryDamagedError       a data file or manifest is missing, torn or changed
 ├── HistoryRowError           rows do not fit the schema
 ├── HistoryQueryError         SQL is wrong, or tries to do more than read
+├── NothingMeasuredError      there is no history here, or none of its releases has a verdict
 ├── LeaseTakenError           another run is at work on the partition
 └── LeaseLostError            another run took the partition over from this one
 """
 
-from locomo_assets.errors import LocomoError
+from locomo_assets.errors import IMPOSSIBLE, LocomoError
 
 
 class HistoryError(LocomoError):
@@ -35,6 +36,12 @@ class HistoryRowError(HistoryError):
 
 class HistoryQueryError(HistoryError):
     """SQL that the database can't or must not run."""
+
+
+class NothingMeasuredError(HistoryError):
+    """There is no history where one was to be read, or nothing in it yet."""
+
+    exit_code = IMPOSSIBLE
 
 
 class LeaseTakenError(HistoryError):

@@ -79,9 +79,10 @@ class HistoryStore:
         self.history_id = history_id
 
     @classmethod
-    def open(cls, url: str) -> "HistoryStore":
+    def open(cls, url: str, *, create: bool = True) -> "HistoryStore":
         """Open the history at a URL, creating an empty one if there is none.
 
+        Without `create` one that does not exist is read as an empty one, and nothing is made.
         `HistoryVersionError` if a newer version of this program wrote it.
         """
         storage = open_storage(url)
@@ -91,8 +92,10 @@ class HistoryStore:
             if storage.list("attempts"):
                 raise
             created = {"schema_version": SCHEMA_VERSION, "history_id": secrets.token_hex(16)}
-            storage.put_new("format.json", json.dumps(created).encode())
-            data = storage.get("format.json")
+            data = json.dumps(created).encode()
+            if create:
+                storage.put_new("format.json", data)
+                data = storage.get("format.json")
         try:
             found = json.loads(data)
             version, history_id = found["schema_version"], found["history_id"]
@@ -108,6 +111,16 @@ class HistoryStore:
                 f"{SCHEMA_VERSION}; upgrade locomo-assets, or set LOCOMO_HISTORY elsewhere"
             )
         return cls(storage, history_id)
+
+    @staticmethod
+    def exists(url: str) -> bool:
+        """Whether there is a history at a URL, a damaged one included; makes nothing."""
+        storage = open_storage(url)
+        try:
+            storage.get("format.json")
+        except HistoryDamagedError:
+            return bool(storage.list("attempts"))
+        return True
 
     def begin(self, lineage: Lineage) -> "Attempt":
         """Begin an attempt; writes nothing yet. `HistoryRowError` for an incomplete lineage."""

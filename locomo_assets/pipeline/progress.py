@@ -28,8 +28,11 @@ class ProgressLine:
             for kind in KINDS
             if (total := getattr(counts, f"{kind}_to_do"))
         ]
-        if counts.errors:
-            parts.append(f"failed requests {counts.errors:,}")
+        parts += [
+            f"{kind} {count:,}"
+            for kind in ("errors", "retries")
+            if (count := getattr(counts, kind))
+        ]
         if counts.cost_usd:
             parts.append(f"{counts.cost_usd:.2f} USD")
         left_s = self._left_s(counts)

@@ -39,6 +39,7 @@ from locomo_assets.analysis.scores import (
 )
 from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.history import database
+from locomo_assets.near_names import unknown_release
 
 _FOLDER = Path(__file__).parent
 
@@ -175,8 +176,7 @@ def read_report_data(
         raise UnknownReleaseError(
             "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
             if release is None
-            else f"release {release}: no verdicts in the history; `locomo-assets releases` lists "
-            "those that have"
+            else unknown_release(release, [row.release for row in everything])
         )
     whole = of_release[0] if release is not None else max(
         measured, key=lambda row: (

@@ -196,7 +196,8 @@ class _Phase:
                 # Only one question can be read back from the thread by whoever goes on; and what
                 # a model of our own has answered can be read nowhere.
                 await writer.save()
-            run.progress.add(questions=1, cost_usd=cost_usd or 0.0)
+            failed = row["outcome"] != "answered"
+            run.progress.add(questions=1, errors=failed, cost_usd=cost_usd or 0.0)
 
         async def note_thread(question: Question, thread_id: str) -> None:
             row = {

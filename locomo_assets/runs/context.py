@@ -38,8 +38,9 @@ def fingerprint(parts: Mapping[str, object]) -> str:
 class Counts:
     """How much is done of what is to do.
 
-    `requests` counts HTTP requests, each attempt, with the tokens they used; `errors` those that
-    failed. `waits_for` names who holds the slot that a run waits for before it begins.
+    `requests` counts HTTP requests, each attempt, with the tokens they used; `retries` those of
+    them that repeat a failed one. `errors` counts what remained: questions without an answer, and
+    answers without a verdict. `waits_for` names who holds the slot that a run waits for before it begins.
     """
 
     turns: int = 0
@@ -50,6 +51,7 @@ class Counts:
     verdicts_to_do: int = 0
     requests: int = 0
     errors: int = 0
+    retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0

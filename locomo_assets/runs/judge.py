@@ -236,7 +236,8 @@ class _Stage:
             row["judgement_id"] = f"{attempt.attempt_id}/{pending.question.question_index}"
             rows.append(row)
             writer.add(ASSET, row)
-            run.progress.add(verdicts=1, cost_usd=_as_float(row["cost_usd"]))
+            failed = row["verdict"] == "unscored"
+            run.progress.add(verdicts=1, errors=failed, cost_usd=_as_float(row["cost_usd"]))
 
         with noted_calls() as calls:
             price = ModelPrice(run.prices, identity.model)

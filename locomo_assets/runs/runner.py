@@ -113,7 +113,8 @@ async def measure(
         if started and asset != "judgements" and "answers" in assets:
             damaged = asset == "answers" and isinstance(error, ThreadDamagedError)
             why = f"{asset} failed: {error}"
-            await record_unanswered(run, task, why, also_answered=damaged)
+            left = await record_unanswered(run, task, why, also_answered=damaged)
+            run.progress.add(errors=left)
 
     async def count_again(task: Task) -> Failed | None:
         try:

@@ -52,15 +52,17 @@ class Services:
     """A Dagster resource: settings, and who listens to the progress of this process.
 
     `is_variant`: they are those of a ladder's step, whose series also tells models apart.
+    `creates_history`: not where a forecast only looks at what is stored.
     """
 
     settings: Settings
     progress: Progress = field(default_factory=Progress)
     is_variant: bool = False
+    creates_history: bool = True
 
     def store(self) -> HistoryStore:
-        """The history, opened (made where it does not exist yet)."""
-        return HistoryStore.open(self.settings.history_url)
+        """The history, opened (made where it does not exist yet, if `creates_history`)."""
+        return HistoryStore.open(self.settings.history_url, create=self.creates_history)
 
     def keep_audit(self, dataset: "Dataset | None" = None, run_id: str | None = None) -> str | None:
         """Stores the settings' audit for a data set (None: for the history's); its SHA-256.
@@ -392,7 +394,7 @@ class Services:
         log_call(record)
         self.progress.add(
             requests=1,
-            errors=record.error is not None or (record.status or 0) >= 400,
+            retries=record.attempt > 1,
             input_tokens=record.input_tokens or 0,
             output_tokens=record.output_tokens or 0,
         )

@@ -25,8 +25,10 @@ def test_totals_are_there_from_the_start_and_no_guess() -> None:
 
 
 def test_what_is_not_to_be_done_is_left_out() -> None:
-    counts = Counts(verdicts=1, verdicts_to_do=3, errors=2, cost_usd=1.5)
-    assert line_at(Clock()).text(counts) == "verdicts 1/3 · failed requests 2 · 1.50 USD"
+    counts = Counts(verdicts=1, verdicts_to_do=3, errors=2, retries=5, cost_usd=1.5)
+    assert line_at(Clock()).text(counts) == "verdicts 1/3 · errors 2 · retries 5 · 1.50 USD"
+    retried = Counts(verdicts=1, verdicts_to_do=3, retries=5)
+    assert line_at(Clock()).text(retried) == "verdicts 1/3 · retries 5"
 
 
 def test_time_left_is_by_the_pace_and_the_forecast() -> None:

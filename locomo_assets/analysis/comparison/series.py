@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 
 from locomo_assets.backboard.protocols import is_reference, is_variant
-from locomo_assets.errors import LocomoError
+from locomo_assets.errors import IMPOSSIBLE, LocomoError
 from locomo_assets.history import database
+from locomo_assets.near_names import unknown_release
 
 
 class AnalysisError(LocomoError):
@@ -17,7 +18,9 @@ class AnalysisError(LocomoError):
 
 
 class UnknownReleaseError(AnalysisError):
-    """The history has no verdicts of the release."""
+    """The history has no verdicts, or no answers, of the release."""
+
+    exit_code = IMPOSSIBLE
 
 
 class NotComparableError(AnalysisError):
@@ -25,7 +28,6 @@ class NotComparableError(AnalysisError):
 
 
 _SQL = Path(__file__).with_name("series.sql")
-_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def repeats_measured(database_path: Path, release: str) -> int:
             "SELECT max(repeat) FROM accuracy_by_repeat WHERE release = $1", [release]
         ).fetchone()
         if not found or found[0] is None:
-            _refuse_unknown(connection, [release], [])
+            refuse_unknown(connection, [release], [])
     return int(found[0]) if found else 0
 
 
@@ -97,7 +99,7 @@ def choose_series(
         NotComparableError: no series of A is comparable with one of B.
     """
     series = read_series(connection, a, b)
-    _refuse_unknown(connection, (a, b), series)
+    refuse_unknown(connection, (a, b), series)
     if a == b:
         raise NotComparableError(
             f"release {a}: compared with itself; name two releases (what its repeats differ by "
@@ -209,9 +211,10 @@ def _notes(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
     return notes
 
 
-def _refuse_unknown(
+def refuse_unknown(
     connection: duckdb.DuckDBPyConnection, asked: Sequence[str], series: Sequence[Series]
 ) -> None:
+    """Raises UnknownReleaseError for the first release that none of the series is of."""
     present = {one.release for one in series}
     for release in asked:
         if release in present:
@@ -220,9 +223,4 @@ def _refuse_unknown(
             "SELECT release FROM release_order SEMI JOIN current_judgements USING (release) "
             "ORDER BY position DESC"
         ).fetchall()
-        names = [name for (name,) in known]
-        more = f" and {len(names) - _MAX_NAMED} older" if len(names) > _MAX_NAMED else ""
-        raise UnknownReleaseError(
-            f"release {release}: no verdicts in the history; choose one of: "
-            f"{', '.join(names[:_MAX_NAMED]) or 'none, nothing is judged yet'}{more}"
-        )
+        raise UnknownReleaseError(unknown_release(release, [name for (name,) in known]))

@@ -16,6 +16,7 @@ from locomo_assets.analysis.comparison.series import (
     UnknownReleaseError,
     choose_series,
     read_series,
+    refuse_unknown,
 )
 from locomo_assets.analysis.design.sequential import LOOKS, bounds, conclude
 from locomo_assets.history import database
@@ -106,11 +107,7 @@ def check_against(
         raise UnknownReleaseError(f"release {against}: nothing is measured yet; measure it first")
     with database.open_read_only(database_path) as connection:
         series = read_series(connection, against)
-        if not series:
-            raise UnknownReleaseError(
-                f"release {against}: no verdicts in the history; measure it first, or choose one "
-                "that `locomo-assets releases` lists"
-            )
+        refuse_unknown(connection, [against], series)
         alike = [
             one
             for one in series

@@ -11,7 +11,8 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
-from locomo_assets.cli.run import showing_progress
+from locomo_assets.cli.shell.place import stored_history_settings
+from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -22,7 +23,6 @@ from locomo_assets.reporting.terminal.series import (
 from locomo_assets.reporting.terminal.table import console
 from locomo_assets.runs.panel.stored import answer_sets
 from locomo_assets.services.judging import judging_services
-from locomo_assets.settings import read_settings
 
 ReleaseOption = Annotated[
     str, typer.Option(help="The release whose stored answers are judged: measured or imported.")
@@ -45,7 +45,7 @@ def judge(
     it the lexical judge judges, which is free. Verdicts that are stored are not paid for again,
     and stay as they are: another judge's stand beside them. No memory service is asked.
     """
-    services = judging_services(read_settings())
+    services = judging_services(stored_history_settings())
     sets = answer_sets(services.store(), release, question_protocol)
     out = console()
     if dry_run:

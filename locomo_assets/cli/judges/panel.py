@@ -18,7 +18,8 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
-from locomo_assets.cli.run import showing_progress
+from locomo_assets.cli.shell.place import stored_history_settings
+from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
 from locomo_assets.judging.judge import JudgeError
@@ -34,7 +35,7 @@ from locomo_assets.runs.panel.judges import STORED, PanelFileError, PanelJudge, 
 from locomo_assets.runs.panel.stored import AnswerSet, answer_sets
 from locomo_assets.services import Services
 from locomo_assets.services.judging import judging_services
-from locomo_assets.settings import Settings, read_settings
+from locomo_assets.settings import Settings
 
 
 class PanelFormat(StrEnum):
@@ -75,8 +76,7 @@ def judge_panel(
     each vote. A judge that fails is named, and leaves the others standing. The same command goes
     on where it was stopped. No memory service is asked.
     """
-    settings = read_settings()
-    judges = read_judges(file)
+    judges, settings = read_judges(file), stored_history_settings()
     asked = [(one, judging_services(settings, one)) for one in judges if one.kind != STORED]
     for one, services in asked:
         _check(file, one, services)

@@ -14,7 +14,7 @@ from rich.console import Console
 from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
 from locomo_assets.cli.plan import ConversationsOption, DatasetOption, QuestionsOption
-from locomo_assets.cli.run import showing_progress
+from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.history import database
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.ladder import (
@@ -87,7 +87,7 @@ def measure_ladder(
         )
     named = [c.strip() for c in conversations.split(",")] if conversations else None
     wanted = Launch(release, dataset=dataset, conversations=named, questions=questions)
-    ladder, services = read_ladder(file), Services(read_settings())
+    ladder, services = read_ladder(file), Services(read_settings(), creates_history=not dry_run)
     if dry_run:
         _forecast(ladder, wanted, services)
         return

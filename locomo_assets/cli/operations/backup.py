@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def backup() -> None:
     from locomo_assets.history.backup.snapshot import open_backup_storage
     from locomo_assets.history.store import HistoryStore
 
-    settings = read_settings()
+    settings = stored_history_settings()
     backups = open_backup_storage(settings.backup)
     report = create_backup(
         HistoryStore.open(settings.history_url),

@@ -1,11 +1,15 @@
 """`exporter`: serves the history as metrics for Prometheus."""
 
 import signal
+import sys
 import threading
 from typing import Annotated
 
 import typer
 
+from locomo_assets.cli.shell.place import nothing_measured
+from locomo_assets.cli.shell.typed import as_typed
+from locomo_assets.redaction import printable
 from locomo_assets.settings import read_settings
 
 
@@ -34,6 +38,9 @@ def exporter(
     )
 
     settings = read_settings()
+    if not HistoryStore.exists(settings.history_url):
+        # It may be started before the first run, and serves what that measures.
+        print(as_typed(printable(f"note: {nothing_measured(settings)}")), file=sys.stderr)
     limits = Limits(
         min_accuracy_percent=settings.min_accuracy_percent,
         max_api_error_percent=MAX_API_ERROR_PERCENT,

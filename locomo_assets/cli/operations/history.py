@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.store import HistoryStore
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _store() -> HistoryStore:
-    return HistoryStore.open(read_settings().history_url)
+    return HistoryStore.open(stored_history_settings().history_url)
 
 
 def _print_refresh(report: database.RefreshReport) -> None:

@@ -1,12 +1,16 @@
 """`remote …`: the assistants that runs left at the memory service, listed and deleted."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.cli.shell.place import nothing_measured
+from locomo_assets.near_names import unknown_release
+from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.table import console, print_table
 from locomo_assets.settings import read_settings
 
@@ -43,7 +47,11 @@ def register(app: typer.Typer) -> None:
 def _services() -> "Services":
     from locomo_assets.services import Services
 
-    return Services(read_settings())
+    settings = read_settings()
+    if settings.backboard_api_key is None and not settings.standin_path.exists():
+        # The packaged stand-in would be made here, to say that it has nothing.
+        raise nothing_measured(settings)
+    return Services(settings, creates_history=False)
 
 
 async def _found(
@@ -58,6 +66,10 @@ async def _found(
         ids = {str(mark.extra["assistant_id"]) for mark in marks}
     async with services.client() as (client, base_url):
         own = await list_own(client)
+    if release is not None and release not in (labels := [one.release for one in own]):
+        # No error: who deletes what is gone already has what was wanted.
+        says = unknown_release(release, labels, "no assistants", "at the service")
+        print(printable(f"note: {says}"), file=sys.stderr)
     age = None if older_than is None else timedelta(days=older_than)
     return chosen(own, datetime.now(UTC), older_than=age, release=release, ids=ids), base_url
 

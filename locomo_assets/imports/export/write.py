@@ -36,12 +36,17 @@ from locomo_assets.imports.export.manifest import (
 )
 from locomo_assets.imports.export.signing import sign
 from locomo_assets.imports.export.verify import verify_export
+from locomo_assets.near_names import unknown_release
 from locomo_assets.prices import LEXICAL, STANDIN, PriceTable
 from locomo_assets.redaction import hide_all, hide_keys
 
 _TEMPLATE = Path(__file__).with_name("readme.md.j2")
 _SOFTWARE = ("duckdb", "dagster", "openai")
 _NO_LIMIT = 100.0
+_ANSWERED = (
+    "SELECT release FROM release_order SEMI JOIN current_answers USING (release) "
+    "ORDER BY position DESC"
+)
 _NOTES = {
     STANDIN: "stand-in: the memory service or the judge is the one packaged with this project; "
     "such numbers show that the pipeline works, and say nothing of any service",
@@ -162,11 +167,9 @@ def _parts(database_path: Path, release: str, already: int, *, with_gold: bool) 
         answers = read_rows(connection, "answers", release)
         verdicts = read_rows(connection, "verdicts", release)
         conditions = {_key(row): row for row in read_rows(connection, "conditions", release)}
+        known = [one for (one,) in connection.execute(_ANSWERED).fetchall()]
     if not answers:
-        raise ExportError(
-            f"release {release}: no answers in the history; `locomo-assets releases` lists those "
-            "that have"
-        )
+        raise ExportError(unknown_release(release, known, "no answers"))
     wholes = by_release(database_path, release, max_error_percent=_NO_LIMIT)
     categories = by_category(database_path, release, max_error_percent=_NO_LIMIT)
     grouped: dict[tuple[str, str, str], list[Row]] = defaultdict(list)

@@ -11,6 +11,7 @@ from locomo_assets.analysis.comparison.groups import compare_all, letters
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.backboard.protocols import is_reference
 from locomo_assets.history import database
+from locomo_assets.near_names import unknown_release
 from locomo_assets.prices import is_free
 from locomo_assets.reporting.tables import (
     accuracy_text,
@@ -157,8 +158,7 @@ def read_leaderboard(
         raise UnknownReleaseError(
             "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
             if release is None
-            else f"release {release}: no verdicts in the history; `locomo-assets releases` lists "
-            "those that have"
+            else unknown_release(release, [row.release for row in rows])
         )
     keys.sort(key=lambda key: (-len(grouped[key]), -grouped[key][0].questions, key[2]))
     workloads = _workloads(database_path)

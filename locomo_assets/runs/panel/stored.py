@@ -11,6 +11,7 @@ from typing import Any
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.model import ADVERSARIAL
+from locomo_assets.near_names import unknown_release
 from locomo_assets.runs.checkpoint import Row, first_complete
 from locomo_assets.runs.context import NothingToMeasureError, Task, stored_conversation
 from locomo_assets.runs.judge import GivenAnswers
@@ -52,9 +53,16 @@ def answer_sets(
     ]
     newest = _newest(store, manifests)
     if not newest:
+        known = sorted(
+            (one.committed_at, one.lineage.release)
+            for asset in ("answers", IMPORTS)
+            for one in store.manifests(asset)
+            if one.lineage.release is not None
+        )
+        names = [name for _, name in reversed(known)]
         raise NothingToMeasureError(
-            f"release {release}: has no answers in the history; `locomo-assets releases` lists "
-            "those that have (a daily sample's answers are judged by its own run)"
+            f"{unknown_release(release, names, 'no answers')} (a daily sample's answers are judged "
+            "by its own run)"
         )
     found = [
         key
