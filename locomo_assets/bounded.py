@@ -147,3 +147,15 @@ class _Unpacker:
 
 def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def size_text(size_bytes: int) -> str:
+    """A size for people: `812 bytes`, `4.1 KB`, `228 MB`."""
+    size, units = float(size_bytes), ["KB", "MB", "GB", "TB"]
+    if size < 1000:
+        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+    while True:
+        size, unit = size / 1000, units.pop(0)
+        # What would be rounded to 1000 is 1 of the next unit.
+        if size < 999.5 or not units:
+            return f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"

@@ -57,7 +57,9 @@ def unknown_release(
     if near:
         return f"{says}; did you mean {by_letters[near[0]]}?"
     more = f" and {len(known) - _MOST_NAMED} older" if len(known) > _MOST_NAMED else ""
-    names = ", ".join(known[:_MOST_NAMED]) or "none, there is none yet"
+    if not known:
+        return f"{says}; none is there yet"
+    names = ", ".join(known[:_MOST_NAMED])
     return f"{says}; choose one of: {names}{more}"
 
 

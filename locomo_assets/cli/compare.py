@@ -22,6 +22,7 @@ from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
 from locomo_assets.analysis.comparison.gate import FailOn, check_gate, fails
 from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
@@ -68,8 +69,15 @@ def register(app: typer.Typer) -> None:
 
 
 def compare_releases(
-    a: Annotated[str, typer.Argument(help="The release to compare with, the earlier one.")],
-    b: Annotated[str, typer.Argument(help="The release in question.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="The release to compare with, the earlier one.", autocompletion=completion.releases
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(help="The release in question.", autocompletion=completion.releases)
+    ],
     judge: Annotated[
         str | None, typer.Option(help="By this judge's verdicts; default: the newest of both.")
     ] = None,
@@ -163,7 +171,10 @@ def _check_link(link: str | None, format: ComparisonFormat) -> None:
 def compare_judges(
     a: Annotated[str, typer.Argument(help="A judge, as `locomo-assets releases` names it.")],
     b: Annotated[str, typer.Argument(help="The other one.")],
-    release: Annotated[str | None, typer.Option(help="Only answers of this release.")] = None,
+    release: Annotated[
+        str | None,
+        typer.Option(help="Only answers of this release.", autocompletion=completion.releases),
+    ] = None,
 ) -> None:
     """How far two judges agree on the same answers, beyond chance. Costs nothing."""
     from locomo_assets.analysis.agreement import judge_agreement

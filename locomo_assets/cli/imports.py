@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
@@ -160,7 +161,9 @@ def import_export(
 
 
 def export(
-    releases: Annotated[list[str], typer.Argument(help="Releases with answers.")],
+    releases: Annotated[
+        list[str], typer.Argument(help="Releases with answers.", autocompletion=completion.releases)
+    ],
     to: Annotated[Path, typer.Option("--to", help="The folder to make.")],
     with_gold: Annotated[
         bool,

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from locomo_assets.analysis.comparison.paired import FEW_CONVERSATIONS
 from locomo_assets.cli.compare import Format
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.table import console, print_json, print_table
@@ -39,7 +40,11 @@ def plan_comparison(
         float, typer.Option(min=0.01, help="The difference to see, in points of accuracy.")
     ] = 1.0,
     against: Annotated[
-        str | None, typer.Option(help="The earlier release; its repeats are in the history.")
+        str | None,
+        typer.Option(
+            help="The earlier release; its repeats are in the history.",
+            autocompletion=completion.releases,
+        ),
     ] = None,
     dataset: DatasetOption = None,
     conversations: ConversationsOption = None,

@@ -9,6 +9,7 @@ import typer
 from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import released_settings, stored_history_settings
 from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
@@ -53,7 +54,9 @@ def list_releases(context: typer.Context) -> None:
 
 @releases.command()
 def pin(
-    release: Annotated[str, typer.Argument(help="A release with verdicts.")],
+    release: Annotated[
+        str, typer.Argument(help="A release with verdicts.", autocompletion=completion.releases)
+    ],
 ) -> None:
     """Compare later releases with this one, until another is pinned.
 

@@ -7,6 +7,7 @@ import typer
 
 from locomo_assets.analysis.accuracy import invalid_message
 from locomo_assets.cli.releases import refuse_unknown
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import released_settings
 from locomo_assets.history import database
 from locomo_assets.reporting.terminal.series import (
@@ -30,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    release: Annotated[str | None, typer.Option(help="Only this release.")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Only this release.", autocompletion=completion.releases)
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with charts, comparison and flips here.")
     ] = None,

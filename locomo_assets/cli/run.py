@@ -24,6 +24,7 @@ from locomo_assets.cli.plan import (
     QuestionsOption,
     detectable_line,
 )
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
 from locomo_assets.redaction import printable
@@ -53,7 +54,11 @@ def register(app: typer.Typer) -> None:
 def run(
     dataset: DatasetOption = None,
     release: Annotated[
-        str | None, typer.Option(help="Label of what is measured; default: adhoc-<UTC time>.")
+        str | None,
+        typer.Option(
+            help="Label of what is measured; default: adhoc-<UTC time>.",
+            autocompletion=completion.releases,
+        ),
     ] = None,
     conversations: ConversationsOption = None,
     questions: QuestionsOption = None,
@@ -73,11 +78,18 @@ def run(
         ),
     ] = False,
     against: Annotated[
-        str | None, typer.Option(help="With --until-decided: the release to compare with.")
+        str | None,
+        typer.Option(
+            help="With --until-decided: the release to compare with.",
+            autocompletion=completion.releases,
+        ),
     ] = None,
     gate_against: Annotated[
         str | None,
-        typer.Option(help="Compare with this release afterwards; the exit code says the outcome."),
+        typer.Option(
+            help="Compare with this release afterwards; the exit code says the outcome.",
+            autocompletion=completion.releases,
+        ),
     ] = None,
     fail_on: Annotated[
         FailOn | None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from locomo_assets.completions.asker import OPENAI_URL, Asker, endpoint_of, host_of, is_openai
 from locomo_assets.completions.parameters import Parameters
 from locomo_assets.completions.prompts import Prompt, PromptIdentity, PromptKind
-from locomo_assets.errors import LocomoError
+from locomo_assets.errors import IMPOSSIBLE, LocomoError
 from locomo_assets.prices import STANDIN
 
 PLAIN = "plain"
@@ -21,6 +21,12 @@ _NO_MEMORY = "(none)"
 
 class AnswererError(LocomoError):
     """No answer can be had: the key is refused, the server is away, the prompt is unusable."""
+
+
+class AnswerPromptError(AnswererError):
+    """The prompt is no file that can be read, or lacks a placeholder."""
+
+    exit_code = IMPOSSIBLE
 
 
 ANSWERER = Asker(
@@ -37,7 +43,7 @@ _PROMPTS = PromptKind(
     "answer prompt",
     Path(__file__).with_name("prompt_texts"),
     ("memories", "question"),
-    AnswererError,
+    AnswerPromptError,
 )
 
 

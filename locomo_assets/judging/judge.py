@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from locomo_assets.errors import LocomoError
+from locomo_assets.errors import IMPOSSIBLE, LocomoError
 from locomo_assets.http.limits import RecordUsage, first_failure
 
 BATCHED = "BATCH /chat/completions"
@@ -27,6 +27,12 @@ Number = TypeVar("Number", int, float)
 
 class JudgeError(LocomoError):
     """No verdict can be had: the key is refused, the server is away, the prompt is unusable."""
+
+
+class JudgePromptError(JudgeError):
+    """The judge's prompt is no file that can be read, or lacks a placeholder."""
+
+    exit_code = IMPOSSIBLE
 
 
 class Verdict(StrEnum):

@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from locomo_assets.completions.prompts import Prompt, PromptIdentity, PromptKind
-from locomo_assets.judging.judge import JudgeError
+from locomo_assets.judging.judge import JudgePromptError
 
 _JUDGES = PromptKind(
     "judge prompt",
     Path(__file__).with_name("prompt_texts"),
     ("question", "gold_answer", "generated_answer"),
-    JudgeError,
+    JudgePromptError,
 )
 
 REFERENCE_PROMPT = PromptIdentity(
@@ -25,7 +25,7 @@ def packaged_prompts() -> tuple[str, ...]:
 
 
 def read_prompt(name_or_path: str) -> Prompt:
-    """A packaged prompt by its name, or any file by its path. Raises JudgeError."""
+    """A packaged prompt by its name, or any file by its path. Raises JudgePromptError."""
     prompt = _JUDGES.read(name_or_path)
     is_reference = prompt.sha256 == REFERENCE_PROMPT.sha256
     return replace(prompt, name=REFERENCE_PROMPT.name) if is_reference else prompt

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from locomo_assets.errors import LocomoError
+from locomo_assets.errors import IMPOSSIBLE, LocomoError
 
 
 class DatasetError(LocomoError):
     """The data set can't be used; the message names the file, the place and the way out."""
 
+    exit_code = IMPOSSIBLE
+
 
 class AuditError(LocomoError):
     """The audit can't be used, or not with this data set; the message says where and why."""
+
+    exit_code = IMPOSSIBLE
 
 
 def named_categories(numbers: Iterable[int]) -> str:

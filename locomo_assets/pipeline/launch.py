@@ -98,7 +98,12 @@ def local_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
     Dagster takes the place from the environment alone.
     """
-    os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
+    chosen = os.environ.setdefault("DAGSTER_HOME", str(prepare_home(home)))
+    if not os.path.isdir(chosen):
+        raise BadRequestError(
+            f"DAGSTER_HOME {chosen}: there is no such folder; make it, or unset the variable for "
+            "the instance in LOCOMO_HOME"
+        )
     with dg.DagsterInstance.get() as instance:
         yield instance
 
@@ -339,6 +344,7 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
 
     Returns the data set and the conversations' tasks. See `launch` for what it raises.
     """
+    services = replace(services, creates_history=False)
     store = services.store()
     _check_options(wanted, services)
     check_label(wanted.release)

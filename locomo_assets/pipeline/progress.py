@@ -28,11 +28,8 @@ class ProgressLine:
             for kind in KINDS
             if (total := getattr(counts, f"{kind}_to_do"))
         ]
-        parts += [
-            f"{kind} {count:,}"
-            for kind in ("errors", "retries")
-            if (count := getattr(counts, kind))
-        ]
+        failed = {"errors": counts.errors, "retries": counts.retries}
+        parts += [f"{name} {count:,}" for name, count in failed.items() if count]
         if counts.cost_usd:
             parts.append(f"{counts.cost_usd:.2f} USD")
         left_s = self._left_s(counts)

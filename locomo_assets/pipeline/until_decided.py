@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from locomo_assets import __version__
+from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.analysis.design.sequential import LOOKS, bounds
 from locomo_assets.analysis.design.stopping import Look, check_against, look
 from locomo_assets.completions.asker import OPENAI
 from locomo_assets.history.database import refresh
 from locomo_assets.history.provenance import Lineage
+from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import with_votes
 from locomo_assets.locomo.model import Dataset
+from locomo_assets.near_names import unknown_release
 from locomo_assets.prices import LEXICAL
 from locomo_assets.runs.context import Task
 from locomo_assets.runs.stages import SERIES, chosen_questions
@@ -60,6 +63,8 @@ class UntilDecided:
     def check(self) -> None:
         """Refuses what can't be compared; see `check_against`."""
         chosen = self.services.settings
+        if not HistoryStore.exists(chosen.history_url):
+            raise UnknownReleaseError(unknown_release(self.against, ()))
         # A machine that has measured nothing yet, or an older program, has no such database.
         refresh(self.services.store(), chosen.database_path)
         judge = with_votes(self.services.planned_judge(), chosen.judge_votes)

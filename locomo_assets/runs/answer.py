@@ -88,6 +88,7 @@ async def record_unanswered(
             ]
             attempt.append("answers", rows)
             attempt.commit()
+            run.progress.add(errors=len(missing))
             return len(missing)
     return 0
 

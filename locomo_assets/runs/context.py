@@ -40,7 +40,8 @@ class Counts:
 
     `requests` counts HTTP requests, each attempt, with the tokens they used; `retries` those of
     them that repeat a failed one. `errors` counts what remained: questions without an answer, and
-    answers without a verdict. `waits_for` names who holds the slot that a run waits for before it begins.
+    answers without a verdict. `waits_for` names who holds the slot that a run waits for before it
+    begins.
     """
 
     turns: int = 0

@@ -187,7 +187,8 @@ def ingestion(conversations: Sequence[Conversation], turn: Usage, *, free: bool)
     sessions = sum(len(one.sessions) for one in conversations)
     calls = len(turns) + 2 * sessions + 2 * sum(turns)
     minutes = max(turns, default=0) * turn.seconds / 60.0
-    return Item("turns", calls, 0.0, 0.0, 0.0 if free else None, minutes, turn.source)
+    cost = 0.0 if free or not turns else None
+    return Item("turns", calls, 0.0, 0.0, cost, minutes, turn.source)
 
 
 def questions(
@@ -206,7 +207,7 @@ def questions(
     in_order = width == 1
     rounds = max(counts, default=0) if in_order else asked / width
     tokens = (asked * answer.input_tokens, asked * answer.output_tokens)
-    cost = price.cost_usd(round(tokens[0]), round(tokens[1]))
+    cost = price.cost_usd(round(tokens[0]), round(tokens[1])) if asked else 0.0
     threads = len(counts) if in_order else asked
     calls = asked + (threads if retrieved_by is None else retrieved_by)
     return Item("questions", calls, *tokens, cost, rounds * answer.seconds / 60.0, answer.source)

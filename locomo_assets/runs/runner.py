@@ -113,8 +113,7 @@ async def measure(
         if started and asset != "judgements" and "answers" in assets:
             damaged = asset == "answers" and isinstance(error, ThreadDamagedError)
             why = f"{asset} failed: {error}"
-            left = await record_unanswered(run, task, why, also_answered=damaged)
-            run.progress.add(errors=left)
+            await record_unanswered(run, task, why, also_answered=damaged)
 
     async def count_again(task: Task) -> Failed | None:
         try:

@@ -11,6 +11,7 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.reporting.terminal.series import (
@@ -25,7 +26,11 @@ from locomo_assets.runs.panel.stored import answer_sets
 from locomo_assets.services.judging import judging_services
 
 ReleaseOption = Annotated[
-    str, typer.Option(help="The release whose stored answers are judged: measured or imported.")
+    str,
+    typer.Option(
+        help="The release whose stored answers are judged: measured or imported.",
+        autocompletion=completion.releases,
+    ),
 ]
 ProtocolOption = Annotated[
     str | None, typer.Option(help="Only answers to questions asked so; default: all.")

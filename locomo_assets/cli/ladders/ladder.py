@@ -14,6 +14,7 @@ from rich.console import Console
 from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
 from locomo_assets.cli.plan import ConversationsOption, DatasetOption, QuestionsOption
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.history import database
 from locomo_assets.redaction import printable
@@ -54,7 +55,10 @@ def measure_ladder(
     file: Annotated[
         str | None, typer.Argument(help="A ladder's file, or the name of one that ships.")
     ] = None,
-    release: Annotated[str | None, typer.Option(help="Label of what is measured.")] = None,
+    release: Annotated[
+        str | None,
+        typer.Option(help="Label of what is measured.", autocompletion=completion.releases),
+    ] = None,
     dataset: DatasetOption = None,
     conversations: ConversationsOption = None,
     questions: QuestionsOption = None,

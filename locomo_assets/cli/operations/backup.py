@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.bounded import size_text
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.settings import read_settings
 
@@ -28,7 +29,7 @@ def _contents(backup_manifest: "BackupManifest") -> str:
     return (
         f"{backup_manifest.attempts} attempts and {len(backup_manifest.unfinished)} unfinished, "
         f"{sum(backup_manifest.rows.values())} rows, {len(backup_manifest.files)} files, "
-        f"{backup_manifest.size_bytes} bytes"
+        f"{size_text(backup_manifest.size_bytes)}"
     )
 
 
@@ -54,7 +55,7 @@ def backup() -> None:
         print(f"note: {note}")
     print(
         f"backup {report.name} at {backups.url}: {_contents(report.backup_manifest)}; "
-        f"{report.new_files} files ({report.new_bytes} bytes) were new; "
+        f"{report.new_files} files ({size_text(report.new_bytes)}) were new; "
         f"{len(report.removed)} old backups removed, {report.kept} there; {report.duration_s:.1f} s"
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from locomo_assets.bounded import size_text
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryDamagedError
@@ -57,7 +58,7 @@ def check() -> None:
         print(f"unfinished: {attempt} (in progress, or left by a run that ended early)")
     print(
         f"{report.attempts} attempts, {report.data_files} files, {report.rows} rows, "
-        f"{report.size_bytes} bytes; {len(report.problems)} damaged, "
+        f"{size_text(report.size_bytes)}; {len(report.problems)} damaged, "
         f"{len(report.unfinished)} unfinished, {report.superseded_files} superseded"
     )
     if report.problems:

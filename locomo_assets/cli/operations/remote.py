@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import nothing_measured
 from locomo_assets.near_names import unknown_release
 from locomo_assets.redaction import printable
@@ -28,7 +29,10 @@ OlderThan = Annotated[
 ]
 Release = Annotated[
     str | None,
-    typer.Option(help="Only those of this release; clones carry no release and are not included."),
+    typer.Option(
+        help="Only those of this release; clones carry no release and are not included.",
+        autocompletion=completion.releases,
+    ),
 ]
 
 Damaged = Annotated[
@@ -66,7 +70,7 @@ async def _found(
         ids = {str(mark.extra["assistant_id"]) for mark in marks}
     async with services.client() as (client, base_url):
         own = await list_own(client)
-    if release is not None and release not in (labels := [one.release for one in own]):
+    if release is not None and release not in (labels := [one.release or "" for one in own]):
         # No error: who deletes what is gone already has what was wanted.
         says = unknown_release(release, labels, "no assistants", "at the service")
         print(printable(f"note: {says}"), file=sys.stderr)

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from typer.exceptions import Abort, TyperException
 
-from locomo_assets.cli.shell.typed import as_typed, same_command, typed_name
+from locomo_assets.cli.shell.typed import NAME, as_typed, same_command
 from locomo_assets.errors import DONE, FAILED, STOPPED, UNFORESEEN, UNREAD, LocomoError
 from locomo_assets.redaction import printable
 
@@ -36,64 +36,56 @@ def exit_code_of(command: Callable[[], object]) -> int:
     With LOCOMO_TRACEBACK errors are raised.
     """
     as_json = False
-
-    def say(line: str) -> None:
-        _print_error(as_typed(line), as_json)
-
     try:
         as_json = _configure_logs()
         code = command()
         if sys.stdout is not None:
             # Here, since at the end of the process nobody could catch what goes wrong.
             sys.stdout.flush()
-        if code == STOPPED:
-            raise KeyboardInterrupt
-        return code if isinstance(code, int) else DONE
-    except BrokenPipeError:
-        return _unread()
-    except SystemExit as end:
-        # rich and typer end so where nobody reads what they print.
-        if isinstance(end.__context__, BrokenPipeError):
-            return _unread()
-        raise
-    except KeyboardInterrupt:
-        return _stopped(say)
-    except Abort as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            return _stopped(say)
-        say("aborted: nothing was done")
-        return FAILED
-    except TyperException as error:
-        return _misused(error, say)
-    except Exception as error:
-        return _failed(error, say)
+        line = stopped_line(sys.argv[1:]) if code == STOPPED else ""
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        code, line = _told(error)
+    if code == STOPPED:
+        # A further Ctrl-C, while the process ends, is no reason for a traceback.
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if line:
+        _print_error(as_typed(line), as_json)
+    return code if isinstance(code, int) else DONE
 
 
-def _failed(error: Exception, say: Callable[[str], None]) -> int:
+def _told(error: BaseException) -> tuple[int, str]:
+    """The exit code of what a command ended with, and the line to print; raises what is neither."""
+    of = error.__context__
+    if isinstance(error, BrokenPipeError) or isinstance(of, BrokenPipeError):
+        # rich and typer make a SystemExit of it.
+        _forget_output()
+        return UNREAD, ""
+    is_stop = isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 0) == STOPPED
+    if is_stop or (isinstance(error, Abort) and isinstance(of, KeyboardInterrupt)):
+        return STOPPED, stopped_line(sys.argv[1:])
+    if isinstance(error, Abort):
+        return FAILED, "aborted: nothing was done"
+    if isinstance(error, TyperException):
+        return error.exit_code, _misuse(error)
+    if isinstance(error, Exception):
+        return _failure(error)
+    raise error
+
+
+def _failure(error: Exception) -> tuple[int, str]:
     from locomo_assets.settings import shows_traceback
 
     if shows_traceback():
         raise error
+    if isinstance(error, LocomoError):
+        return error.exit_code, f"{error.prefix}: {error}"
     if isinstance(error, OSError):
-        _forget_output()
-        say(f"{LocomoError.prefix}: {error}")
-        return FAILED
-    if not isinstance(error, LocomoError):
-        text = " ".join(str(error).split())[:300]
-        say(f"error: {type(error).__name__}: {text} (unexpected; LOCOMO_TRACEBACK=1 shows where)")
-        return UNFORESEEN
-    if error.exit_code == STOPPED:
-        return _stopped(say)
-    say(f"{error.prefix}: {error}")
-    return error.exit_code
-
-
-def _stopped(say: Callable[[str], None]) -> int:
-    # A further Ctrl-C, while the process ends, is no reason for a traceback.
-    with suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    say(stopped_line(sys.argv[1:]))
-    return STOPPED
+        _forget_output()  # it may be standard output that can't be written
+        return FAILED, f"{LocomoError.prefix}: {error}"
+    text = " ".join(str(error).split())[:300]
+    kind = type(error).__name__
+    return UNFORESEEN, f"error: {kind}: {text} (unexpected; LOCOMO_TRACEBACK=1 shows where)"
 
 
 def stopped_line(words: Sequence[str]) -> str:
@@ -103,22 +95,16 @@ def stopped_line(words: Sequence[str]) -> str:
     return "stopped" if more is None else f"stopped: {more.format(command=same_command())}"
 
 
-def _misused(error: TyperException, say: Callable[[str], None]) -> int:
-    """Words or options that the command has not."""
-    context = getattr(error, "ctx", None)
-    text = " ".join(error.format_message().split()).rstrip(".")
+def _misuse(error: TyperException) -> str:
+    """What to say of words or options that a command has not."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        return error.exit_code  # the help is printed already
+        return ""  # the help is printed already
+    context = getattr(error, "ctx", None)
     path = [] if context is None else context.command_path.split()[1:]
+    text = " ".join(error.format_message().split()).rstrip(".")
     text = _possible.sub(r"; did you mean \1?", text[:1].lower() + text[1:])
     of = f"{' '.join(path)}: " if path else ""
-    say(f"error: {of}{text}; see `{' '.join([typed_name(), *path])} --help`")
-    return error.exit_code
-
-
-def _unread() -> int:
-    _forget_output()
-    return UNREAD
+    return f"error: {of}{text}; see `{' '.join([NAME, *path])} --help`"
 
 
 def _forget_output() -> None:
@@ -150,7 +136,7 @@ def _configure_logs() -> bool:
 
 def _print_error(line: str, as_json: bool) -> None:
     if as_json:
-        logging.getLogger(__name__).error(line)
+        logging.getLogger("locomo_assets.cli").error(line)
     elif sys.stderr is not None:
         with suppress(OSError):
             print(printable(line), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Whether there is anything to read where a command looks: commands that read make nothing there."""
+"""Whether there is anything to read where a command looks. What only reads makes nothing there."""
 
 from pathlib import Path
 
@@ -16,6 +16,8 @@ def history_settings() -> Settings:
     settings = read_settings()
     if not settings.database_path.exists():
         _refuse_missing(settings)
+        if not HistoryStore.open(settings.history_url, create=False).manifest_names():
+            raise nothing_measured(settings)
     return settings
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from locomo_assets.analysis.intervals import Cluster, clustered_mean
-from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
+from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file, size_text
 from locomo_assets.errors import LocomoError
 from locomo_assets.imports.export.manifest import (
     CLUSTERED,
@@ -158,7 +158,7 @@ def _file(
             is_fault=True,
         )
     else:
-        yield Finding(name, f"fits: {len(data):,} bytes, SHA-256 {found[:12]}…")
+        yield Finding(name, f"fits: {size_text(len(data))}, SHA-256 {found[:12]}…")
     if about is not None:
         yield from _recount(name, data, about)
 

@@ -59,10 +59,9 @@ def answer_sets(
             for one in store.manifests(asset)
             if one.lineage.release is not None
         )
-        names = [name for _, name in reversed(known)]
+        unknown = unknown_release(release, (name for _, name in reversed(known)), "no answers")
         raise NothingToMeasureError(
-            f"{unknown_release(release, names, 'no answers')} (a daily sample's answers are judged "
-            "by its own run)"
+            f"{unknown} (a daily sample's answers are judged by its own run)"
         )
     found = [
         key
