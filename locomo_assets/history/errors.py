@@ -2,11 +2,11 @@
 
 HistoryError
 ├── HistoryUnreachableError   the folder, disk or bucket can't be read or written
+│   └── NothingMeasuredError  there is no history here, or nothing in it yet
 ├── HistoryVersionError       written by a newer version of this program
 ├── HistoryDamagedError       a data file or manifest is missing, torn or changed
 ├── HistoryRowError           rows do not fit the schema
 ├── HistoryQueryError         SQL is wrong, or tries to do more than read
-├── NothingMeasuredError      there is no history here, or none of its releases has a verdict
 ├── LeaseTakenError           another run is at work on the partition
 └── LeaseLostError            another run took the partition over from this one
 """
@@ -20,6 +20,12 @@ class HistoryError(LocomoError):
 
 class HistoryUnreachableError(HistoryError):
     """The history's folder, disk or bucket can't be read or written."""
+
+
+class NothingMeasuredError(HistoryUnreachableError):
+    """There is no history where one was to be read, or nothing in it yet."""
+
+    exit_code = IMPOSSIBLE
 
 
 class HistoryVersionError(HistoryError):
@@ -36,12 +42,6 @@ class HistoryRowError(HistoryError):
 
 class HistoryQueryError(HistoryError):
     """SQL that the database can't or must not run."""
-
-
-class NothingMeasuredError(HistoryError):
-    """There is no history where one was to be read, or nothing in it yet."""
-
-    exit_code = IMPOSSIBLE
 
 
 class LeaseTakenError(HistoryError):

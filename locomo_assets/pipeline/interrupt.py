@@ -1,4 +1,4 @@
-"""Coroutines that stop tidily at a signal: Ctrl-C, SIGTERM, a cancel in the UI.
+"""What stops tidily at a signal: Ctrl-C, SIGTERM, a cancel in the UI.
 
 Dagster's own handler raises out of whatever the event loop is doing, so that nothing awaited
 reaches its `finally`. Here the signal becomes a cancelled task.
@@ -8,11 +8,34 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A short block that a signal must not cut in two: signals wait for its end.
+
+    In a thread that gets no signals it is run as it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    got: list[int] = []
+    before = {number: signal.getsignal(number) for number in _STOPS}
+    for number in _STOPS:
+        signal.signal(number, lambda number, _: got.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if got:
+        signal.raise_signal(got[0])
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:

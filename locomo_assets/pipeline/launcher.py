@@ -1,4 +1,4 @@
-"""The local instance's run launcher: it also knows the processes of `locomo-assets run`.
+"""The local instance's run launcher and log files; it knows the processes of `locomo-assets run`.
 
 It sees that a run's process is dead, and stops one that Dagster did not start. Without it a killed
 run stays "started" for ever, and two of them keep every later run in the queue.
@@ -7,14 +7,20 @@ run stays "started" for ever, and two of them keep every later run in the queue.
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
 
 import dagster as dg
 
 from locomo_assets.history import lease
-from locomo_assets.pipeline.unexported import GRPC_INFO_TAG, CheckRunHealthResult, WorkerStatus
+from locomo_assets.pipeline.unexported import (
+    GRPC_INFO_TAG,
+    CapturedLogContext,
+    CheckRunHealthResult,
+    LocalComputeLogManager,
+    WorkerStatus,
+)
 
 
 class _Worker(NamedTuple):
@@ -117,3 +123,27 @@ def _key(run_id: str) -> str:
 
 def _boot(machine: str | None) -> str | None:
     return machine.partition(" ")[0] if machine else None
+
+
+class LocalLogs(LocalComputeLogManager):
+    """Named in `local_dagster.yaml`: the usual files, in `storage`.
+
+    Dagster's own leaves Ctrl-C to the processes that copy a step's output to the terminal, of
+    which one then prints a traceback.
+    """
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "LocalLogs":
+        folder = os.path.join(config_value["base_dir"], "storage")
+        return cls(inst_data=inst_data, **{**config_value, "base_dir": folder})
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
+        with ExitStack() as stack:
+            # What is started meanwhile never gets the signal; this process gets it afterwards.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                captured = stack.enter_context(super().capture_logs(log_key))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield captured

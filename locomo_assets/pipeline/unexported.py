@@ -1,7 +1,7 @@
 """What we need of Dagster and it does not export; its version is pinned, so that none moves unseen.
 
 What run launchers take and give, run tags (a range of partitions, a run on a code server, retries),
-and which materialization an asset check by partition belongs to.
+the local log files, and which materialization an asset check by partition belongs to.
 """
 
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -13,6 +13,8 @@ from dagster._core.launcher import (
     ResumeRunContext,
     WorkerStatus,
 )
+from dagster._core.storage.compute_log_manager import CapturedLogContext
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -28,8 +30,10 @@ __all__ = [
     "MAX_RETRIES_TAG",
     "MULTIDIMENSIONAL_PARTITION_PREFIX",
     "AssetCheckEvaluationTargetMaterializationData",
+    "CapturedLogContext",
     "CheckRunHealthResult",
     "LaunchRunContext",
+    "LocalComputeLogManager",
     "ResumeRunContext",
     "WorkerStatus",
 ]

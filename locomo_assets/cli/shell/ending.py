@@ -102,6 +102,7 @@ def _misuse(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = [] if context is None else context.command_path.split()[1:]
     text = " ".join(error.format_message().split()).rstrip(".")
+    text = text.replace("Value error, ", "")
     text = _possible.sub(r"; did you mean \1?", text[:1].lower() + text[1:])
     of = f"{' '.join(path)}: " if path else ""
     return f"error: {of}{text}; see `{' '.join([NAME, *path])} --help`"
@@ -131,6 +132,8 @@ def _configure_logs() -> bool:
     else:
         # A person sees progress and the last line; a line for each retry would drown them.
         logging.getLogger("locomo_assets").setLevel(logging.ERROR)
+        # At Ctrl-C it tells of each connection that was just being closed, with a traceback.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return as_json
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from locomo_assets.runs.context import Counts
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from locomo_assets.services import Services
 
 LOG_EVERY_S = 10.0
@@ -67,10 +69,31 @@ class _TerminalProgress:
         self._names, self._said = bars, said
 
     def __enter__(self) -> "_TerminalProgress":
+        self._bars: Progress | None = None
+        self._waits_for = ""
+        return self
+
+    def __call__(self, counts: Counts) -> None:
+        bars = self._bars or self._open()
+        if bool(counts.waits_for) != bool(self._waits_for):
+            self._waits_for = counts.waits_for
+            if counts.waits_for:
+                bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
+        for name, task in self._tasks.items():
+            bars.update(
+                task,
+                completed=getattr(counts, name),
+                total=getattr(counts, f"{name}_to_do") or None,
+                note=note(counts, self._said) if name == self._names[-1] else "",
+            )
+        if any(getattr(counts, f"{name}_to_do") for name in self._names):
+            bars.start()
+
+    def _open(self) -> "Progress":
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        self._file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w") if sys.__stderr__ else None
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
             BarColumn(),
@@ -79,25 +102,12 @@ class _TerminalProgress:
             console=Console(file=self._file),
         )
         self._tasks = {name: self._bars.add_task(name, total=None, note="") for name in self._names}
-        self._waits_for = ""
-        return self
-
-    def __call__(self, counts: Counts) -> None:
-        if bool(counts.waits_for) != bool(self._waits_for):
-            self._waits_for = counts.waits_for
-            if counts.waits_for:
-                self._bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
-        for name, task in self._tasks.items():
-            self._bars.update(
-                task,
-                completed=getattr(counts, name),
-                total=getattr(counts, f"{name}_to_do") or None,
-                note=note(counts, self._said) if name == self._names[-1] else "",
-            )
-        if any(getattr(counts, f"{name}_to_do") for name in self._names):
-            self._bars.start()
+        return self._bars
 
     def __exit__(self, *_: object) -> None:
+        if self._bars is None:
+            return
         if self._bars.live.is_started:
             self._bars.stop()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,1 @@
+"""What all commands share, and a command line run in this process."""

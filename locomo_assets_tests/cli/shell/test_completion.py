@@ -1,0 +1,80 @@
+"""Tab completes commands, options and releases."""
+
+import pytest
+
+from locomo_assets.cli.shell import completion
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.settings import read_settings
+from locomo_assets_tests.cli.shell.running import Commands
+
+
+@pytest.fixture
+def tab(run: Commands, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """The command line, asked as bash asks it."""
+    monkeypatch.setenv("_LOCOMO_ASSETS_COMPLETE", "complete_bash")
+    return run
+
+
+def offered(tab: Commands, monkeypatch: pytest.MonkeyPatch, words: str) -> list[str]:
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    done = tab()
+    assert (done.code, done.err) == (0, "")
+    return done.out.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "some"),
+    [
+        ("locomo-assets com", ["compare"]),
+        ("locomo-assets history re", ["refresh", "rebuild", "register"]),
+        ("locomo-assets report --le", ["--leaderboard"]),
+        ("locomo-assets compare vendor-1 --format ma", ["markdown"]),
+    ],
+)
+def test_commands_and_options(
+    tab: Commands, monkeypatch: pytest.MonkeyPatch, words: str, some: list[str]
+) -> None:
+    assert offered(tab, monkeypatch, words) == some
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "locomo-assets report --release ",
+        "locomo-assets compare ven",
+        "locomo-assets compare vendor-1 v",
+        "locomo-assets export ",
+        "locomo-assets releases pin ",
+        "locomo-assets judge --release vend",
+        "locomo-assets judge-panel x.toml --release ",
+        "locomo-assets run --gate-against ",
+        "locomo-assets plan --against ",
+        "locomo-assets remote list --release ",
+    ],
+)
+def test_releases_the_newest_first(
+    imported: Commands, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("_LOCOMO_ASSETS_COMPLETE", "complete_bash")
+    assert offered(imported, monkeypatch, words) == ["vendor-2", "vendor-1"]
+    assert offered(imported, monkeypatch, words.rpartition(" ")[0] + " x") == []
+
+
+def test_it_is_silent_and_makes_nothing_where_nothing_can_be_read(
+    tab: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings()
+    assert offered(tab, monkeypatch, "locomo-assets report --release ") == []
+    assert list(settings.home.iterdir()) == []
+    HistoryStore.open(settings.history_url)
+    settings.database_path.write_text("no database")
+    assert completion.releases("") == []
+    monkeypatch.setenv("LOCOMO_MAX_COST_USD", "no number")
+    assert completion.releases("") == []
+
+
+def test_scripts_of_shells(run: Commands) -> None:
+    done = run("--show-completion", "bash")
+    assert done.code == 0
+    assert "_LOCOMO_ASSETS_COMPLETE=complete_bash" in done.out
