@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from locomo_assets.backboard import transport
-from locomo_assets.bounded import MIB, UnusableBodyError, gunzip, read_file
+from locomo_assets.bounded import MIB, UnusableBodyError, gunzip, read_file, size_text
 from locomo_assets.completions import http_client
 from locomo_assets.errors import LocomoError
 from locomo_assets.feeds.feed import ReleaseFeed
@@ -254,3 +254,22 @@ def test_a_small_parquet_file_of_gigabytes(column: "pa.Array[Any]") -> None:
     with pytest.raises(UnusableBodyError, match="larger than the 64 MiB"):
         read_table(data, 64 * MIB)
     assert pa.total_allocated_bytes() - before < MIB
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (99_940, "99.9 KB"),
+        (99_960, "100 KB"),
+        (999_400, "999 KB"),
+        (999_600, "1.0 MB"),
+        (228_000_000, "228 MB"),
+        (3_000_000_000_000_000, "3000 TB"),
+    ],
+)
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert size_text(size) == text

@@ -249,3 +249,12 @@ def test_a_history_that_cant_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HistoryUnreachableError, match="file"):
         HistoryStore.open((tmp_path / "file").as_uri())
+
+
+def test_what_only_looks_makes_no_history(tmp_path: Path) -> None:
+    url = (tmp_path / "history").as_uri()
+    assert not HistoryStore.exists(url)
+    assert HistoryStore.open(url, create=False).manifest_names() == []
+    assert list(tmp_path.iterdir()) == []
+    HistoryStore.open(url)
+    assert HistoryStore.exists(url)

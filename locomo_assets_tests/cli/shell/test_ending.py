@@ -1,6 +1,7 @@
 """How commands end: one line, an exit code, and no noise where nobody reads."""
 
 import errno
+import io
 import os
 import re
 import signal
@@ -184,28 +185,39 @@ def test_two_signals_while_it_measures(home: Path) -> None:
     assert re.search(r"^stopped: .*locomo-assets run --release adhoc-[\dT-]+$", said, re.MULTILINE)
 
 
-@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-@pytest.mark.parametrize("words", ["report --help", "report --nothing", "plan"])
-def test_no_colour_where_none_is_wanted(home: Path, setting: dict[str, str], words: str) -> None:
-    coloured = on_a_terminal(home, words, {"TERM": "xterm-256color"})
-    plain = on_a_terminal(home, words, {"TERM": "xterm-256color", **setting})
-    assert not COLOUR.search(plain)
-    if words == "report --help":
-        assert COLOUR.search(coloured)
-
-
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;\d+)*m")
 
 
-def on_a_terminal(home: Path, words: str, environment: dict[str, str]) -> str:
-    """What a command shows on a terminal."""
-    given = {"PATH": os.environ["PATH"], "LOCOMO_HOME": str(home), **environment}
-    done = subprocess.run(
-        ["script", "-qec", f"{PROGRAM} {words}", "/dev/null"],
-        env=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout
+class Terminal(io.StringIO):
+    """What a terminal is given."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(run: Commands, monkeypatch: pytest.MonkeyPatch, words: str, **environment: str) -> str:
+    """What a command writes to a terminal."""
+    for name, value in {"TERM": "xterm-256color", "COLORTERM": "", **environment}.items():
+        monkeypatch.setenv(name, value)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    run(*words.split())
+    return terminal.getvalue()
+
+
+@pytest.mark.parametrize("setting", ["NO_COLOR=1", "TERM=dumb"])
+@pytest.mark.parametrize("words", ["report --help", "report --nothing", "plan", "ladder --list"])
+def test_no_colour_where_none_is_wanted(
+    run: Commands, monkeypatch: pytest.MonkeyPatch, setting: str, words: str
+) -> None:
+    name, _, value = setting.partition("=")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = shown(run, monkeypatch, words, **{name: value})
+    assert text
+    assert not COLOUR.search(text)
+
+
+def test_help_has_colour_on_a_terminal(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert COLOUR.search(shown(run, monkeypatch, "report --help"))

@@ -1,6 +1,8 @@
 """The bars: drawn at the first count, with what failed and what was sent again."""
 
 import io
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -43,3 +45,24 @@ def test_nothing_is_drawn_before_the_first_count(
     assert "4/4" in shown
     assert shown.endswith("errors 0 retries 1 cost 0.0000 USD")
     assert services.progress.listeners == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "colour"), [("NO_COLOR=1", False), ("TERM=dumb", False), ("COLUMNS=80", True)]
+)
+def test_the_bars_have_no_colour_where_none_is_wanted(
+    home: Path, monkeypatch: pytest.MonkeyPatch, setting: str, colour: bool
+) -> None:
+    assert home
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv(*setting.split("="))
+    reads, writes = os.openpty()
+    with os.fdopen(reads, "rb", buffering=0) as master, os.fdopen(writes, "w") as terminal:
+        monkeypatch.setattr(sys, "__stderr__", terminal)
+        services = Services(read_settings())
+        with showing_progress(services):
+            services.progress.add(turns_to_do=4, turns=2)
+        shown = master.read(100_000).decode()
+    assert "2/4" in shown
+    assert bool(re.search(r"\x1b\[(?:\d+;)*(?:3|9)\d", shown)) == colour
