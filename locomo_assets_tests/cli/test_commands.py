@@ -70,7 +70,7 @@ def test_a_page_that_has_no_place_is_refused_in_a_line(measured: Path) -> None:
 
 def test_a_release_is_pinned_and_unpinned(measured: Path) -> None:
     assert "no release is pinned" in _run(measured, "releases", "unpin").stdout
-    assert "release r9: not in the history" in _refused(_run(measured, "releases", "pin", "r9"))
+    assert "release r9: no verdicts in the history" in _refused(_run(measured, "releases", "pin", "r9"))
     assert "r1 is pinned: later" in _run(measured, "releases", "pin", "r1").stdout
     assert "pinned already" in _run(measured, "releases", "pin", "r1").stdout
     assert _run(measured, "releases").stdout.splitlines()[1].rstrip().endswith("pinned")
@@ -125,7 +125,7 @@ def test_help_names_the_cost(tmp_path: Path) -> None:
 def test_errors_are_one_line(tmp_path: Path) -> None:
     missing = _run(tmp_path, "run", "--dataset", str(tmp_path / "none.json"))
     assert "none.json" in _refused(missing)
-    assert "history" in _refused(_run(tmp_path / "empty", "sql", "SELECT 1"))
+    assert "nothing is measured in" in _refused(_run(tmp_path / "empty", "sql", "SELECT 1"))
     assert "conv-99" in _refused(_run(tmp_path, "run", "--conversations", "conv-99"))
     down = _run(
         tmp_path,

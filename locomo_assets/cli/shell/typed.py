@@ -16,7 +16,7 @@ _named: dict[str, str] = {}
 def typed_name() -> str:
     """How this program was called: `locomo-assets`, `.venv/bin/locomo-assets`, `python -m …`."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called == Path(__file__).parents[1] / "__main__.py":
         return f"{_shortest(Path(sys.executable))} -m {__package__.rpartition('.')[0]}"
     # A test's or another program's own name would be no command of ours.
     return _shortest(called) if called.name == NAME else NAME
