@@ -13,7 +13,6 @@ from locomo_assets.analysis.comparison.gate import FailOn
 from locomo_assets_tests.conftest import REPOSITORY
 
 CI = (REPOSITORY / "docs" / "ci.md").read_text()
-COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text()
 GITHUB, GITLAB = re.findall(r"^```yaml\n(.*?)^```", CI, re.DOTALL | re.MULTILINE)
 
 
@@ -61,19 +60,6 @@ def test_workflows_measure_gate_report_and_comment(text: str) -> None:
     assert re.search(
         r"RELEASE: \S+(head\.sha|CI_COMMIT_SHA)", text.replace(" }}", "").replace("{{ ", "")
     )
-
-
-def test_every_exit_code_of_the_program_is_in_the_table() -> None:
-    package = REPOSITORY / "locomo_assets"
-    raised = {
-        int(code)
-        for path in package.rglob("*.py")
-        for code in re.findall(r"\bexit_code = (\d+)|sys\.exit\((\d+)\)", path.read_text())
-        for code in code
-        if code
-    }
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \| ", COMMANDS, re.MULTILINE)}
-    assert listed == raised | {0}
 
 
 def test_each_threshold_is_explained() -> None:
