@@ -70,7 +70,9 @@ def test_a_page_that_has_no_place_is_refused_in_a_line(measured: Path) -> None:
 
 def test_a_release_is_pinned_and_unpinned(measured: Path) -> None:
     assert "no release is pinned" in _run(measured, "releases", "unpin").stdout
-    assert "release r9: no verdicts in the history" in _refused(_run(measured, "releases", "pin", "r9"))
+    assert "release r9: no verdicts in the history" in _refused(
+        _run(measured, "releases", "pin", "r9")
+    )
     assert "r1 is pinned: later" in _run(measured, "releases", "pin", "r1").stdout
     assert "pinned already" in _run(measured, "releases", "pin", "r1").stdout
     assert _run(measured, "releases").stdout.splitlines()[1].rstrip().endswith("pinned")
