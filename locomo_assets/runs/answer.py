@@ -51,8 +51,8 @@ _COLUMNS = ("question_index", "question_protocol", "system", "dataset_sha256")
 
 async def record_unanswered(
     run: RunContext, task: Task, why: str, *, also_answered: bool = False
-) -> int:
-    """Commit the task's questions that have no stored row as unanswered; return how many.
+) -> None:
+    """Commit the task's questions that have no stored row as unanswered.
 
     `also_answered`: those with an answer as well, which then doesn't count any more. None are
     recorded where another run is at them, or where the history can't be written.
@@ -72,7 +72,7 @@ async def record_unanswered(
                 chosen = chosen_questions(conversation, task)
                 missing = [q for q in chosen if q.question_index not in stored]
             if not missing:
-                return 0
+                return
             attempt = run.store.begin(lineage)
             rows = [
                 {
@@ -89,8 +89,6 @@ async def record_unanswered(
             attempt.append("answers", rows)
             attempt.commit()
             run.progress.add(errors=len(missing))
-            return len(missing)
-    return 0
 
 
 def _stored(run: RunContext, task: Task, sha256: str) -> set[int]:
@@ -197,8 +195,7 @@ class _Phase:
                 # Only one question can be read back from the thread by whoever goes on; and what
                 # a model of our own has answered can be read nowhere.
                 await writer.save()
-            failed = row["outcome"] != "answered"
-            run.progress.add(questions=1, errors=failed, cost_usd=cost_usd or 0.0)
+            run.progress.add(questions=1, errors=answer.answer is None, cost_usd=cost_usd or 0.0)
 
         async def note_thread(question: Question, thread_id: str) -> None:
             row = {
