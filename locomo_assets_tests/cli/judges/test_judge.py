@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.cli.judges.judging import JudgingError, JudgingPendingError
+from locomo_assets.history.errors import NothingMeasuredError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.canaries import packaged_canaries
 from locomo_assets.judging.judge import JudgeError
@@ -115,8 +116,9 @@ def test_a_refused_key_ends_it_with_nothing_written(home: Path, server: Scripted
 
 
 def test_what_has_no_answers_is_refused(home: Path) -> None:
-    assert isinstance(failure("judge", "--release", "r9"), NothingToMeasureError)
+    assert isinstance(failure("judge", "--release", "r9"), NothingMeasuredError)
     import_answers(home)
+    assert isinstance(failure("judge", "--release", "r9"), NothingToMeasureError)
     error = failure("judge", "--release", RELEASE, "--question-protocol", "isolated")
     assert "its question protocols are unknown" in str(error)
 
