@@ -92,7 +92,7 @@ def test_questions_and_diagnosis_are_frames_of_one_series(history: la.History) -
 
 
 def test_errors_name_what_there_is(history: la.History) -> None:
-    with pytest.raises(UnknownReleaseError, match="choose one of: r1, r2"):
+    with pytest.raises(UnknownReleaseError, match="choose one of: r2, r1"):
         history.questions("r9")
     with pytest.raises(UnknownReleaseError, match=r"by judge gpt .*there are: .*lexical, isolated"):
         history.diagnosis("r2", judge="gpt")
