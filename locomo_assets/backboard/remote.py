@@ -1,6 +1,6 @@
 """Assistants that runs left at the service: which are ours, and deleting them.
 
-Asking a person first belongs to `cli.remote`.
+Asking a person first belongs to `cli.operations.remote`.
 """
 
 import re

@@ -24,28 +24,25 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line. An expected error ends as one line and an exit code."""
     from locomo_assets.cli import (
-        alerts,
-        backup,
         compare,
-        doctor,
-        exporter,
-        history,
         imports,
         judges,
         ladders,
+        operations,
         plan,
-        remote,
+        releases,
         report,
         run,
         settings,
+        sql,
         standin,
     )
     from locomo_assets.settings import shows_traceback
 
     as_json = _configure_logs()
     # `--help` lists the commands in this order.
-    modules = (run, plan, ladders, report, compare, imports, judges, history, alerts, exporter)
-    for module in (*modules, backup, remote, doctor, settings, standin):
+    nouns = (run, plan, ladders, sql, report, releases, compare, imports, judges, operations)
+    for module in (*nouns, settings, standin):
         module.register(app)
     try:
         app()

@@ -25,7 +25,13 @@ from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
-from locomo_assets.reporting.terminal import console, fitting, print_json, print_table, wider_shows
+from locomo_assets.reporting.terminal.table import (
+    console,
+    fitting,
+    print_json,
+    print_table,
+    wider_shows,
+)
 from locomo_assets.settings import SettingsError, read_settings
 
 _WIDTH = 100

@@ -15,12 +15,12 @@ import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import (
-    console,
+from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_gold_faults,
     print_judge_errors,
 )
+from locomo_assets.reporting.terminal.table import console
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.text import Text
 from locomo_assets.analysis.comparison.paired import FEW_CONVERSATIONS
 from locomo_assets.cli.compare import Format
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import console, print_json, print_table
+from locomo_assets.reporting.terminal.table import console, print_json, print_table
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from locomo_assets.cli.plan import (
     detectable_line,
 )
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import (
-    console,
+from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
     print_forecast,
@@ -43,6 +42,7 @@ from locomo_assets.reporting.terminal import (
     print_stopped,
     print_warnings,
 )
+from locomo_assets.reporting.terminal.table import console
 from locomo_assets.runs.context import Counts
 from locomo_assets.settings import SettingsError, read_settings
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.cli import imports, report
+from locomo_assets.cli import imports, releases, report, sql
 from locomo_assets.locomo.model import ADVERSARIAL
 from locomo_assets_tests.imports.files import SAMPLE
 
@@ -15,7 +15,7 @@ from locomo_assets_tests.imports.files import SAMPLE
 def command(*arguments: str) -> str:
     """What a command prints; it must succeed."""
     app = typer.Typer()
-    for module in (report, imports):
+    for module in (report, releases, sql, imports):
         module.register(app)
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -222,7 +222,7 @@ def test_a_history_that_cannot_be_written(home: Path, monkeypatch: pytest.Monkey
 def run(*arguments: str) -> Result:
     import typer
 
-    from locomo_assets.cli import doctor
+    from locomo_assets.cli.operations import doctor
 
     app = typer.Typer()
     app.callback()(lambda: None)

@@ -19,7 +19,7 @@ from locomo_assets.reporting.ladder import (
     ladder_markdown,
     step_texts,
 )
-from locomo_assets.reporting.terminal import print_table
+from locomo_assets.reporting.terminal.table import print_table
 from locomo_assets_tests.analysis.comparison.ladders import commit_ladder, step
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 

@@ -12,14 +12,14 @@ from locomo_assets.cli.judges.judging import (
     judge_sets,
 )
 from locomo_assets.cli.run import showing_progress
-from locomo_assets.reporting.terminal import (
-    console,
+from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
     print_forecast,
     print_judge_errors,
     print_reasons,
 )
+from locomo_assets.reporting.terminal.table import console
 from locomo_assets.runs.panel.stored import answer_sets
 from locomo_assets.services.judging import judging_services
 from locomo_assets.settings import read_settings

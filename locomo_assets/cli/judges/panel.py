@@ -24,13 +24,12 @@ from locomo_assets.history import database
 from locomo_assets.judging.judge import JudgeError
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.panel import Spending, panel_markdown, panel_records
-from locomo_assets.reporting.terminal import (
-    console,
+from locomo_assets.reporting.terminal.series import (
     print_forecast,
-    print_json,
     print_panel,
     print_spending,
 )
+from locomo_assets.reporting.terminal.table import console, print_json
 from locomo_assets.runs.panel.judges import STORED, PanelFileError, PanelJudge, read_judges
 from locomo_assets.runs.panel.stored import AnswerSet, answer_sets
 from locomo_assets.services import Services

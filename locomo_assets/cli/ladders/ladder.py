@@ -28,7 +28,7 @@ from locomo_assets.reporting.ladder import (
     notes,
     step_texts,
 )
-from locomo_assets.reporting.terminal import console, print_json, print_table
+from locomo_assets.reporting.terminal.table import console, print_json, print_table
 from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:

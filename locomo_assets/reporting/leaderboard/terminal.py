@@ -7,7 +7,7 @@ from rich.console import Console
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.leaderboard.claims import CLAIM_HEADINGS, read_claims
 from locomo_assets.reporting.leaderboard.data import HEADINGS, STANDIN_NOTE, Group, notes
-from locomo_assets.reporting.terminal import print_table
+from locomo_assets.reporting.terminal.table import print_table
 
 _MAY_GO = ("correct", "answered by", "scored", "memory tokens", "input tokens", "p50 ms", "USD")
 

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.cli import remote
+from locomo_assets.cli.operations import remote
 from locomo_assets.history.provenance import Lineage
 from locomo_assets.runs.damage import ASSET
 from locomo_assets.services import Services

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locomo_assets.reporting.terminal import console, print_table
+from locomo_assets.reporting.terminal.table import console, print_table
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:

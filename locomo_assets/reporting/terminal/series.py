@@ -1,14 +1,9 @@
-"""Tables printed on a terminal, with rich."""
+"""What a release's series say, on a terminal: a table or a line for each part of `report`."""
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
 from locomo_assets.analysis.blame import blame_bound
@@ -20,7 +15,6 @@ from locomo_assets.analysis.panel import Panel, read_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.retrieval_recall import read_recall
 from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
-from locomo_assets.redaction import printable
 from locomo_assets.reporting.panel import (
     Labels,
     Spending,
@@ -50,6 +44,7 @@ from locomo_assets.reporting.tables import (
     recall_cells,
     score_cells,
 )
+from locomo_assets.reporting.terminal.table import print_line, print_table
 from locomo_assets.runs.forecast import Item
 
 _DETAILS = (
@@ -62,82 +57,6 @@ _OVER_THE_TABLE = ("release", "system", "judge", "protocol")
 _COLUMNS = [i for i, name in enumerate(ACCURACY_HEADINGS) if name not in _OVER_THE_TABLE]
 
 
-def console() -> Console:
-    """Standard output. Where it is not a terminal, it is wide enough that no row wraps."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200)
-
-
-def print_json(value: object) -> None:
-    """Prints JSON; what is no JSON value as its text."""
-    text = json.dumps(value, default=str, ensure_ascii=False, indent=1)
-    print(printable(text) if sys.stdout.isatty() else text)  # noqa: T201  # rich would wrap it
-
-
-def print_table(
-    out: Console,
-    headings: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    may_go: Sequence[str] = (),
-) -> None:
-    """Prints rows under headings; None as NULL.
-
-    Where they are wider than the terminal, columns of `may_go` are left out: those that say
-    nothing first, then in this order.
-    """
-    texts = [["NULL" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    columns = [(name, [row[at] for row in texts]) for at, name in enumerate(headings)]
-    shown = fitting(columns, may_go, out.width)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, _ in shown:
-        table.add_column(name, overflow="fold")
-    for at in range(len(rows)):
-        table.add_row(*(cells[at] for _, cells in shown))
-    out.print(table, markup=False)
-    left_out = [column[0] for column in columns if column not in shown]
-    if any(left_out):
-        _print_line(out, wider_shows(left_out))
-
-
-def print_rows(out: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table; where not even its headings fit, each row as lines of name and value."""
-    if not rows or sum(cell_len(name) + 2 for name in headings) - 2 <= out.width:
-        print_table(out, headings, rows)
-        return
-    for number, row in enumerate(rows, start=1):
-        table = Table(box=None, title=f"row {number} of {len(rows)}", title_justify="left",
-                      show_header=False, pad_edge=False)  # fmt: skip
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, cell in zip(headings, row, strict=True):
-            table.add_row(Text(name), Text("NULL" if cell is None else printable(str(cell))))
-        out.print(table, highlight=False)
-
-
-def wider_shows(left_out: Sequence[str]) -> str:
-    """The line beneath a table that says which columns there was no room for."""
-    return f"A wider terminal also shows: {', '.join(filter(None, left_out))}."
-
-
-_Column = tuple[str, Sequence[str]]
-
-
-def fitting(columns: Sequence[_Column], may_go: Sequence[str], width: int) -> list[_Column]:
-    """The columns without those of `may_go` that a width has no room for."""
-
-    def says_something(column: _Column) -> bool:
-        return any(cell not in ("–", "0", "0.00") for cell in column[1])
-
-    order = sorted(
-        (column for column in columns if column[0] in may_go),
-        key=lambda column: (says_something(column), may_go.index(column[0])),
-    )
-    shown = list(columns)
-    while order and sum(max(map(cell_len, (n, *cells))) + 2 for n, cells in shown) - 2 > width:
-        shown.remove(order.pop(0))
-    return shown
-
-
 def print_accuracy(
     out: Console, database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
@@ -146,7 +65,7 @@ def print_accuracy(
     wholes = by_release(database_path, release, max_error_percent=max_error_percent)
     for whole in wholes:
         imported = " (imported)" if whole.imported else ""
-        _print_line(
+        print_line(
             out,
             f"\nrelease {whole.release}{imported} · system {whole.system} · "
             f"judge {whole.judge} · questions {whole.question_protocol} · "
@@ -163,28 +82,28 @@ def print_accuracy(
     if wholes:
         out.print()
     for line in interval_notes([*categories, *wholes]):
-        _print_line(out, line)
+        print_line(out, line)
     return wholes
 
 
 def print_warnings(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints what makes the answers of these series look like no answers."""
     for line in repeated_answer_warnings(database_path, wholes):
-        _print_line(out, f"\n{line}")
+        print_line(out, f"\n{line}")
 
 
 def print_stopped(out: Console, database_path: Path, release: str | None = None) -> None:
     """Prints what runs that stop once they are decided said last: a release's, or all stopped."""
     for one in read_last_looks(database_path).values():
         if one.release == release or (release is None and one.is_stopped):
-            _print_line(out, f"\n{one.sentence}")
+            print_line(out, f"\n{one.sentence}")
 
 
 def print_reasons(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints why questions have no verdict: for each outcome of a series its commonest reason."""
     for whole in wholes:
         for one in no_verdict_reasons(database_path, whole):
-            _print_line(
+            print_line(
                 out,
                 f"\n{one.questions_in_all} {one.verdict}, judge {whole.judge}: "
                 f"{one.questions} of them because {one.reason}",
@@ -195,7 +114,7 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
     """Prints the scores that need no judge, a table a series, and what the memory adds."""
     rows = read_scores(database_path, release)
     for whole in (row for row in rows if row.category is None):
-        _print_line(
+        print_line(
             out,
             f"\nwithout a judge: release {whole.release} · system {whole.system} · "
             f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
@@ -204,12 +123,12 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
         print_table(out, SCORE_HEADINGS, cells, _SCORE_DETAILS)
         abstention = abstention_line(database_path, whole)
         if abstention:
-            _print_line(out, abstention)
+            print_line(out, abstention)
     lines = reference_lines(database_path, release)
     if lines:
         out.print()
     for line in lines:
-        _print_line(out, line)
+        print_line(out, line)
 
 
 def print_recall(out: Console, database_path: Path, release: str | None) -> None:
@@ -217,7 +136,7 @@ def print_recall(out: Console, database_path: Path, release: str | None) -> None
     rows = read_recall(database_path, release)
     for family in dict.fromkeys(row.family for row in rows):
         release_of, system, protocol, dataset = family
-        _print_line(
+        print_line(
             out,
             f"\nretrieval: release {release_of} · system {system} · questions {protocol} · "
             f"data set {dataset[:12]}",
@@ -225,7 +144,7 @@ def print_recall(out: Console, database_path: Path, release: str | None) -> None
         cells = [recall_cells(row) for row in rows if row.family == family]
         print_table(out, RECALL_HEADINGS, cells)
     if rows:
-        _print_line(out, RECALL_NOTE)
+        print_line(out, RECALL_NOTE)
 
 
 def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
@@ -234,9 +153,9 @@ def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy
         found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
         name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
         if found.wrong:
-            _print_line(out, f"\n{name}: {found.line()}")
+            print_line(out, f"\n{name}: {found.line()}")
         if bound is not None:
-            _print_line(out, bound.line())
+            print_line(out, bound.line())
 
 
 def print_gold_faults(
@@ -247,7 +166,7 @@ def print_gold_faults(
     for whole in wholes:
         of_series = [row for row in rows if row.is_of(whole)]
         if of_series:
-            _print_line(
+            print_line(
                 out,
                 f"\ngold faults: release {whole.release} · system {whole.system} · "
                 f"judge {whole.judge} · questions {whole.question_protocol} · "
@@ -255,10 +174,10 @@ def print_gold_faults(
             )
             cells = [gold_fault_cells(row, whole) for row in of_series]
             print_table(out, GOLD_FAULT_HEADINGS, cells)
-            _print_line(out, CEILING_NOTE)
+            print_line(out, CEILING_NOTE)
             for row in of_series:
                 if row.is_above_ceiling:
-                    _print_line(out, f"warning: {row.ceiling_warning()}")
+                    print_line(out, f"warning: {row.ceiling_warning()}")
 
 
 def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
@@ -266,7 +185,7 @@ def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accur
     for whole in wholes:
         found = corrected_accuracy(database_path, whole)
         if found.errors is not None and whole.valid:
-            _print_line(
+            print_line(
                 out,
                 f"\n{whole.release}, judge {whole.judge}, questions {whole.question_protocol}: "
                 f"{found.line()}",
@@ -298,7 +217,7 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
     )
     headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
     print_table(out, headings, [*rows, sums])
-    _print_line(
+    print_line(
         out,
         "A forecast: no call was made. What is stored already is not paid for again, nor counted.",
     )
@@ -306,7 +225,7 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
 
 def print_panel(out: Console, panel: Panel, labels: Labels | None = None, show: int = 0) -> None:
     """Prints what several judges made of the same answers, and the first `show` they differ on."""
-    _print_line(out, f"\n{title(panel)}\n{headline(panel)}.\n")
+    print_line(out, f"\n{title(panel)}\n{headline(panel)}.\n")
     tables = [band_table(panel, labels)]
     if len(panel.judges) > 1:
         tables += [agreement_table(panel), category_rows(panel)]
@@ -314,14 +233,14 @@ def print_panel(out: Console, panel: Panel, labels: Labels | None = None, show: 
         tables.append(contested_table(panel, show))
     for one in tables:
         _print_captioned(out, one)
-    _print_line(out, f"{bounds_line(panel)}\n{base_line(panel)}")
+    print_line(out, f"{bounds_line(panel)}\n{base_line(panel)}")
 
 
 def print_panels(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints the band of each release of which several judges scored the same answers."""
     for release in dict.fromkeys(whole.release for whole in wholes):
         for panel in read_panels(database_path, release):
-            _print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
+            print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
             _print_captioned(out, band_table(panel))
 
 
@@ -332,10 +251,6 @@ def print_spending(out: Console, spent: Sequence[Spending]) -> None:
 
 
 def _print_captioned(out: Console, table: CaptionedTable) -> None:
-    _print_line(out, table.caption)
+    print_line(out, table.caption)
     print_table(out, table.headings, table.rows)
     out.print()
-
-
-def _print_line(out: Console, line: str) -> None:
-    out.print(printable(line), markup=False, highlight=False)

@@ -12,14 +12,12 @@ from rich.console import Console
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.history.database import refresh
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal import (
+from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_gold_faults,
-    print_json,
-    print_rows,
     print_scores,
-    print_table,
 )
+from locomo_assets.reporting.terminal.table import print_json, print_rows, print_table
 from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"

@@ -1,0 +1,109 @@
+"""`releases`: which releases the history has, and which one is the baseline."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from locomo_assets.analysis.accuracy import Accuracy, by_release
+from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
+from locomo_assets.history import database
+from locomo_assets.history.errors import HistoryError
+from locomo_assets.history.store import HistoryStore
+from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
+from locomo_assets.reporting.terminal.table import console, print_table
+from locomo_assets.runs.releases import pin_baseline
+from locomo_assets.settings import read_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(releases, name="releases")
+
+
+releases = typer.Typer()
+
+
+@releases.callback(invoke_without_command=True)
+def list_releases(context: typer.Context) -> None:
+    """List the releases that were measured or imported, oldest first; pin one as the baseline.
+
+    Costs nothing.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = read_settings()
+    rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
+    shown = ["release", "system", "judge", "protocol", "questions", "accuracy %", "errors %"]
+    if any(row.bounds_percent for row in rows):
+        shown.insert(-1, BOUNDS)
+    columns = [ACCURACY_HEADINGS.index(name) for name in shown]
+    baseline = _baseline()
+    newest_first = list(dict.fromkeys(row.release for row in rows))
+    looks = read_last_looks(settings.database_path)
+    texts = [
+        (*(accuracy_cells(row)[i] for i in columns), _marks(row, baseline, looks))
+        for row in sorted(rows, key=lambda row: -newest_first.index(row.release))
+    ]
+    print_table(console(), (*shown, ""), texts, may_go=("questions", "errors %", ""))
+
+
+@releases.command()
+def pin(
+    release: Annotated[str, typer.Argument(help="A release with verdicts.")],
+) -> None:
+    """Compare later releases with this one, until another is pinned.
+
+    The check `no_drift` then looks at this release and those after it. Pin the newest release to
+    accept a change. Costs nothing.
+    """
+    refuse_unknown(release)
+    if _baseline() == release:
+        print(f"release {release} is pinned already")
+        return
+    _note(release, pinned=True)
+    print(f"release {release} is pinned: later releases are compared with it")
+
+
+@releases.command()
+def unpin() -> None:
+    """Compare with no fixed release any more. Costs nothing."""
+    release = _baseline()
+    if release is None:
+        print("no release is pinned")
+        return
+    _note(release, pinned=False)
+    print(f"release {release} is no longer pinned")
+
+
+def _note(release: str, *, pinned: bool) -> None:
+    settings = read_settings()
+    store = HistoryStore.open(settings.history_url)
+    pin_baseline(store, release, f"pin-{uuid4().hex[:12]}", pinned=pinned)
+    database.refresh(store, settings.database_path)
+
+
+def _baseline() -> str | None:
+    _, rows = database.query(read_settings().database_path, "SELECT release FROM current_baseline")
+    return str(rows[0][0]) if rows else None
+
+
+def _marks(row: Accuracy, baseline: str | None, looks: Mapping[str, LastLook]) -> str:
+    stopped = looks[row.release].mark if row.release in looks else ""
+    marks = (
+        "imported" if row.imported else "",
+        "pinned" if row.release == baseline else "",
+        stopped,
+    )
+    return ", ".join(mark for mark in marks if mark)
+
+
+def refuse_unknown(release: str) -> None:
+    """Raises HistoryError where the history has no verdict of this release."""
+    path = read_settings().database_path
+    _, known = database.query(path, "SELECT DISTINCT release FROM accuracy_by_release")
+    if (release,) not in {tuple(row) for row in known}:
+        raise HistoryError(
+            f"release {release}: not in the history; `locomo-assets releases` lists those that are"
+        )
