@@ -1,7 +1,9 @@
 """Every command's tables on terminals of usual widths: no heading, word or number is broken."""
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -11,6 +13,11 @@ from locomo_assets.cli import compare, ladders, operations, plan, releases, repo
 from locomo_assets.cli import settings as settings_command
 from locomo_assets.cli import sql as sql_command
 from locomo_assets.history.database import refresh
+from locomo_assets.pipeline import launch
+from locomo_assets.pipeline.forecasts import ladder as ladder_forecasts
+from locomo_assets.pipeline.forecasts import plan as forecasts
+from locomo_assets.reporting.leaderboard import data as leaderboard
+from locomo_assets.reporting.terminal import series
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 WIDTHS = (60, 80, 100, 170)
@@ -38,10 +45,25 @@ for module in (run, plan, ladders, sql_command, report, releases, compare, opera
 settings_command.register(APP)
 
 
-@pytest.fixture
-def history(home: Path) -> HistoryBuilder:
-    (home / "history").mkdir()
-    made = HistoryBuilder(home / "history")
+COSTLY = (
+    (series, ("by_category", "by_release", "read_diagnosis", "blame_bound", "corrected_accuracy",
+              "read_gold_faults", "read_panels", "read_scores", "read_recall", "reference_lines",
+              "repeated_answer_warnings", "read_last_looks", "abstention_line")),
+    (compare, ("compare",)),
+    (launch, ("check_launch", "forecast_launch")),
+    (forecasts, ("plan",)),
+    (ladder_forecasts, ("forecast_ladder",)),
+    (leaderboard, ("read_leaderboard",)),
+)  # fmt: skip
+"""What reads a history, and returns the same at every width."""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A LOCOMO_HOME with a release of which verdicts are missing; what is read is remembered."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "history").mkdir()
+    made = HistoryBuilder(folder / "history")
     made.dataset(("conv-1", "conv-2", "conv-3"), 20)
     for release, signs in (
         ("r1", ("----+", "---++", "-+--+")),
@@ -54,7 +76,29 @@ def history(home: Path) -> HistoryBuilder:
         )
         made.judge_again(release, "conv-3", "+-" * 10, "strict")
     refresh(made.store, made.database_path)
-    return made
+    with pytest.MonkeyPatch.context() as patched:
+        for module, names in COSTLY:
+            for name in names:
+                patched.setattr(module, name, remembering(getattr(module, name)))
+        yield folder
+
+
+@pytest.fixture
+def home(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOCOMO_HOME", str(measured))
+    return measured
+
+
+def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[str, Any] = {}
+
+    def remembered(*arguments: Any, **options: Any) -> Any:
+        key = re.sub(r" at 0x\w+", "", repr((arguments, options)))
+        if key not in known:
+            known[key] = function(*arguments, **options)
+        return known[key]
+
+    return remembered
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: str) -> list[str]:
@@ -71,7 +115,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: str) -> list[
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_nothing_is_broken(
-    history: HistoryBuilder, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    home: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     whole = set(" ".join(shown(monkeypatch, 5000, *arguments)).split())
     assert len(whole) > 10
@@ -84,7 +128,7 @@ def test_nothing_is_broken(
         assert max(map(len, lines)) <= width
 
 
-def test_a_pipe_is_not_a_terminal(history: HistoryBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_is_not_a_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     for arguments in (("report",), ("releases",), ("report", "--leaderboard")):
         done = CliRunner().invoke(APP, arguments)
@@ -94,7 +138,7 @@ def test_a_pipe_is_not_a_terminal(history: HistoryBuilder, monkeypatch: pytest.M
 
 
 def test_releases_are_newest_first_with_their_date(
-    history: HistoryBuilder, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [re.split(r"\s{2,}", line.strip()) for line in shown(monkeypatch, 100, "releases")]
     heading = next(at for at, line in enumerate(lines) if line[0] == "release")
