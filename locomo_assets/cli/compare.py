@@ -7,7 +7,6 @@ from textwrap import shorten
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,15 +21,17 @@ from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
 from locomo_assets.analysis.comparison.gate import FailOn, check_gate, fails
 from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
+from locomo_assets.cli.options import WideOption
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
 from locomo_assets.reporting.terminal.table import (
+    Screen,
+    Short,
     console,
-    fitting,
     print_json,
+    print_left_out,
     print_table,
-    wider_shows,
 )
 from locomo_assets.settings import SettingsError, read_settings
 
@@ -38,17 +39,10 @@ _WIDTH = 100
 _HOLM = "Holm p"
 _CATEGORY_HEADINGS = ("category", "questions", "A %", "B %", "points", "95 % interval", "+", "−",
                       "McNemar", _HOLM, "B is")  # fmt: skip
-_MAY_GO = ("McNemar", _HOLM, "questions")
+_SHORT = Short(only_wide=("McNemar", _HOLM, "questions"), if_any=("+", "−"))
 _WORDS = {Conclusion.NOT_WORSE: "not worse"}
 _MAX_TEXT = 400
 _MAX_MEMORIES = 3
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    text = "text"
-    json = "json"
 
 
 class ComparisonFormat(StrEnum):
@@ -96,6 +90,7 @@ def compare_releases(
     link: Annotated[
         str | None, typer.Option(help="URL of the whole report, for markdown and junit.")
     ] = None,
+    wide: WideOption = False,
 ) -> None:
     """Is release B better than A, worse, equivalent, or can't one tell? Costs nothing.
 
@@ -126,9 +121,7 @@ def compare_releases(
         case ComparisonFormat.junit:
             print(comparison_junit(found, fail_on, link))
         case ComparisonFormat.text:
-            plain = Console(highlight=False)
-            out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
-            _show(out, found, flips)
+            _show(console(wide=wide, pipe_width=_WIDTH), found, flips)
     if not found.valid:
         raise InvalidNumbersError(
             f"{found.overall.verdict.because}; if it was measured here, run it again with the same "
@@ -186,7 +179,7 @@ def compare_judges(
         out.print(f"{name}: {value}", markup=False, highlight=False)
 
 
-def _show(out: Console, found: Comparison, flips: int) -> None:
+def _show(out: Screen, found: Comparison, flips: int) -> None:
     a, b = found.a.release, found.b.release
     out.print(_text(found.headline))
     out.print(
@@ -195,12 +188,12 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     )  # fmt: skip
     out.print(_numbers(found))
     out.print()
-    table, left_out = _categories(found, out.width)
-    out.print(table)
-    holm = "" if _HOLM in left_out else f"; {_HOLM}: clustered, of all categories"
+    rows = [_category(part) for part in found.categories]
+    print_table(out, _CATEGORY_HEADINGS, rows, _SHORT, right=_CATEGORY_HEADINGS[1:-1])
+    holm = f"; {_HOLM}: clustered, of all categories" if _HOLM not in out.left_out else ""
     out.print(_text(f"A is {a}, B is {b}; + gained, − lost{holm}"))
-    if left_out:
-        out.print(_text(wider_shows(left_out)))
+    if not out.is_terminal:
+        print_left_out(out)
     for line in found.bridge.sentences():
         out.print(_text(line))
     for note in found.notes:
@@ -217,6 +210,7 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
                 f"--format json, or SQL FROM flip_details('{a}', '{b}')"
             )
         )
+    print_left_out(out)
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -321,20 +315,6 @@ def _noise(noise: NoiseFloor) -> str:
         f"{shown}; two single measurements differ by up "
         f"to {noise.floor * 100:.2f} points"
     )
-
-
-def _categories(found: Comparison, width: int) -> tuple[Table, list[str]]:
-    """The table, and the columns that there is no room for."""
-    rows = [_category(part) for part in found.categories]
-    columns = [(name, [row[at] for row in rows]) for at, name in enumerate(_CATEGORY_HEADINGS)]
-    shown = fitting(columns, _MAY_GO, width)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, _ in shown:
-        outer = name in (_CATEGORY_HEADINGS[0], _CATEGORY_HEADINGS[-1])
-        table.add_column(name, justify="left" if outer else "right", overflow="fold")
-    for at in range(len(rows)):
-        table.add_row(*(_text(cells[at]) for _, cells in shown))
-    return table, [column[0] for column in columns if column not in shown]
 
 
 def _category(part: CategoryComparison) -> tuple[str, ...]:

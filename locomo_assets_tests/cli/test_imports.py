@@ -9,7 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.cli import imports, releases, report, sql
+from locomo_assets.cli import imports, releases, report
+from locomo_assets.cli import sql as sql_command
 from locomo_assets.history.errors import HistoryUnreachableError
 from locomo_assets.imports.results import ImportRefusedError
 from locomo_assets.pipeline.launch import Launch, launch
@@ -25,7 +26,7 @@ JSONL = ("results.jsonl", "--release", "vendor", "--system", "some-memory")
 def command(*arguments: str) -> str:
     """What a command prints; it must succeed."""
     app = typer.Typer()
-    for module in (report, releases, sql, imports):
+    for module in (report, releases, sql_command, imports):
         module.register(app)
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -11,6 +11,7 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.run import showing_progress
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
@@ -19,7 +20,7 @@ from locomo_assets.reporting.terminal.series import (
     print_judge_errors,
     print_reasons,
 )
-from locomo_assets.reporting.terminal.table import console
+from locomo_assets.reporting.terminal.table import console, print_left_out
 from locomo_assets.runs.panel.stored import answer_sets
 from locomo_assets.services.judging import judging_services
 from locomo_assets.settings import read_settings
@@ -38,6 +39,7 @@ def judge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call.")
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """Judge a release's stored answers, imported ones too, by the judge of the settings.
 
@@ -47,10 +49,11 @@ def judge(
     """
     services = judging_services(read_settings())
     sets = answer_sets(services.store(), release, question_protocol)
-    out = console()
+    out = console(wide=wide)
     if dry_run:
         print_forecast(out, [forecast_judging(services, sets, "verdicts")])
         out.print(canaries_note(), markup=False, highlight=False)
+        print_left_out(out)
         return
     with showing_progress(services, ("verdicts",)):
         judged = judge_sets(services, sets)
@@ -62,6 +65,7 @@ def judge(
     print_reasons(out, path, own)
     print_diagnosis(out, path, own)
     print_judge_errors(out, path, own)
+    print_left_out(out)
     if judged.failures:
         raise failure_of(judged.failures, len({one.task.conversation for one in sets}))
     for row in own:
