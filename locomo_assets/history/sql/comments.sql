@@ -6,7 +6,7 @@ COMMENT ON TABLE turns IS 'Turns as said, with image queries and captions';
 COMMENT ON TABLE questions IS 'Questions with gold answers and evidence, as stored; the evidence is resolved where it can be; current_questions has each once';
 COMMENT ON TABLE gold_faults IS 'Faults of gold answers that audits name, as stored; each is found in the data set; current_gold_faults has each once';
 COMMENT ON VIEW current_gold_faults IS 'Faults of gold answers that audits name; once per data set and audit file; is_newest_audit: of the audit that was stored last';
-COMMENT ON VIEW accuracy_and_gold_faults IS 'Accuracy without faulty gold answers, and its ceiling; accuracy as published, without the questions whose gold answer is faulty, the ceiling (what a perfect system can reach by a judge that keeps to the gold answers), and the share marked right on faulty gold answers, overall (category null) and by category, per audit';
+COMMENT ON VIEW accuracy_and_gold_faults IS 'Accuracy without faulty gold answers, its ceiling; accuracy as published, without the questions whose gold answer is faulty, the ceiling (what a perfect system can reach by a judge that keeps to the gold answers), and the share marked right on faulty gold answers, overall (category null) and by category, per audit';
 COMMENT ON TABLE releases IS 'Releases as registered; by a person, by a release feed, or by an import; release_status has each once';
 COMMENT ON TABLE ingestions IS 'One row per ingestion: counts, times, assistant; an ingestion is one conversation''s memories of one release';
 COMMENT ON TABLE ingested_turns IS 'One row per turn sent: thread, message, latency';
@@ -36,7 +36,7 @@ COMMENT ON TABLE release_order IS 'The releases in order, with dates; by date of
 COMMENT ON VIEW accuracy_by_release IS 'Accuracy over scored questions, one row a series; categories 1–4, with bounds, 95 % intervals (clustered by conversation, and Wilson), latency, tokens, cost';
 COMMENT ON VIEW accuracy_by_category IS 'The same by category; official and vendor name; category 5 is a row of its own';
 COMMENT ON VIEW accuracy_by_conversation IS 'The same by conversation; categories 1–4';
-COMMENT ON VIEW accuracy_by_category_and_conversation IS 'The same by both; category 5 has rows of its own';
+COMMENT ON VIEW accuracy_by_category_and_conversation IS 'The same by category and conversation; category 5 has rows of its own';
 COMMENT ON VIEW accuracy_trend IS 'Accuracy along the releases, with its change; overall (category null) and by category; the change is to the release before that was asked the same questions';
 COMMENT ON VIEW flips IS 'Questions whose verdict changed, release to release; between a release and the one before in its trend; flips(a, b) compares any two';
 COMMENT ON VIEW repeats IS 'Every measurement of a question in a release; by the same system, question protocol, judge and models; repeat 1 is the current one, 2 the one before; A/A comparisons rest on it';
@@ -54,7 +54,7 @@ COMMENT ON TABLE answer_evidence IS 'How far the evidence of each answer came; s
 COMMENT ON VIEW diagnosis IS 'Why each wrong answer is wrong, with its evidence; one reason a question and series; docs/diagnosis.md has the rules';
 COMMENT ON TABLE scores_by_release IS 'Means of answer_scores by release; over categories 1–4: text scores over answered questions, retrieval over those where it can be traced, length, latency';
 COMMENT ON VIEW scores_by_category IS 'F1, length and latency of answers by category; text scores as in answer_scores';
-COMMENT ON VIEW retrieval_recall IS 'What the first k retrieved memories hold and are worth; question protocol retrieval: of the evidence turns of a question, the share among the first k retrieved memories; beside it the accuracy and the memory tokens a question of the series with that k, null where none was measured';
+COMMENT ON VIEW retrieval_recall IS 'What the first k retrieved memories are worth; question protocol retrieval: of the evidence turns of a question, the share among the first k retrieved memories; beside it the accuracy and the memory tokens a question of the series with that k, null where none was measured';
 COMMENT ON VIEW retrieval_by_category IS 'Evidence recall and reciprocal rank by category; with the share of retrieved memories that can be traced to turns';
 COMMENT ON VIEW abstention_by_release IS 'Category 5: how often declined, how often trapped; how often the trap was given, with the 95 % Wilson interval of the share that declined';
 COMMENT ON VIEW reference_lines IS 'What the memory adds, against three references; a series beside what is reached without any memory (no-memory), with the whole conversation in the message (full-context) and with its evidence turns alone (evidence-only), compared over the questions scored in both';
@@ -73,7 +73,7 @@ COMMENT ON TABLE judge_labels IS 'Answers that somebody labelled, as imported; r
 COMMENT ON VIEW labelled_verdicts IS 'Labelled answers beside the judges'' verdicts; of each judge that has scored the answer; the judge is null where none has';
 COMMENT ON VIEW judge_error_rates IS 'How often a judge is wrong on known answers; how often it accepts answers known to be right and to be wrong: by labels (of all releases) and by canaries (of one release), with the numbers of answers';
 
-COMMENT ON MACRO TABLE flips IS 'Questions whose verdict changed between two releases';
-COMMENT ON MACRO TABLE flip_details IS 'The same with reasonings, evidence and what was retrieved';
-COMMENT ON MACRO wilson_low IS 'Lower bound of the 95 % Wilson interval, for counts of your own';
-COMMENT ON MACRO wilson_high IS 'Upper bound of the 95 % Wilson interval, for counts of your own';
+COMMENT ON MACRO TABLE flips IS 'Questions whose verdict changed between the two';
+COMMENT ON MACRO TABLE flip_details IS 'Flips with reasonings, evidence, retrieved memories';
+COMMENT ON MACRO wilson_low IS 'Lower bound of the 95 % Wilson interval; for counts of your own';
+COMMENT ON MACRO wilson_high IS 'Upper bound of the 95 % Wilson interval; for counts of your own';
