@@ -101,8 +101,8 @@ def _show(
     if rows:
         headings = ("made (UTC)", "release", "conversation", "name", "assistant")
         print_table(out, headings, rows, _SHORT, all_rows=all_rows)
-        print_left_out(out)
-    print(f"{len(rows)} assistants of ours at {base_url}")
+    print(f"{len(rows)} assistants of ours at {base_url}", flush=True)
+    print_left_out(out)
 
 
 @remote.command("list")

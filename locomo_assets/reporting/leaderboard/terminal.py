@@ -9,7 +9,7 @@ from locomo_assets.reporting.terminal.table import Screen, Short, print_line, pr
 _SHORT = Short(
     only_wide=("correct", "answered by", "memory tokens", "input tokens", "p50 ms"),
     if_any=("USD", "remarks"),
-    if_varied=("system", "questions asked"),
+    if_varied=("system", "questions asked", "scored", "remarks"),
 )
 
 

@@ -51,7 +51,7 @@ from locomo_assets.reporting.tables import (
 from locomo_assets.reporting.terminal.table import Screen, Short, print_line, print_table
 from locomo_assets.runs.forecast import Item
 
-_N = "n (scored)"
+_N = "n scored"
 _ACCURACY_SHORT = Short(
     only_wide=("vendor's name", "questions", "correct", "p50 ms", "p95 ms"),
     if_any=(BOUNDS, "unscored", "unanswered", "not judged", "errors %", "cost USD"),

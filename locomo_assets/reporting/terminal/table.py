@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -123,6 +122,33 @@ def print_rows(
         _print_below(out, columns, len(rows))
 
 
+def print_pairs(out: Screen, pairs: Sequence[tuple[str, str]]) -> None:
+    """Prints names and, beside them, texts, which are wrapped at words.
+
+    On a terminal a text of words too long for its place stands below its name.
+    """
+    pairs = [(printable(name), printable(text)) for name, text in pairs]
+    names = max((cell_len(name) for name, _ in pairs), default=0) + _GAP
+    if not out.is_terminal:
+        grid = Table.grid(padding=(0, _GAP))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, text in pairs:
+            grid.add_row(Text(name), Text(text))
+        out.print(grid)
+        return
+    for name, text in pairs:
+        beside = _longest_word([text]) <= out.width - names
+        indent = names if beside else _GAP
+        wrapped = Text(text).wrap(out, max(out.width - indent, 1)) if text else [Text()]
+        first = Text(name, "bold")
+        if beside:
+            first.append(" " * (names - cell_len(name)))
+        else:
+            first.append("\n" + " " * indent)
+        out.print(first + Text("\n" + " " * indent).join(wrapped))
+
+
 def print_left_out(out: Screen) -> None:
     """Says which columns the tables so far did not show, and the option that shows them."""
     if out.left_out:
@@ -148,10 +174,10 @@ def _short(out: Screen, columns: Sequence[_Column], short: Short) -> list[_Colum
     """The columns that say something; those left out are noted."""
     shown, said = [], []
     for name, cells in columns:
-        if name in short.if_varied and len(set(cells)) == 1:
-            said.append(f"{name} {cells[0]}")
-        elif name in short.only_wide or (name in short.if_any and all(map(says_nothing, cells))):
+        if name in short.only_wide or (name in short.if_any and all(map(says_nothing, cells))):
             out.left_out[name] = None
+        elif name in short.if_varied and len(set(cells)) == 1:
+            said.append(f"{name} {cells[0]}")
         else:
             shown.append((name, cells))
     if said:
@@ -186,7 +212,7 @@ def _widths(columns: Sequence[_Column], width: int) -> list[int] | None:
     """Each column's width so that only texts are wrapped, and at words; None if there is none."""
     natural = [_natural(column) for column in columns]
     least = [
-        max(cell_len(column[0]), _longest_word(column), min(_NARROWEST_TEXT, full))
+        max(cell_len(column[0]), _longest_word(column[1]), min(_NARROWEST_TEXT, full))
         if _is_text(column) else full
         for column, full in zip(columns, natural, strict=True)
     ]  # fmt: skip
@@ -218,8 +244,8 @@ def _natural(column: _Column) -> int:
     return max(cell_len(line) for cell in (column[0], *column[1]) for line in cell.split("\n"))
 
 
-def _longest_word(column: _Column) -> int:
-    return max((cell_len(word) for cell in column[1] for word in cell.split()), default=0)
+def _longest_word(cells: Sequence[str]) -> int:
+    return max((cell_len(word) for cell in cells for word in cell.split()), default=0)
 
 
 def _is_text(column: _Column) -> bool:
@@ -249,23 +275,19 @@ def _plain(out: Console, columns: Sequence[_Column], right: Sequence[str], width
 
 def _print_below(out: Screen, columns: Sequence[_Column], count: int) -> None:
     """Prints each row as lines of name and value."""
-    names = max(cell_len(name) for name, _ in columns)
-    room = out.width - names - _GAP
-    beside = not out.is_terminal or all(_longest_word(column) <= room for column in columns)
     for number, row in enumerate(zip(*(cells for _, cells in columns), strict=True), start=1):
-        title = f"row {number} of {count:,}" if out.is_terminal else f"row {number} of {count}"
+        cells = [(name, cell) for (name, _), cell in zip(columns, row, strict=True)]
+        if out.is_terminal:
+            before = "\n" if number > 1 else ""
+            out.print(Text(f"{before}row {number:,} of {count:,}", "italic"))
+            print_pairs(out, [(name, cell) for name, cell in cells if cell])
+            continue
+        title = f"row {number} of {count}"
         table = Table(
             box=None, title=title, title_justify="left", show_header=False, pad_edge=False
         )
-        table.add_column(style="bold", no_wrap=beside, overflow="fold")
-        if beside:
-            table.add_column(overflow="fold")
-        for (name, _), cell in zip(columns, row, strict=True):
-            if beside:
-                table.add_row(Text(name), Text(cell))
-            else:
-                table.add_row(Text(name))
-                table.add_row(Padding(Text(cell, "not bold"), (0, 0, 0, _GAP)))
-        if out.is_terminal and number > 1:
-            out.print()
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, cell in cells:
+            table.add_row(Text(name), Text(cell))
         out.print(table, highlight=False)
