@@ -1,9 +1,10 @@
 """Accuracy by release and by category, read from the `accuracy_…` views, and the daily samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from locomo_assets.analysis.intervals import Cluster, clustered_mean
 from locomo_assets.errors import LocomoError
@@ -136,6 +137,48 @@ def by_release(
     limit is the reader's: the database holds the share alone, so another limit needs no rebuild.
     """
     return _read(database_path, release, overall=True, max_error_percent=max_error_percent)
+
+
+def release_dates(database_path: Path) -> dict[str, date | None]:
+    """Release → the day (UTC) by which releases are ordered; None of imported ones without one."""
+    with database.open_read_only(database_path) as connection:
+        return dict(connection.execute(_sql("release_dates")).fetchall())
+
+
+class HasSeries(Protocol):
+    """A row of a release's series, whoever judged it."""
+
+    @property
+    def release(self) -> str: ...
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def question_protocol(self) -> str: ...
+
+    @property
+    def dataset_sha256(self) -> str: ...
+
+
+_Row = TypeVar("_Row", bound=HasSeries)
+
+
+def newest_first(rows: Iterable[_Row], wholes: Sequence[Accuracy]) -> list[_Row]:
+    """The rows in the order of `by_release`; those of one series stay in theirs."""
+    releases = list(dict.fromkeys(one.release for one in wholes))
+    series = list(dict.fromkeys(map(_unjudged, wholes)))
+    return sorted(
+        rows,
+        key=lambda row: (
+            releases.index(row.release) if row.release in releases else len(releases),
+            series.index(_unjudged(row)) if _unjudged(row) in series else len(series),
+        ),
+    )
+
+
+def _unjudged(row: HasSeries) -> tuple[str, ...]:
+    return row.release, row.system, row.question_protocol, row.dataset_sha256
 
 
 def of_series(rows: Sequence[Accuracy], series: tuple[str, ...] | None) -> Accuracy:

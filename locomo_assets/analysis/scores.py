@@ -3,6 +3,7 @@
 Read from `scores_by_…`, `retrieval_by_category`, `abstention_by_release` and `reference_lines`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,16 @@ def abstention_line(database_path: Path, whole: Scores) -> str | None:
     )
 
 
-def reference_lines(database_path: Path, release: str | None) -> list[str]:
-    """What the memory adds to each series that has references, in words."""
+def reference_lines(
+    database_path: Path, release: str | None, wholes: Sequence[Accuracy] = ()
+) -> list[str]:
+    """What the memory adds to each series that has references, in words, in the order of these."""
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
+    keys = [(row.release, row.system, row.judge, row.question_protocol) for row in wholes]
+    order = {key: place for place, key in reversed([*enumerate(keys)])}
     lines = []
+    rows.sort(key=lambda row: order.get(row[:4], len(keys)))
     for name, system, judge, protocol, *numbers in rows:
         parts = []
         for begin, reference, lead in (

@@ -16,7 +16,7 @@ import duckdb
 from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
-from locomo_assets.history import database
+from locomo_assets.history import database, statements
 from locomo_assets.history.errors import HistoryQueryError, HistoryUnreachableError
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.near_names import unknown_release
@@ -51,8 +51,9 @@ class History:
         try:
             found = connection.sql(query, params=params)
         except duckdb.Error as error:
+            said = statements.explained(connection, error)
             connection.close()
-            raise HistoryQueryError(f"SQL: {' '.join(str(error).split())}") from error
+            raise HistoryQueryError(said) from error
         if found is None:
             raise HistoryQueryError("SQL: it gives no rows; ask with SELECT or FROM")
         return found

@@ -7,8 +7,6 @@ from textwrap import shorten
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError
@@ -22,17 +20,20 @@ from locomo_assets.analysis.comparison.flips import Flip, RetrievedMemory
 from locomo_assets.analysis.comparison.gate import FailOn, check_gate, fails
 from locomo_assets.analysis.comparison.noise import NoiseFloor
 from locomo_assets.analysis.intervals import CORRECTION, Interval
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import history_settings
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
 from locomo_assets.reporting.terminal.table import (
+    Screen,
+    Short,
     console,
-    fitting,
     print_json,
+    print_left_out,
+    print_pairs,
     print_table,
-    wider_shows,
 )
 from locomo_assets.settings import SettingsError
 
@@ -40,17 +41,10 @@ _WIDTH = 100
 _HOLM = "Holm p"
 _CATEGORY_HEADINGS = ("category", "questions", "A %", "B %", "points", "95 % interval", "+", "−",
                       "McNemar", _HOLM, "B is")  # fmt: skip
-_MAY_GO = ("McNemar", _HOLM, "questions")
+_SHORT = Short(only_wide=("McNemar", _HOLM, "questions"), if_any=("+", "−"))
 _WORDS = {Conclusion.NOT_WORSE: "not worse"}
 _MAX_TEXT = 400
 _MAX_MEMORIES = 3
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    text = "text"
-    json = "json"
 
 
 class ComparisonFormat(StrEnum):
@@ -105,6 +99,7 @@ def compare_releases(
     link: Annotated[
         str | None, typer.Option(help="URL of the whole report, for markdown and junit.")
     ] = None,
+    wide: WideOption = False,
 ) -> None:
     """Is release B better than A, worse, equivalent, or can't one tell? Costs nothing.
 
@@ -135,9 +130,7 @@ def compare_releases(
         case ComparisonFormat.junit:
             print(comparison_junit(found, fail_on, link))
         case ComparisonFormat.text:
-            plain = Console(highlight=False)
-            out = plain if plain.is_terminal else Console(width=_WIDTH, highlight=False)
-            _show(out, found, flips)
+            _show(console(wide=wide, pipe_width=_WIDTH), found, flips)
     if not found.valid:
         raise InvalidNumbersError(
             f"{found.overall.verdict.because}; if it was measured here, run it again with the same "
@@ -198,21 +191,21 @@ def compare_judges(
         out.print(f"{name}: {value}", markup=False, highlight=False)
 
 
-def _show(out: Console, found: Comparison, flips: int) -> None:
+def _show(out: Screen, found: Comparison, flips: int) -> None:
     a, b = found.a.release, found.b.release
     out.print(_text(found.headline))
     out.print(
         _text(f"\njudge {found.judge} · questions {found.question_protocol} · system "
              + " and ".join(dict.fromkeys((found.a.system, found.b.system))))
     )  # fmt: skip
-    out.print(_numbers(found))
+    print_pairs(out, _numbers(found))
     out.print()
-    table, left_out = _categories(found, out.width)
-    out.print(table)
-    holm = "" if _HOLM in left_out else f"; {_HOLM}: clustered, of all categories"
+    rows = [_category(part) for part in found.categories]
+    print_table(out, _CATEGORY_HEADINGS, rows, _SHORT, right=_CATEGORY_HEADINGS[1:-1])
+    holm = f"; {_HOLM}: clustered, of all categories" if _HOLM not in out.left_out else ""
     out.print(_text(f"A is {a}, B is {b}; + gained, − lost{holm}"))
-    if left_out:
-        out.print(_text(wider_shows(left_out)))
+    if not out.is_terminal:
+        print_left_out(out)
     for line in found.bridge.sentences():
         out.print(_text(line))
     for note in found.notes:
@@ -220,7 +213,7 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
     if flips:
         shown = sorted(found.flips, key=lambda one: one.flip != "lost")[:flips]
         for flip in shown:
-            out.print(_flip(flip, a, b))
+            print_pairs(out, _flip(flip, a, b))
     if len(found.flips) > flips:
         out.print(
             _text(
@@ -229,64 +222,62 @@ def _show(out: Console, found: Comparison, flips: int) -> None:
                 f"--format json, or SQL FROM flip_details('{a}', '{b}')"
             )
         )
+    print_left_out(out)
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(printable(text), style)
+def _text(text: str) -> Text:
+    return Text(printable(text))
 
 
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid
-
-
-def _numbers(found: Comparison) -> Table:
+def _numbers(found: Comparison) -> list[tuple[str, str]]:
     paired = found.overall.paired
-    grid = _grid()
+    told: list[tuple[str, str]] = []
     for side, correct, accuracy, noise in (
         (found.a, paired.correct_a, paired.accuracy_a, found.overall.noise.a),
         (found.b, paired.correct_b, paired.accuracy_b, found.overall.noise.b),
     ):
-        _row(
-            grid,
-            f"accuracy {side.release}",
-            f"{_percent(accuracy)} %  ({correct} of {paired.questions} questions of "
-            f"{found.category_names}, {_conversations(paired.conversations)}"
-            f"{_mean_of(noise)})",
+        told.append(
+            (
+                f"accuracy {side.release}",
+                f"{_percent(accuracy)} %  ({correct} of {paired.questions} questions of "
+                f"{found.category_names}, {_conversations(paired.conversations)}"
+                f"{_mean_of(noise)})",
+            )
         )
-    _row(grid, "difference", _difference(found))
+    told.append(("difference", _difference(found)))
     bounds = found.overall.bounds
     if bounds is not None:
-        _row(
-            grid,
-            "bounds",
-            f"{bounds.low * 100:+.2f} … {bounds.high * 100:+.2f} points, if the "
-            f"{bounds.unanswered} questions without a verdict count against {found.b.release}, "
-            "or for it",
+        told.append(
+            (
+                "bounds",
+                f"{bounds.low * 100:+.2f} … {bounds.high * 100:+.2f} points, if the "
+                f"{bounds.unanswered} questions without a verdict count against {found.b.release}, "
+                "or for it",
+            )
         )
     if paired.interval is not None:
-        _row(grid, "allows for", found.interval_contains)
-    _row(
-        grid,
-        "changed",
-        f"{paired.gains} gained, {paired.losses} lost; exact McNemar {p_text(paired.mcnemar_p)} "
-        "(takes questions as independent)",
+        told.append(("allows for", found.interval_contains))
+    told.append(
+        (
+            "changed",
+            f"{paired.gains} gained, {paired.losses} lost; exact McNemar "
+            f"{p_text(paired.mcnemar_p)} (takes questions as independent)",
+        )
     )
     if paired.minimal_detectable_difference is not None:
-        _row(
-            grid,
-            "detectable",
-            f"{paired.minimal_detectable_difference * 100:.2f} points: a true difference of that "
-            "size is called in 80 of 100 such comparisons",
+        told.append(
+            (
+                "detectable",
+                f"{paired.minimal_detectable_difference * 100:.2f} points: a true difference of "
+                "that size is called in 80 of 100 such comparisons",
+            )
         )
     for name, one in (
         (found.a.release, found.overall.noise.a),
         (found.b.release, found.overall.noise.b),
     ):
-        _row(grid, f"repeats {name}", _noise(one))
-    return grid
+        told.append((f"repeats {name}", _noise(one)))
+    return told
 
 
 def _conversations(count: int) -> str:
@@ -295,10 +286,6 @@ def _conversations(count: int) -> str:
 
 def _mean_of(noise: NoiseFloor) -> str:
     return "" if noise.repeats < 2 else f"; newest of {noise.repeats} repeats, the % is their mean"
-
-
-def _row(grid: Table, *cells: str) -> None:
-    grid.add_row(*(_text(cell) for cell in cells))
 
 
 def _difference(found: Comparison) -> str:
@@ -335,20 +322,6 @@ def _noise(noise: NoiseFloor) -> str:
     )
 
 
-def _categories(found: Comparison, width: int) -> tuple[Table, list[str]]:
-    """The table, and the columns that there is no room for."""
-    rows = [_category(part) for part in found.categories]
-    columns = [(name, [row[at] for row in rows]) for at, name in enumerate(_CATEGORY_HEADINGS)]
-    shown = fitting(columns, _MAY_GO, width)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, _ in shown:
-        outer = name in (_CATEGORY_HEADINGS[0], _CATEGORY_HEADINGS[-1])
-        table.add_column(name, justify="left" if outer else "right", overflow="fold")
-    for at in range(len(rows)):
-        table.add_row(*(_text(cells[at]) for _, cells in shown))
-    return table, [column[0] for column in columns if column not in shown]
-
-
 def _category(part: CategoryComparison) -> tuple[str, ...]:
     paired = part.paired
     return (
@@ -366,27 +339,28 @@ def _category(part: CategoryComparison) -> tuple[str, ...]:
     )
 
 
-def _flip(flip: Flip, a: str, b: str) -> Table:
-    grid = _grid()
-    grid.add_row("", "")
+def _flip(flip: Flip, a: str, b: str) -> list[tuple[str, str]]:
+    told = [("", "")]
     place = f"{flip.conversation}, question {flip.question_index}, category {flip.category}"
-    _row(grid, flip.flip.upper(), place)
-    _row(grid, "because", _short(f"{flip.step}: {_because(flip)}"))
-    _row(grid, "question", flip.question)
-    _row(grid, "gold", flip.gold_answer or "–")
+    told.append((flip.flip.upper(), place))
+    told.append(("because", _short(f"{flip.step}: {_because(flip)}")))
+    told.append(("question", flip.question))
+    told.append(("gold", flip.gold_answer or "–"))
     for turn in flip.evidence:
-        _row(grid, "evidence", _short(f"{turn.dia_id} {turn.speaker or '–'}: {turn.text or '–'}"))
+        told.append(
+            ("evidence", _short(f"{turn.dia_id} {turn.speaker or '–'}: {turn.text or '–'}"))
+        )
     for release, answer, reasoning, memories in (
         (a, flip.answer_a, flip.reasoning_a, flip.retrieved_a),
         (b, flip.answer_b, flip.reasoning_b, flip.retrieved_b),
     ):
-        _row(grid, release, _short(answer or "–"))
-        _row(grid, "  judge", _short(reasoning or "–"))
+        told.append((release, _short(answer or "–")))
+        told.append(("  judge", _short(reasoning or "–")))
         for memory in memories[:_MAX_MEMORIES]:
-            _row(grid, f"  memory {memory.rank}", _memory(memory))
+            told.append((f"  memory {memory.rank}", _memory(memory)))
         if len(memories) > _MAX_MEMORIES:
-            _row(grid, "", f"and {len(memories) - _MAX_MEMORIES} more")
-    return grid
+            told.append(("", f"and {len(memories) - _MAX_MEMORIES} more"))
+    return told
 
 
 def _because(flip: Flip) -> str:

@@ -4,30 +4,33 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from locomo_assets.analysis.comparison.paired import FEW_CONVERSATIONS
-from locomo_assets.cli.compare import Format
+from locomo_assets.cli.options import (
+    ConversationsOption,
+    DatasetOption,
+    Format,
+    QuestionsOption,
+    WideOption,
+)
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import history_settings
-from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal.table import console, print_json, print_table
+from locomo_assets.reporting.terminal.table import (
+    Screen,
+    Short,
+    console,
+    print_json,
+    print_left_out,
+    print_line,
+    print_table,
+)
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.pipeline.forecasts.plan import Plan, Step
 
 _PLANNED = "plan"
-
-
-DatasetOption = Annotated[
-    str | None, typer.Option(help="Path or https URL of a LoCoMo file; default: the sample.")
-]
-ConversationsOption = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
-QuestionsOption = Annotated[
-    int | None, typer.Option(min=1, help="Only the first N questions of each conversation.")
-]
+_SHORT = Short(only_wide=("standard error",))
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +54,7 @@ def plan_comparison(
     questions: QuestionsOption = None,
     repeats: Annotated[int, typer.Option(min=1, help="Times each question is asked.")] = 1,
     format: Annotated[Format, typer.Option(help="json has everything.")] = Format.text,
+    wide: WideOption = False,
 ) -> None:
     """What difference would a comparison see, and what to add to see less? Costs nothing.
 
@@ -70,31 +74,32 @@ def plan_comparison(
     if format is Format.json:
         print_json(asdict(found))
         return
-    _show(console(), found)
+    _show(console(wide=wide), found)
 
 
-def _show(out: Console, found: "Plan") -> None:
-    _say(out, detectable_line(found))
+def _show(out: Screen, found: "Plan") -> None:
+    print_line(out, detectable_line(found))
     if found.conversations < FEW_CONVERSATIONS:
-        _say(
+        print_line(
             out,
             f"Below {FEW_CONVERSATIONS} conversations the test over questions has to agree, and "
             "nothing is called equivalent.",
         )
-    _say(out, f"Noise: {_noise(found)}.\n")
+    print_line(out, f"Noise: {_noise(found)}.\n")
     headings = ("repeats", "detectable", "standard error", "calls", "USD", "minutes")
-    print_table(out, headings, [_row(step) for step in found.steps])
-    _say(out, f"\n{_to_see(found)}")
+    print_table(out, headings, [_row(step) for step in found.steps], _SHORT)
+    print_line(out, f"\n{_to_see(found)}")
     of_a = (
         f"{found.against} stays as it is measured"
         if found.against
         else "the earlier release needs as many repeats"
     )
-    _say(
+    print_line(
         out,
         f"Detectable: points called in 80 of 100 comparisons. Costs are of the new release, "
         f"ingested once; {of_a}.",
     )
+    print_left_out(out)
 
 
 def detectable_line(found: "Plan") -> str:
@@ -155,7 +160,3 @@ def _to_see(found: "Plan") -> str:
         return f"{wanted}: neither 50 repeats nor 1,000 conversations like these are enough."
     enough = "" if found.enough else " (50 repeats of these questions are not enough)"
     return f"{wanted}: {', or '.join(ways)}{enough}."
-
-
-def _say(out: Console, line: str) -> None:
-    out.print(Text(printable(line)))

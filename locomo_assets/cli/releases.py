@@ -6,16 +6,22 @@ from uuid import uuid4
 
 import typer
 
-from locomo_assets.analysis.accuracy import Accuracy, by_release
+from locomo_assets.analysis.accuracy import Accuracy, by_release, release_dates
 from locomo_assets.analysis.comparison.last_looks import LastLook, read_last_looks
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
+from locomo_assets.cli.options import AllOption, WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import released_settings, stored_history_settings
 from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.near_names import unknown_release
 from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
-from locomo_assets.reporting.terminal.table import console, print_table
+from locomo_assets.reporting.terminal.table import (
+    Short,
+    console,
+    print_left_out,
+    print_table,
+)
 from locomo_assets.runs.releases import pin_baseline
 from locomo_assets.settings import Settings, read_settings
 
@@ -27,29 +33,42 @@ def register(app: typer.Typer) -> None:
 
 releases = typer.Typer()
 
+_SHORT = Short(only_wide=("errors %",), if_any=(BOUNDS, "marks"), if_varied=("protocol", "system"))
+
 
 @releases.callback(invoke_without_command=True)
-def list_releases(context: typer.Context) -> None:
-    """List the releases that were measured or imported, oldest first; pin one as the baseline.
+def list_releases(
+    context: typer.Context, wide: WideOption = False, all_rows: AllOption = False
+) -> None:
+    """List the releases that were measured or imported, newest first; pin one as the baseline.
 
-    Costs nothing.
+    The date (UTC) is that of publication, else of the first measurement. Costs nothing.
     """
     if context.invoked_subcommand is not None:
         return
     settings = released_settings()
     rows = by_release(settings.database_path, None, max_error_percent=settings.max_error_percent)
-    shown = ["release", "system", "judge", "protocol", "questions", "accuracy %", "errors %"]
-    if any(row.bounds_percent for row in rows):
-        shown.insert(-1, BOUNDS)
+    shown = ["questions", "accuracy %", "judge", "protocol", "system", BOUNDS, "errors %"]
+    if not any(row.bounds_percent for row in rows):
+        shown.remove(BOUNDS)
     columns = [ACCURACY_HEADINGS.index(name) for name in shown]
-    baseline = _baseline(settings)
-    newest_first = list(dict.fromkeys(row.release for row in rows))
+    baseline, dates = _baseline(settings), release_dates(settings.database_path)
     looks = read_last_looks(settings.database_path)
     texts = [
-        (*(accuracy_cells(row)[i] for i in columns), _marks(row, baseline, looks))
-        for row in sorted(rows, key=lambda row: -newest_first.index(row.release))
+        (
+            row.release,
+            dates.get(row.release) or "–",
+            *(accuracy_cells(row)[i] for i in columns),
+            "yes" if row.valid else "invalid",
+            _marks(row, baseline, looks),
+        )
+        for row in rows
     ]
-    print_table(console(), (*shown, ""), texts, may_go=("questions", "errors %", ""))
+    out = console(wide=wide)
+    print_table(
+        out, ("release", "date", *shown, "valid", "marks"), texts, _SHORT, all_rows=all_rows
+    )
+    print_left_out(out)
 
 
 @releases.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from locomo_assets.analysis.accuracy import invalid_message
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.releases import refuse_unknown
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import released_settings
@@ -21,7 +22,7 @@ from locomo_assets.reporting.terminal.series import (
     print_stopped,
     print_warnings,
 )
-from locomo_assets.reporting.terminal.table import console
+from locomo_assets.reporting.terminal.table import Screen, console, print_left_out, print_line
 from locomo_assets.settings import SettingsError
 
 
@@ -44,6 +45,7 @@ def report(
             help="All series side by side, in groups that may be compared; with what others claim.",
         ),
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """Accuracy, F1, recall and more by category, of one release or of all. Costs nothing.
 
@@ -60,7 +62,7 @@ def report(
     if audit_sha256 is not None:
         database.refresh(services.store(), path)
     if leaderboard:
-        _leaderboard(path, release, html, limit)
+        _leaderboard(path, release, html, limit, console(wide=wide))
         return
     if html is not None:
         from locomo_assets.reporting.html import write_page
@@ -77,29 +79,33 @@ def report(
         return
     if release is not None:
         refuse_unknown(release)
-    out = console()
+    out = console(wide=wide)
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
     print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, audit_sha256)
     print_panels(out, path, wholes)
-    print_scores(out, path, release)
-    print_recall(out, path, release)
+    print_scores(out, path, release, wholes)
+    print_recall(out, path, release, wholes)
     print_warnings(out, path, wholes)
-    print_stopped(out, path, release)
+    print_stopped(out, path, wholes, release)
     for row in wholes:
         if not row.valid:
-            out.print(f"\n{invalid_message(row, limit)}", soft_wrap=True, highlight=False)
+            print_line(out, f"\n{invalid_message(row, limit)}", unwrapped_on_a_pipe=True)
+    print_left_out(out)
 
 
-def _leaderboard(path: Path, release: str | None, html: Path | None, limit: float) -> None:
+def _leaderboard(
+    path: Path, release: str | None, html: Path | None, limit: float, out: Screen
+) -> None:
     from locomo_assets.reporting.leaderboard.data import read_leaderboard
 
     groups = read_leaderboard(path, release, max_error_percent=limit)
     if html is None:
         from locomo_assets.reporting.leaderboard.terminal import print_leaderboard
 
-        print_leaderboard(console(), groups)
+        print_leaderboard(out, groups)
+        print_left_out(out)
         return
     from locomo_assets.reporting.leaderboard.page import write_leaderboard
 

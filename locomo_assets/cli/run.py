@@ -18,16 +18,16 @@ from locomo_assets.analysis.comparison import compare
 from locomo_assets.analysis.comparison.decision import Conclusion
 from locomo_assets.analysis.comparison.gate import FailOn, check_decision, check_gate
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
-from locomo_assets.cli.plan import (
+from locomo_assets.cli.options import (
     ConversationsOption,
     DatasetOption,
     QuestionsOption,
-    detectable_line,
+    WideOption,
 )
+from locomo_assets.cli.plan import detectable_line
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
-from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -38,7 +38,7 @@ from locomo_assets.reporting.terminal.series import (
     print_stopped,
     print_warnings,
 )
-from locomo_assets.reporting.terminal.table import console
+from locomo_assets.reporting.terminal.table import Screen, console, print_left_out, print_line
 from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def run(
         bool,
         typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call."),
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """Measure a release: ingest, ask, judge, report.
 
@@ -134,11 +135,11 @@ def run(
         raise SettingsError("--fail-on: say which release to compare with by --gate-against")
     services = Services(read_settings(), creates_history=not dry_run)
     if dry_run:
-        _forecast(wanted, services)
+        _forecast(wanted, services, console(wide=wide))
         return
     with showing_progress(services):
         series = launch(wanted, services)
-    out = console()
+    out = console(wide=wide)
     path, limit = services.settings.database_path, services.settings.max_error_percent
     wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
     measured = of_series(wholes, series) if wholes else None
@@ -147,7 +148,8 @@ def run(
     print_judge_errors(out, path, wholes)
     print_gold_faults(out, path, wholes, services.keep_audit())
     print_warnings(out, path, wholes)
-    print_stopped(out, path, wanted.release)
+    print_stopped(out, path, wholes, wanted.release)
+    print_left_out(out)
     out.print(f"\nHistory   {path}", soft_wrap=True)
     instance = services.settings.home / "dagster"
     out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)
@@ -188,7 +190,7 @@ def end_with_gate(
         max_error_percent=settings.max_error_percent,
     )
     out = console()
-    out.print(f"\n{printable(found.headline)}", soft_wrap=True, markup=False, highlight=False)
+    print_line(out, f"\n{found.headline}", unwrapped_on_a_pipe=True)
     if not found.valid:
         raise InvalidNumbersError(
             f"{found.overall.verdict.because}; run {against} again, which asks only what failed"
@@ -196,11 +198,10 @@ def end_with_gate(
     check_gate(found, fail_on)
 
 
-def _forecast(wanted: "Launch", services: "Services") -> None:
+def _forecast(wanted: "Launch", services: "Services", out: Screen) -> None:
     from locomo_assets.pipeline.forecasts.plan import plan
     from locomo_assets.pipeline.launch import check_launch, forecast_launch
 
-    out = console()
     print_forecast(out, forecast_launch(wanted, services))
     if wanted.until_decided:
         out.print(
@@ -211,3 +212,4 @@ def _forecast(wanted: "Launch", services: "Services") -> None:
     found = plan(services, *check_launch(wanted, services), repeats=wanted.repeats)
     line = f"{detectable_line(found)} `{typed_name()} plan` says what to add to see less."
     out.print(line, markup=False, highlight=False)
+    print_left_out(out)

@@ -1,15 +1,21 @@
 """`settings`: every setting with its default and meaning, as the page docs/settings.md."""
 
+import sys
 from typing import get_args
 
 import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-_HEAD = """# Settings
+from locomo_assets.reporting.terminal.table import console, print_line, print_pairs
 
+_INTRODUCTION = """\
 Everything is set by environment variables; none is needed. A variable whose name is nearly one of
-these is refused, lest a misspelled limit be none. An empty variable counts as not set.
+these is refused, lest a misspelled limit be none. An empty variable counts as not set."""
+_BAR = r"\|"
+_HEAD = f"""# Settings
+
+{_INTRODUCTION}
 
 | variable | default | meaning |
 | --- | --- | --- |"""
@@ -21,13 +27,23 @@ def register(app: typer.Typer) -> None:
 
 
 def settings() -> None:
-    """List every setting with its default and meaning, as Markdown. Costs nothing."""
+    """List every setting with its default and meaning; on a pipe as Markdown. Costs nothing."""
     from locomo_assets.settings import Settings
 
+    told = [
+        (f"`{field.validation_alias}`", _default(field), f"{field.description}{_choices(field)}")
+        for field in Settings.model_fields.values()
+    ]
+    if sys.stdout.isatty():
+        out = console()
+        print_line(out, _INTRODUCTION.replace("\n", " "))
+        for name, default, meaning in told:
+            print_line(out, f"\n{name} = {default}".replace("`", ""))
+            print_pairs(out, [("", meaning.replace("`", ""))])
+        return
     print(_HEAD)
-    for field in Settings.model_fields.values():
-        meaning = f"{field.description}{_choices(field)}".replace("|", "\\|")
-        print(f"| `{field.validation_alias}` | {_default(field)} | {meaning} |")
+    for name, default, meaning in told:
+        print(f"| {name} | {default} | {meaning.replace('|', _BAR)} |")
 
 
 def _default(field: FieldInfo) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock
 
+from locomo_assets.history import statements
 from locomo_assets.history.database_tables import (
     add_attempts,
     create_tables,
@@ -30,6 +31,7 @@ from locomo_assets.history.errors import (
 from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.sql_functions import register_functions
+from locomo_assets.history.statements import Rows
 from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"
@@ -119,31 +121,21 @@ def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
 def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one read-only statement; `HistoryQueryError` for anything else."""
     with open_read_only(database_path) as connection:
-        try:
-            statements = connection.extract_statements(sql)
-            if len(statements) != 1:
-                raise HistoryQueryError(f"SQL: one statement at a time, not {len(statements)}")
-            if statements[0].type not in _READ_ONLY:
-                raise HistoryQueryError(
-                    f"SQL: the history is only read, and this is {statements[0].type.name}; "
-                    "use SELECT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN"
-                )
-            result = connection.execute(statements[0])
-            return [column[0] for column in result.description or ()], result.fetchall()
-        except duckdb.Error as exc:
-            raise HistoryQueryError(f"SQL: {_one_line(exc)}") from exc
-        except RuntimeError as exc:
-            if "interrupted" in str(exc):  # DuckDB's way to say that Ctrl-C broke the query off
-                raise KeyboardInterrupt from exc
-            raise
+        found = statements.split(connection, sql)
+        if len(found) != 1:
+            raise HistoryQueryError(
+                f"SQL: one statement at a time, not {len(found)}; `locomo-assets sql --file -` "
+                "reads several"
+            )
+        result = statements.run(connection, found[0])
+        return result.columns, result.rows
 
 
-_READ_ONLY = (
-    duckdb.StatementType.SELECT,
-    duckdb.StatementType.EXPLAIN,
-    duckdb.StatementType.PRAGMA,
-    duckdb.StatementType.CALL,
-)
+def query_all(database_path: Path, text: str, source: str) -> Iterator[Rows]:
+    """The rows of each read-only statement of a text; `source` is its name in errors."""
+    with open_read_only(database_path) as connection:
+        for statement in statements.split(connection, text, source):
+            yield statements.run(connection, statement)
 
 
 def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) -> RefreshReport:
@@ -186,14 +178,13 @@ def _build(
     fresh: bool,
 ) -> int:
     rows = 0
+    if fresh:
+        _create_empty(path)
     with _connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
         register_functions(connection)
         if fresh:
-            # One transaction: hundreds of statements would each be written to disk.
-            connection.execute("BEGIN")
-            create_tables(connection, store.history_id)
-            connection.execute("COMMIT")
+            connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
         for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
             # DuckDB keeps a transaction's changes in memory until it commits.
             batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]
@@ -203,6 +194,26 @@ def _build(
             removed = ()
         connection.execute("CHECKPOINT")
     return rows
+
+
+def _create_empty(path: Path) -> None:
+    """All tables and views without rows: their 2,000 statements run once a process."""
+    definitions = definitions_sha256()
+    if definitions not in _empty:
+        with _connect(path, read_only=False) as connection:
+            register_functions(connection)
+            # One transaction: hundreds of statements would each be written to disk.
+            connection.execute("BEGIN")
+            create_tables(connection)
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")
+        _empty[definitions] = path.read_bytes()
+    else:
+        path.write_bytes(_empty[definitions])
+
+
+_empty: dict[str, bytes] = {}
+"""Databases without rows, by their definitions: 0.8 MB."""
 
 
 def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:

@@ -5,8 +5,8 @@ The SQL is in `sql/`; the Python functions it calls are in `sql_functions`.
 
 import hashlib
 import json
-import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -98,8 +98,8 @@ def add_attempts(
     return rows
 
 
-def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> None:
-    """Create the views and all tables, empty."""
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the views and all tables, empty; `lens_meta` names no history yet."""
     _insert(connection, "attempts", _ATTEMPTS.empty_table(), create=True)
     for table, schema in TABLES.items():
         _insert(connection, table, schema.empty_table(), create=True)
@@ -107,8 +107,8 @@ def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> Non
     connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
     connection.execute(
         "CREATE TABLE lens_meta AS SELECT $1::INTEGER AS schema_version, "
-        "$2::VARCHAR AS history_id, $3::VARCHAR AS definitions_sha256",
-        [SCHEMA_VERSION, history_id, definitions_sha256()],
+        "NULL::VARCHAR AS history_id, $2::VARCHAR AS definitions_sha256",
+        [SCHEMA_VERSION, definitions_sha256()],
     )
     connection.execute(_sql("macros.sql"))
     for table in DERIVED:
@@ -116,8 +116,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, history_id: str) -> Non
     for name in _VIEW_FILES:
         connection.execute(_sql(f"views/{name}.sql"))
     connection.execute(_sql("comments.sql"))
-    for table in TABLES:
-        connection.execute(_column_comments(table))
+    _comment_on_columns(connection)
 
 
 def _reset_touched(connection: duckdb.DuckDBPyConnection, removed: Sequence[str]) -> None:
@@ -230,21 +229,39 @@ def definitions_sha256() -> str:
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):
         definitions.append(_sql(f"{name}.sql"))
-    definitions += map(_column_comments, TABLES)
+    definitions.append(_sql("column_comments.toml"))
     return hashlib.sha256("\n".join(definitions).encode()).hexdigest()
 
 
-def column_comments(table: str) -> dict[str, str]:
-    """What each column of a table of `schema.TABLES` holds, as far as the SQL says it."""
-    found = re.findall(r"COMMENT ON COLUMN \w+\.(\w+) IS '(.*)';", _column_comments(table))
-    return {column: comment.replace("''", "'") for column, comment in found}
+def column_comments(table: str, columns: Collection[str] | None = None) -> dict[str, str]:
+    """What each column of a table or view holds; by default of a table of `schema.TABLES`."""
+    wanted = TABLES[table].names if columns is None else columns
+    sections = [
+        comments
+        for names, comments in all_column_comments().items()
+        if names == "everywhere" or table in names.split()
+    ]
+    found = ((column, (one[column] for one in sections if column in one)) for column in wanted)
+    return {column: comment for column, its in found if (comment := next(its, None))}
 
 
-def _column_comments(table: str) -> str:
-    """The statements that comment on a table's columns, those of the lineage included."""
-    own = f"COMMENT ON COLUMN {table}."
-    lines = [line for line in _sql("column_comments.sql").splitlines() if line.startswith(own)]
-    return "\n".join([_sql("lineage_comments.sql").replace("$table", table), *lines])
+def _comment_on_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    columns: dict[str, list[str]] = {}
+    for table, column in connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND NOT internal"
+    ).fetchall():
+        columns.setdefault(table, []).append(column)
+    for table, its in columns.items():
+        for column, comment in column_comments(table, its).items():
+            text = comment.replace("'", "''")
+            connection.execute(f"COMMENT ON COLUMN {table}.\"{column}\" IS '{text}'")
+
+
+@cache
+def all_column_comments() -> dict[str, dict[str, str]]:
+    """Comments by section and column; a section's name lists its tables, or is `everywhere`."""
+    return tomllib.loads(_sql("column_comments.toml"))
 
 
 @cache

@@ -7,12 +7,12 @@ from locomo_assets.analysis.comparison.ladder import Change, LadderResult, Ladde
 from locomo_assets.analysis.comparison.paired import Paired
 from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.tables import fixed, markdown_table
+from locomo_assets.reporting.terminal.table import Short
 from locomo_assets.runs.forecast import Item
 
 HEADINGS = ("step", "accuracy %", "points", "95 % interval", "is", "−/+", "from base",
             "USD/q", "tokens/q", "of memories", "p50 ms", "scored")  # fmt: skip
-MAY_GO = ("scored", "p50 ms", "of memories", "from base", "USD/q", "−/+")
-"""What a narrow terminal does without, in this order."""
+SHORT = Short(only_wide=("−/+", "from base", "of memories", "p50 ms", "scored"), if_any=("USD/q",))
 
 _SHORT = {Conclusion.NOT_WORSE: "not worse"}
 
@@ -121,6 +121,7 @@ FORECAST_HEADINGS = (
     "minutes",
     "shares",
 )
+FORECAST_SHORT = Short(only_wide=("minutes",))
 
 
 def forecast_cells(name: str, shares: str, items: Sequence[Item]) -> tuple[str, ...]:

@@ -221,7 +221,7 @@ def read_report_data(
         scores=tuple(scores),
         score_notes=(
             *(line for line in abstention if line),
-            *reference_lines(database_path, whole.release),
+            *reference_lines(database_path, whole.release, everything),
             *repeated_answer_warnings(database_path, [whole]),
         ),
         diagnosis=read_diagnosis(database_path, whole),

@@ -7,13 +7,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import typer
-from rich.console import Console
 from typer.testing import CliRunner
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.cli import compare
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import refresh
+from locomo_assets.reporting.terminal.table import Screen
 from locomo_assets.settings import SettingsError
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
@@ -132,13 +132,13 @@ def test_a_comment_has_its_link_and_a_bad_link_prints_nothing(history: HistoryBu
 
 def test_words_are_whole_in_a_narrow_terminal(history: HistoryBuilder) -> None:
     found, printed = history.compare("r1", "r2"), io.StringIO()
-    table, left_out = compare._categories(found, 80)
-    Console(file=printed, width=80).print(table)
-    lines = printed.getvalue().splitlines()
-    assert len(lines) == 1 + len(found.categories)
-    assert lines[0].split()[0] == "category"
-    assert lines[0].rstrip().endswith("B is")
-    assert "McNemar" in left_out
+    compare._show(Screen(file=printed, width=80, force_terminal=True, color_system=None), found, 0)
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()]
+    (at,) = (at for at, line in enumerate(lines) if line.startswith("category"))
+    assert lines[at].endswith("B is")
+    starts = [line[:2] for line in lines[at + 1 : at + 1 + len(found.categories)]]
+    assert starts == [f"{one.category} " for one in found.categories]
+    assert lines[-1] == "--wide also shows: questions, McNemar, Holm p."
 
 
 def test_the_same_answer_judged_twice_is_not_put_down_to_its_evidence(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.history.database_tables import column_comments
+from locomo_assets.history.database_tables import all_column_comments, column_comments
 from locomo_assets.history.schema import TABLES
 from locomo_assets_tests.history.factories import (
     ASKED_AT,
@@ -43,14 +43,41 @@ def test_every_table_and_view_has_a_comment(history: QueriedHistory) -> None:
     )
 
 
+def test_every_column_has_a_comment(history: QueriedHistory) -> None:
+    found = history.rows(
+        "SELECT table_name || '.' || column_name FROM duckdb_columns() "
+        "WHERE NOT internal AND coalesce(trim(comment), '') = ''"
+    )
+    assert found == []
+    assert history.rows("SELECT count(*) FROM duckdb_columns() WHERE NOT internal") == [
+        (len(COLUMNS.read_text().splitlines()),)
+    ]
+
+
 def test_columns_have_the_comments_that_are_told_elsewhere(history: QueriedHistory) -> None:
+    found = history.rows(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+    )
     for table in TABLES:
-        found = history.rows(
-            "SELECT column_name, comment FROM duckdb_columns() "
-            f"WHERE table_name = '{table}' AND comment IS NOT NULL"
-        )
-        assert dict(found) == column_comments(table)
+        assert {c: text for name, c, text in found if name == table} == column_comments(table)
     assert column_comments("answers")["release"].startswith("The label of what was measured")
+    assert column_comments("canary_verdicts")["kind"].startswith("What the canary is")
+
+
+def test_every_comment_on_a_column_is_of_one_that_is_there() -> None:
+    columns = [line.partition(" ")[0].split(".") for line in COLUMNS.read_text().splitlines()]
+    sections = all_column_comments()
+    used = set()
+    for table, column in columns:
+        mine = (
+            names
+            for names, comments in sections.items()
+            if column in comments and (names == "everywhere" or table in names.split())
+        )
+        used.add((next(mine), column))
+    tables = {table for table, _ in columns} | {"everywhere"}
+    assert {name for names in sections for name in names.split()} <= tables
+    assert {(names, column) for names, its in sections.items() for column in its} == used
 
 
 def test_the_newest_committed_attempt_counts_for_the_questions_it_holds(

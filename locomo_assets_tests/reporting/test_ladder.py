@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
 from locomo_assets.history.database import refresh
@@ -14,12 +13,12 @@ from locomo_assets.reporting.explorer.ladder import ladder_sections, waterfall
 from locomo_assets.reporting.html import write_page
 from locomo_assets.reporting.ladder import (
     HEADINGS,
-    MAY_GO,
+    SHORT,
     ladder_cells,
     ladder_markdown,
     step_texts,
 )
-from locomo_assets.reporting.terminal.table import print_table
+from locomo_assets.reporting.terminal.table import Screen, print_table
 from locomo_assets_tests.analysis.comparison.ladders import commit_ladder, step
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
@@ -59,8 +58,8 @@ def found(database_path: Path) -> LadderResult:
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_a_terminal_shows_each_step_in_one_row(found: LadderResult, width: int) -> None:
-    out = Console(file=StringIO(), width=width)
-    print_table(out, HEADINGS, [ladder_cells(one) for one in found.steps], MAY_GO)
+    out = Screen(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    print_table(out, HEADINGS, [ladder_cells(one) for one in found.steps], SHORT)
     assert isinstance(out.file, StringIO)
     lines = out.file.getvalue().splitlines()
     assert max(map(len, lines[: len(found.steps) + 1])) <= width

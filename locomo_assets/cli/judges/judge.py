@@ -11,6 +11,7 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.cli.shell.progress import showing_progress
@@ -21,7 +22,7 @@ from locomo_assets.reporting.terminal.series import (
     print_judge_errors,
     print_reasons,
 )
-from locomo_assets.reporting.terminal.table import console
+from locomo_assets.reporting.terminal.table import console, print_left_out
 from locomo_assets.runs.panel.stored import answer_sets
 from locomo_assets.services.judging import judging_services
 
@@ -43,6 +44,7 @@ def judge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Forecast calls, tokens, USD and minutes; no call.")
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """Judge a release's stored answers, imported ones too, by the judge of the settings.
 
@@ -52,10 +54,11 @@ def judge(
     """
     services = judging_services(stored_history_settings())
     sets = answer_sets(services.store(), release, question_protocol)
-    out = console()
+    out = console(wide=wide)
     if dry_run:
         print_forecast(out, [forecast_judging(services, sets, "verdicts")])
         out.print(canaries_note(), markup=False, highlight=False)
+        print_left_out(out)
         return
     with showing_progress(services, ("verdicts",)):
         judged = judge_sets(services, sets)
@@ -67,6 +70,7 @@ def judge(
     print_reasons(out, path, own)
     print_diagnosis(out, path, own)
     print_judge_errors(out, path, own)
+    print_left_out(out)
     if judged.failures:
         raise failure_of(judged.failures, len({one.task.conversation for one in sets}))
     for row in own:

@@ -18,6 +18,7 @@ from locomo_assets.cli.judges.judging import (
     forecast_judging,
     judge_sets,
 )
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.errors import LocomoError
@@ -30,7 +31,7 @@ from locomo_assets.reporting.terminal.series import (
     print_panel,
     print_spending,
 )
-from locomo_assets.reporting.terminal.table import console, print_json
+from locomo_assets.reporting.terminal.table import Screen, console, print_json, print_left_out
 from locomo_assets.runs.panel.judges import STORED, PanelFileError, PanelJudge, read_judges
 from locomo_assets.runs.panel.stored import AnswerSet, answer_sets
 from locomo_assets.services import Services
@@ -69,6 +70,7 @@ def judge_panel(
     format: Annotated[
         PanelFormat, typer.Option(help="json has everything; markdown is for a page.")
     ] = PanelFormat.text,
+    wide: WideOption = False,
 ) -> None:
     """Judge a release's stored answers by several judges: how far does the number hang on them?
 
@@ -82,15 +84,16 @@ def judge_panel(
         _check(file, one, services)
     sets = answer_sets(judging_services(settings).store(), release, question_protocol)
     if dry_run:
-        out = console()
+        out = console(wide=wide)
         items = [forecast_judging(services, sets, one.name) for one, services in asked]
         print_forecast(out, items)
         out.print(canaries_note(), markup=False, highlight=False)
+        print_left_out(out)
         return
     outcome = _Outcome()
     for one in judges:
         _judge(settings, one, sets, outcome)
-    _show(settings, release, sets, outcome, format, show)
+    _show(settings, release, sets, outcome, format, show, console(wide=wide))
     _end(judges, outcome)
 
 
@@ -134,6 +137,7 @@ def _show(
     outcome: _Outcome,
     format: PanelFormat,
     show: int,
+    out: Screen,
 ) -> None:
     path = settings.database_path
     database.refresh(judging_services(settings).store(), path)
@@ -152,10 +156,10 @@ def _show(
         case PanelFormat.markdown:
             print(printable(panel_markdown(panels, outcome.spent, outcome.labels, show)))
         case PanelFormat.text:
-            out = console()
             for panel in panels:
                 print_panel(out, panel, outcome.labels, show)
             print_spending(out, outcome.spent)
+            print_left_out(out)
 
 
 def _by_the_file(text: str, judge: PanelJudge | None) -> str:

@@ -13,15 +13,21 @@ from rich.console import Console
 
 from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.analysis.comparison.ladder import LadderResult, read_ladders
-from locomo_assets.cli.plan import ConversationsOption, DatasetOption, QuestionsOption
+from locomo_assets.cli.options import (
+    ConversationsOption,
+    DatasetOption,
+    QuestionsOption,
+    WideOption,
+)
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.history import database
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.ladder import (
     FORECAST_HEADINGS,
+    FORECAST_SHORT,
     HEADINGS,
-    MAY_GO,
+    SHORT,
     forecast_cells,
     heading,
     ladder_cells,
@@ -29,7 +35,13 @@ from locomo_assets.reporting.ladder import (
     notes,
     step_texts,
 )
-from locomo_assets.reporting.terminal.table import console, print_json, print_table
+from locomo_assets.reporting.terminal.table import (
+    Screen,
+    console,
+    print_json,
+    print_left_out,
+    print_table,
+)
 from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -69,6 +81,7 @@ def measure_ladder(
         LadderFormat, typer.Option(help="json has everything; markdown is for a pull request.")
     ] = LadderFormat.text,
     list_them: Annotated[bool, typer.Option("--list", help="Show the ladders that ship.")] = False,
+    wide: WideOption = False,
 ) -> None:
     """What is each change of configuration worth? Measures one after another, and compares.
 
@@ -93,7 +106,7 @@ def measure_ladder(
     wanted = Launch(release, dataset=dataset, conversations=named, questions=questions)
     ladder, services = read_ladder(file), Services(read_settings(), creates_history=not dry_run)
     if dry_run:
-        _forecast(ladder, wanted, services)
+        _forecast(ladder, wanted, services, console(wide=wide))
         return
     settings = services.settings
     _measure(file, ladder, wanted, services)
@@ -104,7 +117,7 @@ def measure_ladder(
         margin_points=settings.margin_points,
         max_error_percent=settings.max_error_percent,
     )
-    _show(found, format)
+    _show(found, format, console(wide=wide))
     if not found.valid:
         raise InvalidNumbersError(
             f"ladder {found.name}: a step has too many questions without a verdict "
@@ -144,7 +157,7 @@ def _measure(file: str, ladder: "Ladder", wanted: "Launch", services: "Services"
         launch_ladder(file, ladder.name, wanted, services)
 
 
-def _forecast(ladder: "Ladder", wanted: "Launch", services: "Services") -> None:
+def _forecast(ladder: "Ladder", wanted: "Launch", services: "Services", out: Screen) -> None:
     from locomo_assets.pipeline.forecasts.ladder import forecast_ladder, whole
     from locomo_assets.pipeline.ladder import check_ladder, services_of
     from locomo_assets.pipeline.launch import check_launch
@@ -156,10 +169,9 @@ def _forecast(ladder: "Ladder", wanted: "Launch", services: "Services") -> None:
         own.check(dataset)
         asyncio.run(own.check_spending(dataset, tasks))
     steps = forecast_ladder(ladder, dataset, tasks, services)
-    out = console()
     rows = [forecast_cells(one.step, one.shares, one.items) for one in steps]
     rows.append(forecast_cells("all", "", whole(steps)))
-    print_table(out, FORECAST_HEADINGS, rows, ("minutes",))
+    print_table(out, FORECAST_HEADINGS, rows, FORECAST_SHORT)
     _say(
         out,
         "A forecast: no call was made. Shared memories and answers are counted where they are paid "
@@ -167,18 +179,18 @@ def _forecast(ladder: "Ladder", wanted: "Launch", services: "Services") -> None:
     )
     for note in told:
         _say(out, f"note: {note}")
+    print_left_out(out)
 
 
-def _show(found: LadderResult, format: LadderFormat) -> None:
+def _show(found: LadderResult, format: LadderFormat, out: Screen) -> None:
     if format is LadderFormat.json:
         print_json({**asdict(found), "valid": found.valid, "headline": found.headline})
         return
     if format is LadderFormat.markdown:
         print(printable(ladder_markdown(found)))
         return
-    out = console()
     _say(out, heading(found))
-    print_table(out, HEADINGS, [ladder_cells(step) for step in found.steps], MAY_GO)
+    print_table(out, HEADINGS, [ladder_cells(step) for step in found.steps], SHORT)
     _say(out, f"\n{found.headline}\n")
     for title, lines in step_texts(found):
         _say(out, title)
@@ -187,6 +199,7 @@ def _show(found: LadderResult, format: LadderFormat) -> None:
     out.print()
     for line in notes(found):
         _say(out, line)
+    print_left_out(out)
 
 
 def _say(out: Console, line: str) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from locomo_assets.reporting.terminal.table import console, print_pairs
+
 
 class Format(StrEnum):
     """How the lines are printed."""
@@ -47,9 +49,18 @@ def doctor(
         print(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1))
     else:
         width = max(len(line.subject) for line in lines)
-        for line in lines:
-            hint = f"; {line.way_out}" if line.way_out else ""
-            print(f"{line.level:<4}  {line.subject:<{width}}  {line.found}{hint}")
+        told = [
+            (
+                f"{line.level:<4}  {line.subject:<{width}}",
+                f"{line.found}; {line.way_out}" if line.way_out else line.found,
+            )
+            for line in lines
+        ]
+        if sys.stdout.isatty():
+            print_pairs(console(), told)
+        else:
+            for name, text in told:
+                print(f"{name}  {text}")
     failed = [line.subject for line in lines if line.level is Level.FAIL]
     if failed:
         raise DoctorError(f"{len(failed)} of {len(lines)} fail: {', '.join(failed)}")

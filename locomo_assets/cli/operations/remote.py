@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locomo_assets.cli.options import AllOption, WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import nothing_measured
 from locomo_assets.near_names import unknown_release
 from locomo_assets.redaction import printable
-from locomo_assets.reporting.terminal.table import console, print_table
+from locomo_assets.reporting.terminal.table import (
+    Screen,
+    Short,
+    console,
+    print_left_out,
+    print_table,
+)
 from locomo_assets.settings import read_settings
 
 if TYPE_CHECKING:
     from locomo_assets.backboard.remote import OwnAssistant
     from locomo_assets.services import Services
+
+_SHORT = Short(only_wide=("name",))
 
 remote = typer.Typer(
     no_args_is_help=True,
@@ -92,7 +101,9 @@ async def _deleted(services: "Services", assistants: Sequence["OwnAssistant"]) -
     return len(deleted)
 
 
-def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
+def _show(
+    out: Screen, assistants: Sequence["OwnAssistant"], base_url: str, *, all_rows: bool = True
+) -> None:
     rows = [
         (
             one.created_at and f"{one.created_at:%Y-%m-%d %H:%M}",
@@ -105,16 +116,22 @@ def _show(assistants: Sequence["OwnAssistant"], base_url: str) -> None:
     ]
     if rows:
         headings = ("made (UTC)", "release", "conversation", "name", "assistant")
-        print_table(console(), headings, rows)
-    print(f"{len(rows)} assistants of ours at {base_url}")
+        print_table(out, headings, rows, _SHORT, all_rows=all_rows)
+    print(f"{len(rows)} assistants of ours at {base_url}", flush=True)
+    print_left_out(out)
 
 
 @remote.command("list")
 def list_assistants(
-    older_than: OlderThan = None, release: Release = None, damaged: Damaged = False
+    older_than: OlderThan = None,
+    release: Release = None,
+    damaged: Damaged = False,
+    wide: WideOption = False,
+    all_rows: AllOption = False,
 ) -> None:
     """List the assistants that runs left at the service. Costs nothing."""
-    _show(*asyncio.run(_found(_services(), older_than, release, damaged=damaged)))
+    found, base_url = asyncio.run(_found(_services(), older_than, release, damaged=damaged))
+    _show(console(wide=wide), found, base_url, all_rows=all_rows)
 
 
 @remote.command("delete")
@@ -134,7 +151,7 @@ def delete_assistants(
     if older_than is None and release is None and not damaged:
         older_than = services.settings.keep_assistants_days
     found, base_url = asyncio.run(_found(services, older_than, release, damaged=damaged))
-    _show(found, base_url)
+    _show(console(), found, base_url)
     if not found:
         return
     if not yes:

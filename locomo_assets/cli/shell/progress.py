@@ -71,6 +71,8 @@ class _TerminalProgress:
     def __enter__(self) -> "_TerminalProgress":
         self._bars: Progress | None = None
         self._waits_for = ""
+        # Now, since the first count comes when Dagster has put a step's log in its place.
+        self._file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w") if sys.__stderr__ else None
         return self
 
     def __call__(self, counts: Counts) -> None:
@@ -93,7 +95,6 @@ class _TerminalProgress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w") if sys.__stderr__ else None
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
             BarColumn(),
@@ -105,9 +106,7 @@ class _TerminalProgress:
         return self._bars
 
     def __exit__(self, *_: object) -> None:
-        if self._bars is None:
-            return
-        if self._bars.live.is_started:
+        if self._bars is not None and self._bars.live.is_started:
             self._bars.stop()
         if self._file is not None:
             self._file.close()

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
-from locomo_assets.redaction import printable
 from locomo_assets.reporting.leaderboard.claims import CLAIM_HEADINGS, read_claims
 from locomo_assets.reporting.leaderboard.data import HEADINGS, STANDIN_NOTE, Group, notes
-from locomo_assets.reporting.terminal.table import print_table
+from locomo_assets.reporting.terminal.table import Screen, Short, print_line, print_table
 
-_MAY_GO = ("correct", "answered by", "scored", "memory tokens", "input tokens", "p50 ms", "USD")
+_SHORT = Short(
+    only_wide=("correct", "answered by", "memory tokens", "input tokens", "p50 ms"),
+    if_any=("USD", "remarks"),
+    if_varied=("system", "questions asked", "scored", "remarks"),
+)
 
 
-def print_leaderboard(out: Console, groups: Sequence[Group]) -> None:
+def print_leaderboard(out: Screen, groups: Sequence[Group]) -> None:
     """Prints all groups, then what others publish."""
     for number, group in enumerate(groups, start=1):
         _line(out, f"\ngroup {number}: {group.title}")
@@ -20,7 +21,7 @@ def print_leaderboard(out: Console, groups: Sequence[Group]) -> None:
             _line(out, group.apart)
         if group.has_standin:
             _line(out, STANDIN_NOTE)
-        print_table(out, HEADINGS, [one.cells() for one in group.entries], _MAY_GO)
+        print_table(out, HEADINGS, [one.cells() for one in group.entries], _SHORT)
     out.print()
     for line in notes(groups):
         _line(out, line)
@@ -32,5 +33,5 @@ def print_leaderboard(out: Console, groups: Sequence[Group]) -> None:
         _line(out, source.about)
 
 
-def _line(out: Console, text: str) -> None:
-    out.print(printable(text), soft_wrap=True, highlight=False, markup=False)
+def _line(out: Screen, text: str) -> None:
+    print_line(out, text, unwrapped_on_a_pipe=True)

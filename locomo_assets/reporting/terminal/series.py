@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from locomo_assets.analysis.accuracy import Accuracy, by_category, by_release, no_verdict_reasons
+from locomo_assets.analysis.accuracy import (
+    Accuracy,
+    by_category,
+    by_release,
+    newest_first,
+    no_verdict_reasons,
+)
 from locomo_assets.analysis.blame import blame_bound
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
 from locomo_assets.analysis.diagnosis import read_diagnosis
@@ -44,21 +48,32 @@ from locomo_assets.reporting.tables import (
     recall_cells,
     score_cells,
 )
-from locomo_assets.reporting.terminal.table import print_line, print_table
+from locomo_assets.reporting.terminal.table import Screen, Short, print_line, print_table
 from locomo_assets.runs.forecast import Item
 
-_DETAILS = (
-    "p95 ms", "vendor's name", "p50 ms", "errors %", "cost USD", "not judged", "unscored",
-    "questions", "correct", "scored", "unanswered",
-)  # fmt: skip
-_SCORE_DETAILS = ("p50 ms", "words", "traceable %", "recall@1 %")
-"""What a narrow terminal does without, in this order."""
+_N = "n scored"
+_ACCURACY_SHORT = Short(
+    only_wide=("vendor's name", "questions", "correct", "p50 ms", "p95 ms"),
+    if_any=(BOUNDS, "unscored", "unanswered", "not judged", "errors %", "cost USD"),
+)
+_SCORES_SHORT = Short(
+    only_wide=("recall@1 %", "MRR", "traceable %", "words", "p50 ms"),
+    if_any=("recall@5 %", "recall@10 %"),
+)
+_RECALL_SHORT = Short(only_wide=("memory tokens",))
+_FORECAST_SHORT = Short(only_wide=("input tokens", "output tokens"))
+_BAND_SHORT = Short(only_wide=("correct", "n"), if_any=("split votes",))
 _OVER_THE_TABLE = ("release", "system", "judge", "protocol")
 _COLUMNS = [i for i, name in enumerate(ACCURACY_HEADINGS) if name not in _OVER_THE_TABLE]
+_FIRST = ("category", "accuracy %", "95 % interval", "scored")
+_SHORT_COLUMNS = [
+    *map(ACCURACY_HEADINGS.index, _FIRST),
+    *(i for i in _COLUMNS if ACCURACY_HEADINGS[i] not in _FIRST),
+]
 
 
 def print_accuracy(
-    out: Console, database_path: Path, release: str | None, *, max_error_percent: float
+    out: Screen, database_path: Path, release: str | None, *, max_error_percent: float
 ) -> list[Accuracy]:
     """Prints accuracy by category and overall, a table a series; the newest release's first."""
     categories = by_category(database_path, release, max_error_percent=max_error_percent)
@@ -76,9 +91,14 @@ def print_accuracy(
         ]
         texts = [accuracy_cells(row) for row in (*rows, whole)]
         complete = all(row.bounds_percent is None for row in (*rows, whole))
-        columns = [i for i in _COLUMNS if not (complete and ACCURACY_HEADINGS[i] == BOUNDS)]
+        columns = [
+            i for i in (_COLUMNS if out.wide else _SHORT_COLUMNS)
+            if not (complete and ACCURACY_HEADINGS[i] == BOUNDS)
+        ]  # fmt: skip
         headings = [ACCURACY_HEADINGS[i] for i in columns]
-        print_table(out, headings, [[text[i] for i in columns] for text in texts], _DETAILS)
+        if not out.wide:
+            headings[headings.index("scored")] = _N
+        print_table(out, headings, [[text[i] for i in columns] for text in texts], _ACCURACY_SHORT)
     if wholes:
         out.print()
     for line in interval_notes([*categories, *wholes]):
@@ -86,20 +106,24 @@ def print_accuracy(
     return wholes
 
 
-def print_warnings(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+def print_warnings(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints what makes the answers of these series look like no answers."""
     for line in repeated_answer_warnings(database_path, wholes):
         print_line(out, f"\n{line}")
 
 
-def print_stopped(out: Console, database_path: Path, release: str | None = None) -> None:
+def print_stopped(
+    out: Screen, database_path: Path, wholes: Sequence[Accuracy], release: str | None = None
+) -> None:
     """Prints what runs that stop once they are decided said last: a release's, or all stopped."""
-    for one in read_last_looks(database_path).values():
-        if one.release == release or (release is None and one.is_stopped):
+    looks = read_last_looks(database_path)
+    for name in dict.fromkeys(whole.release for whole in wholes):
+        one = looks.get(name)
+        if one is not None and (release is not None or one.is_stopped):
             print_line(out, f"\n{one.sentence}")
 
 
-def print_reasons(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+def print_reasons(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints why questions have no verdict: for each outcome of a series its commonest reason."""
     for whole in wholes:
         for one in no_verdict_reasons(database_path, whole):
@@ -110,9 +134,11 @@ def print_reasons(out: Console, database_path: Path, wholes: Sequence[Accuracy])
             )
 
 
-def print_scores(out: Console, database_path: Path, release: str | None) -> None:
+def print_scores(
+    out: Screen, database_path: Path, release: str | None, wholes: Sequence[Accuracy]
+) -> None:
     """Prints the scores that need no judge, a table a series, and what the memory adds."""
-    rows = read_scores(database_path, release)
+    rows = newest_first(read_scores(database_path, release), wholes)
     for whole in (row for row in rows if row.category is None):
         print_line(
             out,
@@ -120,21 +146,23 @@ def print_scores(out: Console, database_path: Path, release: str | None) -> None
             f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
         )
         cells = [score_cells(row) for row in rows if row.key == whole.key]
-        print_table(out, SCORE_HEADINGS, cells, _SCORE_DETAILS)
+        print_table(out, SCORE_HEADINGS, cells, _SCORES_SHORT)
         abstention = abstention_line(database_path, whole)
         if abstention:
             print_line(out, abstention)
-    lines = reference_lines(database_path, release)
+    lines = reference_lines(database_path, release, wholes)
     if lines:
         out.print()
     for line in lines:
         print_line(out, line)
 
 
-def print_recall(out: Console, database_path: Path, release: str | None) -> None:
+def print_recall(
+    out: Screen, database_path: Path, release: str | None, wholes: Sequence[Accuracy]
+) -> None:
     """Prints recall and accuracy at each k, a table for series that share their retrievals."""
     rows = read_recall(database_path, release)
-    for family in dict.fromkeys(row.family for row in rows):
+    for family in dict.fromkeys(row.family for row in newest_first(rows, wholes)):
         release_of, system, protocol, dataset = family
         print_line(
             out,
@@ -142,12 +170,12 @@ def print_recall(out: Console, database_path: Path, release: str | None) -> None
             f"data set {dataset[:12]}",
         )
         cells = [recall_cells(row) for row in rows if row.family == family]
-        print_table(out, RECALL_HEADINGS, cells)
+        print_table(out, RECALL_HEADINGS, cells, _RECALL_SHORT)
     if rows:
         print_line(out, RECALL_NOTE)
 
 
-def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+def print_diagnosis(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints why answers are wrong, and how many stay wrong with the evidence in hand."""
     for whole in wholes:
         found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
@@ -159,7 +187,7 @@ def print_diagnosis(out: Console, database_path: Path, wholes: Sequence[Accuracy
 
 
 def print_gold_faults(
-    out: Console, database_path: Path, wholes: Sequence[Accuracy], audit_sha256: str | None
+    out: Screen, database_path: Path, wholes: Sequence[Accuracy], audit_sha256: str | None
 ) -> None:
     """Prints accuracy with and without the faulty gold answers, a table a series."""
     rows = read_gold_faults(database_path, None, audit_sha256)
@@ -180,7 +208,7 @@ def print_gold_faults(
                     print_line(out, f"warning: {row.ceiling_warning()}")
 
 
-def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+def print_judge_errors(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints each series' accuracy corrected for its judge's errors, where any are known."""
     for whole in wholes:
         found = corrected_accuracy(database_path, whole)
@@ -192,7 +220,7 @@ def print_judge_errors(out: Console, database_path: Path, wholes: Sequence[Accur
             )
 
 
-def print_forecast(out: Console, items: Sequence[Item]) -> None:
+def print_forecast(out: Screen, items: Sequence[Item]) -> None:
     """Prints a launch's forecast item by item, and the sums."""
     rows = [
         (
@@ -216,14 +244,14 @@ def print_forecast(out: Console, items: Sequence[Item]) -> None:
         "USD where a price is known",
     )
     headings = ("", "calls", "input tokens", "output tokens", "USD", "minutes", "per one")
-    print_table(out, headings, [*rows, sums])
+    print_table(out, headings, [*rows, sums], _FORECAST_SHORT)
     print_line(
         out,
         "A forecast: no call was made. What is stored already is not paid for again, nor counted.",
     )
 
 
-def print_panel(out: Console, panel: Panel, labels: Labels | None = None, show: int = 0) -> None:
+def print_panel(out: Screen, panel: Panel, labels: Labels | None = None, show: int = 0) -> None:
     """Prints what several judges made of the same answers, and the first `show` they differ on."""
     print_line(out, f"\n{title(panel)}\n{headline(panel)}.\n")
     tables = [band_table(panel, labels)]
@@ -236,21 +264,21 @@ def print_panel(out: Console, panel: Panel, labels: Labels | None = None, show: 
     print_line(out, f"{bounds_line(panel)}\n{base_line(panel)}")
 
 
-def print_panels(out: Console, database_path: Path, wholes: Sequence[Accuracy]) -> None:
+def print_panels(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints the band of each release of which several judges scored the same answers."""
     for release in dict.fromkeys(whole.release for whole in wholes):
-        for panel in read_panels(database_path, release):
+        for panel in newest_first(read_panels(database_path, release), wholes):
             print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
             _print_captioned(out, band_table(panel))
 
 
-def print_spending(out: Console, spent: Sequence[Spending]) -> None:
+def print_spending(out: Screen, spent: Sequence[Spending]) -> None:
     """Prints the forecast of each judge beside what it took."""
     if spent:
         _print_captioned(out, spending_table(spent))
 
 
-def _print_captioned(out: Console, table: CaptionedTable) -> None:
+def _print_captioned(out: Screen, table: CaptionedTable, short: Short | None = None) -> None:
     print_line(out, table.caption)
-    print_table(out, table.headings, table.rows)
+    print_table(out, table.headings, table.rows, short)
     out.print()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
 from locomo_assets.reporting.leaderboard.claims import read_claims
@@ -13,6 +12,7 @@ from locomo_assets.reporting.leaderboard.data import Group, read_leaderboard
 from locomo_assets.reporting.leaderboard.page import render, write_leaderboard
 from locomo_assets.reporting.leaderboard.scatter import Mark, scatter
 from locomo_assets.reporting.leaderboard.terminal import print_leaderboard
+from locomo_assets.reporting.terminal.table import Screen
 from locomo_assets_tests.history.factories import (
     QueriedHistory,
     commit_answers,
@@ -103,7 +103,7 @@ def test_an_invalid_row_is_last_and_not_compared(tmp_path: Path) -> None:
 
 
 def test_the_terminal_prints_groups_then_claims(groups: list[Group]) -> None:
-    out = Console(width=200, record=True, quiet=True)
+    out = Screen(width=200, record=True, quiet=True)
     out.quiet = False
     with out.capture() as captured:
         print_leaderboard(out, groups)
