@@ -13,7 +13,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps --require-ha
 COPY deploy/image ./
 COPY pyproject.toml README.md ./
 COPY locomo_assets ./locomo_assets
-RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps . \
+RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
     && sh prune.sh /opt/venv \
     && cd / && /opt/venv/bin/python /src/warm.py
 

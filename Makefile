@@ -1,9 +1,9 @@
-# On a new machine: python3 >= 3.11 and make. PYTHON=python3.12 chooses another interpreter.
-PYTHON ?= python3
+# On a new machine: python3 >= 3.11 and make. PYTHON=python3.12 chooses another interpreter, which
+# install.sh reads from the environment.
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
-.PHONY: help run test test-kills chaos bench simulate check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot
+.PHONY: help run test test-kills chaos bench simulate check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot FORCE
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -58,8 +58,8 @@ test-images:  ## What `make test-kubernetes` deploys
 test-kubernetes: .venv/test  ## Deploys to the cluster of KUBECONFIG, in the namespace locomo-test
 	$(BIN)/python -m pytest --cluster locomo_assets_tests/kubernetes $(PYTEST)
 
-dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000
-	$(BIN)/python -m locomo_assets.pipeline.dev
+dev: .venv/run  ## The Dagster UI over the runs of `make run`: http://127.0.0.1:3000 (PORT=3001)
+	@$(BIN)/python -m locomo_assets.pipeline.dev $(if $(PORT),--port $(PORT))
 
 screenshot: .venv/test  ## The docs' pictures, of the UI and the report (needs chromium)
 	$(BIN)/python -m locomo_assets_tests.browser.pictures
@@ -70,15 +70,6 @@ lock: .venv/test  ## Pin again what pyproject.toml asks for, by version and hash
 	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group object-store -c requirements-dev.lock -o $(SERVICES)/requirements.lock
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
-
-INSTALL := $(BIN)/pip install -q --disable-pip-version-check --no-deps
-.venv/run: requirements.lock pyproject.toml | .venv/bin/python
-	$(INSTALL) --require-hashes -r requirements.lock
-	$(INSTALL) -e .
-	touch $@
-
-.venv/test: requirements-dev.lock .venv/run
-	$(INSTALL) --require-hashes -r requirements-dev.lock
-	touch $@
+.venv/run .venv/test: FORCE
+	@RETRY="make $(MAKECMDGOALS)" sh install.sh $(@F)
+FORCE:

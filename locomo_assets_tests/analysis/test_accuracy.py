@@ -1,5 +1,7 @@
 """Accuracy from a real database: what counts, and when it is valid."""
 
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from locomo_assets.analysis.accuracy import (
     by_category,
     by_release,
     invalid_message,
+    newest_first,
+    release_dates,
 )
 from locomo_assets.analysis.intervals import Cluster, clustered_mean
-from locomo_assets.history.database import refresh
+from locomo_assets.history.database import query, refresh
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.analysis.factories import accuracy_row
 from locomo_assets_tests.history.factories import answer, call, commit, judgement, lineage
@@ -72,6 +76,33 @@ def test_nothing_judged_is_not_valid(store: HistoryStore, tmp_path: Path) -> Non
     commit(store, lineage("answers"), {"answers": [answer(0)]})
     row = only_series(store, tmp_path, 2.0)
     assert (row.valid, row.error_percent, row.accuracy_percent) == (False, 100.0, None)
+
+
+def test_rows_of_series_have_one_order() -> None:
+    wholes = [
+        accuracy_row(release="r2", question_protocol="published"),
+        accuracy_row(release="r2", question_protocol="isolated", judge="strict"),
+        accuracy_row(release="r1"),
+    ]
+    unknown = accuracy_row(release="r2", question_protocol="retrieval")
+    rows = [wholes[2], unknown, wholes[1], replace(wholes[1], judge="lexical"), wholes[0]]
+    assert newest_first(rows, wholes) == [
+        wholes[0], wholes[1], replace(wholes[1], judge="lexical"), unknown, wholes[2],
+    ]  # fmt: skip
+
+
+def test_a_release_has_the_day_by_which_it_is_ordered(store: HistoryStore, tmp_path: Path) -> None:
+    registered = datetime(2026, 11, 1, tzinfo=UTC)
+    late = datetime(2026, 11, 23, 23, 30, tzinfo=timezone(-timedelta(hours=2)))
+    for release, source, published in (("r0", "imported", None), ("r2", "json", late)):
+        row = {"source": source, "registered_at": registered, "published_at": published}
+        commit(store, lineage("releases", release, conversation=None), {"releases": [row]})
+    path = refresh(store, tmp_path / "history.duckdb").path
+    assert release_dates(path) == {"r0": None, "r2": date(2026, 11, 24)}
+    measured(store, ["correct"])
+    path = refresh(store, tmp_path / "history.duckdb").path
+    ((begun,),) = query(path, "SELECT first_measured_at FROM release_order WHERE release = 'r1'")[1]
+    assert release_dates(path)["r1"] == begun.astimezone(UTC).date()
 
 
 def test_the_message_on_invalid_numbers_names_cause_and_limit() -> None:

@@ -34,18 +34,21 @@ def _free_port() -> int:
 
 
 @contextmanager
-def dagster_ui(home: Path, log_path: Path | None = None) -> Iterator[str]:
+def dagster_ui(
+    home: Path, log_path: Path | None = None, folder: Path = REPOSITORY
+) -> Iterator[str]:
     """`make dev` over a home, on a free port; its URL. Ended, with its children, at the end.
 
-    What it and its children log goes into a file, if one is named.
+    It is called in `folder`, and has to start without a warning. What it and its children log goes
+    into a file, if one is named.
     """
     port = _free_port()
-    with log_path.open("wb") if log_path else tempfile.TemporaryFile() as log:
+    with log_path.open("w+b") if log_path else tempfile.TemporaryFile() as log:
         # Started without a shell's job control, a child would ignore SIGINT: `env` restores it.
         process = subprocess.Popen(
             ["env", "--default-signal=INT,TERM", sys.executable, "-m", "locomo_assets.pipeline.dev",
              "--port", str(port)],
-            cwd=REPOSITORY,
+            cwd=folder,
             env={**os.environ, "LOCOMO_HOME": str(home)},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -54,6 +57,9 @@ def dagster_ui(home: Path, log_path: Path | None = None) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         try:
             _wait_until_up(url, process)
+            told = os.pread(log.fileno(), 2**20, 0).decode()
+            if "WARNING" in told:
+                raise RuntimeError(f"it started with a warning: {told}")
             yield url
         finally:
             process.send_signal(signal.SIGINT)

@@ -25,7 +25,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 def test_cancelled_in_the_ui_and_too_long_are_gone_on_with(place: Place) -> None:
     """One test, because a UI takes long to start."""
     ended = ("SUCCESS", "FAILURE", "CANCELED")
-    with dagster_ui(place.home) as url:
+    with dagster_ui(place.home, folder=place.home) as url:
         ui = Ui(url)
         dataset = ui.launch("locomo_dataset")
         assert ui.until(dataset, *ended) == "SUCCESS"

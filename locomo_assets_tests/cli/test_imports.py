@@ -200,7 +200,7 @@ def test_releases_are_listed_in_one_order(
         path.write_text("".join(lines[:50]))
         command("import", "jsonl", str(path), "--release", release, "--system", "svc")
     listed = command("releases").splitlines()[1:]
-    assert [line.split()[0] for line in listed] == ["0.0.9", "0.0.10", "0.0.11"]
+    assert [line.split()[0] for line in listed] == ["0.0.11", "0.0.10", "0.0.9"]
     told = re.findall(r"^(?:without a judge: )?release (\S+)", command("report"), re.MULTILINE)
     assert told == ["0.0.11", "0.0.10", "0.0.9"] * 2
     assert sql("SELECT release, previous_release FROM accuracy_trend WHERE category IS NULL") == [

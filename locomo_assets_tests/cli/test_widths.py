@@ -145,3 +145,20 @@ def test_releases_are_newest_first_with_their_date(
     assert lines[heading] == [
         "release", "date", "questions", "accuracy %", "judge", "bounds %", "valid",
     ]  # fmt: skip
+    rows = lines[heading + 1 :]
+    assert [row[0] for row in rows[:4]] == ["adhoc-2026-11-27T16-40-22"] * 2 + ["r1"] * 2
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[1]) for row in rows[:4])
+    # `strict` has judged one conversation of three.
+    assert {(row[0], row[4]): row[-1] for row in rows[:4]} == {
+        ("adhoc-2026-11-27T16-40-22", "lexical"): "invalid",
+        ("adhoc-2026-11-27T16-40-22", "strict"): "invalid",
+        ("r1", "lexical"): "yes",
+        ("r1", "strict"): "invalid",
+    }
+
+
+def test_the_parts_of_a_report_have_one_order(home: Path) -> None:
+    text = CliRunner().invoke(APP, ["report"]).stdout
+    told = re.findall(r"^(without a judge: )?release (\S+) ·", text, re.MULTILINE)
+    accuracy, scores = ([name for lead, name in told if bool(lead) is of] for of in (False, True))
+    assert scores == list(dict.fromkeys(accuracy)) == ["adhoc-2026-11-27T16-40-22", "r1"]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,29 +48,52 @@ def test_the_locks_are_of_one_mind() -> None:
 
 
 def test_whatever_installs_a_lock_asks_for_its_hashes() -> None:
-    for path in (REPOSITORY / "Dockerfile", SERVICES / "Dockerfile", REPOSITORY / "Makefile"):
+    for path in (REPOSITORY / "Dockerfile", SERVICES / "Dockerfile", REPOSITORY / "install.sh"):
         lines = [
-            line for line in path.read_text().replace("\\\n", " ").splitlines() if " -r " in line
+            line
+            for line in path.read_text().replace("\\\n", " ").splitlines()
+            if re.search(r"pip.* install .* -r ", line)
         ]
         assert lines, path
         for line in lines:
-            assert re.search(r"(--no-deps|\$\(INSTALL\))\s+--require-hashes -r ", line), line
+            assert re.search(r"--no-deps\s+--require-hashes -r ", line), line
 
 
-def test_a_package_of_another_content_is_not_installed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("installer", "refusal"),
+    [
+        ([sys.executable, "-m", "pip"], "THESE PACKAGES DO NOT MATCH THE HASHES"),
+        ([Path(sys.executable).with_name("uv"), "--no-cache", "pip"], "Hash mismatch for `six"),
+    ],
+    ids=["pip", "uv"],
+)
+def test_a_package_of_another_content_is_not_installed(
+    installer: list[str | Path], refusal: str, tmp_path: Path
+) -> None:
     """As where an index has been broken into: same name and version, other bytes."""
     wanted = re.search(r"(?m)^six==(\S+)(.*\\\n)+.*$", LOCKS[0].read_text())
     assert wanted
-    (tmp_path / f"six-{wanted[1]}-py2.py3-none-any.whl").write_bytes(b"of somebody else")
+    wheel, described = f"six-{wanted[1]}-py3-none-any.whl", f"six-{wanted[1]}.dist-info"
+    with zipfile.ZipFile(tmp_path / wheel, "w") as file:
+        file.writestr("six.py", "print('of somebody else')")
+        file.writestr(
+            f"{described}/METADATA", f"Metadata-Version: 2.1\nName: six\nVersion: {wanted[1]}\n"
+        )
+        file.writestr(
+            f"{described}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        file.writestr(f"{described}/RECORD", "")
     (tmp_path / "requirements.lock").write_text(wanted[0])
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--find-links",
-         tmp_path, "--no-deps", "--ignore-installed", "--require-hashes",
+        [*installer, "install", "--target", tmp_path / "into", "--no-index",
+         "--find-links", tmp_path, "--no-deps", "--require-hashes",
          "-r", tmp_path / "requirements.lock"],
         capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 1
-    assert "HASHES" in done.stderr
+    assert refusal in done.stderr
+    assert not list((tmp_path / "into").rglob("six*"))
 
 
 def test_the_base_image_is_named_by_its_digest() -> None:

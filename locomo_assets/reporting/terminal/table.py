@@ -141,7 +141,7 @@ def print_pairs(out: Screen, pairs: Sequence[tuple[str, str]]) -> None:
         beside = _longest_word([text]) <= out.width - names
         indent = names if beside else _GAP
         wrapped = Text(text).wrap(out, max(out.width - indent, 1)) if text else [Text()]
-        first = Text(name, "bold")
+        first = Text.assemble((name, "bold"))
         if beside:
             first.append(" " * (names - cell_len(name)))
         else:
