@@ -1,8 +1,10 @@
 """SQL statements on the database: taken apart, only read, and what is wrong with one in a line."""
 
 import re
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +73,7 @@ def run(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Rows:
         return Rows([column[0] for column in result.description or ()], result.fetchall())
 
     try:
-        # In the main thread, DuckDB notices Ctrl-C only when an operator has ended.
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                return pool.submit(rows).result()
-            except KeyboardInterrupt:
-                connection.interrupt()
-                raise
+        return _until_ctrl_c(connection, rows)
     except duckdb.Error as error:
         known = table_names(connection)
         said = _said(error, statement.source, statement.line, known)
@@ -88,6 +84,34 @@ def run(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Rows:
             f"{_place(statement.source, statement.line)}: a value can't be shown ({error}); "
             "cast its column to VARCHAR"
         ) from error
+
+
+def _until_ctrl_c(connection: duckdb.DuckDBPyConnection, rows: Callable[[], Rows]) -> Rows:
+    """Runs a query that Ctrl-C stops at once; KeyboardInterrupt then.
+
+    In the main thread DuckDB would notice it only when an operator has ended.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        return rows()
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(rows)
+            while not wait([running], timeout=_LOOKS_EVERY_S).done:
+                if stopped.is_set():
+                    # Again and again: a query that is about to begin does not notice it.
+                    connection.interrupt()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if stopped.is_set():
+        handler(signal.SIGINT, None)
+        raise KeyboardInterrupt
+    return running.result()
+
+
+_LOOKS_EVERY_S = 0.05
 
 
 def explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:

@@ -65,8 +65,9 @@ class Prompt:
             key_bindings=_keys(),
         )
         print(f"{self.database_path}, read-only; .help lists what else there is")
-        # The prompt reads Ctrl-C as a key. Between the two, nothing is to be stopped.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The prompt reads Ctrl-C as a key, and a query that runs has a handler of its own. An
+        # exception anywhere else would leave DuckDB or the terminal half way.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             while self._goes_on(session):
                 pass
@@ -78,7 +79,6 @@ class Prompt:
             text = session.prompt("sql> ").strip()
             if text.rstrip("; ") in (".quit", ".exit"):
                 return False
-            signal.signal(signal.SIGINT, signal.default_int_handler)
             self._answer(text)
         except KeyboardInterrupt:
             pass
@@ -86,8 +86,6 @@ class Prompt:
             return False
         except LocomoError as error:
             print(printable(f"{error.prefix}: {error}"), file=sys.stderr)
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
         return True
 
     def _answer(self, text: str) -> None:
