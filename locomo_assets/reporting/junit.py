@@ -10,6 +10,7 @@ from locomo_assets.analysis.comparison import CategoryComparison, Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion, Decision
 from locomo_assets.analysis.comparison.gate import FailOn, fails
 from locomo_assets.redaction import printable
+from locomo_assets.reporting.terminal.table import prints_unicode
 
 
 def comparison_junit(
@@ -45,7 +46,10 @@ def comparison_junit(
             element.set(name, str(count))
     top.append(suite)
     ET.indent(top)
-    return ET.tostring(top, encoding="unicode", xml_declaration=True)
+    if prints_unicode():
+        return ET.tostring(top, encoding="utf-8", xml_declaration=True).decode()
+    # Other signs as references, so that the file is the same XML in every encoding.
+    return ET.tostring(top, encoding="us-ascii", xml_declaration=True).decode()
 
 
 def _add_case(
