@@ -16,6 +16,7 @@ from locomo_assets.bounded import (
     read_file,
 )
 from locomo_assets.errors import LocomoError
+from locomo_assets.network import download_client
 from locomo_assets.redaction import without_credentials
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -72,7 +73,7 @@ def _download(
         )
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
+            download_client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
             client.stream("GET", url) as response,
         ):
             response.raise_for_status()

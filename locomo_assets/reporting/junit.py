@@ -46,10 +46,10 @@ def comparison_junit(
             element.set(name, str(count))
     top.append(suite)
     ET.indent(top)
-    if prints_unicode():
-        return ET.tostring(top, encoding="utf-8", xml_declaration=True).decode()
-    # Other signs as references, so that the file is the same XML in every encoding.
-    return ET.tostring(top, encoding="us-ascii", xml_declaration=True).decode()
+    # Elsewhere signs are references, so that the file is the same XML in every encoding.
+    encoding = "utf-8" if prints_unicode() else "us-ascii"
+    written: bytes = ET.tostring(top, encoding=encoding, xml_declaration=True)
+    return written.decode()
 
 
 def _add_case(
