@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
@@ -30,12 +31,7 @@ from locomo_assets.pipeline.progress import ProgressLine
 from locomo_assets.reporting.tables import limits_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import Counts, Task
-from locomo_assets.runs.releases import (
-    BadLabelError,
-    ReleaseTakenError,
-    check_label,
-    refuse_taken,
-)
+from locomo_assets.runs.releases import ReleaseTakenError, refuse_taken
 from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.services import Services

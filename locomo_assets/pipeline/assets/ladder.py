@@ -14,6 +14,7 @@ from locomo_assets.analysis.accuracy import by_release, of_series
 from locomo_assets.analysis.comparison.ladder import read_ladders
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.labels import check_label
 from locomo_assets.pipeline.assets.accuracy import stored_page
 from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, PENDING_BATCHES
 from locomo_assets.pipeline.column_metadata import rows_sql
@@ -32,7 +33,7 @@ from locomo_assets.reporting.ladder import ladder_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import NothingToMeasureError, Task
 from locomo_assets.runs.forecast import spent_usd
-from locomo_assets.runs.releases import check_label, refuse_taken
+from locomo_assets.runs.releases import refuse_taken
 from locomo_assets.services import Services
 from locomo_assets.settings.variants import Ladder, LadderFileError, read_ladder
 
