@@ -1,7 +1,7 @@
 """What we need of Dagster and it does not export; its version is pinned, so that none moves unseen.
 
-What run launchers take and sensors give, how keys are joined, run tags (a range of partitions, a run
-on a code server, retries), the local log files, and which materialization a check belongs to.
+What run launchers take and sensors give, how keys are joined, run tags (a range of partitions, a
+run on a code server, retries), the local log files, and which materialization a check belongs to.
 """
 
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (

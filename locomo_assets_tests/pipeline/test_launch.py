@@ -7,8 +7,8 @@ import pytest
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
-from locomo_assets.locomo.model import DatasetError
 from locomo_assets.labels import BadLabelError
+from locomo_assets.locomo.model import DatasetError
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
 from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges

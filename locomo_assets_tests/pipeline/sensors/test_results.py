@@ -102,7 +102,12 @@ def test_what_an_older_version_measured_stays(scenario: Scenario) -> None:
 def test_the_channels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Notification] = []
     monkeypatch.setenv("LOCOMO_ALERT_URLS_MEDIUM", "json://localhost:1/x")
-    monkeypatch.setattr(Channels, "send", lambda _, one: sent.append(one) or [])
+
+    def send(_: Channels, one: Notification) -> list[int]:
+        sent.append(one)
+        return []
+
+    monkeypatch.setattr(Channels, "send", send)
     with _scenario() as scenario:
         scenario.instance.add_dynamic_partitions(RELEASE, ["pi|pe", "r1"])
         scenario.tick()
