@@ -6,6 +6,7 @@ label. `other_release`: it is another, nothing is spent. `release_changed`: it c
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -85,6 +86,11 @@ def is_measured(store: HistoryStore, release: str, conversations: Sequence[str])
     except (LocomoError, OSError):
         return True
     return False
+
+
+def adhoc_label() -> str:
+    """A label for what nobody named. Two of the same second differ, on two machines as well."""
+    return f"{ADHOC}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.randbelow(10**6):06}"
 
 
 def claims_no_release(label: str) -> bool:

@@ -281,6 +281,9 @@ def _begin(context: dg.AssetExecutionContext, services: Services) -> None:
             check_label(release)
             refuse_taken(services.store(), release)
         except (BadLabelError, ReleaseTakenError) as error:
+            if isinstance(error, BadLabelError) and services.store().manifests(release=release):
+                # Measured by an older version: it can be looked at, and not be added to.
+                raise dg.Failure(str(error), allow_retries=False) from error
             context.instance.delete_dynamic_partition(RELEASE, release)
             raise dg.Failure(
                 f"{error}; its partition is removed again", allow_retries=False
