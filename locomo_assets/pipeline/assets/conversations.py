@@ -7,14 +7,15 @@ up nobody, and one that fails leaves the others' results. The stages are in `run
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.assets.launch_config import LaunchConfig, Questions
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
@@ -54,11 +55,13 @@ _SPECS = (
 )  # fmt: skip
 
 
-class MeasureConfig(dg.Config):
+class MeasureConfig(LaunchConfig):
     """Launch options of a measurement."""
 
-    questions: int | None = Field(
-        None, description="Ask only the first so many questions of each conversation (cheaper)."
+    questions: Questions | None = Field(
+        None,
+        description="Ask only the first so many questions of each conversation (cheaper); at "
+        "least 1.",
     )
     adversarial: bool = Field(
         False, description="Ask category 5 too (446 more paid questions on the real data set)."
@@ -86,6 +89,15 @@ class MeasureConfig(dg.Config):
         description="With `share`: the seed of the order. A larger share has all that a smaller "
         "one has.",
     )
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.force and self.repeat > 1:
+            raise ValueError(
+                "force with repeat: force asks all again however often it was asked, and repeat "
+                "only what is missing; choose one"
+            )
+        return self
 
 
 def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:
