@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from locomo_assets.file_urls import is_file_url
 from locomo_assets.history import database_file, statements
 from locomo_assets.history.database_file import one_line
 from locomo_assets.history.database_tables import (
@@ -75,7 +76,7 @@ def publish(
     Several machines may do so: each builds the same database from the same attempts.
     """
     report = _publish(store, database_path, from_scratch=from_scratch)
-    if not store.storage.url.startswith("file:"):
+    if not is_file_url(store.storage.url):
         store.storage.put(DATABASE_NAME, database_path.read_bytes())
     return report
 
