@@ -97,19 +97,6 @@ def logs_beside(path: Path) -> list[Path]:
     return [log for log in beside if os.path.lexists(log)]
 
 
-def is_stale(path: Path) -> bool:
-    """Whether a log lies beside the file that is not of it. Changes nothing."""
-    if not logs_beside(path):
-        return False
-    try:
-        connect(path, read_only=True).close()
-    except DatabaseLockedError:
-        return False
-    except HistoryUnreachableError:
-        return True
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class OldFile:
     """The file that is to be replaced: its descriptor, None if there is none to copy."""

@@ -271,7 +271,11 @@ class Settings(Configuration):
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        home = value.expanduser().absolute()
+        if "?" in str(home):
+            # Dagster writes the path into SQLite's URL as it is.
+            raise ValueError("Dagster can't keep its instance in a path with `?`; choose another")
+        return home
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
