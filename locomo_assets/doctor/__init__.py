@@ -119,7 +119,8 @@ def check_database(settings: Settings) -> Iterator[Diagnosis]:
     try:
         database_file.connect(path, read_only=True).close()
     except DatabaseLockedError as error:
-        yield warn("database", str(error))
+        found, _, way_out = str(error).partition("; ")
+        yield warn("database", found, way_out)
     except HistoryUnreachableError:
         if not logs:
             raise
