@@ -22,6 +22,7 @@ from locomo_assets.bounded import (
 from locomo_assets.errors import LocomoError
 from locomo_assets.file_urls import local_path
 from locomo_assets.labels import LONGEST, MOST_BYTES, bad_labels
+from locomo_assets.network import NetworkSettingsError, download_client
 from locomo_assets.redaction import (
     hide_in_answer,
     hide_in_body,
@@ -149,7 +150,7 @@ class ReleaseFeed:
         data = bytearray()
         try:
             with (
-                httpx.Client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
+                download_client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
                 client.stream("GET", self.url, headers=GZIP_ONLY | headers) as response,
             ):
                 if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
@@ -166,7 +167,7 @@ class ReleaseFeed:
                     etag and hide_in_answer(etag),
                     modified and hide_in_answer(modified),
                 )
-        except UnusableBodyError as error:
+        except (UnusableBodyError, NetworkSettingsError) as error:
             raise FeedError(str(error)) from None
         except httpx.TimeoutException:
             raise FeedError(f"no answer within {_READ_TIMEOUT_S:g} s") from None
