@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, read_file
+from locomo_assets.file_urls import FileUrlError, path_of
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
 from locomo_assets.network import check_store_network
 
@@ -49,6 +50,7 @@ def open_storage(url: str) -> Storage:
 
     Refuses a URL with a password: it would be printed, and stored in Dagster's event log.
     """
+    url = url.strip()
     parts = urlsplit(url)
     # abfs://container@account is no user
     if parts.password or (parts.username and not parts.scheme.startswith(("abfs", "az"))):
@@ -56,12 +58,12 @@ def open_storage(url: str) -> Storage:
             f"history {parts.scheme}://…@{parts.hostname or ''}{parts.path}: takes no user or "
             "password; take them out, and give credentials as that storage's own tools read them"
         )
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-            raise HistoryUnreachableError(
-                f"history {url}: not an absolute file URL; write it as file:///folder"
-            )
-        return LocalStorage(Path(unquote(parts.path)))
+    try:
+        folder = path_of(url)
+    except FileUrlError as exc:
+        raise HistoryUnreachableError(f"history {url}: {exc}") from None
+    if folder is not None:
+        return LocalStorage(folder)
     if len(parts.scheme) > 1:
         return ObjectStorage(url)
     raise HistoryUnreachableError(

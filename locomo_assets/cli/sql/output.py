@@ -8,6 +8,7 @@ from itertools import groupby
 
 from rich.text import Text
 
+from locomo_assets.cli.shell.typed import typed_name
 from locomo_assets.history.catalog import FUNCTIONS, Description, Entry
 from locomo_assets.history.statements import Rows
 from locomo_assets.redaction import printable
@@ -76,7 +77,7 @@ def print_listing(
     if not in_prompt:
         print_line(out, "\nFor example:")
         for query in EXAMPLES:
-            out.print(Text(f'locomo-assets sql "{query}"'), soft_wrap=True)
+            out.print(Text(f'{typed_name()} sql "{query}"'), soft_wrap=True)
 
 
 def print_description(found: Description, format: Format) -> None:

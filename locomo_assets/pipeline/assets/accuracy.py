@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote
 
 import dagster as dg
 
@@ -24,8 +23,10 @@ from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.workload import read_workload
 from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.errors import LocomoError
+from locomo_assets.file_urls import path_of
 from locomo_assets.history import database
 from locomo_assets.history.provenance import path_label
+from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_series, releases
@@ -115,6 +116,7 @@ def accuracy_metrics(
     limit = services.settings.max_error_percent
     rows = by_release(path, release, max_error_percent=limit)
     if not rows:
+        _refuse_bad(release)
         raise dg.Failure(
             f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
@@ -154,6 +156,14 @@ def accuracy_metrics(
     )
 
 
+def _refuse_bad(release: str) -> None:
+    """Of what has no results: a label that can have none is named as the cause."""
+    try:
+        check_label(release)
+    except BadLabelError as error:
+        raise dg.Failure(f"{error}; delete its partition", allow_retries=False) from error
+
+
 _CATEGORY_COLUMNS = ("category", "accuracy %", "95 % interval", "correct", "scored", "questions",
                      "vendor's name")  # fmt: skip
 _TREND_COLUMNS = ("release", "accuracy %", "95 % interval", "correct", "scored", "questions",
@@ -191,8 +201,7 @@ def stored_page(
             storage.put(name, page_path.read_bytes())
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    is_local = storage.url.startswith("file://")
-    root = unquote(storage.url.removeprefix("file://")) if is_local else storage.url
+    root = path_of(storage.url) or storage.url
     # No link: a browser follows none from the UI to a file, nor to an object store.
     return data, dg.MetadataValue.path(f"{root}/{name}")
 
