@@ -129,7 +129,7 @@ def test_a_log_of_keys_that_can_not_be_written(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path)))
     monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
-    with pytest.raises(NetworkSettingsError, match="^SSLKEYLOGFILE: can't be used"):
+    with pytest.raises(NetworkSettingsError, match=r"^SSLKEYLOGFILE: can't be used"):
         BackboardClient("https://127.0.0.1:1/api", DEFAULT_KEY, CallOptions())
 
 
@@ -196,15 +196,15 @@ async def test_a_private_authority_is_trusted_by_all(
     ):
         await ask_both(memory, judge)
         with pytest.raises(FeedError, match="the server answered 4"):
-            ReleaseFeed("json", f"{memory}/nothing").fetch(None)
+            ReleaseFeed("json", f"{memory}/nothing").read()
     assert len(proxy.hosts) >= 3
 
 
 def test_files_are_fetched_by_the_proxy(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, served_sample: str
 ) -> None:
-    with pytest.raises(FeedError, match="not a list of releases|version"):
-        ReleaseFeed("json", by_name(served_sample)).fetch(None)
+    with pytest.raises(FeedError, match=r"not a list of releases|version"):
+        ReleaseFeed("json", by_name(served_sample)).read()
     sha256 = read_dataset(packaged_sample()).sha256
     assert read_dataset(served_sample, sha256).sha256 == sha256
     assert proxy.hosts == ["services.test", "127.0.0.1"]
@@ -267,7 +267,7 @@ def test_a_history_in_a_store_is_read_by_the_proxy(
 
 def test_a_store_takes_no_socks_proxy(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"socks5://u:{SECRET}@127.0.0.1:9")
-    with pytest.raises(NetworkSettingsError, match="^HTTP_PROXY: object stores"):
+    with pytest.raises(NetworkSettingsError, match=r"^HTTP_PROXY: object stores"):
         open_storage(s3_url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert open_storage(s3_url).list("") == []
