@@ -54,11 +54,20 @@ def installed(version: str, config: pytest.Config) -> Path:
     uv = Path(sys.executable).with_name("uv")
     with FileLock(f"{folder}.lock"):
         if not (folder / "whole").exists():
-            words = [uv, "pip", "install", "-q", "--python", sys.executable, "--target", folder]
+            words = [
+                str(uv),
+                "pip",
+                "install",
+                "-q",
+                "--python",
+                sys.executable,
+                "--target",
+                str(folder),
+            ]
             if not uv.exists():
                 pytest.skip("no uv beside this Python")
             done = subprocess.run(
-                [*words, "--no-deps", f"duckdb=={version}"],
+                [*words, "--target", str(folder), "--no-deps", f"duckdb=={version}"],
                 capture_output=True,
                 text=True,
                 timeout=60,
