@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 
 from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.comparison import Comparison, compare
 from locomo_assets.analysis.comparison.series import UnknownReleaseError
+from locomo_assets.file_urls import FileUrlError, is_file_url, normalized, path_of
 from locomo_assets.history import database, statements
 from locomo_assets.history.errors import HistoryQueryError, HistoryUnreachableError
 from locomo_assets.history.store import HistoryStore
@@ -130,7 +130,7 @@ class History:
             "question_protocol": row.question_protocol,
             "dataset_sha256": row.dataset_sha256,
         }
-        found = self.sql((_FOLDER / f"{name}.sql").read_text(), params)
+        found = self.sql((_FOLDER / f"{name}.sql").read_text(encoding="utf-8"), params)
         with warnings.catch_warnings():
             # DuckDB 2.0 makes columns of times in a way that pandas 3 calls deprecated.
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
@@ -171,16 +171,19 @@ def _place(path_or_url: str | Path | None, settings: Settings) -> tuple[str | No
     if path_or_url is None:
         return settings.history_url, settings.database_path
     given = str(path_or_url)
-    if "://" not in given:
+    if "://" not in given and not is_file_url(given):
         path = Path(given).expanduser().resolve()
         if path.suffix == ".duckdb":
             return None, path
         return path.as_uri(), path / database.DATABASE_NAME
+    try:
+        given, folder = normalized(given), path_of(given)
+    except FileUrlError as error:
+        raise HistoryUnreachableError(f"history {given}: {error}") from None
     if given == settings.history_url:
         return given, settings.database_path
-    parts = urlsplit(given)
-    if parts.scheme == "file":
-        return given, Path(unquote(parts.path)) / database.DATABASE_NAME
+    if folder is not None:
+        return given, folder / database.DATABASE_NAME
     # Of its own, so that two histories do not take turns in one file.
     name = f"history-{sha256(given.encode()).hexdigest()[:12]}.duckdb"
     return given, settings.home / name

@@ -16,6 +16,7 @@ import typer
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import stored_history_settings
+from locomo_assets.file_urls import FileUrlError, local_path
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
@@ -255,8 +256,8 @@ def read_import(path: Path) -> bytes:
     from locomo_assets.imports.results import ImportRefusedError
 
     try:
-        return read_file(path, DATASET_BYTES)
-    except UnusableBodyError as error:
+        return read_file(local_path(path), DATASET_BYTES)
+    except (FileUrlError, UnusableBodyError) as error:
         raise ImportRefusedError(f"{path}: {error}") from None
     except OSError as error:
         raise ImportRefusedError(

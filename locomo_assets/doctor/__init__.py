@@ -22,12 +22,18 @@ from locomo_assets.doctor.diagnosis import (
     warn,
 )
 from locomo_assets.doctor.services import check_services, proof_cost
+from locomo_assets.history import database_file
 from locomo_assets.history.backup.snapshot import backup_names, backup_time, open_backup_storage
-from locomo_assets.history.errors import HistoryDamagedError
+from locomo_assets.history.errors import (
+    DatabaseLockedError,
+    HistoryDamagedError,
+    HistoryUnreachableError,
+)
 from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.network import ALERT_BUNDLES, STORE_BUNDLES, check_network, network_settings
 from locomo_assets.pipeline.launch import local_instance
 from locomo_assets.prices import PriceError
 from locomo_assets.settings import Settings, SettingsError, read_settings
@@ -60,6 +66,13 @@ def check_settings(settings: Settings) -> Iterator[Diagnosis]:
         )
     else:
         yield ok("settings", found)
+
+
+def check_network_settings(settings: Settings) -> Iterator[Diagnosis]:
+    """Proxies and certificates of the environment, for whatever these settings let be asked."""
+    check_network((*STORE_BUNDLES, *ALERT_BUNDLES))
+    told = network_settings()
+    yield ok("network", "; ".join(told) if told else "no proxy, and the system's certificates")
 
 
 def check_dataset(settings: Settings) -> Iterator[Diagnosis]:
@@ -102,6 +115,37 @@ def check_history(settings: Settings) -> Iterator[Diagnosis]:
         return
     attempts = len(HistoryStore.open(settings.history_url).manifest_names())
     yield ok("history", f"{storage.url}: writable and atomic; {attempts} attempts")
+
+
+def check_database(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether `history.duckdb` can be read, and nobody has left anything beside it."""
+    path = settings.database_path
+    if not path.exists():
+        yield ok("database", f"{path}: none yet; the first run makes it")
+        return
+    logs = ", ".join(log.name for log in database_file.logs_beside(path))
+    try:
+        database_file.connect(path, read_only=True).close()
+    except DatabaseLockedError as error:
+        found, _, way_out = str(error).partition("; ")
+        yield warn("database", found, way_out)
+    except HistoryUnreachableError:
+        if not logs:
+            raise
+        yield fail(
+            "database",
+            f"{path}: can't be read by others; {logs} beside it is of another file",
+            "run `locomo-assets history refresh`, which removes it",
+        )
+    else:
+        if logs:
+            yield warn(
+                "database",
+                f"{path}: {logs} beside it holds what somebody changed in it",
+                "the next run drops that; open it read-only (docs/sql.md)",
+            )
+        else:
+            yield ok("database", f"{path}: readable")
 
 
 def check_backups(settings: Settings) -> Iterator[Diagnosis]:
@@ -194,8 +238,10 @@ def check_launcher(settings: Settings) -> Iterator[Diagnosis]:
 _Check = Callable[[Settings], Iterator[Diagnosis]]
 _CHECKS: dict[str, _Check] = {
     "settings": check_settings,
+    "network": check_network_settings,
     "data set": check_dataset,
     "history": check_history,
+    "database": check_database,
     "backups": check_backups,
     "services": check_services,
     "Dagster instance": check_instance,

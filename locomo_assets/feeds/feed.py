@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-from urllib.request import url2pathname
 
 from locomo_assets.bounded import (
     FEED_BYTES,
@@ -22,7 +20,9 @@ from locomo_assets.bounded import (
     read_file,
 )
 from locomo_assets.errors import LocomoError
+from locomo_assets.file_urls import local_path
 from locomo_assets.labels import LONGEST, MOST_BYTES, bad_labels
+from locomo_assets.network import NetworkSettingsError, download_client
 from locomo_assets.redaction import (
     hide_in_answer,
     hide_in_body,
@@ -127,10 +127,8 @@ class ReleaseFeed:
                 keep_out_of_logs(secret)
 
     def _read_file(self) -> tuple[bytes, None, None]:
-        parts = urlsplit(self.url)
-        path = Path(url2pathname(parts.path) if parts.scheme == "file" else self.url)
         try:
-            return hide_in_body(read_file(path, FEED_BYTES)), None, None
+            return hide_in_body(read_file(local_path(self.url), FEED_BYTES)), None, None
         except UnusableBodyError as error:
             raise FeedError(str(error)) from None
         except (OSError, ValueError) as error:
@@ -152,7 +150,7 @@ class ReleaseFeed:
         data = bytearray()
         try:
             with (
-                httpx.Client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
+                download_client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
                 client.stream("GET", self.url, headers=GZIP_ONLY | headers) as response,
             ):
                 if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
@@ -169,7 +167,7 @@ class ReleaseFeed:
                     etag and hide_in_answer(etag),
                     modified and hide_in_answer(modified),
                 )
-        except UnusableBodyError as error:
+        except (UnusableBodyError, NetworkSettingsError) as error:
             raise FeedError(str(error)) from None
         except httpx.TimeoutException:
             raise FeedError(f"no answer within {_READ_TIMEOUT_S:g} s") from None

@@ -5,8 +5,6 @@ copy into place, so readers never wait. Processes on one machine take turns with
 file that is missing, unreadable, of another history or of other definitions is rebuilt.
 """
 
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from filelock import FileLock
 
-from locomo_assets.history import statements
+from locomo_assets.file_urls import is_file_url
+from locomo_assets.history import database_file, statements
+from locomo_assets.history.database_file import one_line
 from locomo_assets.history.database_tables import (
     add_attempts,
     create_tables,
@@ -37,13 +36,8 @@ from locomo_assets.history.store import HistoryStore
 DATABASE_NAME = "history.duckdb"
 REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
-STORAGE_VERSION = "v1.5.0"  # DuckDB 1.5 and later read it
 
 _ATTEMPTS_PER_TRANSACTION = 2000
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,7 @@ def publish(
     Several machines may do so: each builds the same database from the same attempts.
     """
     report = _publish(store, database_path, from_scratch=from_scratch)
-    if not store.storage.url.startswith("file:"):
+    if not is_file_url(store.storage.url):
         store.storage.put(DATABASE_NAME, database_path.read_bytes())
     return report
 
@@ -98,7 +92,7 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
             f"database {database_path}: does not exist; create it with "
             "`locomo-assets history refresh`"
         )
-    connection = _connect(database_path, read_only=True)
+    connection = database_file.connect_to_read(database_path)
     if not _is_ours(connection):
         connection.close()
         raise HistoryUnreachableError(
@@ -140,24 +134,24 @@ def query_all(database_path: Path, text: str, source: str) -> Iterator[Rows]:
 
 def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) -> RefreshReport:
     started = time.monotonic()
-    with _translate_errors(database_path), _exclusive(database_path):
+    with _translate_errors(database_path), database_file.exclusive(database_path):
         names = {name.attempt_id: name for name in store.manifest_names()}
         present = None if from_scratch else _attempts_in(database_path, store.history_id)
         added = [name for i, name in names.items() if present is None or i not in present]
         removed = sorted((present or set()) - names.keys())
         rows = 0
         if present is None or added or removed:
-            temporary = database_path.with_name(f".{database_path.name}.tmp")
-            _remove(temporary)
-            try:
-                if present is not None:
-                    shutil.copyfile(database_path, temporary)
+            with (
+                database_file.old_file(database_path) as old,
+                database_file.temporary_beside(database_path) as temporary,
+            ):
+                if present is not None and old.descriptor is not None and not old.is_locked:
+                    database_file.copy(old.descriptor, temporary)
+                else:
+                    present, added, removed = None, list(names.values()), []
+                    _create_empty(temporary, alike=old.descriptor is None)
                 rows = _build(store, temporary, added, removed, fresh=present is None)
-                _sync(temporary)
-                os.replace(temporary, database_path)
-                _sync(database_path.parent)
-            finally:
-                _remove(temporary)
+                database_file.replace(database_path, temporary, old)
         return RefreshReport(
             path=database_path,
             attempts=len(names),
@@ -178,10 +172,8 @@ def _build(
     fresh: bool,
 ) -> int:
     rows = 0
-    if fresh:
-        _create_empty(path)
-    with _connect(path, read_only=False) as connection:
-        connection.execute(f"SET temp_directory = '{_quoted(path)}.spill'")
+    with database_file.connect(path, read_only=False) as connection:
+        connection.execute(f"SET temp_directory = '{database_file.quoted(path)}.spill'")
         register_functions(connection)
         if fresh:
             connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
@@ -196,11 +188,14 @@ def _build(
     return rows
 
 
-def _create_empty(path: Path) -> None:
-    """All tables and views without rows: their 2,000 statements run once a process."""
+def _create_empty(path: Path, *, alike: bool) -> None:
+    """All tables and views without rows: their 2,000 statements run once a process.
+
+    Not `alike`: DuckDB tells it from all others made here, and so refuses a log of theirs.
+    """
     definitions = definitions_sha256()
-    if definitions not in _empty:
-        with _connect(path, read_only=False) as connection:
+    if definitions not in _empty or not alike:
+        with database_file.connect(path, read_only=False) as connection:
             register_functions(connection)
             # One transaction: hundreds of statements would each be written to disk.
             connection.execute("BEGIN")
@@ -221,7 +216,7 @@ def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:
     if not database_path.exists():
         return None
     try:
-        with _connect(database_path, read_only=True) as connection:
+        with database_file.connect_without_logs(database_path) as connection:
             meta = connection.execute("FROM lens_meta").fetchall()
             if meta != [(SCHEMA_VERSION, history_id, definitions_sha256())]:
                 return None
@@ -231,67 +226,17 @@ def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:
         return None
 
 
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """The file attached as `history` to a database in memory.
-
-    Connecting to the path itself would share this process's open connections, and so show the
-    file that was replaced.
-    """
-    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
-    connection = duckdb.connect(":memory:", config=_CONFIG)
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"ATTACH '{_quoted(path)}' AS history ({options})")
-        connection.execute("USE history")
-    except duckdb.Error as exc:
-        connection.close()
-        raise HistoryUnreachableError(
-            f"database {path} can't be opened ({_one_line(exc)}); rebuild it with "
-            "`locomo-assets history rebuild`"
-        ) from exc
-    return connection
-
-
-@contextmanager
-def _exclusive(database_path: Path) -> Iterator[None]:
-    database_path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(database_path.with_name(f".{database_path.name}.lock")):
-        yield
-
-
 @contextmanager
 def _translate_errors(database_path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.FatalException as exc:
         raise HistoryDamagedError(
-            f"database {database_path}: {_one_line(exc)}; rebuild it with "
+            f"database {database_path}: {one_line(exc)}; rebuild it with "
             "`locomo-assets history rebuild`"
         ) from exc
     except (OSError, duckdb.Error) as exc:
         raise HistoryUnreachableError(
-            f"database {database_path} can't be written: {_one_line(exc)}; the old one is kept; "
+            f"database {database_path} can't be written: {one_line(exc)}; the old one is kept; "
             "fix that and refresh again"
         ) from exc
-
-
-def _remove(temporary: Path) -> None:
-    temporary.unlink(missing_ok=True)
-    temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
-    shutil.rmtree(temporary.with_name(f"{temporary.name}.spill"), ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _one_line(exc: BaseException) -> str:
-    return " ".join(str(exc).split())

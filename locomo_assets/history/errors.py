@@ -2,7 +2,8 @@
 
 HistoryError
 ├── HistoryUnreachableError   the folder, disk or bucket can't be read or written
-│   └── NothingMeasuredError  there is no history here, or nothing in it yet
+│   ├── NothingMeasuredError  there is no history here, or nothing in it yet
+│   └── DatabaseLockedError   another program has `history.duckdb` open to write
 ├── HistoryVersionError       written by a newer version of this program
 ├── HistoryDamagedError       a data file or manifest is missing, torn or changed
 ├── HistoryRowError           rows do not fit the schema
@@ -26,6 +27,10 @@ class NothingMeasuredError(HistoryUnreachableError):
     """There is no history where one was to be read, or nothing in it yet."""
 
     exit_code = IMPOSSIBLE
+
+
+class DatabaseLockedError(HistoryUnreachableError):
+    """Another program has `history.duckdb` open to write. The attempts do not depend on it."""
 
 
 class HistoryVersionError(HistoryError):

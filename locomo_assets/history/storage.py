@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, read_file
+from locomo_assets.file_urls import FileUrlError, path_of
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
+from locomo_assets.network import check_store_network
 
 
 class Storage(Protocol):
@@ -48,6 +50,7 @@ def open_storage(url: str) -> Storage:
 
     Refuses a URL with a password: it would be printed, and stored in Dagster's event log.
     """
+    url = url.strip()
     parts = urlsplit(url)
     # abfs://container@account is no user
     if parts.password or (parts.username and not parts.scheme.startswith(("abfs", "az"))):
@@ -55,12 +58,12 @@ def open_storage(url: str) -> Storage:
             f"history {parts.scheme}://…@{parts.hostname or ''}{parts.path}: takes no user or "
             "password; take them out, and give credentials as that storage's own tools read them"
         )
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-            raise HistoryUnreachableError(
-                f"history {url}: not an absolute file URL; write it as file:///folder"
-            )
-        return LocalStorage(Path(unquote(parts.path)))
+    try:
+        folder = path_of(url)
+    except FileUrlError as exc:
+        raise HistoryUnreachableError(f"history {url}: {exc}") from None
+    if folder is not None:
+        return LocalStorage(folder)
     if len(parts.scheme) > 1:
         return ObjectStorage(url)
     raise HistoryUnreachableError(
@@ -81,6 +84,7 @@ def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
         return found
 
 
+_ENDPOINT = "https://s3.amazonaws.com"
 _TIME_OUT_S = 60.0
 """For one request to an object store and its repetitions; s3fs would repeat for several minutes."""
 _SLOWEST_BYTES_PER_S = 2**20
@@ -147,6 +151,7 @@ class ObjectStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        check_store_network(os.environ.get("AWS_ENDPOINT_URL", _ENDPOINT))
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
@@ -212,7 +217,9 @@ def _file_system(url: str) -> tuple[Any, str]:
         # fixed line: data with that line in it would arrive cut off, so the MD5 is compared.
         from gcsfs.core import GCSFileSystem
 
-        return GCSFileSystem(consistency="md5", **uncached), GCSFileSystem._strip_protocol(url)
+        way = {"trust_env": True}  # proxies
+        fs = GCSFileSystem(consistency="md5", session_kwargs=way, **uncached)
+        return fs, GCSFileSystem._strip_protocol(url)
     import fsspec
 
     file_system, root = fsspec.core.url_to_fs(url, **uncached)

@@ -16,6 +16,8 @@ from locomo_assets.bounded import (
     read_file,
 )
 from locomo_assets.errors import LocomoError
+from locomo_assets.file_urls import FileUrlError, is_file_url, local_path
+from locomo_assets.network import download_client
 from locomo_assets.redaction import without_credentials
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -24,11 +26,18 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 def read_bytes(
     source: str, expected_sha256: str | None, *, what: str, error: type[LocomoError]
 ) -> tuple[str, bytes]:
-    """The name, without credentials, and the bytes of a file at a path or an https URL.
+    """The name, without credentials, and the bytes of a file at a path, file or https URL.
 
     Raises `error` as `parsing.read_dataset` does, with messages that begin with `what`.
     """
-    if "://" in source:
+    source = source.strip()
+    if is_file_url(source):
+        try:
+            path = str(local_path(source))
+        except FileUrlError as failure:
+            raise error(f"{what}: {failure}") from None
+        name, data = path, _read(path, what, error)
+    elif "://" in source:
         name, data = _download(source, expected_sha256, what, error)
     else:
         name, data = source, _read(source, what, error)
@@ -72,7 +81,7 @@ def _download(
         )
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
+            download_client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
             client.stream("GET", url) as response,
         ):
             response.raise_for_status()

@@ -87,10 +87,10 @@ def prepare_home(home: Path) -> Path:
     """The local Dagster instance's folder, made with its `dagster.yaml`; absolute."""
     folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    packaged = Path(__file__).with_name("local_dagster.yaml").read_text()
+    packaged = Path(__file__).with_name("local_dagster.yaml").read_text(encoding="utf-8")
     target = folder / "dagster.yaml"
-    if not target.exists() or target.read_text() != packaged:
-        target.write_text(packaged)
+    if not target.exists() or target.read_text(encoding="utf-8") != packaged:
+        target.write_text(packaged, encoding="utf-8")
     return folder
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.file_urls import FileUrlError, local_path, normalized, path_of
 from locomo_assets.http.calls import TlsVersion
 from locomo_assets.near_names import misspelled
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
@@ -262,10 +262,20 @@ class Settings(Configuration):
         "as JSON; as text WARNING in runs, ERROR on the command line",
     )
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _local(cls, value: object) -> object:
+        # A line's end comes with a value out of a file.
+        return local_path(value.rstrip("\r\n")) if isinstance(value, str) else value
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        home = value.expanduser().absolute()
+        if "?" in str(home):
+            # Dagster writes the path into SQLite's URL as it is.
+            raise ValueError("Dagster can't keep its instance in a path with `?`; choose another")
+        return home
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -387,15 +397,18 @@ class Settings(Configuration):
 
     @property
     def history_url(self) -> str:
-        """The history's URL, resolved."""
-        return self.history or (self.home / "history").as_uri()
+        """The history's URL, resolved and as this program writes it."""
+        if not (given := (self.history or "").strip()):
+            return (self.home / "history").as_uri()
+        try:
+            return normalized(given)
+        except FileUrlError as error:
+            raise SettingsError(f"LOCOMO_HISTORY: {error}") from None
 
     @property
     def database_path(self) -> Path:
         """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
-        parts = urlsplit(self.history_url)
-        folder = Path(unquote(parts.path)) if parts.scheme == "file" else self.home
-        return folder / "history.duckdb"
+        return (path_of(self.history_url) or self.home) / "history.duckdb"
 
     @property
     def standin_path(self) -> Path:

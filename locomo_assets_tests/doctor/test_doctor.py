@@ -2,10 +2,13 @@
 
 import json
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,6 +17,7 @@ from locomo_assets.doctor import (
     DoctorError,
     Level,
     check_backups,
+    check_database,
     check_dataset,
     check_history,
     check_services,
@@ -22,6 +26,7 @@ from locomo_assets.doctor import (
     probe,
 )
 from locomo_assets.history.backup.create import create_backup
+from locomo_assets.history.database import rebuild
 from locomo_assets.history.storage import LocalStorage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.sample import packaged_sample
@@ -83,8 +88,10 @@ def test_all_is_well(
     assert {line.level for line in found.values()} == {Level.OK}, found
     assert list(found) == [
         "settings",
+        "network",
         "data set",
         "history",
+        "database",
         "backups",
         "memory service",
         "memory service round trip",
@@ -174,6 +181,34 @@ def test_settings_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "LOCOMO_JUDGE_VOTES" in line.found
 
 
+def test_what_lies_beside_the_database(home: Path) -> None:
+    assert looks(check_database)["database"].found.endswith("none yet; the first run makes it")
+    store = HistoryStore.open((home / "history").as_uri())
+    path = rebuild(store, read_settings().database_path).path
+    assert looks(check_database)["database"].level is Level.OK
+    code = (
+        f"import duckdb, os; c = duckdb.connect({str(path)!r}); "
+        "c.execute('CREATE TABLE n (a INT)'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    log = path.with_name(f"{path.name}.wal")
+    late = log.read_bytes()
+    line = looks(check_database)["database"]
+    assert (line.level, "holds what somebody changed" in line.found) == (Level.WARN, True)
+    rebuild(store, path)
+    log.write_bytes(late)
+    line = looks(check_database)["database"]
+    assert (line.level, "is of another file" in line.found) == (Level.FAIL, True)
+    assert log.exists()
+    rebuild(store, path)
+    with duckdb.connect(str(path)):
+        line = looks(check_database)["database"]
+    assert (line.level, "has it open to write" in line.found) == (Level.WARN, True)
+    path.write_bytes(b"no database" * 1000)
+    line = looks(check_database)["it"]
+    assert (line.level, "history rebuild" in f"{line.found} {line.way_out}") == (Level.FAIL, True)
+
+
 def test_an_old_backup_and_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = (home / "backups").as_uri()
     monkeypatch.setenv("LOCOMO_BACKUP", place)
@@ -238,6 +273,6 @@ def test_exit_codes_and_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LOCOMO_DATASET", str(home / "none.json"))
     done = run("--format", "json")
     assert isinstance(done.exception, DoctorError)
-    assert str(done.exception) == "1 of 10 fail: data set"
+    assert str(done.exception) == "1 of 11 fail: data set"
     levels = {line["subject"]: line["level"] for line in json.loads(done.stdout)}
     assert (levels["data set"], levels["backups"], levels["disk"]) == ("fail", "warn", "ok")

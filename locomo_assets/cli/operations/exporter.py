@@ -9,6 +9,7 @@ import typer
 
 from locomo_assets.cli.shell.place import nothing_measured
 from locomo_assets.cli.shell.typed import as_typed
+from locomo_assets.file_urls import is_file_url
 from locomo_assets.redaction import printable
 from locomo_assets.settings import read_settings
 
@@ -48,7 +49,7 @@ def exporter(
         max_error_percent=settings.max_error_percent,
     )
     path, refresh = settings.database_path, None
-    if not settings.history_url.startswith("file://"):
+    if not is_file_url(settings.history_url):
         refresh = refreshing(HistoryStore.open(settings.history_url), path)
         refresh()
     collector = HistoryCollector(path, limits)

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote
 
 import dagster as dg
 
@@ -24,6 +23,7 @@ from locomo_assets.analysis.scores import score_numbers
 from locomo_assets.analysis.workload import read_workload
 from locomo_assets.backboard.protocols import is_reference, is_variant
 from locomo_assets.errors import LocomoError
+from locomo_assets.file_urls import path_of
 from locomo_assets.history import database
 from locomo_assets.history.provenance import path_label
 from locomo_assets.labels import BadLabelError, check_label
@@ -201,8 +201,7 @@ def stored_page(
             storage.put(name, page_path.read_bytes())
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    is_local = storage.url.startswith("file://")
-    root = unquote(storage.url.removeprefix("file://")) if is_local else storage.url
+    root = path_of(storage.url) or storage.url
     # No link: a browser follows none from the UI to a file, nor to an object store.
     return data, dg.MetadataValue.path(f"{root}/{name}")
 
