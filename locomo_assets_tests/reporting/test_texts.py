@@ -148,7 +148,7 @@ def test_charts_draw_any_label(label: str) -> None:
     others = (charts.latency(rows), charts.cost(rows), charts.categories({label: rows}))
     for drawn in (figure, *others):
         assert charts.png(drawn, "title").startswith("![title](data:image/png;base64,")
-    assert not any(one.get_parse_math() for one in figure.findobj(Text))  # type: ignore[attr-defined]
+    assert not any(one.get_parse_math() for one in figure.findobj(Text))
     assert len(figure.legends[0].get_texts()) == 3
 
 
