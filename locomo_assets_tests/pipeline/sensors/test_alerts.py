@@ -276,5 +276,7 @@ def test_settings_give_away_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_that_was_only_marked_as_failed_has_a_cause() -> None:
-    event = dg.DagsterEvent("RUN_FAILURE", "job", message="its process is gone")
+    event = dg.DagsterEvent(
+        dg.DagsterEventType.RUN_FAILURE.value, "job", message="its process is gone"
+    )
     assert room._cause(event) == "its process is gone"
