@@ -23,6 +23,7 @@ from locomo_assets.analysis.intervals import CORRECTION, Interval
 from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import history_settings
+from locomo_assets.history.statements import literal
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets.reporting.summary import comparison_markdown
@@ -219,7 +220,7 @@ def _show(out: Screen, found: Comparison, flips: int) -> None:
             _text(
                 f"\n{min(flips, len(found.flips))} of {len(found.flips)} changed questions of all "
                 f"categories shown, lost ones first; all: --flips {len(found.flips)}, "
-                f"--format json, or SQL FROM flip_details('{a}', '{b}')"
+                f"--format json, or SQL FROM flip_details({literal(a)}, {literal(b)})"
             )
         )
     print_left_out(out)

@@ -150,11 +150,12 @@ def run(
     print_warnings(out, path, wholes)
     print_stopped(out, path, wholes, wanted.release)
     print_left_out(out)
-    out.print(f"\nHistory   {path}", soft_wrap=True)
+    out.print(f"\nHistory   {path}", soft_wrap=True, markup=False)
     instance = services.settings.home / "dagster"
-    out.print(f"UI        make dev   (instance {instance})", soft_wrap=True)
+    out.print(f"UI        make dev   (instance {instance})", soft_wrap=True, markup=False)
     first_query = "SELECT question, gold_answer, answer, verdict FROM current_judgements LIMIT 5"
-    out.print(f'SQL       {typed_name()} sql "{first_query}"', soft_wrap=True, highlight=False)
+    sql = f'{typed_name()} sql "{first_query}"'
+    out.print(f"SQL       {sql}", soft_wrap=True, highlight=False, markup=False)
     if measured is not None and not measured.valid:
         raise InvalidNumbersError(invalid_message(measured, limit))
     if gate_against is not None:

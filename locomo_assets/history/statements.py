@@ -21,6 +21,11 @@ _READ_ONLY = (
 )
 
 
+def literal(text: str) -> str:
+    """The text as SQL writes it, whatever quotes it holds."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a text in SQL. `source`: the text's name in errors; `line`: from 1 in it.

@@ -7,6 +7,7 @@ import dagster as dg
 
 from locomo_assets.history.database_tables import column_comments
 from locomo_assets.history.schema import TABLES
+from locomo_assets.history.statements import literal
 from locomo_assets.reporting.markdown import code_span
 
 TABLE_OF = {
@@ -68,9 +69,7 @@ def column_lineage(asset: str) -> dg.TableColumnLineage:
 
 def rows_sql(table: str, where: Mapping[str, str]) -> dg.MarkdownMetadataValue:
     """The command that shows just these rows, to copy."""
-    terms = " AND ".join(
-        f"{column} = '{value.replace(chr(39), chr(39) * 2)}'" for column, value in where.items()
-    )
+    terms = " AND ".join(f"{column} = {literal(value)}" for column, value in where.items())
     query = f"FROM {table} WHERE {terms}"
     # Within double quotes a shell would replace these.
     quoted = shlex.quote(query) if set(query) & set('$`"\\!') else f'"{query}"'

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TEXT, _LINE = "#1c1f23", "#d5dae0"
 # Okabe and Ito's palette: the colour-blind can tell these apart, on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a7a00", "#56b4e9")
+_LONGEST_NAME, _LONGEST_TICK = 100, 40
+"""In characters: longer ones would leave no room for the lines."""
 _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
@@ -143,6 +145,12 @@ def _named(label: str) -> str:
     return f" {label}" if label.startswith("_") else label
 
 
+def _cut(text: str, longest: int) -> str:
+    """On one line, and so short that it leaves room for the chart; its ends stay."""
+    line, end = text.replace("\n", " "), longest // 3
+    return line if len(line) <= longest else f"{line[: longest - end - 1]}…{line[-end:]}"
+
+
 def _empty(axes: "Axes", text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
@@ -187,6 +195,9 @@ def _figure(draw: Callable[["Axes"], None]) -> "Figure":
         axes.grid(axis="y", linewidth=0.6)
         axes.set_axisbelow(True)
         ticks = len(axes.get_xticks())
+        names = [text.get_text() for text in axes.get_xticklabels()]
+        if (short := [_cut(name, _LONGEST_TICK) for name in names]) != names:
+            axes.set_xticks(axes.get_xticks(), short)
         axes.tick_params(axis="x", rotation=0 if ticks < 4 else 30, labelsize=8)
         handles, labels = axes.get_legend_handles_labels()
         if named := dict(zip(labels, handles, strict=True)):  # each label once
@@ -194,7 +205,7 @@ def _figure(draw: Callable[["Axes"], None]) -> "Figure":
             figure.set_figheight(3.2 + 0.18 * max(0, len(named) - 4))
             figure.legend(
                 list(named.values()),
-                list(named),
+                [_cut(name, _LONGEST_NAME) for name in named],
                 loc="outside lower center",
                 fontsize=8,
                 frameon=False,

@@ -210,7 +210,45 @@ def test_a_label_that_is_taken_is_removed_from_the_grid(services: Services) -> N
         assert instance.get_dynamic_partitions(RELEASE) == []
 
 
-@pytest.mark.parametrize("label", ["", "a b", "r|1", "x" * 101, "a,b"])
+def _fails_on(services: Services, label: str) -> str:
+    """The line by which a run of a partition fails that somebody added in the UI."""
+    job = build_defs(services=services).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(CONVERSATION, ["sample-1"])
+        instance.add_dynamic_partitions(RELEASE, [label])
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("ingested_memories")],
+            partition_key=f"sample-1|{label}",
+            raise_on_error=False,
+        )
+        [failed] = [event for event in result.all_events if event.is_step_failure]
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    return str(failure.description)
+
+
+@pytest.mark.parametrize("label", ["sl/ash", "..", "x" * 150, "$TAG_$DATE"])
+def test_a_bad_partition_fails_in_one_line_and_is_removed(services: Services, label: str) -> None:
+    line = _fails_on(services, label)
+    assert line.startswith(f"release {label!r:.120}: ")
+    assert line.endswith("its partition is removed again")
+    assert "\n" not in line
+    assert services.store().manifests() == []
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_dynamic_partitions(RELEASE) == []
+
+
+def test_the_partition_of_what_an_older_version_measured_stays(services: Services) -> None:
+    register_release(services.store(), "$x", "earlier")
+    assert "looks like a variable" in _fails_on(services, "$x")
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_dynamic_partitions(RELEASE) == ["$x"]
+
+
+@pytest.mark.parametrize(
+    "label", ["", "a b", "r|1", "x" * 101, "a,b", "..", "...", "a\x1bb", "\ud800", "$TAG_$DATE"]
+)
 def test_bad_release_label(services: Services, label: str) -> None:
     with pytest.raises(BadLabelError, match="release"):
         launch(Launch(release=label), services)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
+from locomo_assets.redaction import printable
 from locomo_assets.runs.context import Counts
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ class _TerminalProgress:
         if bool(counts.waits_for) != bool(self._waits_for):
             self._waits_for = counts.waits_for
             if counts.waits_for:
-                bars.console.print(f"waiting: {counts.waits_for}", soft_wrap=True)
+                bars.console.print(
+                    f"waiting: {printable(counts.waits_for)}", soft_wrap=True, markup=False
+                )
         for name, task in self._tasks.items():
             bars.update(
                 task,
@@ -99,7 +102,7 @@ class _TerminalProgress:
             TextColumn("{task.description:<10}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=Console(file=self._file),
         )
         self._tasks = {name: self._bars.add_task(name, total=None, note="") for name in self._names}

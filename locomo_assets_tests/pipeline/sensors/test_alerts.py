@@ -273,3 +273,10 @@ def test_settings_give_away_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKBOARD_API_KEY", BACKBOARD_KEY)
     monkeypatch.setenv("LOCOMO_ALERT_URLS_LOW", "json://host/low")
     assert Settings().held_secrets() == [BACKBOARD_KEY, "json://host/low"]
+
+
+def test_a_run_that_was_only_marked_as_failed_has_a_cause() -> None:
+    event = dg.DagsterEvent(
+        dg.DagsterEventType.RUN_FAILURE.value, "job", message="its process is gone"
+    )
+    assert room._cause(event) == "its process is gone"
