@@ -185,6 +185,12 @@ def one_line(exc: BaseException) -> str:
     return " ".join(str(exc).split())
 
 
+def is_disk_full(exc: OSError | duckdb.Error) -> bool:
+    """Whether that is why a file could not be written."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(exc, "errno", None) in full or any(os.strerror(no) in str(exc) for no in full)
+
+
 def _who_holds(exc: duckdb.Error) -> str | None:
     """Who has the file open to write, in words; None if the error is another one."""
     text = one_line(exc)
