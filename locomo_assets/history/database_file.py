@@ -49,7 +49,7 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         if (holder := _who_holds(exc)) is not None:
             raise DatabaseLockedError(
                 f"database {path}: {holder} has it open to write; close it there, or open it "
-                "read-only"
+                "read-only; nothing that was measured is lost"
             ) from exc
         raise HistoryUnreachableError(
             f"database {path} can't be opened ({one_line(exc)}); rebuild it with "
