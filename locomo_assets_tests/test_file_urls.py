@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from locomo_assets.locomo.errors import DatasetError
 
 from locomo_assets.api import _place
 from locomo_assets.feeds.feed import ReleaseFeed
@@ -11,6 +10,7 @@ from locomo_assets.file_urls import FileUrlError, is_file_url, local_path, norma
 from locomo_assets.history.backup.snapshot import open_backup_storage
 from locomo_assets.history.errors import HistoryError
 from locomo_assets.history.storage import open_storage
+from locomo_assets.locomo.model import DatasetError
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.settings import SettingsError, read_settings

@@ -287,4 +287,4 @@ def _read(
 
 
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

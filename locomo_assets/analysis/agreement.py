@@ -96,7 +96,7 @@ def judge_agreement(database_path: Path, a: str, b: str, release: str | None = N
     """
     given = {"a": a, "b": b, "release": release}
     with database.open_read_only(database_path) as connection:
-        pairs = connection.execute(_AGREEMENT.read_text(), given).fetchall()
+        pairs = connection.execute(_AGREEMENT.read_text(encoding="utf-8"), given).fetchall()
         if not pairs:
             known = connection.execute(
                 "SELECT DISTINCT judge FROM current_judgements "

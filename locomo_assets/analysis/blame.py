@@ -51,5 +51,5 @@ def blame_bound(database_path: Path, row: Accuracy) -> BlameBound | None:
         "dataset_sha256": row.dataset_sha256,
     }
     with database.open_read_only(database_path) as connection:
-        found = connection.execute(_SQL.read_text(), series).fetchone()
+        found = connection.execute(_SQL.read_text(encoding="utf-8"), series).fetchone()
     return None if found is None else BlameBound(*found)

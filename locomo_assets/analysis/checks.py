@@ -198,7 +198,7 @@ def release_is_what_was_measured(database_path: Path, release: str) -> Finding:
     """
     expected = "the feed's newest release is this one before and after each conversation's work"
     with database.open_read_only(database_path) as connection:
-        row = connection.execute(_SQL.read_text(), {"release": release}).fetchone()
+        row = connection.execute(_SQL.read_text(encoding="utf-8"), {"release": release}).fetchone()
     verdict, changed, refusals, reason = row or (None, 0, 0, None)
     texts = {
         "as_labelled": "it is",

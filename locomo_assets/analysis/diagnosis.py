@@ -60,7 +60,7 @@ def read_diagnosis(database_path: Path, row: Accuracy) -> Diagnosis:
     names = ("release", "system", "judge", "question_protocol", "dataset_sha256")
     with database.open_read_only(database_path) as connection:
         rows = connection.execute(
-            _SQL.read_text(), {name: getattr(row, name) for name in names}
+            _SQL.read_text(encoding="utf-8"), {name: getattr(row, name) for name in names}
         ).fetchall()
     counts = {reason: questions for reason, questions, _ in rows}
     wrong = sum(counts.values())

@@ -93,7 +93,7 @@ def read_gold_faults(
     """
     parameters = {"release": release, "audit_sha256": audit_sha256}
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text(), parameters).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8"), parameters).fetchall()
     return [GoldFaults(*row) for row in rows]
 
 

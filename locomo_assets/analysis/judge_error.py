@@ -75,7 +75,7 @@ def corrected_accuracy(database_path: Path, whole: Accuracy) -> CorrectedAccurac
     # Canaries have their own gold answers, whatever the judge was given for the questions.
     parameters |= {"judge_alone": judge_alone(whole.judge), "no_words": NO_WORDS}
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text(), parameters).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8"), parameters).fetchall()
     known = [JudgeErrors(*row[:5]) for row in rows if row[0] is not None]
     enough = [one for one in known if one.source != "labels" or one.is_enough]
     if known and not enough:
@@ -107,7 +107,7 @@ def label_coverage(database_path: Path, file_sha256: str) -> list[str]:
     that apply to none.
     """
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_COVERAGE.read_text(), [file_sha256]).fetchall()
+        rows = connection.execute(_COVERAGE.read_text(encoding="utf-8"), [file_sha256]).fetchall()
     lines = []
     for judge, right, wrong, all_right, all_wrong in rows:
         if judge is not None:

@@ -150,7 +150,7 @@ def scoring_judges(database_path: Path, release: str) -> set[str]:
 def _rows(database_path: Path, release: str, judges: Sequence[str] | None) -> list[Row]:
     given = {"release": release, "judges": None if judges is None else list(judges)}
     with database.open_read_only(database_path) as connection:
-        found = connection.execute(_SQL.read_text(), given)
+        found = connection.execute(_SQL.read_text(encoding="utf-8"), given)
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 

@@ -70,7 +70,7 @@ def read_repeated_answer(database_path: Path, row: Accuracy) -> RepeatedAnswer:
         for name in ("release", "system", "question_protocol", "dataset_sha256")
     }
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text(), parameters).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8"), parameters).fetchall()
     return commonest_answer([answer for (answer,) in rows])
 
 

@@ -36,5 +36,5 @@ class RecallAtK:
 def read_recall(database_path: Path, release: str | None) -> list[RecallAtK]:
     """The rows of one release or of all, those of one family together, by k and judge."""
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text(), {"release": release}).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8"), {"release": release}).fetchall()
     return [RecallAtK(*row) for row in rows]

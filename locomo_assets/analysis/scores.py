@@ -61,7 +61,7 @@ WHERE
 def read_scores(database_path: Path, release: str | None) -> list[Scores]:
     """The rows of one release or of all. Each series has its categories first, its whole last."""
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text(), {"release": release}).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8"), {"release": release}).fetchall()
     return [Scores(*row) for row in rows]
 
 
@@ -82,7 +82,7 @@ def reference_lines(
 ) -> list[str]:
     """What the memory adds to each series that has references, in words, in the order of these."""
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_REFERENCES.read_text(), [release]).fetchall()
+        rows = connection.execute(_REFERENCES.read_text(encoding="utf-8"), [release]).fetchall()
     keys = [(row.release, row.system, row.judge, row.question_protocol) for row in wholes]
     order = {key: place for place, key in reversed([*enumerate(keys)])}
     lines = []

@@ -32,5 +32,5 @@ def read_workload(database_path: Path, row: Accuracy) -> Workload:
         for name in ("release", "system", "judge", "question_protocol", "dataset_sha256")
     }
     with database.open_read_only(database_path) as connection:
-        [found] = connection.execute(_SQL.read_text(), parameters).fetchall()
+        [found] = connection.execute(_SQL.read_text(encoding="utf-8"), parameters).fetchall()
     return Workload(*found)

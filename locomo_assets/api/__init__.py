@@ -130,7 +130,7 @@ class History:
             "question_protocol": row.question_protocol,
             "dataset_sha256": row.dataset_sha256,
         }
-        found = self.sql((_FOLDER / f"{name}.sql").read_text(), params)
+        found = self.sql((_FOLDER / f"{name}.sql").read_text(encoding="utf-8"), params)
         with warnings.catch_warnings():
             # DuckDB 2.0 makes columns of times in a way that pandas 3 calls deprecated.
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)

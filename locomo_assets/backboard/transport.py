@@ -6,6 +6,7 @@ taken out of every answer, its headers included, where it is received; see `boun
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ from locomo_assets.http.errors import (
     UnexpectedAnswerError,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
+from locomo_assets.network import proxy_for, ssl_context
 from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
 
 SERVICE = "backboard"
@@ -155,9 +157,11 @@ class Transport:
         self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
         self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
         # Made once, because making it takes longer than a request.
-        trust = (
-            require_tls(httpx.create_ssl_context(), options.min_tls) if transport is None else True
-        )
+        trust: ssl.SSLContext | bool = True
+        proxy = None
+        if transport is None:
+            trust = require_tls(ssl_context(), options.min_tls)
+            proxy = proxy_for(self.base_url)
 
         def make() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -165,6 +169,8 @@ class Transport:
                 headers=GZIP_ONLY,
                 transport=transport,
                 verify=trust,
+                proxy=proxy,
+                trust_env=False,
                 limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
                 follow_redirects=False,
             )

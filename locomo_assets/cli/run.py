@@ -3,7 +3,6 @@
 The launch of the Dagster runs belongs to `pipeline.launch`.
 """
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +38,7 @@ from locomo_assets.reporting.terminal.series import (
     print_warnings,
 )
 from locomo_assets.reporting.terminal.table import Screen, console, print_left_out, print_line
+from locomo_assets.runs.releases import adhoc_label
 from locomo_assets.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(
     release: Annotated[
         str | None,
         typer.Option(
-            help="Label of what is measured; default: adhoc-<UTC time>.",
+            help="Label of what is measured; default: adhoc-<UTC time>-<number>.",
             autocompletion=completion.releases,
         ),
     ] = None,
@@ -116,7 +116,7 @@ def run(
     from locomo_assets.services import Services
 
     if release is None:
-        release = f"adhoc-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+        release = adhoc_label()
         name_option("--release", release)
     wanted = Launch(
         release=release,

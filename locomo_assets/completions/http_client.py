@@ -36,6 +36,7 @@ from locomo_assets.http.calls import (
     whole_number,
 )
 from locomo_assets.http.errors import parse_retry_after
+from locomo_assets.network import proxy_for, ssl_context
 from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
@@ -70,11 +71,14 @@ class RecordingClient(httpx2.AsyncClient):
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
+        is_remote = transport is None
         super().__init__(
             headers=GZIP_ONLY,
             timeout=timeout,
             transport=transport,
-            verify=require_tls(httpx2.create_ssl_context(), options.min_tls),
+            verify=require_tls(ssl_context(), options.min_tls) if is_remote else True,
+            proxy=proxy_for(base_url) if is_remote else None,
+            trust_env=False,
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )

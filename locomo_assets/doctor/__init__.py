@@ -33,6 +33,7 @@ from locomo_assets.history.storage import Storage, open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
+from locomo_assets.network import ALERT_BUNDLES, STORE_BUNDLES, check_network, network_settings
 from locomo_assets.pipeline.launch import local_instance
 from locomo_assets.prices import PriceError
 from locomo_assets.settings import Settings, SettingsError, read_settings
@@ -65,6 +66,13 @@ def check_settings(settings: Settings) -> Iterator[Diagnosis]:
         )
     else:
         yield ok("settings", found)
+
+
+def check_network_settings(settings: Settings) -> Iterator[Diagnosis]:
+    """Proxies and certificates of the environment, for whatever these settings let be asked."""
+    check_network((*STORE_BUNDLES, *ALERT_BUNDLES))
+    told = network_settings()
+    yield ok("network", "; ".join(told) if told else "no proxy, and the system's certificates")
 
 
 def check_dataset(settings: Settings) -> Iterator[Diagnosis]:
@@ -230,6 +238,7 @@ def check_launcher(settings: Settings) -> Iterator[Diagnosis]:
 _Check = Callable[[Settings], Iterator[Diagnosis]]
 _CHECKS: dict[str, _Check] = {
     "settings": check_settings,
+    "network": check_network_settings,
     "data set": check_dataset,
     "history": check_history,
     "database": check_database,

@@ -21,6 +21,8 @@ from locomo_assets.bounded import (
 )
 from locomo_assets.errors import LocomoError
 from locomo_assets.file_urls import local_path
+from locomo_assets.labels import LONGEST, MOST_BYTES, bad_labels
+from locomo_assets.network import NetworkSettingsError, download_client
 from locomo_assets.redaction import (
     hide_in_answer,
     hide_in_body,
@@ -35,8 +37,7 @@ _READ_TIMEOUT_S = 5.0
 _TOTAL_TIMEOUT_S = 5.0
 # Looking for parents and texts takes a time that grows with the depth of every tag.
 _MAX_DEPTH = 200
-_NOT_IN_LABELS = re.compile(r"[^\w.+@:~=-]+")
-_LONGEST_LABEL = 100
+_NOT_IN_LABELS = re.compile(r"[^\w.+@:~=-]+|\.{3,}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<month>[A-Za-z]{3,9})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -70,12 +71,14 @@ class FeedRelease:
 class FeedResponse:
     """A feed's releases, oldest first, or None if the feed has not changed.
 
-    `etag` and `last_modified` are for the next conditional request.
+    `etag` and `last_modified` are for the next conditional request. `skipped`: versions that can't
+    be made labels, each with the cause.
     """
 
     releases: tuple[FeedRelease, ...] | None
     etag: str | None = None
     last_modified: str | None = None
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,14 @@ class ReleaseFeed:
             data, etag, last_modified = fetched
             if not data.strip():
                 raise FeedError("it is empty")
-            releases = PARSERS[self.kind](data, self._address())
+            releases, skipped = _usable(PARSERS[self.kind](data, self._address()))
         except FeedError as error:
             raise FeedError(f"release feed {self.name}: {error}") from None
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             # A time out of range, a link that is none: whatever it holds, it must not end a run.
             cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise FeedError(f"release feed {self.name}: can't be read ({cause:.200})") from None
-        return FeedResponse(tuple(map(_with_safe_link, releases)), etag, last_modified)
+        return FeedResponse(tuple(map(_with_safe_link, releases)), etag, last_modified, skipped)
 
     def _address(self) -> str:
         return without_credentials(self.url) if urlsplit(self.url).scheme else self.url
@@ -147,7 +150,7 @@ class ReleaseFeed:
         data = bytearray()
         try:
             with (
-                httpx.Client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
+                download_client(timeout=_READ_TIMEOUT_S, follow_redirects=True) as client,
                 client.stream("GET", self.url, headers=GZIP_ONLY | headers) as response,
             ):
                 if response.status_code == httpx.codes.NOT_MODIFIED and headers and known:
@@ -164,7 +167,7 @@ class ReleaseFeed:
                     etag and hide_in_answer(etag),
                     modified and hide_in_answer(modified),
                 )
-        except UnusableBodyError as error:
+        except (UnusableBodyError, NetworkSettingsError) as error:
             raise FeedError(str(error)) from None
         except httpx.TimeoutException:
             raise FeedError(f"no answer within {_READ_TIMEOUT_S:g} s") from None
@@ -174,11 +177,22 @@ class ReleaseFeed:
 
 
 def release_label(version: str) -> str:
-    """A version as a label, without characters a label can't have; FeedError if none is left."""
-    label = _NOT_IN_LABELS.sub("-", version.strip())[:_LONGEST_LABEL].strip("-")
-    if not label:
-        raise FeedError(f"version {version!r:.80} can't be made a label")
-    return label
+    """A version as a label, without what a label can't have; itself where none is left."""
+    label = _NOT_IN_LABELS.sub("-", version.strip())[:LONGEST]
+    return label.encode()[:MOST_BYTES].decode(errors="ignore").strip("-") or version
+
+
+def _usable(found: Sequence[FeedRelease]) -> tuple[list[FeedRelease], tuple[str, ...]]:
+    """The releases whose labels can be used, and the others with the cause.
+
+    Raises FeedError where none can.
+    """
+    faults = bad_labels(release.label for release in found)
+    skipped = tuple(f"version {label!r:.80}: {fault}" for label, fault in faults.items())
+    usable = [release for release in found if release.label not in faults]
+    if not usable:
+        raise FeedError("; ".join(skipped[:3]) or "no release in it")
+    return usable, skipped
 
 
 def parse_changelog(data: bytes, url: str) -> list[FeedRelease]:

@@ -338,7 +338,11 @@ def release(storage: Storage, lease: Lease) -> None:
 def this_machine() -> str | None:
     """This boot of this machine, and its namespace of process ids; None where unknown."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = (
+            Path("/proc/sys/kernel/random/boot_id")
+            .read_text(encoding="utf-8", errors="replace")
+            .strip()
+        )
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return None
@@ -359,7 +363,12 @@ def process_identity(pid: int) -> str | None:
     process may be hidden.
     """
     # The name in parentheses may hold anything, so count from behind it.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{pid}/stat")
+        .read_text(encoding="utf-8", errors="replace")
+        .rpartition(")")[2]
+        .split()
+    )
     return None if fields[0] in "ZX" else f"{pid}@{fields[19]}"
 
 

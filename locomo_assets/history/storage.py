@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from locomo_assets.bounded import HISTORY_FILE_BYTES, UnusableBodyError, read_file
 from locomo_assets.file_urls import FileUrlError, path_of
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
+from locomo_assets.network import check_store_network
 
 
 class Storage(Protocol):
@@ -83,6 +84,7 @@ def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
         return found
 
 
+_ENDPOINT = "https://s3.amazonaws.com"
 _TIME_OUT_S = 60.0
 """For one request to an object store and its repetitions; s3fs would repeat for several minutes."""
 _SLOWEST_BYTES_PER_S = 2**20
@@ -149,6 +151,7 @@ class ObjectStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        check_store_network(os.environ.get("AWS_ENDPOINT_URL", _ENDPOINT))
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
@@ -214,7 +217,9 @@ def _file_system(url: str) -> tuple[Any, str]:
         # fixed line: data with that line in it would arrive cut off, so the MD5 is compared.
         from gcsfs.core import GCSFileSystem
 
-        return GCSFileSystem(consistency="md5", **uncached), GCSFileSystem._strip_protocol(url)
+        way = {"trust_env": True}  # proxies
+        fs = GCSFileSystem(consistency="md5", session_kwargs=way, **uncached)
+        return fs, GCSFileSystem._strip_protocol(url)
     import fsspec
 
     file_system, root = fsspec.core.url_to_fs(url, **uncached)

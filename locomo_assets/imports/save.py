@@ -17,11 +17,12 @@ from locomo_assets.imports.results import (
     ImportedResults,
     ImportRefusedError,
 )
+from locomo_assets.labels import check_label, check_protocol
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.runs import context
 from locomo_assets.runs.checkpoint import Row
 from locomo_assets.runs.datasets import store_dataset
-from locomo_assets.runs.releases import IMPORTED, check_label, check_protocol, release_row
+from locomo_assets.runs.releases import IMPORTED, release_row
 
 ASSET = "imported_results"
 _PUBLISHED_AT = "published_at"

@@ -17,6 +17,7 @@ from locomo_assets.bounded import (
 )
 from locomo_assets.errors import LocomoError
 from locomo_assets.file_urls import FileUrlError, is_file_url, local_path
+from locomo_assets.network import download_client
 from locomo_assets.redaction import without_credentials
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -80,7 +81,7 @@ def _download(
         )
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
+            download_client(timeout=_TIMEOUT, follow_redirects=True, headers=GZIP_ONLY) as client,
             client.stream("GET", url) as response,
         ):
             response.raise_for_status()

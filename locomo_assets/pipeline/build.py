@@ -30,6 +30,7 @@ def build_defs(
     from locomo_assets.pipeline.schedules import RELEASE_JOB, schedules
     from locomo_assets.pipeline.sensors.alerts import alerts_sensor
     from locomo_assets.pipeline.sensors.releases import release_sensor
+    from locomo_assets.pipeline.sensors.results import ResultsAutomation
 
     place = services or Services(settings or read_settings())
     stale = timedelta(days=place.settings.max_trend_age_days)
@@ -51,13 +52,7 @@ def build_defs(
         schedules=schedules(place.settings),
         resources={"services": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[
-            dg.AutomationConditionSensorDefinition(
-                "results_automation",
-                target=dg.AssetSelection.assets(*results),
-                # On from the start, unlike whatever costs money: these only read.
-                default_status=dg.DefaultSensorStatus.RUNNING,
-                minimum_interval_seconds=results_every_s,
-            ),
+            ResultsAutomation(place.settings, dg.AssetSelection.assets(*results), results_every_s),
             release_sensor(place.settings),
             alerts_sensor(place.settings),
         ],

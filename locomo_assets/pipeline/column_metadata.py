@@ -1,11 +1,13 @@
 """What the UI shows of the tables: columns, their lineage, and the SQL that shows the rows."""
 
+import shlex
 from collections.abc import Mapping
 
 import dagster as dg
 
 from locomo_assets.history.database_tables import column_comments
 from locomo_assets.history.schema import TABLES
+from locomo_assets.reporting.markdown import code_span
 
 TABLE_OF = {
     "locomo_dataset": "questions",
@@ -70,4 +72,6 @@ def rows_sql(table: str, where: Mapping[str, str]) -> dg.MarkdownMetadataValue:
         f"{column} = '{value.replace(chr(39), chr(39) * 2)}'" for column, value in where.items()
     )
     query = f"FROM {table} WHERE {terms}"
-    return dg.MetadataValue.md(f'`locomo-assets sql "{query}"`')
+    # Within double quotes a shell would replace these.
+    quoted = shlex.quote(query) if set(query) & set('$`"\\!') else f'"{query}"'
+    return dg.MetadataValue.md(code_span(f"locomo-assets sql {quoted}"))

@@ -109,7 +109,7 @@ def _free_port(taken: int) -> int:
 
 def _is_dagster(host: str, port: int) -> bool:
     try:
-        answer = httpx.get(f"http://{host}:{port}/server_info", timeout=1)
+        answer = httpx.get(f"http://{host}:{port}/server_info", timeout=1, trust_env=False)
         return "dagster_webserver_version" in answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError):
         return False

@@ -15,6 +15,7 @@ from locomo_assets.analysis.design.sequential import LOOKS
 from locomo_assets.backboard.protocols import REFERENCE_PROTOCOLS
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.labels import check_label
 from locomo_assets.locomo.model import Dataset
 from locomo_assets.pipeline.assets.conversations import PENDING_BATCHES
 from locomo_assets.pipeline.assets.locomo_dataset import read_source, refuse_failed
@@ -37,7 +38,7 @@ from locomo_assets.pipeline.partitions import (
 from locomo_assets.pipeline.until_decided import UntilDecided
 from locomo_assets.runs import forecast
 from locomo_assets.runs.context import Task
-from locomo_assets.runs.releases import check_label, is_measured, refuse_taken
+from locomo_assets.runs.releases import is_measured, refuse_taken
 from locomo_assets.services import Services
 from locomo_assets.settings.variants import packaged_ladders
 
@@ -86,10 +87,10 @@ def prepare_home(home: Path) -> Path:
     """The local Dagster instance's folder, made with its `dagster.yaml`; absolute."""
     folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    packaged = Path(__file__).with_name("local_dagster.yaml").read_text()
+    packaged = Path(__file__).with_name("local_dagster.yaml").read_text(encoding="utf-8")
     target = folder / "dagster.yaml"
-    if not target.exists() or target.read_text() != packaged:
-        target.write_text(packaged)
+    if not target.exists() or target.read_text(encoding="utf-8") != packaged:
+        target.write_text(packaged, encoding="utf-8")
     return folder
 
 

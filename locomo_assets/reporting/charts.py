@@ -51,14 +51,14 @@ def trend(rows: Sequence[Accuracy], references: Sequence[Reference] = ()) -> "Fi
         for number, points in enumerate(series.values()):
             *names, dataset = points[0].series if len(series) > 1 else ("",)
             label = " · ".join((*names, dataset[:8], asked_text(points[0]))).removeprefix(" · ")
-            _line(axes, points, _COLOURS[number % len(_COLOURS)], label)
+            _line(axes, points, _COLOURS[number % len(_COLOURS)], _named(label))
         for number, one in enumerate(references, len(series) - 1):
             axes.axhline(
                 one.accuracy_percent,
                 color=_COLOURS[(number + 1) % len(_COLOURS)],
                 linestyle=_DASHES[number % len(_DASHES)],
                 linewidth=1.2,
-                label=f"{one.name}: {one.accuracy_percent:.1f} %",
+                label=_named(f"{one.name}: {one.accuracy_percent:.1f} %"),
             )
         axes.set(ylim=(0, 100), ylabel="accuracy %")
 
@@ -96,7 +96,7 @@ def categories(trends: Mapping[str, Sequence[Accuracy]]) -> "Figure":
 
     def draw(axes: "Axes") -> None:
         for number, (name, rows) in enumerate(trends.items()):
-            _line(axes, rows, _COLOURS[number % len(_COLOURS)], name, bars=False)
+            _line(axes, rows, _COLOURS[number % len(_COLOURS)], _named(name), bars=False)
         axes.set(ylim=(0, 100), ylabel="accuracy %")
 
     return _figure(draw)
@@ -138,6 +138,11 @@ def cost(rows: Sequence[Accuracy]) -> "Figure":
     return _figure(draw)
 
 
+def _named(label: str) -> str:
+    """A name for the legend, which leaves out those that begin with an underscore."""
+    return f" {label}" if label.startswith("_") else label
+
+
 def _empty(axes: "Axes", text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
@@ -145,8 +150,10 @@ def _empty(axes: "Axes", text: str) -> None:
 
 def png(figure: "Figure", title: str) -> str:
     """The figure as Markdown with an inline picture."""
+    import matplotlib as mpl
+
     picture = io.BytesIO()
-    with warnings.catch_warnings():
+    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():
         # A label may have letters that the packaged font lacks: they become boxes.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(picture, format="png", dpi=110)
@@ -160,6 +167,8 @@ def _figure(draw: Callable[["Axes"], None]) -> "Figure":
 
     with mpl.rc_context(
         {
+            # A label's `$` is a sign; of ticks as well, which are made when it is drawn (`png`).
+            "text.parse_math": False,
             "font.family": "sans-serif",
             "font.size": 9,
             "text.color": _TEXT,

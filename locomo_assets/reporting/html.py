@@ -119,8 +119,8 @@ def render(data: ReportData, questions: Mapping[str, Any]) -> str:
         interval_notes=interval_notes([*data.categories, data.whole]),
         correction=CORRECTION,
         ceiling_note=CEILING_NOTE,
-        style=(_FOLDER / "page.css").read_text(),
-        script=(_FOLDER / "explorer.js").read_text(),
+        style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+        script=(_FOLDER / "explorer.js").read_text(encoding="utf-8"),
         questions=packed(questions),
     )
 

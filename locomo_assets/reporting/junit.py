@@ -10,6 +10,7 @@ from locomo_assets.analysis.comparison import CategoryComparison, Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion, Decision
 from locomo_assets.analysis.comparison.gate import FailOn, fails
 from locomo_assets.redaction import printable
+from locomo_assets.reporting.terminal.table import prints_unicode
 
 
 def comparison_junit(
@@ -45,7 +46,10 @@ def comparison_junit(
             element.set(name, str(count))
     top.append(suite)
     ET.indent(top)
-    return ET.tostring(top, encoding="unicode", xml_declaration=True)
+    # Elsewhere signs are references, so that the file is the same XML in every encoding.
+    encoding = "utf-8" if prints_unicode() else "us-ascii"
+    written: bytes = ET.tostring(top, encoding=encoding, xml_declaration=True)
+    return written.decode()
 
 
 def _add_case(

@@ -6,7 +6,8 @@ from locomo_assets.analysis.comparison.decision import Conclusion
 from locomo_assets.analysis.comparison.ladder import Change, LadderResult, LadderStep
 from locomo_assets.analysis.comparison.paired import Paired
 from locomo_assets.prices import STANDIN
-from locomo_assets.reporting.tables import fixed, markdown_table
+from locomo_assets.reporting.markdown import escaped, markdown_table
+from locomo_assets.reporting.tables import fixed
 from locomo_assets.reporting.terminal.table import Short
 from locomo_assets.runs.forecast import Item
 
@@ -95,14 +96,17 @@ def ladder_markdown(found: LadderResult) -> str:
     headings = (HEADINGS[0], "what changed", *HEADINGS[1:])
     rows = [(cells[0], step.changed, *cells[1:])
             for step, cells in ((step, ladder_cells(step)) for step in found.steps)]  # fmt: skip
-    told = [" ".join((f"- **{title}**", *lines)) for title, lines in step_texts(found)]
+    told = [
+        " ".join((f"- **{escaped(title)}**", *map(escaped, lines)))
+        for title, lines in step_texts(found)
+    ]
     return "\n\n".join(
         (
-            f"**{found.headline}**",
-            heading(found),
+            f"**{escaped(found.headline)}**",
+            escaped(heading(found)),
             markdown_table(headings, rows),
             "\n".join(told),
-            " ".join(notes(found)),
+            escaped(" ".join(notes(found))),
         )
     )
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from locomo_assets.analysis.panel import Contested, Panel, PanelJudge
+from locomo_assets.reporting.markdown import escaped, markdown_table
 from locomo_assets.reporting.tables import fixed
 from locomo_assets.runs.forecast import Item
 
@@ -166,8 +167,9 @@ def panel_markdown(
     """The panels as Markdown, whole."""
     parts = []
     for panel in panels:
-        parts += [f"## {title(panel)}", f"{headline(panel)}.", bounds_line(panel)]
-        parts += [_markdown(band_table(panel, labels)), base_line(panel)]
+        parts += [f"## {escaped(title(panel))}", f"{escaped(headline(panel))}."]
+        parts += [escaped(bounds_line(panel)), _markdown(band_table(panel, labels))]
+        parts.append(escaped(base_line(panel)))
         parts += [_markdown(agreement_table(panel)), _markdown(category_rows(panel))]
         if show and panel.contested:
             parts.append(_markdown(contested_table(panel, show)))
@@ -236,17 +238,4 @@ def _short(text: str) -> str:
 
 
 def _markdown(table: Table) -> str:
-    lines = [
-        f"**{table.caption}**",
-        "",
-        "| " + " | ".join(table.headings) + " |",
-        "|" + " --- |" * len(table.headings),
-    ]
-    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in table.rows]
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    """A cell that no text of others can break out of."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("`", "\\`").replace("[", "\\[").replace("*", "\\*").replace("_", "\\_")
+    return f"**{escaped(table.caption)}**\n\n{markdown_table(table.headings, table.rows)}"

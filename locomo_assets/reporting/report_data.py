@@ -350,4 +350,4 @@ def _references(
 
 
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

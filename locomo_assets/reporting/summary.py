@@ -3,7 +3,6 @@
 Whole tables belong to `tables`, `terminal` and `html`.
 """
 
-import re
 import textwrap
 from collections.abc import Iterable
 
@@ -11,6 +10,7 @@ from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import CategoryComparison, Comparison
 from locomo_assets.analysis.intervals import Interval
 from locomo_assets.prices import STANDIN
+from locomo_assets.reporting.markdown import escaped, table_row
 from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
 
@@ -45,7 +45,7 @@ def summary_markdown(data: ReportData) -> str:
     left out where there are too many.
     """
     paragraphs = [
-        "\\\n".join(map(_escaped, textwrap.wrap(line, _CELL_CHARACTERS, break_on_hyphens=False)))
+        "\\\n".join(map(escaped, textwrap.wrap(line, _CELL_CHARACTERS, break_on_hyphens=False)))
         for line in summary_lines(data)
     ]
     while len(text := "\n\n".join(paragraphs)) >= _SHOWN_IN_PLACE and len(paragraphs) > 1:
@@ -82,30 +82,30 @@ def comparison_markdown(found: Comparison, link: str | None = None) -> str:
     whole = [f"**{cell}**" for cell in _cells(found.overall, found.category_names)]
     rows = [_cells(part, f"{part.category} {part.name}") for part in found.categories]
     lines = [
-        f"**LoCoMo: {_escaped(found.headline)}**",
+        f"**LoCoMo: {escaped(found.headline)}**",
         "",
-        _row(map(_escaped, names)),
+        table_row(map(escaped, names)),
         "|" + " --- |" * len(names),
-        _row(whole),
-        *map(_row, rows),
+        table_row(whole),
+        *map(table_row, rows),
         "",
-        _escaped(
+        escaped(
             f"Judge {found.judge} · questions {found.question_protocol} · system {systems} · "
             f"margin {found.margin_points:g}"
         ),
     ]
     bounds = found.overall.bounds
     if bounds is not None:
-        lines += ["", _escaped(
+        lines += ["", escaped(
             f"Bounds: {_points(bounds.low)} … {_points(bounds.high)} points, if the "
             f"{bounds.unanswered} questions without a verdict count against {b}, or for it."
         )]  # fmt: skip
     if found.bridge.steps:
-        lines += ["", _escaped(" ".join(found.bridge.sentences()))]
+        lines += ["", escaped(" ".join(found.bridge.sentences()))]
     if found.notes:
         more = len(found.notes) - _MAX_NOTES
         notes = "; ".join(found.notes[:_MAX_NOTES]) + (f"; and {more} more" if more > 0 else "")
-        lines += ["", _escaped(f"Notes: {notes}.")]
+        lines += ["", escaped(f"Notes: {notes}.")]
     if link is not None:
         lines += ["", f"[The whole report](<{link}>)"]
     return "\n".join(lines)
@@ -162,18 +162,9 @@ def _cells(part: CategoryComparison, name: str) -> list[str]:
             str(paired.gains), str(paired.losses), str(part.verdict.word)]  # fmt: skip
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def _points(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:+.2f}"
 
 
 def _interval(interval: Interval) -> str:
     return f"{_points(interval.low)} … {_points(interval.high)}"
-
-
-def _escaped(text: str) -> str:
-    # Labels are others' words: they must not become a table's cell, a link or HTML.
-    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))

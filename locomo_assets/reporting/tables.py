@@ -1,6 +1,6 @@
 """Rows of `analysis` as text: headings and cells, and Markdown tables for Dagster."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from locomo_assets.analysis.accuracy import Accuracy, Sample
@@ -8,6 +8,7 @@ from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.retrieval_recall import RecallAtK
 from locomo_assets.analysis.scores import Scores
 from locomo_assets.http.limits import LimitChange
+from locomo_assets.reporting.markdown import markdown_table
 
 MAX_LIMIT_CHANGES = 100
 MAX_SAMPLES = 60
@@ -243,11 +244,3 @@ def _marked(percent: float | None, *, valid: bool) -> str:
     # Never a bare number where it is not valid, so that nobody quotes it.
     number = fixed(percent, 2)
     return number if valid else f"invalid ({number})"
-
-
-def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows under headings, as Markdown."""
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    for row in rows:
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What may be called a release, its row, and the guard that it is what was measured.
+"""A release's row, whether its label is taken, and the guard that it is what was measured.
 
 The guard reads the feed before paid work and after it. `as_labelled`: the newest release is the
 label. `other_release`: it is another, nothing is spent. `release_changed`: it changed meanwhile.
@@ -6,7 +6,7 @@ label. `other_release`: it is another, nothing is spent. `release_changed`: it c
 """
 
 import asyncio
-import re
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -30,41 +30,11 @@ ADHOC = "adhoc-"
 WEEKLY = "weekly-"
 DAILY = "daily-"
 
-_LABEL = re.compile(r"[^\s|,*/\\\[\]]{1,100}")
-_LONGEST_PROTOCOL = 400
-
-
-class BadLabelError(LocomoError):
-    """A release, or who or what was measured, can't be called so."""
-
-    exit_code = 2
-
 
 class ReleaseTakenError(LocomoError):
     """The label belongs to results of another kind: measured elsewhere, or of a sample."""
 
     exit_code = 2
-
-
-def check_label(label: str, kind: str = "release") -> None:
-    """Raises BadLabelError for a label that the UI or the command line could not take back."""
-    if not _LABEL.fullmatch(label):
-        raise BadLabelError(
-            f"{kind} {label!r:.120}: a label has 1 to 100 characters, without spaces and | , "
-            "* / \\ [ ]; name it like r1 or 2026-11-23"
-        )
-
-
-def check_protocol(label: str) -> None:
-    """Raises BadLabelError for a question protocol that would not stay one line.
-
-    It names what differs from the published protocol, so it may hold spaces and commas.
-    """
-    if not (0 < len(label) <= _LONGEST_PROTOCOL and label.isprintable() and label == label.strip()):
-        raise BadLabelError(
-            f"question protocol {label!r:.120}: has 1 to {_LONGEST_PROTOCOL} characters on one "
-            "line, none of them a space at an end; name it like isolated"
-        )
 
 
 def refuse_imported(store: HistoryStore, release: str) -> None:
@@ -116,6 +86,11 @@ def is_measured(store: HistoryStore, release: str, conversations: Sequence[str])
     except (LocomoError, OSError):
         return True
     return False
+
+
+def adhoc_label() -> str:
+    """A label for what nobody named. Two of the same second differ, on two machines as well."""
+    return f"{ADHOC}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.randbelow(10**6):06}"
 
 
 def claims_no_release(label: str) -> bool:

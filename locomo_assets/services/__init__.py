@@ -190,11 +190,14 @@ class Services:
 
         Raises LocomoError: keys, URLs, prompt, prices or audit can't be used.
         """
+        from locomo_assets.network import check_network
         from locomo_assets.prices import PriceTable
         from locomo_assets.runs.datasets import check_audit
 
         chosen = self.settings
         PriceTable.read(chosen.prices)
+        if self._services():
+            check_network()
         self._planned_client()
         self.planned_judge()
         self.ask_protocol()
@@ -258,13 +261,17 @@ class Services:
 
     def _planned_client(self) -> tuple["BackboardClient", str]:
         """The client of a run, not connected, and its base URL; an error where it can't be."""
+        import httpx
+
         from locomo_assets.backboard.client import BackboardClient
         from locomo_assets.standin.settings import DEFAULT_KEY
 
         key = self.settings.backboard_api_key
         url = _STANDIN_URL if key is None else self.settings.backboard_base_url
         given = DEFAULT_KEY if key is None else key.get_secret_value()
-        return BackboardClient(url, given, self._call_options()), url
+        # The stand-in's is never sent anything, and must not need a usable network.
+        way = httpx.AsyncBaseTransport() if key is None else None
+        return BackboardClient(url, given, self._call_options(), transport=way), url
 
     def planned_judge(self) -> "JudgeIdentity":
         """Who judges, as far as the settings say; an error where it can't."""

@@ -26,8 +26,8 @@ COMMANDS = (
     ("report", "--wide"),
     ("report", "--leaderboard"),
     ("report", "--leaderboard", "--wide"),
-    ("compare", "r1", "adhoc-2026-11-27T16-40-22", "--flips", "3"),
-    ("compare", "r1", "adhoc-2026-11-27T16-40-22", "--wide"),
+    ("compare", "r1", "adhoc-20261127T164022-417203", "--flips", "3"),
+    ("compare", "r1", "adhoc-20261127T164022-417203", "--wide"),
     ("judge-agreement", "lexical", "strict"),
     ("releases",),
     ("releases", "--wide"),
@@ -67,7 +67,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     made.dataset(("conv-1", "conv-2", "conv-3"), 20)
     for release, signs in (
         ("r1", ("----+", "---++", "-+--+")),
-        ("adhoc-2026-11-27T16-40-22", ("++++-", "++-!+", "+?++-")),
+        ("adhoc-20261127T164022-417203", ("++++-", "++-!+", "+?++-")),
     ):
         made.measure(
             release,
@@ -146,12 +146,12 @@ def test_releases_are_newest_first_with_their_date(
         "release", "date", "questions", "accuracy %", "judge", "bounds %", "valid",
     ]  # fmt: skip
     rows = lines[heading + 1 :]
-    assert [row[0] for row in rows[:4]] == ["adhoc-2026-11-27T16-40-22"] * 2 + ["r1"] * 2
+    assert [row[0] for row in rows[:4]] == ["adhoc-20261127T164022-417203"] * 2 + ["r1"] * 2
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[1]) for row in rows[:4])
     # `strict` has judged one conversation of three.
     assert {(row[0], row[4]): row[-1] for row in rows[:4]} == {
-        ("adhoc-2026-11-27T16-40-22", "lexical"): "invalid",
-        ("adhoc-2026-11-27T16-40-22", "strict"): "invalid",
+        ("adhoc-20261127T164022-417203", "lexical"): "invalid",
+        ("adhoc-20261127T164022-417203", "strict"): "invalid",
         ("r1", "lexical"): "yes",
         ("r1", "strict"): "invalid",
     }
@@ -161,4 +161,4 @@ def test_the_parts_of_a_report_have_one_order(home: Path) -> None:
     text = CliRunner().invoke(APP, ["report"]).stdout
     told = re.findall(r"^(without a judge: )?release (\S+) ·", text, re.MULTILINE)
     accuracy, scores = ([name for lead, name in told if bool(lead) is of] for of in (False, True))
-    assert scores == list(dict.fromkeys(accuracy)) == ["adhoc-2026-11-27T16-40-22", "r1"]
+    assert scores == list(dict.fromkeys(accuracy)) == ["adhoc-20261127T164022-417203", "r1"]

@@ -22,7 +22,7 @@ from locomo_assets.feeds.feed import (
     parse_openapi,
     parse_sdk,
 )
-from locomo_assets.runs.releases import check_label
+from locomo_assets.labels import label_fault
 from locomo_assets_tests.feeds.serving import releases_json, served_feed
 
 URL = "https://example.org/changelog"
@@ -317,7 +317,6 @@ def test_list_in_any_order_with_versions_made_labels() -> None:
         b"[1]",
         b'[{"version": 2}]',
         b'[{"version": "v1"}]',
-        b'[{"version": " / ", "published_at": "2026-11-01"}]',
         b'[{"version": "v1", "published_at": "2026-11-01", "url": 5}]',
         b'[{"version": "v1", "published_at": "2026-11-01"',
         b"[" * 100_000,
@@ -335,4 +334,26 @@ def test_no_parser_fails_otherwise(kind: str, data: bytes) -> None:
     except FeedError:
         return
     for release in found:
-        check_label(release.label)
+        fault = label_fault(release.label)
+        assert fault is None or release.label in data.decode(errors="replace")
+
+
+def test_what_can_not_be_a_label_is_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "feed.json"
+
+    def write(*versions: str) -> ReleaseFeed:
+        days = enumerate(versions, 1)
+        rows = [{"version": v, "published_at": f"2026-11-{day:02}T00:00:00Z"} for day, v in days]
+        path.write_text(json.dumps(rows), encoding="utf-8")
+        return ReleaseFeed("file", str(path))
+
+    found = write("..", "1...2", "語" * 100, "$A_$B", "\ud800", " / ", "v2").read()
+    assert found.releases is not None
+    assert [one.label for one in found.releases] == ["1-2", "語" * 66, "A_-B", "v2"]
+    assert [told.split(":")[0] for told in found.skipped] == [
+        "version '..'",
+        "version '\\ud800'",
+        "version ' / '",
+    ]
+    with pytest.raises(FeedError, match=r"version '\.\.': a label is not made of dots alone"):
+        write("..", " / ").read()

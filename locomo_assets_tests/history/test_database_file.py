@@ -196,9 +196,7 @@ def test_a_lock_is_named_as_a_lock(path: Path, writing: Callable[[], Writer]) ->
         open_read_only(path)
     text = str(caught.value)
     assert f"(process {writer.pid}) has it open to write" in text
-    assert text.endswith(
-        "close it there, or open it read-only; nothing that was measured is lost"
-    )
+    assert text.endswith("close it there, or open it read-only; nothing that was measured is lost")
     assert "rebuild" not in text
     writer.close()
     assert answers(path) == 10

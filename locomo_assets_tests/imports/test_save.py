@@ -15,12 +15,12 @@ from locomo_assets.imports.backboard_published import parse_published
 from locomo_assets.imports.jsonl import parse_jsonl
 from locomo_assets.imports.results import ImportedRelease, ImportedResults, ImportRefusedError
 from locomo_assets.imports.save import save_imports
+from locomo_assets.labels import BadLabelError
 from locomo_assets.locomo.model import Question
 from locomo_assets.locomo.parsing import parse_dataset
 from locomo_assets.runs.context import fingerprint
 from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.releases import (
-    BadLabelError,
     ReleaseTakenError,
     register_release,
 )

@@ -7,6 +7,7 @@ import pytest
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.labels import BadLabelError
 from locomo_assets.locomo.model import DatasetError
 from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import BadRequestError, Launch, LaunchError, launch, prepare_home
@@ -14,7 +15,7 @@ from locomo_assets.pipeline.partitions import CONVERSATION, RELEASE, ranges
 from locomo_assets.pipeline.schedules import JOB
 from locomo_assets.runs import runner
 from locomo_assets.runs.context import RunContext, Task
-from locomo_assets.runs.releases import SAMPLE, BadLabelError, register_release
+from locomo_assets.runs.releases import SAMPLE, register_release
 from locomo_assets.runs.stages import AnswerQueue, StageReport
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings

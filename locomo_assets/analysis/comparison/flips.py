@@ -73,7 +73,7 @@ def read_flips(connection: duckdb.DuckDBPyConnection, first: Series, second: Ser
         "dataset_a": first.dataset_sha256,
         "dataset_b": second.dataset_sha256,
     }
-    found = connection.execute(_SQL.read_text(), given)
+    found = connection.execute(_SQL.read_text(encoding="utf-8"), given)
     names = [column[0] for column in found.description or ()]
     return [_flip(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 

@@ -341,4 +341,4 @@ def _mean(values: Sequence[int | None]) -> float | None:
 
 
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ class LastLook:
 
 def last_looks(connection: duckdb.DuckDBPyConnection) -> dict[str, LastLook]:
     """Release → its last look, for releases that were measured until decided."""
-    sql = Path(__file__).with_name("last_looks.sql").read_text()
+    sql = Path(__file__).with_name("last_looks.sql").read_text(encoding="utf-8")
     try:
         rows = connection.execute(sql).fetchall()
     except duckdb.CatalogException:  # a database of an earlier version, until its next refresh

@@ -133,4 +133,4 @@ class BothMeasured(NamedTuple):
 
 
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -77,7 +77,10 @@ Pairing = tuple[Series, Series]
 def read_series(connection: duckdb.DuckDBPyConnection, *releases: str) -> list[Series]:
     """All series of one release, or of two."""
     given = {"a": releases[0], "b": releases[-1]}
-    return [Series(*row) for row in connection.execute(_SQL.read_text(), given).fetchall()]
+    return [
+        Series(*row)
+        for row in connection.execute(_SQL.read_text(encoding="utf-8"), given).fetchall()
+    ]
 
 
 def choose_series(

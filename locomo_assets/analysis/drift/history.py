@@ -165,4 +165,4 @@ def _points(share: float) -> str:
 
 
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import typer
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.network import ALERT_BUNDLES, check_network
 from locomo_assets.settings import read_settings
 
 
@@ -28,6 +29,7 @@ def alert_test() -> None:
         raise ChannelError(
             "no alert channel: set LOCOMO_ALERT_URLS_HIGH, …_MEDIUM or …_LOW; see docs/alerts.md"
         )
+    check_network(ALERT_BUNDLES)
     channels = Channels(urls)
     failed = []
     for severity in urls:

@@ -1,6 +1,5 @@
 """`doctor`: checks of an installation before its first paid run; the checks are in `doctor`."""
 
-import json
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locomo_assets.reporting.terminal.table import console, print_pairs
+from locomo_assets.reporting.terminal.table import console, print_json, print_pairs
 
 
 class Format(StrEnum):
@@ -46,7 +45,7 @@ def doctor(
         prove=prove, tell=lambda cost: print(f"--prove asks for {cost}", file=sys.stderr)
     )
     if format is Format.json:
-        print(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1))
+        print_json([asdict(line) for line in lines])
     else:
         width = max(len(line.subject) for line in lines)
         told = [

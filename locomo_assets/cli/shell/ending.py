@@ -1,5 +1,6 @@
 """How a command ends: one line for what went wrong, and an exit code of `errors.EXIT_CODES`."""
 
+import io
 import logging
 import os
 import re
@@ -36,6 +37,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
     With LOCOMO_TRACEBACK errors are raised.
     """
     as_json = False
+    _degrade_output()
     try:
         as_json = _configure_logs()
         code = command()
@@ -106,6 +108,16 @@ def _misuse(error: TyperException) -> str:
     text = _possible.sub(r"; did you mean \1?", text[:1].lower() + text[1:])
     of = f"{' '.join(path)}: " if path else ""
     return f"error: {of}{text}; see `{' '.join([NAME, *path])} --help`"
+
+
+def _degrade_output() -> None:
+    """From now on a sign that the output's encoding lacks is printed as another, not an error.
+
+    A pipe gets an escape, from which the sign can be read again.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream.isatty() else "backslashreplace")
 
 
 def _forget_output() -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from locomo_assets.runs.context import Counts
 
@@ -72,7 +72,7 @@ class _TerminalProgress:
         self._bars: Progress | None = None
         self._waits_for = ""
         # Now, since the first count comes when Dagster has put a step's log in its place.
-        self._file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w") if sys.__stderr__ else None
+        self._file = _copy_of(sys.__stderr__) if sys.__stderr__ else None
         return self
 
     def __call__(self, counts: Counts) -> None:
@@ -110,3 +110,9 @@ class _TerminalProgress:
             self._bars.stop()
         if self._file is not None:
             self._file.close()
+
+
+def _copy_of(stream: TextIO) -> TextIO:
+    """A stream to the same place, which shows in some way what that place can't print."""
+    number = os.dup(stream.fileno())
+    return os.fdopen(number, "w", encoding=stream.encoding, errors="replace")

@@ -29,7 +29,7 @@ _OF_VERDICTS = {
 
 def read_rows(connection: duckdb.DuckDBPyConnection, query: str, release: str) -> list[Row]:
     """The rows of one of this folder's queries on a release."""
-    sql = (_FOLDER / f"{query}.sql").read_text()
+    sql = (_FOLDER / f"{query}.sql").read_text(encoding="utf-8")
     found = connection.execute(sql, {"release": release})
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -314,7 +314,9 @@ def _readme(manifest: Manifest, *, signed: bool) -> str:
     environment = Environment(  # noqa: S701  # Markdown, not HTML
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    return environment.from_string(_TEMPLATE.read_text()).render(manifest=manifest, signed=signed)
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        manifest=manifest, signed=signed
+    )
 
 
 def _json(value: object) -> str:

@@ -26,6 +26,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.file_urls import path_of
 from locomo_assets.history import database
 from locomo_assets.history.provenance import path_label
+from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_series, releases
@@ -115,6 +116,7 @@ def accuracy_metrics(
     limit = services.settings.max_error_percent
     rows = by_release(path, release, max_error_percent=limit)
     if not rows:
+        _refuse_bad(release)
         raise dg.Failure(
             f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
@@ -152,6 +154,14 @@ def accuracy_metrics(
         },
         check_results=_release_checks(services, row, audit_sha256),
     )
+
+
+def _refuse_bad(release: str) -> None:
+    """Of what has no results: a label that can have none is named as the cause."""
+    try:
+        check_label(release)
+    except BadLabelError as error:
+        raise dg.Failure(f"{error}; delete its partition", allow_retries=False) from error
 
 
 _CATEGORY_COLUMNS = ("category", "accuracy %", "95 % interval", "correct", "scored", "questions",

@@ -7,13 +7,15 @@ up nobody, and one that fails leaves the others' results. The stages are in `run
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from locomo_assets.errors import LocomoError
+from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.assets.launch_config import LaunchConfig, Questions
 from locomo_assets.pipeline.column_metadata import TABLE_OF, column_lineage, rows_sql, table_schema
 from locomo_assets.pipeline.forecasts.forecast import forecast_tasks
 from locomo_assets.pipeline.interrupt import run_interruptibly
@@ -30,12 +32,7 @@ from locomo_assets.pipeline.progress import ProgressLine
 from locomo_assets.reporting.tables import limits_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import Counts, Task
-from locomo_assets.runs.releases import (
-    BadLabelError,
-    ReleaseTakenError,
-    check_label,
-    refuse_taken,
-)
+from locomo_assets.runs.releases import ReleaseTakenError, refuse_taken
 from locomo_assets.runs.runner import STAGES, Failed, measure, summarize_failures, wait_for_leases
 from locomo_assets.runs.stages import StageReport
 from locomo_assets.services import Services
@@ -58,11 +55,13 @@ _SPECS = (
 )  # fmt: skip
 
 
-class MeasureConfig(dg.Config):
+class MeasureConfig(LaunchConfig):
     """Launch options of a measurement."""
 
-    questions: int | None = Field(
-        None, description="Ask only the first so many questions of each conversation (cheaper)."
+    questions: Questions | None = Field(
+        None,
+        description="Ask only the first so many questions of each conversation (cheaper); at "
+        "least 1.",
     )
     adversarial: bool = Field(
         False, description="Ask category 5 too (446 more paid questions on the real data set)."
@@ -90,6 +89,15 @@ class MeasureConfig(dg.Config):
         description="With `share`: the seed of the order. A larger share has all that a smaller "
         "one has.",
     )
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.force and self.repeat > 1:
+            raise ValueError(
+                "force with repeat: force asks all again however often it was asked, and repeat "
+                "only what is missing; choose one"
+            )
+        return self
 
 
 def conversation_assets(partitions_per_run: str, runs_at_once: int = 1) -> dg.AssetsDefinition:
@@ -285,6 +293,9 @@ def _begin(context: dg.AssetExecutionContext, services: Services) -> None:
             check_label(release)
             refuse_taken(services.store(), release)
         except (BadLabelError, ReleaseTakenError) as error:
+            if isinstance(error, BadLabelError) and services.store().manifests(release=release):
+                # Measured by an older version: it can be looked at, and not be added to.
+                raise dg.Failure(str(error), allow_retries=False) from error
             context.instance.delete_dynamic_partition(RELEASE, release)
             raise dg.Failure(
                 f"{error}; its partition is removed again", allow_retries=False

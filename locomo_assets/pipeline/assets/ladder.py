@@ -14,8 +14,10 @@ from locomo_assets.analysis.accuracy import by_release, of_series
 from locomo_assets.analysis.comparison.ladder import read_ladders
 from locomo_assets.errors import LocomoError
 from locomo_assets.history import database
+from locomo_assets.labels import check_label
 from locomo_assets.pipeline.assets.accuracy import stored_page
 from locomo_assets.pipeline.assets.conversations import MEASUREMENT_POOL, PENDING_BATCHES
+from locomo_assets.pipeline.assets.launch_config import LaunchConfig, Questions
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.interrupt import run_interruptibly
 from locomo_assets.pipeline.ladder import (
@@ -32,12 +34,12 @@ from locomo_assets.reporting.ladder import ladder_markdown
 from locomo_assets.runs.batches import BatchPendingError
 from locomo_assets.runs.context import NothingToMeasureError, Task
 from locomo_assets.runs.forecast import spent_usd
-from locomo_assets.runs.releases import check_label, refuse_taken
+from locomo_assets.runs.releases import refuse_taken
 from locomo_assets.services import Services
 from locomo_assets.settings.variants import Ladder, LadderFileError, read_ladder
 
 
-class LadderConfig(dg.Config):
+class LadderConfig(LaunchConfig):
     """Launch options of a ladder."""
 
     file: str = Field(
@@ -46,8 +48,10 @@ class LadderConfig(dg.Config):
     conversations: list[str] = Field(
         default_factory=list, description="Only these conversations (cheaper); empty: all."
     )
-    questions: int | None = Field(
-        None, description="Ask only the first so many questions of each conversation (cheaper)."
+    questions: Questions | None = Field(
+        None,
+        description="Ask only the first so many questions of each conversation (cheaper); at "
+        "least 1.",
     )
 
 
@@ -108,7 +112,10 @@ def _tasks(
         raise NothingToMeasureError(
             "no conversations are registered; materialize locomo_dataset first"
         )
-    return [Task(release, name, config.questions) for name in names]
+    for name in config.conversations:
+        if name not in context.instance.get_dynamic_partitions(CONVERSATION):
+            raise NothingToMeasureError(f"conversation {name!r:.120}: is not registered")
+    return [Task(release, name, config.questions) for name in dict.fromkeys(names)]
 
 
 def _measure(

@@ -10,6 +10,7 @@ from locomo_assets.locomo.model import Dataset, DatasetError
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.pipeline import checks
+from locomo_assets.pipeline.assets.launch_config import LaunchConfig
 from locomo_assets.pipeline.column_metadata import rows_sql, table_schema
 from locomo_assets.pipeline.partitions import register_conversations, register_ladders
 from locomo_assets.runs.datasets import store_dataset
@@ -18,7 +19,7 @@ from locomo_assets.settings import Settings
 from locomo_assets.settings.variants import packaged_ladders
 
 
-class DatasetConfig(dg.Config):
+class DatasetConfig(LaunchConfig):
     """Launch options of the data set."""
 
     source: str | None = None

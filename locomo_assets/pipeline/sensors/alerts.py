@@ -111,6 +111,8 @@ def _piece(work: tuple[str, str | None]) -> str:
 def _cause(event: dg.DagsterEvent) -> str:
     """The failure's own line, as short as it is to be had."""
     data = event.job_failure_data
+    if data is None:  # of a run that ended before it began, which Dagster only marks as failed
+        return event.message or "no cause is recorded"
     if data.first_step_failure_event is not None:
         step = data.first_step_failure_event.step_failure_data
         if step.user_failure_data and step.user_failure_data.description:

@@ -60,7 +60,10 @@ def look(
             "or file) and LOCOMO_RELEASE_FEED_URL where the code location runs"
         )
     cursor = Cursor.parse(context.cursor, feed)
-    detection = detect_releases(feed, cursor, feed.read(cursor.last_response() if cursor else None))
+    reading = feed.read(cursor.last_response() if cursor else None)
+    for skipped in reading.skipped:
+        context.log.warning(f"{feed.name}: {skipped}; it is left out")
+    detection = detect_releases(feed, cursor, reading)
     if detection.measure and not context.instance.get_dynamic_partitions(CONVERSATION):
         return dg.SkipReason(
             f"{detection.summary}; but no conversations are registered: materialize "
@@ -82,6 +85,7 @@ def look(
     told = [
         detection.summary,
         *(f"{label}: not used, as imported results bear it" for label in taken),
+        *(f"left out: {skipped}" for skipped in reading.skipped),
     ]
     return dg.SensorResult(
         run_requests=requests,

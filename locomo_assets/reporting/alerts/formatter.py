@@ -43,6 +43,10 @@ class Formatter:
             },
         )
 
+    def line(self, text: str) -> str:
+        """The text as one short line without secrets."""
+        return self._redact(text, _MAX_TEXT)
+
     def _redact(self, text: str, max_length: int) -> str:
         # Secrets are hidden before the text is cut: half a key would not be recognized.
         line = " ".join(hide_all(text[: 10 * max_length], self.secrets).split())

@@ -190,7 +190,9 @@ def _conversations(turns: Sequence[Row], questions: Iterable[Row]) -> dict[str, 
 def _rows(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any]
 ) -> list[Row]:
-    found = connection.execute((_FOLDER / f"{name}.sql").read_text(), dict(parameters))
+    found = connection.execute(
+        (_FOLDER / f"{name}.sql").read_text(encoding="utf-8"), dict(parameters)
+    )
     columns = [column[0] for column in found.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 

@@ -113,7 +113,7 @@ def read_numbers(database_path: Path, *, max_error_percent: float) -> Numbers:
 
 
 def _sql(name: str) -> str:
-    return (_SQL / f"{name}.sql").read_text()
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _rows(

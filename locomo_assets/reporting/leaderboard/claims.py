@@ -59,4 +59,4 @@ CLAIM_HEADINGS = ("system", "accuracy %", "judge", "note")
 @cache
 def read_claims() -> Claims:
     """The packaged claims."""
-    return Claims.model_validate(tomllib.loads(_FILE.read_text()))
+    return Claims.model_validate(tomllib.loads(_FILE.read_text(encoding="utf-8")))

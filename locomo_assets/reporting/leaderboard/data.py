@@ -207,5 +207,5 @@ def _key(row: Accuracy) -> tuple[str, ...]:
 
 def _workloads(database_path: Path) -> dict[tuple[str, ...], Workload]:
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(_SQL.read_text()).fetchall()
+        rows = connection.execute(_SQL.read_text(encoding="utf-8")).fetchall()
     return {tuple(row[:4]): Workload(*row[4:]) for row in rows}

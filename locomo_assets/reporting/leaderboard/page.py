@@ -78,7 +78,9 @@ def render(groups: Sequence[Group]) -> str:
     )
     # The explorer's macros name filters that its own page has.
     environment.filters.update(bar=drawing.bar, words=str)
-    style = (_EXPLORER / "page.css").read_text() + (_FOLDER / "leaderboard.css").read_text()
+    style = (_EXPLORER / "page.css").read_text(encoding="utf-8") + (
+        _FOLDER / "leaderboard.css"
+    ).read_text(encoding="utf-8")
     claims = read_claims()
     return environment.get_template("leaderboard.html.j2").render(
         sections=[_section(group) for group in groups],

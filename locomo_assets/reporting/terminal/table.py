@@ -64,9 +64,14 @@ def console(*, wide: bool = False, pipe_width: int | None = None) -> Screen:
     return Screen(wide=wide, all_on_a_pipe=pipe_width is None, width=pipe_width or _PIPE_WIDTH)
 
 
+def prints_unicode() -> bool:
+    """Whether the encoding of standard output has every sign."""
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+
+
 def print_json(value: object) -> None:
     """Prints JSON; what is no JSON value as its text."""
-    text = json.dumps(value, default=str, ensure_ascii=False, indent=1)
+    text = json.dumps(value, default=str, ensure_ascii=not prints_unicode(), indent=1)
     print(printable(text) if sys.stdout.isatty() else text)  # noqa: T201  # rich would wrap it
 
 
