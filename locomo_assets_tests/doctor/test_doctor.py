@@ -273,6 +273,6 @@ def test_exit_codes_and_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LOCOMO_DATASET", str(home / "none.json"))
     done = run("--format", "json")
     assert isinstance(done.exception, DoctorError)
-    assert str(done.exception) == "1 of 11 fail: data set"
+    assert str(done.exception) == "1 of 12 fail: data set"
     levels = {line["subject"]: line["level"] for line in json.loads(done.stdout)}
     assert (levels["data set"], levels["backups"], levels["disk"]) == ("fail", "warn", "ok")
