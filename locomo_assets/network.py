@@ -99,6 +99,12 @@ def proxy_for(url: str) -> str | None:
     return _with_scheme(proxy)
 
 
+def by_proxy(url: str) -> str:
+    """` by the proxy http://host:port`, for what could not be reached; empty without a proxy."""
+    proxy = proxy_for(url)
+    return f" by the proxy {_without_user(proxy)}" if proxy else ""
+
+
 def download_client(**options: Any) -> "httpx.Client":
     """A client for files of any host, by the proxy that is on the way to it."""
     import httpx
@@ -128,8 +134,7 @@ def network_settings() -> list[str]:
     """The variables that are set, each with what it says, without users and passwords."""
     told = []
     for variable, value in _given(*_PROXIES):
-        parts = urlsplit(_with_scheme(value))
-        told.append(f"{variable} {parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        told.append(f"{variable} {_without_user(value)}")
     others = ("SSL_CERT_FILE", "SSL_CERT_DIR", *dict.fromkeys((*STORE_BUNDLES, *ALERT_BUNDLES)))
     told += [f"{name} {_shown(value)}" for name, value in _given("NO_PROXY")]
     return told + [f"{one} {_shown(os.environ[one])}" for one in others if os.environ.get(one)]
@@ -141,6 +146,11 @@ def _given(*variables: str) -> Iterator[tuple[str, str]]:
         for name in (variable.lower(), variable):
             if value := os.environ.get(name):
                 yield name, value
+
+
+def _without_user(proxy: str) -> str:
+    parts = urlsplit(_with_scheme(proxy))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _with_scheme(proxy: str) -> str:

@@ -14,6 +14,8 @@ from locomo_assets.feeds.feed import FeedError, ReleaseFeed
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
+from locomo_assets.http.errors import UnreachableError
+from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
@@ -30,6 +32,7 @@ from locomo_assets.reporting.alerts.channels import Channels
 from locomo_assets.reporting.alerts.model import Notification, Severity
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
+from locomo_assets_tests.backboard.clients import QUICK
 from locomo_assets_tests.cli.shell.running import Commands
 from locomo_assets_tests.doctor.serving import make_certificate, served, tls_proxy
 from locomo_assets_tests.proxies import Proxy, http_proxy, socks_proxy
@@ -162,15 +165,33 @@ async def ask_both(memory: str, judge: str) -> None:
     """Ask the memory service and the judge for something free."""
     async with BackboardClient(memory, DEFAULT_KEY, CallOptions()) as client:
         assert (await client.probe()).system == "standin"
+    await ask_judge(judge)
+
+
+async def ask_judge(url: str) -> None:
     connected = LLMJudge.connect(
         api_key=DEFAULT_KEY,
-        base_url=judge,
+        base_url=url,
         prices=PriceTable.read(),
         max_retries=0,
         options=CallOptions(),
     )
     async with connected as one:
         assert one.identity.system == "standin"
+
+
+async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://u:{SECRET}@127.0.0.1:9")
+    async with BackboardClient(
+        "http://services.test/api", DEFAULT_KEY, CallOptions(), retry=QUICK
+    ) as client:
+        with pytest.raises(UnreachableError) as lost:
+            await client.probe()
+    assert "can't be reached by the proxy http://127.0.0.1:9 (" in str(lost.value)
+    with pytest.raises(JudgeError) as unheard:
+        await ask_judge("http://services.test/v1")
+    assert "cannot be reached by the proxy http://127.0.0.1:9 (" in str(unheard.value)
+    assert SECRET not in f"{lost.value} {unheard.value}"
 
 
 async def test_services_are_asked_by_the_proxy(standin: BaseUrls, proxy: Proxy) -> None:

@@ -25,6 +25,7 @@ from locomo_assets.http.errors import (
     UnreachableError,
     parse_retry_after,
 )
+from locomo_assets.network import by_proxy
 
 LOST = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What httpx raises if no whole answer came."""
@@ -66,8 +67,8 @@ def lost(call: Call, base_url: str, error: Exception) -> BackboardError:
         )
     if isinstance(error, _NOT_SENT):
         return UnreachableError(
-            f"{base_url} can't be reached ({_cause(error)}): check that it is up, that the base "
-            "URL is right and that the network lets it through",
+            f"{base_url} can't be reached{by_proxy(base_url)} ({_cause(error)}): check that it is "
+            "up, that the base URL is right and that the network lets it through",
             endpoint=call.endpoint,
         )
     kind = AnswerOverdueError if isinstance(error, httpx.TimeoutException) else AmbiguousError

@@ -24,6 +24,7 @@ from locomo_assets.completions.server_errors import (
 )
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.calls import explain_old_tls, whole_number
+from locomo_assets.network import by_proxy
 from locomo_assets.prices import STANDIN
 
 _Count = Annotated[int | None, BeforeValidator(whole_number)]
@@ -143,8 +144,8 @@ def raise_if_fatal(error: openai.APIError, host: str, asker: Asker) -> None:
         raise fatal_error(said, host, asker) from None
     if isinstance(error, openai.APIConnectionError) and isinstance(error.__cause__, _NOT_SENT):
         raise asker.error(
-            f"{asker.service} at {host}: cannot be reached ({_cause_of_loss(error)}); check that "
-            f"it is up, {asker.base_url} and the network"
+            f"{asker.service} at {host}: cannot be reached{by_proxy(str(error.request.url))} "
+            f"({_cause_of_loss(error)}); check that it is up, {asker.base_url} and the network"
         ) from None
 
 

@@ -176,8 +176,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def quoted(path: Path) -> str:
-    """A path in SQL, between single quotes."""
-    return str(path).replace("'", "''")
+    """A path in SQL, between single quotes: DuckDB takes the bytes of its UTF-8 as the name."""
+    try:
+        text = os.fsencode(path).decode("utf-8")
+    except UnicodeError:
+        raise HistoryUnreachableError(
+            f"database {path}: DuckDB opens no path that is not UTF-8; set LOCOMO_HOME elsewhere"
+        ) from None
+    return text.replace("'", "''")
 
 
 def one_line(exc: BaseException) -> str:

@@ -160,7 +160,7 @@ def test_a_process(tmp_path: Path, encoding: str, words: str, says: str) -> None
         [sys.executable, *checked, "-c", program, *words.split()],
         env={
             "PATH": os.environ["PATH"],
-            "LOCOMO_HOME": str(tmp_path / "home"),
+            "LOCOMO_HOME": str(tmp_path / "home – ł"),
             "LC_ALL": "C",
             "PYTHONCOERCECLOCALE": "0",
             "PYTHONUTF8": "0",
