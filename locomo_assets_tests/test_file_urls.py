@@ -74,6 +74,8 @@ def test_the_settings_find_history_and_database(
         assert read_settings().history_url == (tmp_path / name).as_uri()
         assert read_settings().database_path == tmp_path / name / "history.duckdb"
     monkeypatch.delenv("LOCOMO_HISTORY")
+    if "?" in name:  # refused as a home: cli/operations/test_places.py
+        return
     for home in (f"{tmp_path / name}\n", *spellings(tmp_path / name)):
         monkeypatch.setenv("LOCOMO_HOME", home)
         assert read_settings().database_path == tmp_path / name / "history" / "history.duckdb"

@@ -236,6 +236,11 @@ def _translate_errors(database_path: Path) -> Iterator[None]:
             "`locomo-assets history rebuild`"
         ) from exc
     except (OSError, duckdb.Error) as exc:
+        if database_file.is_disk_full(exc):
+            raise HistoryUnreachableError(
+                f"database {database_path} can't be written: the disk is full; the old one is "
+                "kept; make room and refresh again"
+            ) from exc
         raise HistoryUnreachableError(
             f"database {database_path} can't be written: {one_line(exc)}; the old one is kept; "
             "fix that and refresh again"

@@ -49,7 +49,7 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         if (holder := _who_holds(exc)) is not None:
             raise DatabaseLockedError(
                 f"database {path}: {holder} has it open to write; close it there, or open it "
-                "read-only"
+                "read-only; nothing that was measured is lost"
             ) from exc
         raise HistoryUnreachableError(
             f"database {path} can't be opened ({one_line(exc)}); rebuild it with "
@@ -189,6 +189,12 @@ def quoted(path: Path) -> str:
 def one_line(exc: BaseException) -> str:
     """An error's text in one line."""
     return " ".join(str(exc).split())
+
+
+def is_disk_full(exc: OSError | duckdb.Error) -> bool:
+    """Whether that is why a file could not be written."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(exc, "errno", None) in full or any(os.strerror(no) in str(exc) for no in full)
 
 
 def _who_holds(exc: duckdb.Error) -> str | None:

@@ -254,7 +254,23 @@ def _translate_errors(
         ) from exc
 
 
+_WITHOUT_HARD_LINKS = (
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EXDEV,
+    errno.EINVAL,
+)
+
+
 def _cause(exc: OSError) -> str:
+    if isinstance(exc, _NoHardLinksError):
+        return (
+            "its file system has no hard links, by which a file is made only once (FAT, exFAT and "
+            "some network shares have none); set LOCOMO_HISTORY to another file system"
+        )
     if isinstance(exc, TimeoutError):
         return "no answer in time; check the network and the storage, and run again"
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -273,9 +289,20 @@ def _first_line(exc: BaseException) -> str:
     return next((line.strip() for line in str(exc).splitlines() if line.strip()), _one_line(exc))
 
 
+class _NoHardLinksError(OSError):
+    """The file system can't link a file that was just written beside."""
+
+
 def _link_unless_there(temporary: Path, target: Path) -> None:
-    with suppress(FileExistsError):
+    try:
         target.hardlink_to(temporary)
+    except FileExistsError:
+        pass
+    except OSError as exc:
+        # In that folder a file was just written, so EPERM is no matter of permissions.
+        if exc.errno in _WITHOUT_HARD_LINKS:
+            raise _NoHardLinksError(exc.errno, exc.strerror) from exc
+        raise
 
 
 def _walk(folder: str, prefix: str) -> list[str]:

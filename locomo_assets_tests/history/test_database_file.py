@@ -1,6 +1,7 @@
 """Somebody works in `history.duckdb` read-write, is killed or stays: it can still be read."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,7 +196,7 @@ def test_a_lock_is_named_as_a_lock(path: Path, writing: Callable[[], Writer]) ->
         open_read_only(path)
     text = str(caught.value)
     assert f"(process {writer.pid}) has it open to write" in text
-    assert text.endswith("close it there, or open it read-only")
+    assert text.endswith("close it there, or open it read-only; nothing that was measured is lost")
     assert "rebuild" not in text
     writer.close()
     assert answers(path) == 10
@@ -301,3 +302,47 @@ def test_a_log_that_can_t_be_removed_is_named(
     with pytest.raises(HistoryUnreachableError) as caught:
         open_read_only(path)
     assert "history.duckdb.wal) is of another file and can't be removed" in str(caught.value)
+
+
+@pytest.mark.parametrize("room", [0.5, 1.05], ids=["for no copy", "for a copy only"])
+def test_a_full_disk_is_named_and_the_old_file_stays(
+    store: HistoryStore, path: Path, tiny_disk: Path, room: float
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=32m", str(tiny_disk)], check=True)
+    there = rebuild(store, tiny_disk / path.name).path
+    left = int(room * there.stat().st_size)
+    (tiny_disk / "filling").write_bytes(b"x" * (shutil.disk_usage(tiny_disk).free - left))
+    commit_answers(store, lineage("answers", "r2"))
+    with pytest.raises(HistoryUnreachableError) as caught:
+        refresh(store, there)
+    assert str(caught.value) == (
+        f"database {there} can't be written: the disk is full; the old one is kept; make room and "
+        "refresh again"
+    )
+    assert answers(there) == 10
+    assert {one.name for one in tiny_disk.iterdir()} - {f".{path.name}.lock"} == {
+        "filling",
+        path.name,
+    }
+    (tiny_disk / "filling").unlink()
+    assert refresh(store, there).attempts_added == 1
+
+
+def test_a_read_only_place_is_read_and_named(
+    store: HistoryStore, path: Path, writing: Callable[[], Writer], tiny_disk: Path
+) -> None:
+    writing().kill()
+    late = log_of(path).read_bytes()
+    subprocess.run(["mount", "-o", "remount,size=32m", str(tiny_disk)], check=True)
+    there = tiny_disk / path.name
+    for _ in range(2):  # the first is made as `path` was, and so its log would fit
+        rebuild(store, there)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    assert answers(there) == 10
+    with pytest.raises(HistoryUnreachableError, match=r"can't be written: .*Read-only file system"):
+        refresh(store, there)
+    subprocess.run(["mount", "-o", "remount,rw", str(tiny_disk)], check=True)
+    log_of(there).write_bytes(late)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    with pytest.raises(HistoryUnreachableError, match="is of another file and can't be removed"):
+        answers(there)

@@ -54,20 +54,11 @@ def installed(version: str, config: pytest.Config) -> Path:
     uv = Path(sys.executable).with_name("uv")
     with FileLock(f"{folder}.lock"):
         if not (folder / "whole").exists():
-            words = [
-                str(uv),
-                "pip",
-                "install",
-                "-q",
-                "--python",
-                sys.executable,
-                "--target",
-                str(folder),
-            ]
             if not uv.exists():
                 pytest.skip("no uv beside this Python")
+            words = ["pip", "install", "-q", "--no-deps", "--python", sys.executable, "--target"]
             done = subprocess.run(
-                [*words, "--target", str(folder), "--no-deps", f"duckdb=={version}"],
+                [str(uv), *words, str(folder), f"duckdb=={version}"],
                 capture_output=True,
                 text=True,
                 timeout=60,

@@ -3,13 +3,14 @@
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from locomo_assets.history.backup.snapshot import storage_errors
 from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
 from locomo_assets.history.storage import LocalStorage, open_storage
+from locomo_assets.history.store import HistoryStore
 
 
 def test_puts_gets_lists_and_deletes(tmp_path: Path) -> None:
@@ -62,22 +63,6 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert os.listdir(tmp_path) == []
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)],
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip("may not mount a small file system here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk: Path) -> None:
     storage = LocalStorage(tiny_disk)
     storage.put("small", b"1")
@@ -86,6 +71,48 @@ def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk: Path) ->
     assert storage.list("") == ["small"]
     assert os.listdir(tiny_disk) == ["small"]
     storage.put("another", b"2")
+
+
+LINKLESS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EINVAL"]
+
+
+@pytest.mark.parametrize("name", LINKLESS)
+def test_a_file_system_without_hard_links_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    number = getattr(errno, name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage = LocalStorage(tmp_path)
+    with pytest.raises(HistoryUnreachableError) as caught:
+        storage.put_new("x", b"1")
+    text = str(caught.value)
+    assert text.startswith(f"history {tmp_path.as_uri()} can't be written: its file system has no")
+    assert text.endswith("set LOCOMO_HISTORY to another file system")
+    assert "permission" not in text
+    assert "\n" not in text
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(HistoryUnreachableError, match="no hard links"):
+        HistoryStore.open(tmp_path.as_uri())
+    with (
+        pytest.raises(HistoryUnreachableError, match=r"^backup .*no hard.*LOCOMO_BACKUP"),
+        storage_errors("backup", "LOCOMO_BACKUP"),
+    ):
+        storage.put_new("x", b"1")
+
+
+def test_a_link_that_is_not_permitted_is_no_such_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(HistoryUnreachableError, match="permission denied"):
+        LocalStorage(tmp_path).put_new("x", b"1")
 
 
 def test_a_folder_that_cant_be_created_is_named(tmp_path: Path) -> None:
