@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_NO_ADDRESS = (
+    "is no proxy's address; write it as http://host:port, with special signs of a password as %23"
+)
 _LONGEST_SHOWN = 200
 
 STORE_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
@@ -149,20 +152,19 @@ def _entries(no_proxy: str) -> list[str]:
 
 
 def _check_proxy(variable: str, value: str) -> None:
-    parts = urlsplit(_with_scheme(value))
     if value != value.strip() or not value.isprintable():
         raise _refused(variable, "has a blank or a control sign in it")
+    try:
+        parts = urlsplit(_with_scheme(value))
+    except ValueError:
+        raise _refused(variable, _NO_ADDRESS) from None
     if parts.scheme not in _SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
         raise _refused(variable, f"a proxy is one of {kinds}, not {parts.scheme}://")
     if parts.username or parts.password:
         keep_out_of_logs(f"{parts.netloc.rpartition('@')[0]}@")
     if not _is_address(parts):
-        raise _refused(
-            variable,
-            "is no proxy's address; write it as http://host:port, special signs of a user or "
-            "password as %23",
-        )
+        raise _refused(variable, _NO_ADDRESS)
 
 
 def _is_address(parts: SplitResult) -> bool:
@@ -181,7 +183,8 @@ def _check_exemption(variable: str, entry: str) -> None:
     if not entry.isprintable():
         raise _refused(variable, "has a control sign in it")
     name, _ = _name_and_port(entry)
-    if ("/" in name or ":" in name) and _network(name) is None:
+    is_open = entry.count("[") != entry.count("]")
+    if is_open or (("/" in name or ":" in name) and _network(name) is None):
         raise _refused(
             variable, f"{_shown(entry)} is no address or range; write it as ::1 or fd00::/8"
         )

@@ -43,6 +43,8 @@ class _Http(socketserver.StreamRequestHandler):
         headers = []
         while (line := self.rfile.readline()) not in (b"\r\n", b""):
             headers.append(line)
+        if any(one.lower().startswith(b"expect:") for one in headers):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         wanted = b"Basic " + base64.b64encode(":".join(_GIVEN).encode())
         given = [one.partition(b":")[2].strip() for one in headers if _is_key(one)]
         if given != [wanted]:
@@ -69,7 +71,7 @@ def _is_key(header: bytes) -> bool:
 
 
 def _keeps(header: bytes) -> bool:
-    return header.lower().startswith((b"connection:", b"proxy-connection:"))
+    return header.lower().startswith((b"connection:", b"proxy-connection:", b"expect:"))
 
 
 class _Socks(socketserver.StreamRequestHandler):

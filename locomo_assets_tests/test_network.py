@@ -2,6 +2,8 @@
 
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from locomo_assets.backboard.client import BackboardClient
 from locomo_assets.errors import IMPOSSIBLE
 from locomo_assets.feeds.feed import FeedError, ReleaseFeed
 from locomo_assets.history.storage import open_storage
+from locomo_assets.history.store import HistoryStore
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.judging.llm import LLMJudge
 from locomo_assets.locomo.parsing import read_dataset
@@ -24,10 +27,11 @@ from locomo_assets.network import (
 )
 from locomo_assets.prices import PriceTable
 from locomo_assets.reporting.alerts.channels import Channels
+from locomo_assets.reporting.alerts.model import Notification, Severity
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.cli.shell.running import Commands
-from locomo_assets_tests.doctor.serving import make_certificate, tls_proxy
+from locomo_assets_tests.doctor.serving import make_certificate, served, tls_proxy
 from locomo_assets_tests.proxies import Proxy, http_proxy, socks_proxy
 
 SECRET = "planted-secret"
@@ -203,7 +207,7 @@ async def test_a_private_authority_is_trusted_by_all(
 def test_files_are_fetched_by_the_proxy(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, served_sample: str
 ) -> None:
-    with pytest.raises(FeedError, match=r"not a list of releases|version"):
+    with pytest.raises(FeedError, match="`version` is not a text"):
         ReleaseFeed("json", by_name(served_sample)).read()
     sha256 = read_dataset(packaged_sample()).sha256
     assert read_dataset(served_sample, sha256).sha256 == sha256
@@ -216,9 +220,6 @@ def test_files_are_fetched_by_the_proxy(
 @pytest.fixture
 def served_sample() -> Iterator[str]:
     """The URL of the packaged sample."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-    from locomo_assets_tests.doctor.serving import served
 
     class Sample(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -240,29 +241,25 @@ def served_sample() -> Iterator[str]:
 
 
 def test_an_alert_is_sent_by_the_proxy(proxy: Proxy, served_sample: str) -> None:
-    from datetime import UTC, datetime
-
-    from locomo_assets.reporting.alerts.model import Notification, Severity
-
-    channels = Channels({Severity.HIGH: by_name(served_sample).replace("http://", "json://")})
+    # Of `socks5://` that library looks up the name itself.
+    channels = Channels({Severity.HIGH: served_sample.replace("http://", "json://")})
     told = Notification(
         key="k", severity=Severity.HIGH, recovered=False, title="t", text="t",
         next_try_at=datetime.now(UTC),
     )  # fmt: skip
     assert channels.send(told) == []
-    assert proxy.hosts == ["services.test"]
+    assert proxy.hosts == ["127.0.0.1"]
 
 
 def test_a_history_in_a_store_is_read_by_the_proxy(
-    s3_url: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with http_proxy() as server:
         monkeypatch.setenv("HTTP_PROXY", server.url("http"))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", by_name(s3_endpoint))
         storage = open_storage(s3_url)
         storage.put("a", b"data")
         assert storage.get("a") == b"data"
-        assert set(server.hosts) == {"services.test"}
+        assert len(server.hosts) >= 2
 
 
 def test_a_store_takes_no_socks_proxy(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,17 +270,11 @@ def test_a_store_takes_no_socks_proxy(s3_url: str, monkeypatch: pytest.MonkeyPat
     assert open_storage(s3_url).list("") == []
 
 
-KEYS = {"BACKBOARD_API_KEY": "bk-0123456789", "OPENAI_API_KEY": "ok-0123456789"}
-AT = {"BACKBOARD_BASE_URL": "http://127.0.0.1:9/api", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+AT_MEMORY = {"BACKBOARD_API_KEY": "0123456789", "BACKBOARD_BASE_URL": "http://127.0.0.1:9/api"}
+AT_JUDGE = {"OPENAI_API_KEY": "0123456789", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 PARTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "memory service": (
-        {"BACKBOARD_API_KEY": KEYS["BACKBOARD_API_KEY"], **AT},
-        ("run", "--release", "r1"),
-    ),
-    "judge": (
-        {"OPENAI_API_KEY": KEYS["OPENAI_API_KEY"], **AT},
-        ("run", "--release", "r1"),
-    ),
+    "memory service": (AT_MEMORY, ("run", "--release", "r1")),
+    "judge": (AT_JUDGE, ("run", "--release", "r1")),
     "data set": (
         {"LOCOMO_DATASET": "https://127.0.0.1:9/d.json", "LOCOMO_DATASET_SHA256": "0" * 64},
         ("run", "--release", "r1"),
@@ -305,15 +296,19 @@ def run(
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize(
-    ("variable", "value"),
-    [("SSL_CERT_FILE", "/nowhere/ca.pem"), ("HTTPS_PROXY", f"socks4://u:{SECRET}@h:1")],
+    "setting", ["SSL_CERT_FILE=/nowhere/ca.pem", f"HTTPS_PROXY=socks4://u:{SECRET}@h:1"]
 )
 def test_every_part_says_which_variable(
-    run: Commands, monkeypatch: pytest.MonkeyPatch, part: str, variable: str, value: str
+    run: Commands,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    setting: str,
 ) -> None:
     given, words = PARTS[part]
+    variable, _, value = setting.partition("=")
     if part == "backup":
-        assert run("run", "--release", "r1", "--questions", "1").code == 0
+        HistoryStore.open((home / "history").as_uri())
     for name, one in {**given, variable: value}.items():
         monkeypatch.setenv(name, one)
     done = run(*words)
@@ -331,7 +326,6 @@ def test_every_part_says_which_variable(
 
 def test_what_asks_nobody_needs_no_network(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value, _ in BAD:
-        if "\x00" not in value:
-            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, value)
     done = run("run", "--release", "r1", "--questions", "1", "--conversations", "sample-1")
     assert done.code == 0, done.err

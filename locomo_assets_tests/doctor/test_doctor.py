@@ -88,6 +88,7 @@ def test_all_is_well(
     assert {line.level for line in found.values()} == {Level.OK}, found
     assert list(found) == [
         "settings",
+        "network",
         "data set",
         "history",
         "database",

@@ -74,7 +74,10 @@ def test_it_is_silent_and_makes_nothing_where_nothing_can_be_read(
     assert completion.releases("") == []
 
 
-def test_scripts_of_shells(run: Commands) -> None:
-    done = run("--show-completion", "bash")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_of_shells(run: Commands, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    """The shell is the one that the command is typed in, which a test may not have."""
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, f"/bin/{shell}"))
+    done = run("--show-completion")
     assert done.code == 0
-    assert "_LOCOMO_ASSETS_COMPLETE=complete_bash" in done.out
+    assert f"_LOCOMO_ASSETS_COMPLETE=complete_{shell}" in done.out
