@@ -204,7 +204,9 @@ def _show(out: Screen, found: Comparison, flips: int) -> None:
     rows = [_category(part) for part in found.categories]
     print_table(out, _CATEGORY_HEADINGS, rows, _SHORT, right=_CATEGORY_HEADINGS[1:-1])
     holm = f"; {_HOLM}: clustered, of all categories" if _HOLM not in out.left_out else ""
-    out.print(_text(f"A is {a}, B is {b}; + gained, − lost{holm}"))
+    hidden = out.is_terminal and {"+", "−"} <= set(out.left_out)
+    signs = "" if hidden else "; + gained, − lost"
+    out.print(_text(f"A is {a}, B is {b}{signs}{holm}"))
     if not out.is_terminal:
         print_left_out(out)
     for line in found.bridge.sentences():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locomo_assets.bounded import DATASET_BYTES, UnusableBodyError, read_file
+from locomo_assets.cli.options import WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import stored_history_settings
 from locomo_assets.file_urls import FileUrlError, local_path
@@ -23,7 +24,7 @@ from locomo_assets.reporting.terminal.series import (
     print_gold_faults,
     print_judge_errors,
 )
-from locomo_assets.reporting.terminal.table import console
+from locomo_assets.reporting.terminal.table import console, print_left_out
 from locomo_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def backboard_published(
     model: ModelOption = None,
     judge: JudgeOption = None,
     published_at: PublishedOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Import Backboard's published files, or what its benchmark script wrote. Costs nothing."""
     from locomo_assets.imports.backboard_published import FILES, SUMMARIES, parse_releases
@@ -107,7 +109,8 @@ def backboard_published(
             f"--published-at is of one release, but {folder} holds {len(releases)} runs; leave it "
             "out, or give all of them one name with --release"
         )
-    _save(settings, read, [replace(one, published_at=time or one.published_at) for one in releases])
+    dated = [replace(one, published_at=time or one.published_at) for one in releases]
+    _save(settings, read, dated, wide=wide)
 
 
 @imports.command("jsonl")
@@ -124,6 +127,7 @@ def jsonl(
     model: ModelOption = None,
     judge: JudgeOption = None,
     published_at: PublishedOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Import anybody's answers and verdicts: JSON lines, mem0's, Zep's, … Costs nothing."""
     from locomo_assets.imports.jsonl import parse_jsonl
@@ -142,7 +146,7 @@ def jsonl(
         model=model,
         judge=judge,
     )
-    _save(settings, read, [ImportedRelease(release, results, time)])
+    _save(settings, read, [ImportedRelease(release, results, time)], wide=wide)
 
 
 @imports.command("export")
@@ -152,13 +156,14 @@ def import_export(
         str | None, typer.Option(help="Another name for it. Default: the one it has.")
     ] = None,
     dataset: DatasetOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Import what `export` wrote, once every hash and count in it fits. Costs nothing."""
     from locomo_assets.imports.export.read import read_export
 
     settings = read_settings()
     read = dataset_of_import(settings, dataset)
-    _save(settings, read, read_export(folder, read, release))
+    _save(settings, read, read_export(folder, read, release), wide=wide)
 
 
 def export(
@@ -276,7 +281,9 @@ def dataset_of_import(settings: Settings, source: str | None) -> "Dataset":
     return read_dataset(chosen, settings.dataset_sha256)
 
 
-def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRelease]") -> None:
+def _save(
+    settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRelease]", *, wide: bool
+) -> None:
     from locomo_assets.history import database
     from locomo_assets.imports.results import UNKNOWN
     from locomo_assets.imports.save import save_imports
@@ -311,11 +318,12 @@ def _save(settings: Settings, dataset: "Dataset", releases: "Sequence[ImportedRe
     if unread:
         print(f"fields without a meaning here, left out: {listed(unread)}")
     database.publish(store, path)
-    out = console()
+    out = console(wide=wide)
     for release in dict.fromkeys(one.release for one in releases):
         wholes = print_accuracy(out, path, release, max_error_percent=limit)
         print_judge_errors(out, path, wholes)
         print_gold_faults(out, path, wholes, audit_sha256)
+    print_left_out(out)
 
 
 _MOST_FIELDS = 12

@@ -116,6 +116,10 @@ def query(database_path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...
     """Column names and rows of one read-only statement; `HistoryQueryError` for anything else."""
     with open_read_only(database_path) as connection:
         found = statements.split(connection, sql)
+        if not found:
+            raise HistoryQueryError(
+                "SQL: there is no statement; `locomo-assets sql` without one lists the tables"
+            )
         if len(found) != 1:
             raise HistoryQueryError(
                 f"SQL: one statement at a time, not {len(found)}; `locomo-assets sql --file -` "

@@ -361,7 +361,8 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
     for name in wanted.conversations or ():
         if name not in known:
             raise BadRequestError(
-                f"conversation {name}: not in the data set, which has {', '.join(known)}"
+                f"conversation {name}: not in the data set, which has {', '.join(known)}; choose "
+                "of these, or name another data set (--dataset, LOCOMO_DATASET)"
             )
     services.check(dataset)
     return dataset, [

@@ -154,6 +154,19 @@ def test_the_documented_example_is_imported(
     ]
 
 
+@pytest.mark.usefixtures("home")
+def test_a_terminal_is_told_which_columns_are_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("import", "backboard-published", str(folder))
+    assert "--wide" not in command(*words)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "--wide also shows: vendor's name" in command(*words)
+    wide = command(*words, "--wide")
+    assert "vendor's name" in wide
+    assert "--wide" not in wide
+
+
 @pytest.mark.real_data
 @pytest.mark.usefixtures("home")
 def test_the_published_table_comes_out_exactly(

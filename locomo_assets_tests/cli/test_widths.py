@@ -137,6 +137,15 @@ def test_a_pipe_is_not_a_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "p95 ms" in CliRunner().invoke(APP, ["report"]).stdout
 
 
+def test_signs_are_explained_where_their_columns_are_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("compare", "r1", "adhoc-20261127T164022-417203")
+    assert not any("gained, − lost" in line for line in shown(monkeypatch, 100, *words))
+    assert any("gained, − lost" in line for line in shown(monkeypatch, 100, *words, "--wide"))
+    assert "gained, − lost" in CliRunner().invoke(APP, words).stdout
+
+
 def test_releases_are_newest_first_with_their_date(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

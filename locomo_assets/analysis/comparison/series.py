@@ -1,6 +1,6 @@
 """The choice of the two series that a comparison of two releases compares."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -180,7 +180,7 @@ def _filtered(
     kept = [(x, y) for x, y in pairings if matches(key(x), key(y))]
     if not kept:
         sides = [
-            f"{side[0].release} has {', '.join(sorted({key(one) for one in side}))}"
+            f"{side[0].release} has {_listed({key(one) for one in side})}"
             for side in zip(*pairings, strict=True)
         ]
         raise NotComparableError(
@@ -188,6 +188,12 @@ def _filtered(
             f"{cause} ({'; '.join(sides)}); {hint}"
         )
     return kept
+
+
+def _listed(names: Collection[str]) -> str:
+    """Names in order, quoted where a comma in one would not be told from the next."""
+    has_comma = any("," in name for name in names)
+    return ", ".join(f"'{name}'" if has_comma else name for name in sorted(names))
 
 
 def _notes(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
@@ -203,7 +209,7 @@ def _notes(chosen: Pairing, pairings: Sequence[Pairing]) -> list[str]:
     ):
         others = sorted(present - {taken})
         if others:
-            notes.append(f"{name} of both: {taken} was taken, also there: {', '.join(others)}")
+            notes.append(f"{name} of both: {taken} was taken, also there: {_listed(others)}")
     if x.system != y.system:
         notes.append(f"the systems differ: {x.release} is {x.system}, {y.release} is {y.system}")
     if x.dataset_sha256 != y.dataset_sha256:

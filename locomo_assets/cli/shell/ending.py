@@ -16,6 +16,8 @@ from locomo_assets.errors import DONE, FAILED, STOPPED, UNFORESEEN, UNREAD, Loco
 from locomo_assets.redaction import printable
 
 _possible = re.compile(r" \(Possible options: ([^)]*)\)")
+_QUERY_STOPPED = "Query interrupted"
+"""What DuckDB makes of a Ctrl-C that comes while the main thread waits for a query."""
 _SAVED = "what was done is saved, and the same command goes on: {command}"
 _AGAIN = "nothing is left half done; the same command does it: {command}"
 _GOES_ON = {
@@ -63,7 +65,11 @@ def _told(error: BaseException) -> tuple[int, str]:
         # rich and typer make a SystemExit of it.
         _forget_output()
         return UNREAD, ""
-    is_stop = isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 0) == STOPPED
+    is_stop = (
+        isinstance(error, KeyboardInterrupt)
+        or getattr(error, "exit_code", 0) == STOPPED
+        or (isinstance(error, RuntimeError) and str(error) == _QUERY_STOPPED)
+    )
     if is_stop or (isinstance(error, Abort) and isinstance(of, KeyboardInterrupt)):
         return STOPPED, stopped_line(sys.argv[1:])
     if isinstance(error, Abort):

@@ -62,7 +62,7 @@ _SCORES_SHORT = Short(
 )
 _RECALL_SHORT = Short(only_wide=("memory tokens",))
 _FORECAST_SHORT = Short(only_wide=("input tokens", "output tokens"))
-_BAND_SHORT = Short(only_wide=("correct", "n"), if_any=("split votes",))
+_BAND_SHORT = Short(only_wide=("correct", "n", "split votes"))
 _OVER_THE_TABLE = ("release", "system", "judge", "protocol")
 _COLUMNS = [i for i, name in enumerate(ACCURACY_HEADINGS) if name not in _OVER_THE_TABLE]
 _FIRST = ("category", "accuracy %", "95 % interval", "scored")
@@ -254,7 +254,8 @@ def print_forecast(out: Screen, items: Sequence[Item]) -> None:
 def print_panel(out: Screen, panel: Panel, labels: Labels | None = None, show: int = 0) -> None:
     """Prints what several judges made of the same answers, and the first `show` they differ on."""
     print_line(out, f"\n{title(panel)}\n{headline(panel)}.\n")
-    tables = [band_table(panel, labels)]
+    _print_captioned(out, band_table(panel, labels), _BAND_SHORT)
+    tables = []
     if len(panel.judges) > 1:
         tables += [agreement_table(panel), category_rows(panel)]
     if show and panel.contested:
@@ -269,7 +270,7 @@ def print_panels(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -
     for release in dict.fromkeys(whole.release for whole in wholes):
         for panel in newest_first(read_panels(database_path, release), wholes):
             print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
-            _print_captioned(out, band_table(panel))
+            _print_captioned(out, band_table(panel), _BAND_SHORT)
 
 
 def print_spending(out: Screen, spent: Sequence[Spending]) -> None:

@@ -284,8 +284,10 @@ def _print_below(out: Screen, columns: Sequence[_Column], count: int) -> None:
         cells = [(name, cell) for (name, _), cell in zip(columns, row, strict=True)]
         if out.is_terminal:
             before = "\n" if number > 1 else ""
-            out.print(Text(f"{before}row {number:,} of {count:,}", "italic"))
-            print_pairs(out, [(name, cell) for name, cell in cells if cell])
+            # A column without a heading, such as a judge's letter, is the row's name.
+            named = "".join(f": {cell}" for name, cell in cells if cell and not name)
+            out.print(Text(f"{before}row {number:,} of {count:,}{named}", "italic"))
+            print_pairs(out, [(name, cell) for name, cell in cells if cell and name])
             continue
         title = f"row {number} of {count}"
         table = Table(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.analysis.accuracy import by_release
+from locomo_assets.analysis.comparison.series import NotComparableError
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
@@ -38,3 +39,9 @@ def test_the_published_configuration_heads_a_release(history: HistoryBuilder) ->
     refresh(history.store, history.database_path)
     rows = by_release(history.database_path, "r2", max_error_percent=2.0)
     assert [row.question_protocol for row in rows] == ["isolated", VARIANT]
+
+
+def test_names_with_a_comma_are_told_apart(history: HistoryBuilder) -> None:
+    history.measure("r3", {"conv-1": "++++"}, question_protocol="published")
+    with pytest.raises(NotComparableError, match=f"r1 has 'isolated', '{VARIANT}'; r3 has publ"):
+        history.compare("r1", "r3")

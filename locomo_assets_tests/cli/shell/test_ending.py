@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 import typer
 
@@ -96,6 +98,18 @@ def test_no_room_for_the_output_is_an_error(home: Path) -> None:
         )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left" in done.stderr
+
+
+def test_ctrl_c_in_a_query_of_the_main_thread_is_a_stop(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+        duckdb.execute("SELECT sum(range * range) FROM range(10000000000)").fetchall()
+
+    monkeypatch.setattr("locomo_assets.settings.read_settings", interrupted)
+    done = run("report")
+    assert (done.code, done.line) == (130, "stopped")
 
 
 def stopping(*_: object, **__: object) -> None:

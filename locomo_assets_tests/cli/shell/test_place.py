@@ -93,7 +93,11 @@ def test_a_plan_before_anything_is_measured_makes_nothing(run: Commands, home: P
     ("setting", "command", "said"),
     [
         ("", "run --dataset none.json", "none.json: there is no such file"),
-        ("", "run --conversations conv-99", "conv-99: not in the data set"),
+        (
+            "",
+            "run --conversations conv-99",
+            "conv-99: not in the data set, which has sample-1, sample-2; choose of these, ",
+        ),
         ("", "run --until-decided --against r0", "release r0: no verdicts in the history"),
         ("", "run --gate-against r0", "release r0: no verdicts in the history"),
         ("", "ladder none.toml --release r1", "none.toml: there is no such file"),

@@ -118,7 +118,8 @@ def test_ctrl_c_stops_a_query_and_the_prompt_goes_on(terminal: Terminal) -> None
     terminal.type("", PROMPT)
     terminal.type("SELECT sum(range) FROM range(1000000000000);\r", RUNS)
     assert "error" not in terminal.press("\x03", PROMPT)
-    assert "43" in terminal.type("SELECT 42 + 1 AS x;\r", PROMPT)
+    # A Ctrl-C that was late brings a prompt of its own, so that is nothing to wait for.
+    terminal.type("SELECT 42 + 1 AS x;\r", "43")
     os.write(terminal.descriptor, b".quit\r")
     assert terminal.end() == 0
     assert "Traceback" not in terminal.shown

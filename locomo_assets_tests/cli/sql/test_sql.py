@@ -186,6 +186,7 @@ def test_what_cannot_be_is_refused_in_a_line(
         ("FROM no_such", "no_such does not exist! `locomo-assets sql` lists the tables"),
         ("SELECT acuracy FROM accuracy_trend", 'Candidate bindings: "accuracy", '),
         ("SELECT wilson_lo(1, 2)", 'does not exist! Did you mean "wilson_low"?'),
+        ("", "there is no statement; `locomo-assets sql` without one lists the tables"),
         ("SELECT 1; SELECT 2", "one statement at a time, not 2; `locomo-assets sql --file -` "),
     ],
 )

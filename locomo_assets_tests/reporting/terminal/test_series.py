@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.analysis.accuracy import by_release
+from locomo_assets.analysis.panel import read_panels
 from locomo_assets.history.database import refresh
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_gold_faults,
+    print_panel,
 )
 from locomo_assets.reporting.terminal.table import Screen, print_json, print_table
 from locomo_assets_tests.analysis.factories import HistoryBuilder, audited_history
+from locomo_assets_tests.reporting.terminal.screens import pipe, terminal, text_of
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
 TITLE = "\x9d0;owned\x9c"
@@ -81,3 +84,21 @@ def test_more_than_the_ceiling_is_a_warning(tmp_path: Path) -> None:
     assert "warning: all scored: 100.00 % is above the ceiling of 75.00 %" in above
     assert "warning" not in below
     assert "only for a judge that keeps to the gold answers" in " ".join(below.split())
+
+
+def test_judges_with_long_names_stand_in_a_table(tmp_path: Path) -> None:
+    history = HistoryBuilder(tmp_path)
+    history.dataset(["conv-1"], 5)
+    history.measure("r1", {"conv-1": "++++-"}, judge="standin:gpt-4.1/generous@07c4c4a6")
+    history.judge_again("r1", "conv-1", "++---", "standin:gpt-4.1/strict@b436048c", votes=3)
+    refresh(history.store, history.database_path)
+    (panel,) = read_panels(history.database_path, "r1")
+    labels = {one.judge: "the judge" for one in panel.judges}
+    for width in (80, 100):
+        screen = terminal(width)
+        print_panel(screen, panel, labels)
+        assert "\nA  the judge" in text_of(screen)
+        assert list(screen.left_out) == ["correct", "n", "split votes"]
+    piped = pipe()
+    print_panel(piped, panel, labels)
+    assert "correct  n  above A  split votes" in text_of(piped)

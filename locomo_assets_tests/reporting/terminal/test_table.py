@@ -110,6 +110,19 @@ def test_rows_below_each_other_are_fewer() -> None:
     assert lines[-1] == "40 rows, 4 shown; --all"
 
 
+def test_a_column_without_a_heading_names_the_row() -> None:
+    screen = terminal(60)
+    print_table(screen, ("", "judge", "note"), [("A", "x" * 40, "y" * 40), ("B", "z" * 40, "")])
+    assert lines_of(screen) == [
+        "row 1 of 2: A",
+        f"judge  {'x' * 40}",
+        f"note   {'y' * 40}",
+        "",
+        "row 2 of 2: B",
+        f"judge  {'z' * 40}",
+    ]
+
+
 def test_an_empty_result_is_said_on_a_terminal() -> None:
     screen, piped = terminal(80), pipe()
     print_rows(screen, ("release", "accuracy"), [], all_rows=False)
