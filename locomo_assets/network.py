@@ -59,9 +59,10 @@ def check_network(bundles: Collection[str] = ()) -> None:
         )
 
 
-def check_store_network(endpoint: str) -> None:
+def check_store_network() -> None:
     """`check_network` for an object store, whose libraries take no SOCKS proxy."""
     check_network(STORE_BUNDLES)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")
     scheme = urlsplit(endpoint).scheme
     proxy = proxy_for(endpoint) or ""
     # They don't read ALL_PROXY.

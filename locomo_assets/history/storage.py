@@ -84,7 +84,6 @@ def get_present(storage: Storage, paths: Sequence[str]) -> Mapping[str, bytes]:
         return found
 
 
-_ENDPOINT = "https://s3.amazonaws.com"
 _TIME_OUT_S = 60.0
 """For one request to an object store and its repetitions; s3fs would repeat for several minutes."""
 _SLOWEST_BYTES_PER_S = 2**20
@@ -151,7 +150,7 @@ class ObjectStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        check_store_network(os.environ.get("AWS_ENDPOINT_URL", _ENDPOINT))
+        check_store_network()
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
