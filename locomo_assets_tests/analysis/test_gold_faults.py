@@ -82,7 +82,7 @@ def test_corrected_gold_answers_are_compared_where_asked_for(history: HistoryBui
     found = history.compare("r1", "r2")
     assert found.judge == "lexical"
     assert [flip.question_index for flip in found.flips] == [3]
-    assert f"judges of both: lexical was taken, also there: {CORRECTED_JUDGE}" in found.notes
+    assert f"judges of both: lexical was taken, also there: '{CORRECTED_JUDGE}'" in found.notes
     assert history.compare("r1", "r2", judge=CORRECTED_JUDGE).judge == CORRECTED_JUDGE
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from locomo_assets_tests.chaos.killing import STAGES, kill_runs
-from locomo_assets_tests.chaos.place import Place, Process, error_line, served, until
+from locomo_assets_tests.chaos.place import RELEASE, Place, Process, served, until
 from locomo_assets_tests.runs.fixtures import DATASET
 
 
@@ -51,5 +51,7 @@ def _stop(process: Process, number: signal.Signals) -> None:
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - begun < 5
     assert process.returncode == 130
-    assert error_line(errors).endswith("the same command with the same --release goes on")
+    (line,) = [one for one in errors.splitlines() if one.startswith("stopped: ")]
+    assert "the same command goes on: " in line
+    assert f"--release {RELEASE}" in line
     assert "Traceback" not in errors

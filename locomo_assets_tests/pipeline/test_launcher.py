@@ -98,10 +98,10 @@ def test_run_of_a_process_that_can_not_be_looked_at_is_left_alone(
 ) -> None:
     whole = Path.read_text
 
-    def exhausted(path: Path, *how: str) -> str:
+    def exhausted(path: Path, **how: str) -> str:
         if path.name == unreadable:
             raise OSError(errno.EMFILE, "Too many open files", str(path))
-        return whole(path, *how)
+        return whole(path, **how)
 
     with _process() as process:
         run_id = _started(instance, lease.this_machine(), lease.process_identity(process.pid))
