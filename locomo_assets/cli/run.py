@@ -56,7 +56,7 @@ def run(
     release: Annotated[
         str | None,
         typer.Option(
-            help="Label of what is measured; default: adhoc-<UTC time>-<number>.",
+            help="Label of what is measured; default: adhoc-<UTC time>-<letters>.",
             autocompletion=completion.releases,
         ),
     ] = None,

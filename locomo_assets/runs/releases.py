@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from string import ascii_lowercase, digits
 from typing import Any
 
 from locomo_assets import __version__
@@ -90,7 +91,9 @@ def is_measured(store: HistoryStore, release: str, conversations: Sequence[str])
 
 def adhoc_label() -> str:
     """A label for what nobody named. Two of the same second differ, on two machines as well."""
-    return f"{ADHOC}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.randbelow(10**6):06}"
+    # Short enough for a table of 80 columns.
+    letters = "".join(secrets.choice(ascii_lowercase + digits) for _ in range(4))
+    return f"{ADHOC}{datetime.now(UTC):%Y%m%dT%H%M%S}-{letters}"
 
 
 def claims_no_release(label: str) -> bool:

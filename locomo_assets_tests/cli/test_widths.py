@@ -26,8 +26,8 @@ COMMANDS = (
     ("report", "--wide"),
     ("report", "--leaderboard"),
     ("report", "--leaderboard", "--wide"),
-    ("compare", "r1", "adhoc-20261127T164022-417203", "--flips", "3"),
-    ("compare", "r1", "adhoc-20261127T164022-417203", "--wide"),
+    ("compare", "r1", "adhoc-20261127T164022-k3f9", "--flips", "3"),
+    ("compare", "r1", "adhoc-20261127T164022-k3f9", "--wide"),
     ("judge-agreement", "lexical", "strict"),
     ("releases",),
     ("releases", "--wide"),
@@ -67,7 +67,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     made.dataset(("conv-1", "conv-2", "conv-3"), 20)
     for release, signs in (
         ("r1", ("----+", "---++", "-+--+")),
-        ("adhoc-20261127T164022-417203", ("++++-", "++-!+", "+?++-")),
+        ("adhoc-20261127T164022-k3f9", ("++++-", "++-!+", "+?++-")),
     ):
         made.measure(
             release,
@@ -119,7 +119,9 @@ def test_nothing_is_broken(
 ) -> None:
     whole = set(" ".join(shown(monkeypatch, 5000, *arguments)).split())
     assert len(whole) > 10
-    counted = {"row", "of", "rows,", "shown;", "--all", *map(str, range(61)), "60"}
+    numbers = [str(number) for number in range(61)]
+    # A row may be named behind its number: `row 1 of 2: A`.
+    counted = {"row", "of", "rows,", "shown;", "--all", *numbers, *(f"{n}:" for n in numbers)}
     for width in WIDTHS:
         lines = shown(monkeypatch, width, *arguments)
         broken = {word for line in lines for word in line.split()} - whole - counted
@@ -140,7 +142,7 @@ def test_a_pipe_is_not_a_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_signs_are_explained_where_their_columns_are_shown(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("compare", "r1", "adhoc-20261127T164022-417203")
+    words = ("compare", "r1", "adhoc-20261127T164022-k3f9")
     assert not any("gained, − lost" in line for line in shown(monkeypatch, 100, *words))
     assert any("gained, − lost" in line for line in shown(monkeypatch, 100, *words, "--wide"))
     assert "gained, − lost" in CliRunner().invoke(APP, words).stdout
@@ -155,12 +157,12 @@ def test_releases_are_newest_first_with_their_date(
         "release", "date", "questions", "accuracy %", "judge", "bounds %", "valid",
     ]  # fmt: skip
     rows = lines[heading + 1 :]
-    assert [row[0] for row in rows[:4]] == ["adhoc-20261127T164022-417203"] * 2 + ["r1"] * 2
+    assert [row[0] for row in rows[:4]] == ["adhoc-20261127T164022-k3f9"] * 2 + ["r1"] * 2
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[1]) for row in rows[:4])
     # `strict` has judged one conversation of three.
     assert {(row[0], row[4]): row[-1] for row in rows[:4]} == {
-        ("adhoc-20261127T164022-417203", "lexical"): "invalid",
-        ("adhoc-20261127T164022-417203", "strict"): "invalid",
+        ("adhoc-20261127T164022-k3f9", "lexical"): "invalid",
+        ("adhoc-20261127T164022-k3f9", "strict"): "invalid",
         ("r1", "lexical"): "yes",
         ("r1", "strict"): "invalid",
     }
@@ -170,4 +172,4 @@ def test_the_parts_of_a_report_have_one_order(home: Path) -> None:
     text = CliRunner().invoke(APP, ["report"]).stdout
     told = re.findall(r"^(without a judge: )?release (\S+) ·", text, re.MULTILINE)
     accuracy, scores = ([name for lead, name in told if bool(lead) is of] for of in (False, True))
-    assert scores == list(dict.fromkeys(accuracy)) == ["adhoc-20261127T164022-417203", "r1"]
+    assert scores == list(dict.fromkeys(accuracy)) == ["adhoc-20261127T164022-k3f9", "r1"]

@@ -146,7 +146,7 @@ def test_a_release_that_the_run_named_itself_is_named_again(
     monkeypatch.setattr("locomo_assets.pipeline.launch.launch", stopping)
     done = run("run", "--questions", "3")
     assert done.code == 130
-    assert re.search(r": locomo-assets run --questions 3 --release adhoc-[\dT-]+$", done.line)
+    assert re.search(r": locomo-assets run --questions 3 --release adhoc-[\da-zT-]+$", done.line)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,10 @@ def test_two_signals_while_it_measures(home: Path) -> None:
     # The second one may come while the process ends, and then ends it.
     assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in said
-    assert re.search(r"^stopped: .*locomo-assets run --release adhoc-[\dT-]+$", said, re.MULTILINE)
+    again = r"^stopped: .*locomo-assets run --release adhoc-[\da-zT-]+$"
+    assert re.search(again, said, re.MULTILINE)
+        r"^stopped: .*locomo-assets run --release adhoc-[\da-zT-]+$", said, re.MULTILINE
+    )
 
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;\d+)*m")
