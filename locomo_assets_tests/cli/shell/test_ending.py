@@ -198,8 +198,6 @@ def test_two_signals_while_it_measures(home: Path) -> None:
     assert "Traceback" not in said
     again = r"^stopped: .*locomo-assets run --release adhoc-[\da-zT-]+$"
     assert re.search(again, said, re.MULTILINE)
-        r"^stopped: .*locomo-assets run --release adhoc-[\da-zT-]+$", said, re.MULTILINE
-    )
 
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;\d+)*m")
