@@ -264,14 +264,9 @@ class Settings(Configuration):
 
     @field_validator("home", mode="before")
     @classmethod
-    def _local(cls, value: object) -> object:
+    def _absolute(cls, value: str | Path) -> Path:
         # A line's end comes with a value out of a file.
-        return local_path(value.rstrip("\r\n")) if isinstance(value, str) else value
-
-    @field_validator("home", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        home = value.expanduser().absolute()
+        home = local_path(str(value).rstrip("\r\n")).expanduser().absolute()
         if "?" in str(home):
             # Dagster writes the path into SQLite's URL as it is.
             raise ValueError("Dagster can't keep its instance in a path with `?`; choose another")
