@@ -139,11 +139,11 @@ async def _one_client() -> AsyncIterator[Pick]:
 
 @asynccontextmanager
 async def _client_each() -> AsyncIterator[Pick]:
-    from locomo_assets.backboard.transport import ClientPool
+    from locomo_assets.http.connections import ConnectionPool
 
     trust = httpx.create_ssl_context()
-    pool = ClientPool(lambda: httpx.AsyncClient(verify=trust))
-    yield pool.client
+    pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust))
+    yield pool.connection
     await pool.aclose()
 
 

@@ -6,13 +6,12 @@ taken out of every answer, its headers included, where it is received; see `boun
 
 import asyncio
 import json
-import ssl
-from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -43,9 +42,9 @@ from locomo_assets.http.calls import (
     checked_base_url,
     checked_key,
     log_body,
-    require_tls,
     until_allowed,
 )
+from locomo_assets.http.connections import ConnectionPool, connector_to
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
@@ -55,7 +54,6 @@ from locomo_assets.http.errors import (
     UnexpectedAnswerError,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
-from locomo_assets.network import proxy_for, ssl_context
 from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
 
 SERVICE = "backboard"
@@ -69,6 +67,14 @@ _KEEP_ALIVE_S = 4.0
 
 # How long a stream may stay open after a run's end before that run is taken for its last one.
 _NEXT_RUN_S = 5.0
+
+# What httpx's own clients send, but for the encodings.
+_HEADERS = {
+    "Accept": "*/*",
+    **GZIP_ONLY,
+    "Connection": "keep-alive",
+    "User-Agent": f"python-httpx/{httpx.__version__}",
+}
 
 # As much of an answer without events as is looked at for the service's words.
 _NO_STREAM_BYTES = 16_384
@@ -154,36 +160,20 @@ class Transport:
             "write": timeouts.write_s,
             "pool": timeouts.pool_s,
         }
-        self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
-        self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
-        # Made once, because making it takes longer than a request.
-        trust: ssl.SSLContext | bool = True
-        proxy = None
-        if transport is None:
-            trust = require_tls(ssl_context(), options.min_tls)
-            proxy = proxy_for(self.base_url)
-
-        def make() -> httpx.AsyncClient:
-            return httpx.AsyncClient(
-                auth=_KeyHeader(self._key),
-                headers=GZIP_ONLY,
-                transport=transport,
-                verify=trust,
-                proxy=proxy,
-                trust_env=False,
-                limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
-                follow_redirects=False,
-            )
-
-        self._clients = ClientPool(make)
-        self._builder = make()
+        self._phases = {"read": timeouts.read_s, **phases}
+        self._stream_phases = {"read": timeouts.stream_read_s, **phases}
+        self._headers = {**_HEADERS, "X-API-Key": self._key}
+        self._connections = ConnectionPool(
+            connector_to(self.base_url, options.min_tls, _KEEP_ALIVE_S)
+            if transport is None
+            else lambda: transport
+        )
 
     async def __aenter__(self) -> "Transport":
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._clients.aclose()
-        await self._builder.aclose()
+        await self._connections.aclose()
 
     async def json(
         self, call: Call, read: Callable[[object, str], T], *, attempts: int | None = None
@@ -259,17 +249,20 @@ class Transport:
         call: Call,
         take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
         limit_s: float,
-        phases: httpx.Timeout,
+        phases: Mapping[str, float],
         attempts: int | None,
     ) -> T:
-        request = self._builder.build_request(
+        extensions: dict[str, Any] = {"timeout": phases}
+        if not call.repeatable:
+            extensions["trace"] = allow_last_moment
+        request = httpx.Request(
             call.method,
             self.base_url + call.path,
             params=call.params,
+            headers=self._headers,
             json=call.json,
             data=call.form,
-            timeout=phases,
-            extensions=None if call.repeatable else {"trace": allow_last_moment},
+            extensions=extensions,
         )
         number = 0
 
@@ -278,7 +271,7 @@ class Transport:
             number += 1
             return await self._attempt(call, request, take, limit_s, number)
 
-        return await self._retry.policy(attempts, repeatable=call.repeatable)(attempt)
+        return await self._retry.retried(attempt, attempts, repeatable=call.repeatable)
 
     async def _attempt(
         self,
@@ -298,8 +291,8 @@ class Transport:
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
             try:
-                with self._clients.client() as http:
-                    answer = await self._send(http, call, request, take, stats)
+                with self._connections.connection() as way:
+                    answer = await self._send(way, call, request, take, stats)
                 record_usage(stats.input_tokens, stats.output_tokens)
                 self._options.limits.succeeded(SERVICE, in_flight)
                 return answer
@@ -314,7 +307,7 @@ class Transport:
 
     async def _send(
         self,
-        http: httpx.AsyncClient,
+        way: httpx.AsyncBaseTransport,
         call: Call,
         request: httpx.Request,
         take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
@@ -322,8 +315,9 @@ class Transport:
     ) -> T:
         try:
             async with asyncio.timeout(stats.limit_s):
-                response = await http.send(request, stream=True)
+                response = await way.handle_async_request(request)
                 try:
+                    response.request = request
                     if self._options.watch is not None:
                         self._options.watch(response)
                     stats.status = response.status_code
@@ -371,45 +365,6 @@ async def _whole(response: httpx.Response) -> httpx.Response:
     return httpx.Response(
         response.status_code, headers=headers, content=body, request=response.request
     )
-
-
-class _KeyHeader(httpx.Auth):
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-Key"] = self._key
-        yield request
-
-
-class ClientPool:
-    """A client for each request under way; the one used last is taken first.
-
-    httpx's own pool looks at every connection for each request.
-    """
-
-    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
-        self._make = make
-        self._free: list[httpx.AsyncClient] = []
-        self._all: list[httpx.AsyncClient] = []
-
-    @contextmanager
-    def client(self) -> Iterator[httpx.AsyncClient]:
-        """A client for this block alone; the response must be closed within it."""
-        if self._free:
-            client = self._free.pop()
-        else:
-            client = self._make()
-            self._all.append(client)
-        try:
-            yield client
-        finally:
-            self._free.append(client)
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for client in self._all:
-            await client.aclose()
 
 
 def _call_record(call: Call, stats: RequestStats, error: str | None, number: int) -> CallRecord:
