@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -117,6 +118,7 @@ class RequestStats:
     start: float = field(default_factory=perf_counter)
     status: int | None = None
     request_id: str | None = None
+    system: str | None = None
     first_chunk_ms: float | None = None
     latency_ms: float | None = None
     input_tokens: int | None = None
@@ -162,7 +164,7 @@ class Transport:
         }
         self._phases = {"read": timeouts.read_s, **phases}
         self._stream_phases = {"read": timeouts.stream_read_s, **phases}
-        self._headers = {**_HEADERS, "X-API-Key": self._key}
+        self._headers = httpx.Headers({**_HEADERS, "X-API-Key": self._key})
         self._connections = ConnectionPool(
             connector_to(self.base_url, options.min_tls, _KEEP_ALIVE_S)
             if transport is None
@@ -177,15 +179,13 @@ class Transport:
 
     async def json(
         self, call: Call, read: Callable[[object, str], T], *, attempts: int | None = None
-    ) -> tuple[T, RequestStats, httpx.Headers]:
-        """What `read` makes of the answer's JSON, how it went, and its headers.
+    ) -> tuple[T, RequestStats]:
+        """What `read` makes of the answer's JSON, and how it went.
 
         `read` gets None for an empty body, and the endpoint. It raises `UnexpectedAnswerError`.
         """
 
-        async def take(
-            response: httpx.Response, stats: RequestStats
-        ) -> tuple[T, RequestStats, httpx.Headers]:
+        async def take(response: httpx.Response, stats: RequestStats) -> tuple[T, RequestStats]:
             body = await read_answer(response, ANSWER_BYTES)
             stats.latency_ms = stats.elapsed_ms()
             log_body(SERVICE, call.endpoint, "received", body)
@@ -194,7 +194,7 @@ class Transport:
             except (ValueError, RecursionError) as error:
                 raise not_json(call, self.base_url) from error
             try:
-                return read(raw, call.endpoint), stats, _headers(response)
+                return read(raw, call.endpoint), stats
             except UnexpectedAnswerError as error:
                 raise undocumented(call, error) from error
 
@@ -257,7 +257,7 @@ class Transport:
             extensions["trace"] = allow_last_moment
         request = httpx.Request(
             call.method,
-            self.base_url + call.path,
+            _url(self.base_url + call.path),
             params=call.params,
             headers=self._headers,
             json=call.json,
@@ -321,7 +321,8 @@ class Transport:
                     if self._options.watch is not None:
                         self._options.watch(response)
                     stats.status = response.status_code
-                    stats.request_id = _headers(response).get("x-request-id") or None
+                    stats.request_id = _header(response, "x-request-id")
+                    stats.system = _header(response, "x-locomo-system")
                     if not response.is_success:
                         whole = await _whole(response)
                         log_body(SERVICE, call.endpoint, "received", whole.content)
@@ -347,11 +348,16 @@ class Transport:
         self._options.limits.throttled(SERVICE, stats.start, pause_s)
 
 
-def _headers(response: httpx.Response) -> httpx.Headers:
-    """Its headers, without registered keys."""
-    return httpx.Headers(
-        [(n, hide_in_answer(value)) for n, value in response.headers.multi_items()]
-    )
+@lru_cache(maxsize=4096)
+def _url(url: str) -> httpx.URL:
+    # A thread gets many messages, an operation several looks; reading a URL takes long.
+    return httpx.URL(url)
+
+
+def _header(response: httpx.Response, name: str) -> str | None:
+    """A header of the answer, without registered keys; None where it is not there, or empty."""
+    value = response.headers.get(name)
+    return hide_in_answer(value) if value else None
 
 
 async def _whole(response: httpx.Response) -> httpx.Response:
@@ -360,8 +366,11 @@ async def _whole(response: httpx.Response) -> httpx.Response:
         body = await read_answer(response, ANSWER_BYTES)
     except UnusableBodyError:
         body = b""
-    headers = _headers(response)
-    headers.pop("content-encoding", None)
+    headers = {
+        name: hide_in_answer(value)
+        for name, value in response.headers.items()
+        if name != "content-encoding"
+    }
     return httpx.Response(
         response.status_code, headers=headers, content=body, request=response.request
     )

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -21,6 +22,9 @@ _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 # Of a value of any type in memory, but of one that is true or false.
 _LEAST_VALUE_BYTES = 4
 _BATCH_ROWS = 1024
+# A run saves a few rows at a time. Frames and dictionaries take more than they save of them, in
+# bytes and, twice as much, in processor time.
+_SMALL_ROWS = 16
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
@@ -42,7 +46,7 @@ def encode_rows(
     written_at: datetime,
     is_derived: bool = False,
 ) -> bytes:
-    """The rows as one zstd Parquet file, with the lineage columns and a `Footer`.
+    """The rows as one Parquet file, with the lineage columns and a `Footer`.
 
     A row gives only the table's own columns; missing ones are null. Where the lineage has no
     release or conversation, a row may name one. `HistoryRowError` for an unknown column, a value
@@ -71,10 +75,10 @@ def encode_rows(
     arrays = []
     for field in schema:
         if field.name in own:
-            values = [row.get(field.name) for row in rows]
+            arrays.append(_array(table, field, [row.get(field.name) for row in rows]))
         else:
-            values = [fixed[field.name]] * len(rows)
-        arrays.append(_array(table, field, values))
+            one = _array(table, field, [fixed[field.name]])
+            arrays.append(one if len(rows) == 1 else pa.repeat(one[0], len(rows)))
     footer = {_LINEAGE_KEY: json.dumps(lineage_to_json(lineage), ensure_ascii=False).encode()}
     whole = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
     return encode_derived(whole) if is_derived else encode_table(whole)
@@ -88,9 +92,16 @@ def encode_derived(table: pa.Table) -> bytes:
 
 
 def encode_table(table: pa.Table) -> bytes:
-    """A table as Parquet bytes, metadata included."""
+    """A table as Parquet bytes, metadata included; compressed where that makes it smaller."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    is_small = table.num_rows <= _SMALL_ROWS
+    pq.write_table(
+        table,
+        sink,
+        compression="none" if is_small else "zstd",
+        use_dictionary=not is_small,
+        write_page_checksum=True,
+    )
     return sink.getvalue().to_pybytes()
 
 
@@ -198,6 +209,7 @@ def _array(table: str, field: "pa.Field[Any]", values: list[Any]) -> "pa.Array[A
         ) from exc
 
 
+@cache
 def _accepted(kind: pa.DataType) -> Callable[[Any], bool]:
     """A check for values of an Arrow type; Arrow itself silently truncates and converts."""
     if pa.types.is_string(kind):

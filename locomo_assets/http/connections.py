@@ -186,6 +186,8 @@ class _Exchange(asyncio.Protocol):
         self._is_paused = False
         self._may_write = True
         self._waiting: asyncio.Future[None] | None = None
+        self._deadline_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is made for TCP
@@ -222,6 +224,7 @@ class _Exchange(asyncio.Protocol):
 
     def drop(self) -> None:
         """Close it at once, whatever is on it."""
+        self._stop_timer()
         self.transport.abort()
 
     async def send(self, request: httpx.Request, write_s: float) -> None:
@@ -300,9 +303,30 @@ class _Exchange(asyncio.Protocol):
         return data
 
     async def _changed(self, within_s: float) -> None:
-        self._waiting = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(within_s):
-            await self._waiting
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        self._deadline_s = loop.time() + within_s
+        if self._timer is None or self._timer.when() > self._deadline_s:
+            self._stop_timer()
+            self._timer = loop.call_at(self._deadline_s, self._look_at_the_time)
+        await self._waiting
+
+    def _look_at_the_time(self) -> None:
+        """One timer serves many waits: each one's own would cost more than the wait."""
+        assert self._timer is not None  # noqa: S101  # it is what calls
+        told_for_s, self._timer = self._timer.when(), None
+        if self._waiting is None or self._waiting.done():
+            return
+        if self._deadline_s <= told_for_s:
+            self._waiting.set_exception(TimeoutError())
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self._deadline_s, self._look_at_the_time)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wake(self) -> None:
         # It may have been cancelled.

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -158,6 +159,20 @@ async def test_a_lost_answer_is_no_failed_connection(
         # Nothing of it is left for the next one.
         assert (await send(transport, server.root)).content == b"ok"
         assert server.connections == 2
+
+
+@both
+async def test_each_wait_has_its_own_time(make: Make) -> None:
+    """A long one before it, or after it, changes nothing."""
+    slow = [OK[:-1], *[b""] * 25, OK[-1:]]
+    async with served([OK], slow, slow, [b""]) as server, opened(make) as transport:
+        await send(transport, server.root, seconds=0.2)
+        assert (await send(transport, server.root, seconds=5.0)).content == b"ok"
+        assert (await send(transport, server.root, seconds=0.5)).content == b"ok"
+        start = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            await send(transport, server.root, seconds=0.3)
+        assert 0.3 <= time.monotonic() - start < 2.0
 
 
 @both
