@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -27,11 +27,12 @@ from locomo_assets.history.errors import (
     HistoryQueryError,
     HistoryUnreachableError,
 )
-from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
-from locomo_assets.history.sql_functions import register_functions
 from locomo_assets.history.statements import Rows
-from locomo_assets.history.store import HistoryStore
+
+if TYPE_CHECKING:  # a command that only asks writes nothing
+    from locomo_assets.history.provenance import ManifestName
+    from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"
 REPORTS = "reports"
@@ -53,7 +54,7 @@ class RefreshReport:
     duration_s: float
 
 
-def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
+def refresh(store: "HistoryStore", database_path: Path) -> RefreshReport:
     """Bring the database up to date with the store's committed attempts.
 
     `HistoryDamagedError` names a manifest or data file that is missing, torn or changed;
@@ -63,13 +64,13 @@ def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
     return _publish(store, database_path, from_scratch=False)
 
 
-def rebuild(store: HistoryStore, database_path: Path) -> RefreshReport:
+def rebuild(store: "HistoryStore", database_path: Path) -> RefreshReport:
     """Build the database from scratch; otherwise like `refresh`."""
     return _publish(store, database_path, from_scratch=True)
 
 
 def publish(
-    store: HistoryStore, database_path: Path, *, from_scratch: bool = False
+    store: "HistoryStore", database_path: Path, *, from_scratch: bool = False
 ) -> RefreshReport:
     """Refresh or rebuild the database; if the history is remote, also upload it there.
 
@@ -136,7 +137,7 @@ def query_all(database_path: Path, text: str, source: str) -> Iterator[Rows]:
             yield statements.run(connection, statement)
 
 
-def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) -> RefreshReport:
+def _publish(store: "HistoryStore", database_path: Path, *, from_scratch: bool) -> RefreshReport:
     started = time.monotonic()
     with _translate_errors(database_path), database_file.exclusive(database_path):
         names = {name.attempt_id: name for name in store.manifest_names()}
@@ -168,13 +169,15 @@ def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) ->
 
 
 def _build(
-    store: HistoryStore,
+    store: "HistoryStore",
     path: Path,
-    added: Sequence[ManifestName],
+    added: "Sequence[ManifestName]",
     removed: Sequence[str],
     *,
     fresh: bool,
 ) -> int:
+    from locomo_assets.history.sql_functions import register_functions
+
     rows = 0
     with database_file.connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{database_file.quoted(path)}.spill'")
@@ -197,6 +200,8 @@ def _create_empty(path: Path, *, alike: bool) -> None:
 
     Not `alike`: DuckDB tells it from all others made here, and so refuses a log of theirs.
     """
+    from locomo_assets.history.sql_functions import register_functions
+
     definitions = definitions_sha256()
     if definitions not in _empty or not alike:
         with database_file.connect(path, read_only=False) as connection:

@@ -1,6 +1,8 @@
 """The database: a refresh equals a rebuild, and damage leaves the last good state."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from locomo_assets.history.errors import (
     HistoryQueryError,
     HistoryUnreachableError,
 )
+from locomo_assets.history.schema import TABLES, schema_texts
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     commit_answers,
@@ -335,3 +338,17 @@ def test_the_file_opens_by_its_own_name_and_any_other(store: HistoryStore, path:
             assert connection.execute("SELECT count(*) FROM accuracy_trend").fetchone() == (6,)
             assert connection.execute("SELECT count(*) FROM flips").fetchone() == (0,)
             assert connection.execute("SELECT count(*) FROM flips('r1', 'r1')").fetchone() == (0,)
+
+
+def test_what_identifies_the_definitions_is_known_without_arrow() -> None:
+    texts = schema_texts()
+    assert list(texts) == list(TABLES)
+    assert texts == {table: str(schema) for table, schema in TABLES.items()}
+    script = (
+        "import sys; from locomo_assets.history.database import definitions_sha256; "
+        "print(definitions_sha256()); sys.exit('pyarrow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, database_tables.definitions_sha256())
