@@ -3,6 +3,9 @@
 BIN := .venv/bin
 export LOCOMO_HOME ?= $(CURDIR)/.locomo
 
+# Many images set it: hundreds of processes would then each compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test test-kills chaos bench simulate check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot FORCE
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -11,7 +14,7 @@ run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cos
 	$(BIN)/locomo-assets run
 
 test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 20 --durations-min 5 $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 20 --durations-min 5 $(PYTEST)
 
 test-kills: .venv/test  ## A hundred killed writers of the history
 	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100

@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 import typer
 
+from locomo_assets.cli import COMMANDS
 from locomo_assets.history.maintenance import check
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
@@ -42,10 +43,8 @@ def named() -> Iterator[tuple[str, str]]:
 def the_command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and the rest of them."""
     app = typer.Typer()
-    for path in sorted((REPOSITORY / "locomo_assets" / "cli").glob("[a-z]*")):
-        module = import_module(f"locomo_assets.cli.{path.stem}")
-        if hasattr(module, "register"):
-            module.register(app)
+    for module in sorted({module for module, _ in COMMANDS.values()}):
+        import_module(f"locomo_assets.cli.{module}").register(app)
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands") and words:
         # the README's table lists siblings: `history refresh`, `rebuild`
