@@ -8,6 +8,7 @@ file that is missing, unreadable, of another history or of other definitions is 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
 
 _ATTEMPTS_PER_TRANSACTION = 2000
+_shared: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
     It keeps showing this state when a newer one is published. `HistoryUnreachableError` if there
     is no database, it can't be read, or a version with other tables and views made it.
     """
+    shared = _shared.get(None)
+    if shared is not None and shared[0] == database_path:
+        connection = shared[1].cursor()
+        connection.execute("USE history")
+        return connection
     if not database_path.exists():
         raise HistoryUnreachableError(
             f"database {database_path}: does not exist; create it with "
@@ -103,6 +110,20 @@ def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+@contextmanager
+def one_state(database_path: Path) -> Iterator[None]:
+    """Within it all reads show the database as it is at its beginning; raises as they do.
+
+    They share its opening, which takes 25 ms of processor time: a report reads 40 times.
+    """
+    with open_read_only(database_path) as connection:
+        before = _shared.set((database_path, connection))
+        try:
+            yield
+        finally:
+            _shared.reset(before)
 
 
 def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:

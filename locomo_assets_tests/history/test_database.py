@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from locomo_assets.history import database, database_tables
+from locomo_assets.history import database, database_file, database_tables
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -241,6 +241,35 @@ def test_a_reader_keeps_its_state_and_the_next_one_sees_the_new(
         refresh(store, path)
         assert reader.execute(COUNT).fetchall() == [(10,)]
         assert query(path, COUNT)[1] == [(20,)]
+
+
+def test_reads_of_one_state_share_it_and_the_next_one_sees_the_new(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_answers(store, lineage("answers"))
+    refresh(store, path)
+    other = refresh(
+        HistoryStore.open((path.parent / "other").as_uri()), path.with_name("other.duckdb")
+    )
+    opened: list[Path] = []
+    connect = database_file.connect_to_read
+
+    def counted(file: Path) -> duckdb.DuckDBPyConnection:
+        opened.append(file)
+        return connect(file)
+
+    monkeypatch.setattr(database_file, "connect_to_read", counted)
+    with database.one_state(path):
+        commit_answers(store, lineage("answers", run_id="run-2", conversation="conv-2"))
+        refresh(store, path)
+        with database.one_state(path):
+            assert query(path, COUNT)[1] == [(10,)]
+        with pytest.raises(HistoryQueryError):
+            query(path, "DELETE FROM answers")
+        assert query(path, "SELECT current_setting('TimeZone')")[1] == [("UTC",)]
+        assert query(other.path, COUNT)[1] == [(0,)]
+    assert opened == [path, other.path]
+    assert query(path, COUNT)[1] == [(20,)]
 
 
 @pytest.mark.parametrize(
