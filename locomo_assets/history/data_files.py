@@ -21,6 +21,7 @@ _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 # Of a value of any type in memory, but of one that is true or false.
 _LEAST_VALUE_BYTES = 4
 _BATCH_ROWS = 1024
+_Compression = Literal["gzip", "brotli", "lz4", "zstd", "snappy", "none"]
 # To begin to decompress a column takes longer than to read it where it is this small; a lineage
 # column mostly has one value, which is stored once.
 _COMPRESSED_FROM_BYTES = 4096
@@ -93,7 +94,7 @@ def encode_derived(table: pa.Table) -> bytes:
 def encode_table(table: pa.Table) -> bytes:
     """A table as Parquet bytes, metadata included."""
     sink = pa.BufferOutputStream()
-    compression: dict[str, Literal["none", "zstd"]] = {
+    compression: dict[str, _Compression] = {
         name: "none" if name in _LINEAGE_NAMES or column.nbytes < _COMPRESSED_FROM_BYTES else "zstd"
         for name, column in zip(table.column_names, table.columns, strict=True)
     }

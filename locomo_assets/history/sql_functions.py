@@ -120,9 +120,9 @@ def _diagnose(
     category: _Column, gold: _Column, answer: _Column, evidence: _Column, memory_is_off: _Column
 ) -> _Column:
     columns = (category, gold, answer, memory_is_off)
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    found = zip(rows, _pieces(evidence), strict=True)
-    return _structs([_finding(*row, pieces) for row, pieces in found], _FINDING)
+    lists: list[Iterable[Any]] = [column.to_pylist() for column in columns]
+    rows = zip(*lists, _pieces(evidence), strict=True)
+    return _structs([_finding(*row) for row in rows], _FINDING)
 
 
 def _pieces(evidence: _Column) -> Iterator[Sequence[Piece]]:
