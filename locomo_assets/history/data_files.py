@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,10 @@ _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 # Of a value of any type in memory, but of one that is true or false.
 _LEAST_VALUE_BYTES = 4
 _BATCH_ROWS = 1024
+_Compression = Literal["gzip", "brotli", "lz4", "zstd", "snappy", "none"]
+# To begin to decompress a column takes longer than to read it where it is this small; a lineage
+# column mostly has one value, which is stored once.
+_COMPRESSED_FROM_BYTES = 4096
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
@@ -42,7 +46,7 @@ def encode_rows(
     written_at: datetime,
     is_derived: bool = False,
 ) -> bytes:
-    """The rows as one zstd Parquet file, with the lineage columns and a `Footer`.
+    """The rows as one Parquet file, with the lineage columns and a `Footer`.
 
     A row gives only the table's own columns; missing ones are null. Where the lineage has no
     release or conversation, a row may name one. `HistoryRowError` for an unknown column, a value
@@ -90,7 +94,11 @@ def encode_derived(table: pa.Table) -> bytes:
 def encode_table(table: pa.Table) -> bytes:
     """A table as Parquet bytes, metadata included."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    compression: dict[str, _Compression] = {
+        name: "none" if name in _LINEAGE_NAMES or column.nbytes < _COMPRESSED_FROM_BYTES else "zstd"
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    pq.write_table(table, sink, compression=compression, write_page_checksum=True)
     return sink.getvalue().to_pybytes()
 
 

@@ -7,6 +7,7 @@ file that is missing, unreadable, of another history or of other definitions is 
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from locomo_assets.file_urls import is_file_url
 from locomo_assets.history import database_file, statements
 from locomo_assets.history.database_file import one_line
 from locomo_assets.history.database_tables import (
+    Arrived,
     add_attempts,
     create_tables,
     definitions_sha256,
+    read_attempts,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -32,7 +35,7 @@ from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.statements import Rows
 
 if TYPE_CHECKING:  # a command that only asks writes nothing
-    from locomo_assets.history.provenance import ManifestName
+    from locomo_assets.history.provenance import Manifest, ManifestName
     from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"
@@ -40,6 +43,9 @@ REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
 
 _ATTEMPTS_PER_TRANSACTION = 2000
+_ROWS_PER_TRANSACTION = 500_000
+_BUILD_MEMORY = "1GiB"
+
 _shared: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("shared")
 
 
@@ -202,18 +208,55 @@ def _build(
     rows = 0
     with database_file.connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{database_file.quoted(path)}.spill'")
+        _limit_memory(connection)
         register_functions(connection)
         if fresh:
             connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
-        for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
-            # DuckDB keeps a transaction's changes in memory until it commits.
-            batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]
+        for arrived in _arriving(store, added):
             connection.execute("BEGIN")
-            rows += add_attempts(store, connection, batch, removed)
+            rows += add_attempts(connection, arrived, removed)
             connection.execute("COMMIT")
+            # DuckDB keeps changes in memory until they are written to the file.
+            connection.execute("CHECKPOINT")
             removed = ()
-        connection.execute("CHECKPOINT")
     return rows
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """A build needs no more, however long the history; by itself DuckDB takes most of the machine.
+
+    Where that is less than a GiB, it stays.
+    """
+    own = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    if own is not None and str(own[0]).endswith(("GiB", "TiB")):
+        connection.execute(f"SET memory_limit = '{_BUILD_MEMORY}'")
+
+
+def _arriving(store: "HistoryStore", added: "Sequence[ManifestName]") -> Iterator[Arrived]:
+    """Attempts in batches, at least one: each is read while the one before is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming: Future[Arrived] | None = None
+        for manifests in _batches(store, added):
+            following = pool.submit(read_attempts, store, manifests)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        yield coming.result() if coming is not None else read_attempts(store, [])
+
+
+def _batches(store: "HistoryStore", added: "Sequence[ManifestName]") -> "Iterator[list[Manifest]]":
+    """Manifests of so many attempts, or of so many rows: what is held in memory at once."""
+    for start in range(0, len(added), _ATTEMPTS_PER_TRANSACTION):
+        batch: list[Manifest] = []
+        rows = 0
+        for manifest in store.read_manifests(added[start : start + _ATTEMPTS_PER_TRANSACTION]):
+            batch.append(manifest)
+            rows += sum(data_file.rows for data_file in manifest.data_files)
+            if rows >= _ROWS_PER_TRANSACTION:
+                yield batch
+                batch, rows = [], 0
+        if batch:
+            yield batch
 
 
 def _create_empty(path: Path, *, alike: bool) -> None:
