@@ -1,4 +1,4 @@
-"""What is costly to make and only started from: made once a session, for all workers, and copied."""
+"""What is costly to make and only started from: made once a session, for all workers; copied."""
 
 import os
 import shutil
