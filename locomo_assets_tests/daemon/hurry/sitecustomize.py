@@ -8,7 +8,7 @@ import sys
 
 INTERVAL_S = 1
 
-if "dagster._daemon" in sys.orig_argv:
+if any(one.endswith(("dagster._daemon", "/dagster-daemon")) for one in sys.orig_argv):
     from dagster._core.remote_representation.external import RemoteSensor
     from dagster._daemon import asset_daemon, controller, sensor
 
