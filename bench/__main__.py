@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cli, history, http2, overhead, page, whole
+from bench import cli, history, http2, overhead, page, requests, whole
 from bench.figures import Figure, table, write
 
-_ALL = ("whole", "busy", "overhead", "http2", "page", "history", "cli")
+_ALL = ("whole", "busy", "overhead", "requests", "http2", "page", "history", "cli")
 Part = Callable[[], list[Figure]]
 
 
@@ -27,6 +27,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
             lambda: overhead.one_conversation(source, share=share),
             lambda: overhead.growth(source, share=share / 2, copies=10),
         ],
+        "requests": [lambda: requests.compared(source, share=share)],
         "http2": [http2.compared],
         "page": [lambda: page.of_two_releases(source, share=share)],
         "history": [history.committing, lambda: history.growing(sizes)],

@@ -6,7 +6,7 @@ margin where something became slower several times over.
 
 from pathlib import Path
 
-from bench import history, overhead, whole
+from bench import history, overhead, requests, whole
 from bench.figures import Figure
 from locomo_assets.standin.settings import StandinSettings
 
@@ -48,3 +48,8 @@ def test_queries_grow_no_faster_than_the_history() -> None:
 def test_writers_side_by_side_do_not_wait_for_each_other() -> None:
     figures = values(history.committing())
     assert figures["commit/ten ÷ one"] < 2.0
+
+
+def test_a_request_costs_about_what_a_bare_client_takes() -> None:
+    figures = values(requests.compared(SAMPLE, share=0.5, latencies=QUICK))
+    assert figures["requests/ours ÷ bare httpx, a client for each request under way"] < 3.0
