@@ -33,7 +33,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bench.figures import Figure
-from locomo_assets.http.connections import ConnectionPool, KeptConnection
+from locomo_assets.backboard.transport import ConnectionPool
 from locomo_assets.standin.server import LOOPBACK
 from locomo_assets_tests.doctor.serving import make_certificate
 
@@ -93,7 +93,7 @@ def _cpu_s() -> float:
 
 @asynccontextmanager
 async def _kept_connections(trust: ssl.SSLContext) -> AsyncIterator[Pick]:
-    pool = ConnectionPool(lambda: httpx.AsyncClient(transport=KeptConnection(trust, 4.0)))
+    pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust))
     yield pool.connection
     await pool.aclose()
 

@@ -142,7 +142,7 @@ async def _one_client() -> AsyncIterator[Pick]:
 
 @asynccontextmanager
 async def _client_each() -> AsyncIterator[Pick]:
-    from locomo_assets.http.connections import ConnectionPool
+    from locomo_assets.backboard.transport import ConnectionPool
 
     trust = httpx.create_ssl_context()
     pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust, timeout=_PATIENT_S))

@@ -6,13 +6,13 @@ taken out of every answer, its headers included, where it is received; see `boun
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -43,9 +43,9 @@ from locomo_assets.http.calls import (
     checked_base_url,
     checked_key,
     log_body,
+    require_tls,
     until_allowed,
 )
-from locomo_assets.http.connections import ConnectionPool, connector_to
 from locomo_assets.http.errors import (
     KeyRefusedError,
     PermanentError,
@@ -55,6 +55,7 @@ from locomo_assets.http.errors import (
     UnexpectedAnswerError,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
+from locomo_assets.network import proxy_for, ssl_context
 from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
 
 SERVICE = "backboard"
@@ -165,17 +166,25 @@ class Transport:
         self._phases = {"read": timeouts.read_s, **phases}
         self._stream_phases = {"read": timeouts.stream_read_s, **phases}
         self._headers = httpx.Headers({**_HEADERS, "X-API-Key": self._key})
-        self._connections = ConnectionPool(
-            connector_to(self.base_url, options.min_tls, _KEEP_ALIVE_S)
-            if transport is None
-            else lambda: transport
-        )
+        self._connections = ConnectionPool(self._connector(transport))
 
     async def __aenter__(self) -> "Transport":
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._connections.aclose()
+
+    def _connector(
+        self, transport: httpx.AsyncBaseTransport | None
+    ) -> Callable[[], httpx.AsyncBaseTransport]:
+        if transport is not None:
+            return lambda: transport
+        # Made once, because making it takes longer than a request.
+        trust = require_tls(ssl_context(), self._options.min_tls)
+        proxy, limits = proxy_for(self.base_url), httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S)
+        return lambda: httpx.AsyncHTTPTransport(
+            verify=trust, proxy=proxy, trust_env=False, limits=limits
+        )
 
     async def json(
         self, call: Call, read: Callable[[object, str], T], *, attempts: int | None = None
@@ -374,6 +383,44 @@ async def _whole(response: httpx.Response) -> httpx.Response:
     return httpx.Response(
         response.status_code, headers=headers, content=body, request=response.request
     )
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closable)
+
+
+class ConnectionPool(Generic[C]):
+    """A connection for each request under way; the one used last is taken first.
+
+    httpx's own pool looks at every connection for each request. A transport of httpx is a
+    connection here rather than a client, which follows redirects, keeps cookies and logs besides.
+    """
+
+    def __init__(self, make: Callable[[], C]) -> None:
+        self._make = make
+        self._free: list[C] = []
+        self._all: list[C] = []
+
+    @contextmanager
+    def connection(self) -> Iterator[C]:
+        """A connection for this block alone; the response must be closed within it."""
+        if self._free:
+            connection = self._free.pop()
+        else:
+            connection = self._make()
+            self._all.append(connection)
+        try:
+            yield connection
+        finally:
+            self._free.append(connection)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for connection in self._all:
+            await connection.aclose()
 
 
 def _call_record(call: Call, stats: RequestStats, error: str | None, number: int) -> CallRecord:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,9 +22,12 @@ _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 # Of a value of any type in memory, but of one that is true or false.
 _LEAST_VALUE_BYTES = 4
 _BATCH_ROWS = 1024
-# A run saves a few rows at a time. Frames and dictionaries take more than they save of them, in
-# bytes and, twice as much, in processor time.
-_SMALL_ROWS = 16
+_Compression = Literal["gzip", "brotli", "lz4", "zstd", "snappy", "none"]
+# To begin to decompress a column takes longer than to read it where it is this small; a lineage
+# column mostly has one value, which is stored once.
+_COMPRESSED_FROM_BYTES = 4096
+# A run saves a few rows at a time, for which a dictionary takes more than it saves.
+_DICTIONARY_FROM_ROWS = 17
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
@@ -94,12 +97,15 @@ def encode_derived(table: pa.Table) -> bytes:
 def encode_table(table: pa.Table) -> bytes:
     """A table as Parquet bytes, metadata included; compressed where that makes it smaller."""
     sink = pa.BufferOutputStream()
-    is_small = table.num_rows <= _SMALL_ROWS
+    compression: dict[str, _Compression] = {
+        name: "none" if name in _LINEAGE_NAMES or column.nbytes < _COMPRESSED_FROM_BYTES else "zstd"
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
     pq.write_table(
         table,
         sink,
-        compression="none" if is_small else "zstd",
-        use_dictionary=not is_small,
+        compression=compression,
+        use_dictionary=table.num_rows >= _DICTIONARY_FROM_ROWS,
         write_page_checksum=True,
     )
     return sink.getvalue().to_pybytes()

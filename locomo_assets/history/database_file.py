@@ -36,12 +36,14 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """The file attached as `history` to a database in memory.
 
     Connecting to the path itself would share this process's open connections, and so show the
-    file that was replaced.
+    file that was replaced. Only a file that is not published yet is written, so without a log:
+    if that is interrupted, the file is thrown away.
     """
-    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    writing = f"STORAGE_VERSION '{STORAGE_VERSION}', RECOVERY_MODE no_wal_writes"
+    options = "READ_ONLY" if read_only else writing
     connection = duckdb.connect(":memory:", config=_CONFIG)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{quoted(path)}' AS history ({options})")
         connection.execute("USE history")
     except duckdb.Error as exc:

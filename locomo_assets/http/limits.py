@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TypeVar, cast
 
-from anyio import CapacityLimiter, WouldBlock
+from anyio import CapacityLimiter
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.http.errors import PermanentError, TransientError
@@ -94,15 +94,11 @@ class Limits:
         Yields the number of requests in flight, this one included.
         """
         state = self._state(endpoint)
-        try:
-            # Where nobody waits, `acquire` takes a turn of the event loop all the same.
-            state.requests.acquire_nowait()
-        except WouldBlock:
-            if _is_low_priority.get():
-                async with state.low_priority_queue:
-                    await state.requests.acquire()
-            else:
+        if _is_low_priority.get():
+            async with state.low_priority_queue:
                 await state.requests.acquire()
+        else:
+            await state.requests.acquire()
         try:
             await _until_resumed(state)
             yield state.requests.borrowed_tokens
