@@ -50,7 +50,7 @@ def _fresh_database(services: Services) -> str | None:
     """Brings the database up to date, the settings' audit in it; that one's SHA-256."""
     try:
         audit_sha256 = services.keep_audit()
-        database.refresh(services.store(), services.settings.database_path)
+        database.refresh(services.store(), services.settings.database_path, recent_only=True)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return audit_sha256
