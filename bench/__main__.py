@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import history, http2, overhead, page, whole
+from bench import history, http2, object_store, overhead, page, whole
 from bench.figures import Figure, table, write
 
-_ALL = ("whole", "busy", "overhead", "http2", "page", "history")
+_ALL = ("whole", "busy", "overhead", "http2", "page", "history", "s3")
 Part = Callable[[], list[Figure]]
 
 
@@ -16,7 +16,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
 
     `path` is the part of `whole` that needs no reference, which takes twenty times as long.
     """
-    sizes = [size for size in (10, 100, 1000) if size <= runs]
+    sizes = [size for size in (10, 100, 1000, 10_000) if size <= runs]
     return {
         "whole": [lambda: whole.side_by_side(source, share=share)],
         "path": [lambda: whole.along_the_path(source, share=share)],
@@ -29,6 +29,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
         ],
         "http2": [http2.compared],
         "page": [lambda: page.of_two_releases(source, share=share)],
+        "s3": [lambda: object_store.growing(sizes)],
         "history": [history.committing, lambda: history.growing(sizes)],
     }
 
