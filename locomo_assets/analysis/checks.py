@@ -11,9 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from locomo_assets.analysis.accuracy import Accuracy
-from locomo_assets.analysis.comparison import Comparison, compare
+from locomo_assets.analysis.comparison import Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion, in_points
-from locomo_assets.analysis.comparison.series import AnalysisError
 from locomo_assets.analysis.drift.alarms import FALSE_ALARMS_A_YEAR
 from locomo_assets.analysis.drift.history import Drift
 from locomo_assets.analysis.repeated_answers import RepeatedAnswer
@@ -358,30 +357,16 @@ def judge_canaries(numbers: Mapping[str, float]) -> Finding:
     )
 
 
-def not_below_previous(
-    database_path: Path,
-    row: Accuracy,
-    previous: str | None,
-    *,
-    margin_points: float,
-    max_error_percent: float,
-) -> Finding:
-    """The release is not worse than the release before it in the same series, by the margin."""
+def not_below_previous(previous: str | None, comparison: Comparison | str) -> Finding:
+    """The release is not worse than the release before it in the same series, by the margin.
+
+    The comparison may be the reason why the two can't be compared.
+    """
     expected = "not worse than the release before it"
     if previous is None:
         return Finding(True, expected, "the first release of its series with these questions")
-    try:
-        comparison = compare(
-            database_path,
-            previous,
-            row.release,
-            judge=row.judge,
-            question_protocol=row.question_protocol,
-            margin_points=margin_points,
-            max_error_percent=max_error_percent,
-        )
-    except AnalysisError as error:
-        return Finding(True, expected, f"not compared: {error}")
+    if isinstance(comparison, str):
+        return Finding(True, expected, f"not compared: {comparison}")
     return not_worse(comparison)
 
 

@@ -27,6 +27,7 @@ from locomo_assets.cli.plan import detectable_line
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
+from locomo_assets.history import database
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -141,14 +142,16 @@ def run(
         series = launch(wanted, services)
     out = console(wide=wide)
     path, limit = services.settings.database_path, services.settings.max_error_percent
-    wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
-    measured = of_series(wholes, series) if wholes else None
-    print_reasons(out, path, [measured] if measured else [])
-    print_diagnosis(out, path, wholes)
-    print_judge_errors(out, path, wholes)
-    print_gold_faults(out, path, wholes, services.keep_audit())
-    print_warnings(out, path, wholes)
-    print_stopped(out, path, wholes, wanted.release)
+    audit_sha256 = services.keep_audit()
+    with database.one_state(path):
+        wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)
+        measured = of_series(wholes, series) if wholes else None
+        print_reasons(out, path, [measured] if measured else [])
+        print_diagnosis(out, path, wholes)
+        print_judge_errors(out, path, wholes)
+        print_gold_faults(out, path, wholes, audit_sha256)
+        print_warnings(out, path, wholes)
+        print_stopped(out, path, wholes, wanted.release)
     print_left_out(out)
     out.print(f"\nHistory   {path}", soft_wrap=True, markup=False)
     instance = services.settings.home / "dagster"

@@ -47,7 +47,7 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     options = "READ_ONLY" if read_only else writing
     connection = duckdb.connect(":memory:", config=_CONFIG)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{quoted(path)}' AS history ({options})")
         connection.execute("USE history")
     except duckdb.Error as exc:

@@ -9,14 +9,9 @@ from locomo_assets.settings import Settings, read_settings
 
 
 def build_defs(
-    settings: Settings | None = None,
-    *,
-    services: Services | None = None,
-    results_every_s: int | None = None,
+    settings: Settings | None = None, *, services: Services | None = None
 ) -> dg.Definitions:
     """Definitions over these settings (the environment's where None).
-
-    `results_every_s`: how often results are looked after; None: Dagster's own 30 s.
 
     Raises:
         SettingsError: a setting can't be used.
@@ -52,7 +47,7 @@ def build_defs(
         schedules=schedules(place.settings),
         resources={"services": dg.ResourceDefinition.hardcoded_resource(place)},
         sensors=[
-            ResultsAutomation(place.settings, dg.AssetSelection.assets(*results), results_every_s),
+            ResultsAutomation(place.settings, dg.AssetSelection.assets(*results)),
             release_sensor(place.settings),
             alerts_sensor(place.settings),
         ],

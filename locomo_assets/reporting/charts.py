@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.drift.history import Drift
-from locomo_assets.reporting.report_data import Reference, ReportData
+from locomo_assets.reporting.report_data import Reference, SeriesTrends
 from locomo_assets.reporting.tables import asked_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LONGEST_NAME, _LONGEST_TICK = 100, 40
 _DASHES = (":", "--", "-.", (0, (1, 4)))
 
 
-def series_charts(data: ReportData) -> dict[str, str]:
+def series_charts(data: SeriesTrends) -> dict[str, str]:
     """Drift, categories, latency and cost of a release's series, by name, as Markdown."""
     return {
         "drift": png(drift(data.drift), "accuracy on the questions all releases have"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from locomo_assets.analysis.comparison import MARGIN_POINTS
 from locomo_assets.analysis.intervals import CORRECTION
+from locomo_assets.history import database
 from locomo_assets.reporting.explorer import drawing, page_tables
 from locomo_assets.reporting.explorer.ladder import ladder_sections
 from locomo_assets.reporting.explorer.panels import judges_panel, page_table, panels
@@ -48,22 +49,23 @@ def write_page(
         UnknownReleaseError: the release has no verdicts.
         OSError: the file can't be written.
     """
-    data = read_report_data(
-        database_path,
-        release,
-        series_key=series_key,
-        max_error_percent=max_error_percent,
-        margin_points=margin_points,
-        audit_sha256=audit_sha256,
-    )
-    flips = data.comparison.flips if data.comparison else ()
-    questions = read_questions(
-        database_path,
-        data.whole,
-        data.previous,
-        [row.release for row in data.trend],
-        {(flip.conversation, flip.question_index): flip.step for flip in flips},
-    )
+    with database.one_state(database_path):
+        data = read_report_data(
+            database_path,
+            release,
+            series_key=series_key,
+            max_error_percent=max_error_percent,
+            margin_points=margin_points,
+            audit_sha256=audit_sha256,
+        )
+        flips = data.comparison.flips if data.comparison else ()
+        questions = read_questions(
+            database_path,
+            data.whole,
+            data.previous,
+            [row.release for row in data.trend],
+            {(flip.conversation, flip.question_index): flip.step for flip in flips},
+        )
     text = render(data, questions)
     partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:

@@ -5,7 +5,7 @@ newest. Imported releases of other systems or judges are reference lines, never 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +105,15 @@ class ConversationAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesTrends:
+    """A series over its releases, oldest first; as the fields of `ReportData`."""
+
+    trend: tuple[Accuracy, ...]
+    category_trends: dict[str, tuple[Accuracy, ...]]
+    drift: Drift
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything on the page but the single questions.
 
@@ -140,6 +149,8 @@ class ReportData:
     """Those measured of the release, whichever series the page follows."""
     panel: Panel | None = None
     """Several judges on the same answers; None where one alone has judged them."""
+    against_previous: Comparison | str = ""
+    """As `comparison`, else `not_compared`, but of a release that is not valid, too."""
 
     @property
     def headline(self) -> str:
@@ -171,27 +182,17 @@ def read_report_data(
     of_release = [
         row for row in everything if row.release == release and series_key in (None, row.series)
     ]
-    measured = [row for row in everything if row.release not in imported] or everything
-    if not measured or (release is not None and not of_release):
-        raise UnknownReleaseError(
-            "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
-            if release is None
-            else unknown_release(release, [row.release for row in everything])
-        )
-    whole = of_release[0] if release is not None else max(
-        measured, key=lambda row: (
-            not _is_reference(row), order.get(row.release, 0), not is_variant(row.question_protocol)
-        )
-    )  # fmt: skip
+    if release is not None and not of_release:
+        raise UnknownReleaseError(unknown_release(release, [row.release for row in everything]))
+    whole = _newest(everything, order, imported) if release is None else of_release[0]
     series = _in_order([row for row in everything if row.series == whole.series], order)
-    trend = tuple(row for row in series if row.trend_key == whole.trend_key)
-    every_category = by_category(database_path, None, max_error_percent=max_error_percent)
-    categories = [
-        row for row in every_category if (row.release, row.series) == (whole.release, whole.series)
-    ]
-    previous = _previous(whole, trend, order)
-    comparison, not_compared = _compared(
-        database_path, whole, previous, margin_points, max_error_percent
+    by_categories = by_category(database_path, None, max_error_percent=max_error_percent)
+    categories = _categories_of(whole, by_categories)
+    trends = _trends_of(database_path, whole, everything, by_categories, order)
+    previous = _previous(whole, trends.trend, order)
+    against_previous = _compared(database_path, whole, previous, margin_points, max_error_percent)
+    comparison, not_compared = (
+        (None, against_previous) if isinstance(against_previous, str) else (against_previous, None)
     )
     if not whole.valid:
         comparison, not_compared = None, invalid_message(whole, max_error_percent)
@@ -201,20 +202,15 @@ def read_report_data(
         made_at=datetime.now(UTC),
         version=__version__,
         whole=whole,
-        categories=tuple(categories),
+        categories=categories,
         other_series=tuple(
             row for row in everything if row.release == whole.release and row is not whole
         ),
-        trend=trend,
-        not_in_trend=tuple(row for row in series if row not in trend),
-        category_trends={
-            one.category: _in_order(
-                [row for row in every_category if row.trend_key == one.trend_key], order
-            )
-            for one in categories
-        },
+        trend=trends.trend,
+        not_in_trend=tuple(row for row in series if row not in trends.trend),
+        category_trends=trends.category_trends,
         references=_references(everything, whole, imported),
-        drift=read_drift(database_path, whole, max_error_percent=max_error_percent),
+        drift=trends.drift,
         published=_published(database_path, whole.dataset_sha256),
         judge_corrected=corrected_accuracy(database_path, whole),
         gold_faults=tuple(gold_faults_of(database_path, whole, audit_sha256)),
@@ -229,6 +225,7 @@ def read_report_data(
         previous=previous,
         comparison=comparison,
         not_compared=not_compared,
+        against_previous=against_previous,
         conversations=_conversations(database_path, whole, previous),
         ladders=tuple(
             read_ladders(
@@ -244,26 +241,59 @@ def read_report_data(
     )
 
 
-def newest_data(database_path: Path, *, max_error_percent: float) -> ReportData | None:
-    """The data of the newest release measured; None where the history has no verdicts."""
-    try:
-        return read_report_data(database_path, max_error_percent=max_error_percent)
-    except UnknownReleaseError:
+def newest_trends(database_path: Path, *, max_error_percent: float) -> SeriesTrends | None:
+    """The trends of the newest release measured; None where the history has no verdicts."""
+    everything = by_release(database_path, None, max_error_percent=max_error_percent)
+    if not everything:
         return None
+    order, imported = _order(database_path)
+    by_categories = by_category(database_path, None, max_error_percent=max_error_percent)
+    newest = _newest(everything, order, imported)
+    return _trends_of(database_path, newest, everything, by_categories, order)
 
 
-def previous_release(database_path: Path, row: Accuracy, *, max_error_percent: float) -> str | None:
-    """The newest valid release before the row's own, of its series and asked the same questions.
+def _newest(
+    everything: Sequence[Accuracy], order: Mapping[str, int], imported: Set[str]
+) -> Accuracy:
+    measured = [row for row in everything if row.release not in imported] or everything
+    if not measured:
+        raise UnknownReleaseError(
+            "no release has verdicts yet; measure one with `locomo-assets run`, or import one"
+        )
+    return max(
+        measured,
+        key=lambda row: (
+            not _is_reference(row),
+            order.get(row.release, 0),
+            not is_variant(row.question_protocol),
+        ),
+    )
 
-    None for the first.
-    """
-    order, _ = _order(database_path)
-    rows = by_release(database_path, None, max_error_percent=max_error_percent)
-    same = [one for one in rows if one.trend_key == row.trend_key]
-    return _previous(row, _in_order(same, order), order)
+
+def _trends_of(
+    database_path: Path,
+    whole: Accuracy,
+    everything: Sequence[Accuracy],
+    by_categories: Sequence[Accuracy],
+    order: Mapping[str, int],
+) -> SeriesTrends:
+    return SeriesTrends(
+        trend=_in_order([row for row in everything if row.trend_key == whole.trend_key], order),
+        category_trends={
+            one.category: _in_order(
+                [row for row in by_categories if row.trend_key == one.trend_key], order
+            )
+            for one in _categories_of(whole, by_categories)
+        },
+        drift=read_drift(database_path, whole, everything),
+    )
 
 
-def _previous(row: Accuracy, series: Sequence[Accuracy], order: dict[str, int]) -> str | None:
+def _categories_of(whole: Accuracy, rows: Sequence[Accuracy]) -> tuple[Accuracy, ...]:
+    return tuple(row for row in rows if (row.release, row.series) == (whole.release, whole.series))
+
+
+def _previous(row: Accuracy, series: Sequence[Accuracy], order: Mapping[str, int]) -> str | None:
     before = order[row.release]
     earlier = [one.release for one in series if one.valid and order[one.release] < before]
     return earlier[-1] if earlier else None
@@ -299,7 +329,7 @@ def _is_reference(row: Accuracy) -> bool:
     return is_reference(row.question_protocol)
 
 
-def _in_order(rows: Sequence[Accuracy], order: dict[str, int]) -> tuple[Accuracy, ...]:
+def _in_order(rows: Sequence[Accuracy], order: Mapping[str, int]) -> tuple[Accuracy, ...]:
     return tuple(sorted(rows, key=lambda row: order.get(row.release, 0)))
 
 
@@ -309,11 +339,11 @@ def _compared(
     previous: str | None,
     margin_points: float,
     max_error_percent: float,
-) -> tuple[Comparison | None, str | None]:
+) -> Comparison | str:
     if previous is None:
-        return None, "it is the first release of its series with these questions"
+        return "it is the first release of its series with these questions"
     try:
-        found = compare(
+        return compare(
             database_path,
             previous,
             whole.release,
@@ -323,8 +353,7 @@ def _compared(
             max_error_percent=max_error_percent,
         )
     except NotComparableError as error:
-        return None, str(error)
-    return found, None
+        return str(error)
 
 
 def _references(

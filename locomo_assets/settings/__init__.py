@@ -14,8 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 
 from locomo_assets.errors import LocomoError
 from locomo_assets.file_urls import FileUrlError, local_path, normalized, path_of
-from locomo_assets.http.calls import TlsVersion
 from locomo_assets.near_names import misspelled
+from locomo_assets.network import TlsVersion
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
 from locomo_assets.settings.configuration import Configuration
 

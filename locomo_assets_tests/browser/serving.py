@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from locomo_assets_tests.daemon import hurried
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium")
 GRAPH = "/asset-groups?expanded=" + ",".join(
@@ -49,7 +51,7 @@ def dagster_ui(
             ["env", "--default-signal=INT,TERM", sys.executable, "-m", "locomo_assets.pipeline.dev",
              "--port", str(port)],
             cwd=folder,
-            env={**os.environ, "LOCOMO_HOME": str(home)},
+            env={**os.environ, **hurried(), "LOCOMO_HOME": str(home)},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -80,7 +82,7 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
                 return
         except (httpx.HTTPError, ValueError):
             pass
-        time.sleep(0.5)
+        time.sleep(0.1)
     raise RuntimeError(f"the Dagster UI did not come up at {url} (exit {process.poll()})")
 
 

@@ -21,6 +21,7 @@ from locomo_assets_tests.browser.serving import (
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.waits,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
 ]
 
@@ -150,7 +151,7 @@ def _verdicts_materialized(url: str) -> set[str]:
         }
         if len(found) == 4:
             break
-        time.sleep(2)
+        time.sleep(0.2)
     return found
 
 
@@ -165,7 +166,7 @@ def _metrics_materialized(url: str) -> list[str]:
     while "r2" not in found and time.monotonic() < until:
         nodes = httpx.post(f"{url}/graphql", json=query, timeout=30).json()["data"]["assetNodes"]
         found = nodes[0]["assetPartitionStatuses"]["materializedPartitions"]
-        time.sleep(2)
+        time.sleep(0.2)
     return found
 
 

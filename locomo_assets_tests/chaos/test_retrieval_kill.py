@@ -8,12 +8,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from locomo_assets.history.database import query
 from locomo_assets.standin.server import running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.judging.scripted import KEY, ScriptedServer, completion, scripted_server
 from locomo_assets_tests.runs.fixtures import DATASET
+
+pytestmark = pytest.mark.waits
 
 ASKED = sum(q.category != 5 for one in DATASET.conversations for q in one.questions)
 UNDER_WAY = 16

@@ -6,8 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from locomo_assets_tests.chaos.place import Kill, error_line, served, until
 from locomo_assets_tests.runs.fixtures import DATASET
+
+pytestmark = pytest.mark.waits
 
 
 def test_second_run_stops_and_goes_on_once_the_first_is_dead(s3_url: str, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.chaos.place import RELEASE, Place, served
 from locomo_assets_tests.runs.fixtures import DATASET
 
+pytestmark = pytest.mark.waits
+
 CONVERSATIONS = [one.conversation for one in DATASET.conversations]
 
 

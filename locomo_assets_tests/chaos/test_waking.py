@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.history.lease import acquire, release
 from locomo_assets.history.store import HistoryStore
@@ -16,6 +18,8 @@ from locomo_assets_tests.chaos.place import until
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.history.factories import lineage
 from locomo_assets_tests.runs.fixtures import DATASET, Record, assert_told_once
+
+pytestmark = pytest.mark.waits
 
 SAMPLE = DATASET.conversations[0]
 TTL_S = 2.0

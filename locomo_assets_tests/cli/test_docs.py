@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
@@ -15,6 +16,7 @@ import dagster as dg
 import pytest
 import typer
 
+from locomo_assets.cli import COMMANDS
 from locomo_assets.history.maintenance import check
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
@@ -39,14 +41,18 @@ def named() -> Iterator[tuple[str, str]]:
                 yield page.name, command.partition("#")[0].strip()
 
 
+@cache
+def all_commands() -> Any:
+    """The whole command line."""
+    app = typer.Typer()
+    for module in sorted({module for module, _ in COMMANDS.values()}):
+        import_module(f"locomo_assets.cli.{module}").register(app)
+    return typer.main.get_command(app)
+
+
 def the_command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and the rest of them."""
-    app = typer.Typer()
-    for path in sorted((REPOSITORY / "locomo_assets" / "cli").glob("[a-z]*")):
-        module = import_module(f"locomo_assets.cli.{path.stem}")
-        if hasattr(module, "register"):
-            module.register(app)
-    command: Any = typer.main.get_command(app)
+    command = all_commands()
     while hasattr(command, "commands") and words:
         # the README's table lists siblings: `history refresh`, `rebuild`
         first, *words = words

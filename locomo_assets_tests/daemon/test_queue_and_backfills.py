@@ -33,6 +33,8 @@ from locomo_assets_tests.browser.serving import dagster_ui
 from locomo_assets_tests.conftest import REPOSITORY
 from locomo_assets_tests.daemon.counting import Counted, counting_standin, small_dataset
 
+pytestmark = pytest.mark.waits
+
 LIMIT = 2
 CONVERSATIONS = ("made-0", "made-1", "made-2")
 

@@ -1,6 +1,8 @@
 """The database: a refresh equals a rebuild, and damage leaves the last good state."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from locomo_assets.history import database, database_tables
+from locomo_assets.history import database, database_file, database_tables
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
 from locomo_assets.history.errors import (
     HistoryDamagedError,
@@ -17,6 +19,7 @@ from locomo_assets.history.errors import (
     HistoryQueryError,
     HistoryUnreachableError,
 )
+from locomo_assets.history.schema import TABLES, schema_texts
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     commit_answers,
@@ -240,6 +243,35 @@ def test_a_reader_keeps_its_state_and_the_next_one_sees_the_new(
         assert query(path, COUNT)[1] == [(20,)]
 
 
+def test_reads_of_one_state_share_it_and_the_next_one_sees_the_new(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_answers(store, lineage("answers"))
+    refresh(store, path)
+    other = refresh(
+        HistoryStore.open((path.parent / "other").as_uri()), path.with_name("other.duckdb")
+    )
+    opened: list[Path] = []
+    connect = database_file.connect_to_read
+
+    def counted(file: Path) -> duckdb.DuckDBPyConnection:
+        opened.append(file)
+        return connect(file)
+
+    monkeypatch.setattr(database_file, "connect_to_read", counted)
+    with database.one_state(path):
+        commit_answers(store, lineage("answers", run_id="run-2", conversation="conv-2"))
+        refresh(store, path)
+        with database.one_state(path):
+            assert query(path, COUNT)[1] == [(10,)]
+        with pytest.raises(HistoryQueryError):
+            query(path, "DELETE FROM answers")
+        assert query(path, "SELECT current_setting('TimeZone')")[1] == [("UTC",)]
+        assert query(other.path, COUNT)[1] == [(0,)]
+    assert opened == [path, other.path]
+    assert query(path, COUNT)[1] == [(20,)]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -335,3 +367,17 @@ def test_the_file_opens_by_its_own_name_and_any_other(store: HistoryStore, path:
             assert connection.execute("SELECT count(*) FROM accuracy_trend").fetchone() == (6,)
             assert connection.execute("SELECT count(*) FROM flips").fetchone() == (0,)
             assert connection.execute("SELECT count(*) FROM flips('r1', 'r1')").fetchone() == (0,)
+
+
+def test_what_identifies_the_definitions_is_known_without_arrow() -> None:
+    texts = schema_texts()
+    assert list(texts) == list(TABLES)
+    assert texts == {table: str(schema) for table, schema in TABLES.items()}
+    script = (
+        "import sys; from locomo_assets.history.database import definitions_sha256; "
+        "print(definitions_sha256()); sys.exit('pyarrow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, database_tables.definitions_sha256())

@@ -23,10 +23,11 @@ from locomo_assets.pipeline.build import build_defs
 from locomo_assets.pipeline.launch import prepare_home
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
+from locomo_assets_tests.daemon import hurried
 from locomo_assets_tests.locomo.factories import encoded, small_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MODULE = "locomo_assets_tests.loop.definitions"
+MODULE = "locomo_assets.definitions"
 CONVERSATIONS = [f"talk-{number}" for number in range(10)]
 PATIENCE_S = 400.0
 """For a machine that has other things to do; nothing is measured by it."""
@@ -51,7 +52,7 @@ class Loop:
             found = look()
             if found:
                 return found
-            time.sleep(0.7)
+            time.sleep(0.1)
         raise AssertionError(f"never came: {what}\n{self.log.read_text()[-6000:]}")
 
     def ticks(self, sensor: str) -> list[InstigatorTick]:
@@ -112,7 +113,7 @@ def running_loop(
                 ["env", "--default-signal=INT,TERM", sys.executable, "-m", "dagster._daemon", "run",
                  "-m", MODULE],
                 cwd=REPOSITORY,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, **hurried()},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

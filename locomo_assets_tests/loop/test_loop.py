@@ -15,6 +15,8 @@ from locomo_assets_tests.feeds.serving import ServedFeed, releases_json, served_
 from locomo_assets_tests.loop.daemon import CONVERSATIONS, Loop, running_loop, ten_conversations
 from locomo_assets_tests.reporting.alerts.sink import Sink, served_sink
 
+pytestmark = pytest.mark.waits
+
 
 def test_loop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One daemon for all of it, as starting one takes longest."""

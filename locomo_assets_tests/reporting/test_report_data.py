@@ -12,7 +12,7 @@ from locomo_assets.history import database
 from locomo_assets.reporting.charts import series_charts
 from locomo_assets.reporting.html import render
 from locomo_assets.reporting.leaderboard.data import read_leaderboard
-from locomo_assets.reporting.report_data import read_report_data
+from locomo_assets.reporting.report_data import newest_trends, read_report_data
 from locomo_assets_tests.analysis.factories import AUDIT, HistoryBuilder, audited_history
 from locomo_assets_tests.history.factories import answer, commit, judgement, lineage
 
@@ -66,7 +66,9 @@ def test_an_empty_history_is_told_what_to_do(tmp_path: Path) -> None:
 
 
 def test_trend_in_the_ui_shows_categories_latency_and_cost(database_path: Path) -> None:
-    pictures = series_charts(read_report_data(database_path, max_error_percent=LIMIT))
+    newest = newest_trends(database_path, max_error_percent=LIMIT)
+    assert newest is not None
+    pictures = series_charts(newest)
     assert list(pictures) == ["drift", "categories", "latency", "cost"]
     assert all("](data:image/png;base64,iVBOR" in picture for picture in pictures.values())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from locomo_assets.analysis.accuracy import Accuracy, by_release
+from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison.decision import p_text
 from locomo_assets.analysis.drift.alarms import (
     LEAST_RELEASES,
@@ -77,13 +77,12 @@ class Drift:
         )
 
 
-def read_drift(database_path: Path, row: Accuracy, *, max_error_percent: float) -> Drift:
+def read_drift(database_path: Path, row: Accuracy, rows: Sequence[Accuracy]) -> Drift:
     """The series of a row up to its release, from the pinned baseline on if that is one of it.
 
-    Releases that were asked other questions, were stopped, or are not valid by `max_error_percent`
-    are left out.
+    `rows` are `by_release` of all. Releases that were asked other questions, were stopped, or are
+    not valid are left out.
     """
-    rows = by_release(database_path, None, max_error_percent=max_error_percent)
     of_series = [one for one in rows[::-1] if one.series == row.series]
     with database.open_read_only(database_path) as connection:
         names = ("system", "question_protocol", "dataset_sha256")

@@ -1,7 +1,8 @@
 """The assets `accuracy_metrics` and `accuracy_trends`: numbers and pictures out of the database."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,7 +33,7 @@ from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_series, releases
 from locomo_assets.reporting import charts
 from locomo_assets.reporting.html import write_page
-from locomo_assets.reporting.report_data import ReportData, newest_data, previous_release
+from locomo_assets.reporting.report_data import ReportData, newest_trends
 from locomo_assets.reporting.summary import summary_lines, summary_markdown
 from locomo_assets.reporting.tables import accuracy_records, interval_notes, interval_text
 from locomo_assets.services import Services
@@ -46,14 +47,17 @@ with warnings.catch_warnings():
     _OF_RELEASE = dg.MultiToSingleDimensionPartitionMapping(RELEASE)
 
 
-def _fresh_database(services: Services) -> str | None:
-    """Brings the database up to date, the settings' audit in it; that one's SHA-256."""
+@contextmanager
+def _fresh_database(services: Services) -> Iterator[str | None]:
+    """The up-to-date database, read in one state; the SHA-256 of the settings' audit in it."""
+    path = services.settings.database_path
     try:
         audit_sha256 = services.keep_audit()
-        database.refresh(services.store(), services.settings.database_path, recent_only=True)
+        database.refresh(services.store(), path, recent_only=True)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    return audit_sha256
+    with database.one_state(path):
+        yield audit_sha256
 
 
 _ACCURACY = "accuracy_percent"
@@ -110,10 +114,17 @@ def accuracy_metrics(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """The series judged last as numbers (the UI plots them), all of the release as a table."""
-    context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: context.partition_key})
-    audit_sha256 = _fresh_database(services)
-    path, release = services.settings.database_path, context.partition_key
-    limit = services.settings.max_error_percent
+    release = context.partition_key
+    context.instance.add_run_tags(context.run.run_id, {RELEASE_TAG: release})
+    with _fresh_database(services) as audit_sha256:
+        judged = last_judged_series(context.instance, release)
+        return _release_result(services, release, judged, audit_sha256)
+
+
+def _release_result(
+    services: Services, release: str, judged_last: tuple[str, ...] | None, audit_sha256: str | None
+) -> dg.MaterializeResult[None]:
+    path, limit = services.settings.database_path, services.settings.max_error_percent
     rows = by_release(path, release, max_error_percent=limit)
     if not rows:
         _refuse_bad(release)
@@ -121,7 +132,7 @@ def accuracy_metrics(
             f"release {release}: no verdicts in the history; materialize its judgements first",
             allow_retries=False,
         )
-    judged = of_series(rows, last_judged_series(context.instance, release))
+    judged = of_series(rows, judged_last)
     # Floor and ceiling are shown beside the memory's series, never plotted in its place.
     # Nor is a ladder's variant, beside the series that these settings measure.
     own = services.ask_protocol().label()
@@ -152,7 +163,7 @@ def accuracy_metrics(
             "rows": rows_sql("accuracy_by_category", {"release": release}),
             SUMMARY_LINES: "\n".join(summary_lines(data)),
         },
-        check_results=_release_checks(services, row, audit_sha256),
+        check_results=_release_checks(services, row, data, audit_sha256),
     )
 
 
@@ -207,7 +218,7 @@ def stored_page(
 
 
 def _release_checks(
-    services: Services, row: Accuracy, audit_sha256: str | None
+    services: Services, row: Accuracy, data: ReportData, audit_sha256: str | None
 ) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
@@ -223,15 +234,7 @@ def _release_checks(
             canary_numbers(settings.database_path, row.release, row.system, row.judge)
         ),
         "within_ceiling": within_ceiling(gold_faults_of(settings.database_path, row, audit_sha256)),
-        "not_below_previous": not_below_previous(
-            settings.database_path,
-            row,
-            previous_release(
-                settings.database_path, row, max_error_percent=settings.max_error_percent
-            ),
-            margin_points=settings.margin_points,
-            max_error_percent=settings.max_error_percent,
-        ),
+        "not_below_previous": not_below_previous(data.previous, data.against_previous),
         "release_is_what_was_measured": release_is_what_was_measured(
             settings.database_path, row.release
         ),
@@ -256,12 +259,12 @@ def accuracy_trends(
     services: dg.ResourceParam[Services],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """All releases as a table and a chart."""
-    _fresh_database(services)
     path, limit = services.settings.database_path, services.settings.max_error_percent
-    rows = by_release(path, None, max_error_percent=limit)
-    trend = charts.trend(rows[::-1])
-    newest = newest_data(path, max_error_percent=limit)
+    with _fresh_database(services):
+        rows = by_release(path, None, max_error_percent=limit)
+        newest = newest_trends(path, max_error_percent=limit)
     drift = None if newest is None else newest.drift
+    trend = charts.trend(rows[::-1])
     pictures = {} if newest is None else charts.series_charts(newest)
     return dg.MaterializeResult(
         metadata={

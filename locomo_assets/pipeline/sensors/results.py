@@ -23,9 +23,7 @@ NAME = "results_automation"
 class ResultsAutomation(dg.AutomationConditionSensorDefinition):
     """The sensor; `settings` say whom it tells."""
 
-    def __init__(
-        self, settings: Settings, target: dg.AssetSelection, interval_s: int | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, target: dg.AssetSelection) -> None:
         with warnings.catch_warnings():
             # Evaluating in the code location is beta in Dagster 1.13; the version is pinned.
             warnings.simplefilter("ignore", category=dg.BetaWarning)
@@ -34,7 +32,6 @@ class ResultsAutomation(dg.AutomationConditionSensorDefinition):
                 target=target,
                 # On from the start, unlike whatever costs money: these only read.
                 default_status=dg.DefaultSensorStatus.RUNNING,
-                minimum_interval_seconds=interval_s,
                 use_user_code_server=True,
             )
         self._settings = settings

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import (
     Accuracy,
@@ -49,7 +50,9 @@ from locomo_assets.reporting.tables import (
     score_cells,
 )
 from locomo_assets.reporting.terminal.table import Screen, Short, print_line, print_table
-from locomo_assets.runs.forecast import Item
+
+if TYPE_CHECKING:
+    from locomo_assets.runs.forecast import Item
 
 _N = "n scored"
 _ACCURACY_SHORT = Short(
@@ -220,7 +223,7 @@ def print_judge_errors(out: Screen, database_path: Path, wholes: Sequence[Accura
             )
 
 
-def print_forecast(out: Screen, items: Sequence[Item]) -> None:
+def print_forecast(out: Screen, items: "Sequence[Item]") -> None:
     """Prints a launch's forecast item by item, and the sums."""
     rows = [
         (

@@ -33,7 +33,7 @@ class Releases:
     def drift(self, release: str | None = None) -> Drift:
         path = refresh(self.history.store, self.history.database_path).path
         rows = by_release(path, release, max_error_percent=2.0)
-        return read_drift(path, rows[0], max_error_percent=2.0)
+        return read_drift(path, rows[0], by_release(path, None, max_error_percent=2.0))
 
 
 @pytest.fixture
