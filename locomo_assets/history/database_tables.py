@@ -120,6 +120,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         _insert(connection, table, schema.empty_table(), create=True)
     connection.execute("CREATE TABLE touched_partitions (release VARCHAR, conversation VARCHAR)")
     connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
+    connection.execute("CREATE TABLE last_listing (listed_at TIMESTAMPTZ)")
     connection.execute(
         "CREATE TABLE lens_meta AS SELECT $1::INTEGER AS schema_version, "
         "NULL::VARCHAR AS history_id, $2::VARCHAR AS definitions_sha256",
