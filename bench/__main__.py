@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import history, http2, overhead, page, whole
+from bench import cli, history, http2, overhead, page, whole
 from bench.figures import Figure, table, write
 
-_ALL = ("whole", "busy", "overhead", "http2", "page", "history")
+_ALL = ("whole", "busy", "overhead", "http2", "page", "history", "cli")
 Part = Callable[[], list[Figure]]
 
 
@@ -30,6 +30,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
         "http2": [http2.compared],
         "page": [lambda: page.of_two_releases(source, share=share)],
         "history": [history.committing, lambda: history.growing(sizes)],
+        "cli": [lambda: cli.of_commands(100)],
     }
 
 

@@ -57,7 +57,7 @@ def clustered_mean(
     not. With the ten conversations of LoCoMo, t is 2.28 where the normal has 1.96. The interval
     is cut to `least` … `most`, between which the values lie.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit  # scipy.stats takes half a second more to import
 
     present = [cluster for cluster in clusters if cluster.size]
     values = sum(cluster.size for cluster in present)
@@ -68,7 +68,7 @@ def clustered_mean(
         return ClusteredMean(values, len(present), mean, None, None, None, why_none)
     error = standard_error(present)
     freedom = degrees_of_freedom([cluster.size for cluster in present])
-    reach = float(t.ppf(1 - ALPHA / 2, freedom)) * error
+    reach = float(stdtrit(freedom, 1 - ALPHA / 2)) * error
     interval = Interval(max(least, mean - reach), min(most, mean + reach))
     return ClusteredMean(values, len(present), mean, error, freedom, interval, None)
 

@@ -20,7 +20,7 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.schema import TABLES
 
 _LONGEST_LABEL = 120
-_TIME_IN_NAMES = "%Y%m%dT%H%M%S%fZ"
+TIME_IN_NAMES = "%Y%m%dT%H%M%S%fZ"
 _COMPACTED = ".compacted"
 
 
@@ -121,7 +121,7 @@ def new_attempt_id(now: datetime) -> str:
     global _last_begun  # noqa: PLW0603  # ids must increase within the whole process
     with _last_begun_lock:
         _last_begun = max(now, _last_begun + timedelta(microseconds=1))
-        return f"{_last_begun.strftime(_TIME_IN_NAMES)}-{secrets.token_hex(5)}"
+        return f"{_last_begun.strftime(TIME_IN_NAMES)}-{secrets.token_hex(5)}"
 
 
 def attempt_id_of(data_file_path: str) -> str:
@@ -160,7 +160,7 @@ def manifest_folder(lineage: Lineage) -> str:
 
 def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> str:
     """The path of an attempt's manifest."""
-    time = committed_at.strftime(_TIME_IN_NAMES)
+    time = committed_at.strftime(TIME_IN_NAMES)
     return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
 
 
@@ -181,7 +181,7 @@ def parse_manifest_name(path: str) -> ManifestName | None:
 
 def name_time(text: str) -> datetime:
     """The time at the start of a file name."""
-    return datetime.strptime(text, _TIME_IN_NAMES).replace(tzinfo=UTC)
+    return datetime.strptime(text, TIME_IN_NAMES).replace(tzinfo=UTC)
 
 
 def lineage_to_json(lineage: Lineage) -> dict[str, Any]:

@@ -45,7 +45,17 @@ _DECLINES = re.compile(
     re.VERBOSE,
 )
 
+_NEEDED = re.compile(
+    r"n(?:'t|ot|o\s|one\s|obody|ever|either|/a)|without|lack|insufficient|limited|impossible"
+    r"|un(?:sure|certain|able|known|clear|disclosed|specified|determined|answerable)"
+)
+
 
 def declines(text: str) -> bool:
     """Whether a text, in lower case with plain apostrophes, says that it cannot answer."""
-    return _DECLINES.search(text) is not None
+    return may_decline(text) and _DECLINES.search(text) is not None
+
+
+def may_decline(text: str) -> bool:
+    """False for what has none of the words by which a text declines: most, at little expense."""
+    return _NEEDED.search(text) is not None

@@ -6,9 +6,10 @@ doubt comes first, and is added by the view `diagnosis`. docs/diagnosis.md lists
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from locomo_assets.locomo.declines import declines
+from locomo_assets.locomo.declines import declines, may_decline
 from locomo_assets.locomo.model import ADVERSARIAL
 from locomo_assets.locomo.text_scores import stems
 
@@ -95,6 +96,8 @@ def furthest(pieces: Sequence[Piece]) -> Stage:
 
 def says_unknown(answer: str) -> bool:
     """Whether its first sentence says that it cannot answer."""
+    if not may_decline(answer.lower().replace("’", "'")):
+        return False
     first = next((one for one in _SENTENCE_END.split(answer) if one.strip()), "")
     return declines(first.lower().replace("’", "'"))
 
@@ -105,12 +108,17 @@ def contains(gold: str | None, answer: str) -> bool:
     A gold answer of one word counts only if it is a name, a year or the like: `yes` and `2` stand
     in many answers.
     """
-    wanted = stems(gold or "")
+    wanted = _telling(gold or "")
+    return wanted is not None and wanted in f" {' '.join(stems(answer))} "
+
+
+@lru_cache(maxsize=10_000)
+def _telling(gold: str) -> str | None:
+    """A gold answer's stems between spaces, which no stem contains; None where they tell nothing."""
+    wanted = stems(gold)
     if not wanted or (len(wanted) == 1 and (len(wanted[0]) < 4 or wanted[0] in _SAID_EASILY)):
-        return False
-    given = stems(answer)
-    size = len(wanted)
-    return any(given[at : at + size] == wanted for at in range(len(given) - size + 1))
+        return None
+    return f" {' '.join(wanted)} "
 
 
 def _missing(pieces: Sequence[Piece], stage: Stage) -> str:

@@ -55,17 +55,17 @@ def token_f1(category: int, gold: str | None, answer: str) -> float | None:
     if gold is None:
         return None
     if category == MULTI_HOP:
-        given = [_counted(part) for part in answer.split(",")]
+        given = [stems(part) for part in answer.split(",")]
         wanted = [_counted_gold(part) for part in gold.split(",")]
         return sum(max(_f1(one, part) for one in given) for part in wanted) / len(wanted)
-    return _f1(_counted(answer), _counted_gold(_compared(category, gold)))
+    return _f1(stems(answer), _counted_gold(_compared(category, gold)))
 
 
 def exact_match(category: int, gold: str | None, answer: str) -> bool | None:
     """Whether both have the same set of words, as in the paper; None for category 5."""
     if gold is None or category == ADVERSARIAL:
         return None
-    return set(words(answer)) == set(words(_compared(category, gold)))
+    return _word_set(_compared(category, gold)) == set(words(answer))
 
 
 def abstention(category: int, question: str, trap: str | None, answer: str) -> Abstention | None:
@@ -98,13 +98,20 @@ def abstention(category: int, question: str, trap: str | None, answer: str) -> A
     return "trapped" if guessed else "abstained"
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=64)  # of one text several scores are asked, one after the other
+def words(text: str) -> tuple[str, ...]:
     """The words in lower case, without ASCII punctuation, articles and `and`."""
     plain = text.lower().translate(_NO_PUNCTUATION)
     if plain.isascii():
-        return [word for word in plain.split() if word not in _LEFT_OUT]
+        left_out = _LEFT_OUT
+        return tuple([word for word in plain.split() if word not in left_out])
     # A sign such as a dash is not removed, and may touch a word to leave out.
-    return _LEFT_OUT_ANYWHERE.sub(" ", plain).split()
+    return tuple(_LEFT_OUT_ANYWHERE.sub(" ", plain).split())
+
+
+@lru_cache(maxsize=10_000)
+def _word_set(gold: str) -> frozenset[str]:
+    return frozenset(words(gold))
 
 
 def stems(text: str) -> list[str]:
@@ -137,18 +144,15 @@ def _compared(category: int, gold: str) -> str:
     return gold.partition(";")[0].strip() if category == OPEN_DOMAIN else gold
 
 
-def _counted(text: str) -> Counter[str]:
+@lru_cache(maxsize=10_000)
+def _counted_gold(text: str) -> Counter[str]:
     return Counter(stems(text))
 
 
-@lru_cache(maxsize=10_000)
-def _counted_gold(text: str) -> Counter[str]:
-    return _counted(text)
-
-
-def _f1(given: Counter[str], wanted: Counter[str]) -> float:
-    common = sum(min(count, given[stem]) for stem, count in wanted.items() if stem in given)
-    return 2 * common / (given.total() + wanted.total()) if common else 0.0
+def _f1(given: list[str], wanted: Counter[str]) -> float:
+    hits = [stem for stem in given if stem in wanted]
+    common = sum(min(hits.count(stem), wanted[stem]) for stem in set(hits))
+    return 2 * common / (len(given) + wanted.total()) if common else 0.0
 
 
 @lru_cache(maxsize=200_000)

@@ -16,6 +16,7 @@ import dagster as dg
 import pytest
 import typer
 
+from locomo_assets.cli import COMMANDS
 from locomo_assets.history.maintenance import check
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo.parsing import read_dataset
@@ -44,10 +45,8 @@ def named() -> Iterator[tuple[str, str]]:
 def all_commands() -> Any:
     """The whole command line."""
     app = typer.Typer()
-    for path in sorted((REPOSITORY / "locomo_assets" / "cli").glob("[a-z]*")):
-        module = import_module(f"locomo_assets.cli.{path.stem}")
-        if hasattr(module, "register"):
-            module.register(app)
+    for module in sorted({module for module, _ in COMMANDS.values()}):
+        import_module(f"locomo_assets.cli.{module}").register(app)
     return typer.main.get_command(app)
 
 

@@ -9,9 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.cli import compare, ladders, operations, plan, releases, report, run
+from locomo_assets.cli import compare, plan, releases, report, run
 from locomo_assets.cli import settings as settings_command
 from locomo_assets.cli import sql as sql_command
+from locomo_assets.cli.ladders import ladder
+from locomo_assets.cli.operations import alerts, backup, doctor, exporter, history, remote
 from locomo_assets.history.database import refresh
 from locomo_assets.pipeline import launch
 from locomo_assets.pipeline.forecasts import ladder as ladder_forecasts
@@ -39,8 +41,9 @@ COMMANDS = (
     ("sql", "SELECT release, accuracy, judge, dataset_sha256 FROM accuracy_by_release"),
     ("sql", "SELECT question, evidence, gold_answer FROM current_questions"),
 )  # fmt: skip
+OPERATIONS = (history, alerts, exporter, backup, remote, doctor)
 APP = typer.Typer()
-for module in (run, plan, ladders, sql_command, report, releases, compare, operations):
+for module in (run, plan, ladder, sql_command, report, releases, compare, *OPERATIONS):
     module.register(APP)
 settings_command.register(APP)
 

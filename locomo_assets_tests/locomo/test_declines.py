@@ -1,10 +1,12 @@
 """Declines: terse and wordy ones, what only looks like one, and real answers with labels."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.simulations import declines as measured
 from bench.simulations.shared_data import DATASET, PUBLISHED
-from locomo_assets.locomo.declines import declines
+from locomo_assets.locomo.declines import _DECLINES, declines, may_decline
 
 DECLINES = """
 No tall ship mentioned.
@@ -75,3 +77,8 @@ def test_short_texts_of_the_data_set_are_no_declines() -> None:
     short = measured.measure_short_texts()
     assert (short.texts, short.declines) == (1988, 2)
     assert short.flagged == short.found == 2
+
+
+@given(st.from_regex(_DECLINES))
+def test_the_quick_look_leaves_out_nothing_that_declines(text: str) -> None:
+    assert may_decline(text)

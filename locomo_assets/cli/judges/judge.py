@@ -38,6 +38,11 @@ ProtocolOption = Annotated[
 ]
 
 
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(judge)
+
+
 def judge(
     release: ReleaseOption,
     question_protocol: ProtocolOption = None,

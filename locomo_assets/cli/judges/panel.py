@@ -56,6 +56,11 @@ class _Outcome:
     spent: list[Spending] = field(default_factory=list)
 
 
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command(name="judge-panel")(judge_panel)
+
+
 def judge_panel(
     file: Annotated[Path, typer.Argument(help="The judges: TOML (docs/judges.md).")],
     release: ReleaseOption,

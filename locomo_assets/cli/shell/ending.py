@@ -33,15 +33,15 @@ _GOES_ON = {
 }
 
 
-def exit_code_of(command: Callable[[], object]) -> int:
+def exit_code_of(command: Callable[[], object], *, sets_up_logs: bool = True) -> int:
     """Runs a command and says in one line how it failed, if it did; its exit code.
 
-    With LOCOMO_TRACEBACK errors are raised.
+    With LOCOMO_TRACEBACK errors are raised. Logs that are not set up are if there is a line to say.
     """
     as_json = False
     _degrade_output()
     try:
-        as_json = _configure_logs()
+        as_json = sets_up_logs and _configure_logs()
         code = command()
         if sys.stdout is not None:
             # Here, since at the end of the process nobody could catch what goes wrong.
@@ -54,7 +54,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.SIG_DFL)
     if line:
-        _print_error(as_typed(line), as_json)
+        _print_error(as_typed(line), as_json if sets_up_logs else _configure_logs())
     return code if isinstance(code, int) else DONE
 
 

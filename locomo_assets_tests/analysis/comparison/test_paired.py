@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, nct, t, ttest_1samp
+from statsmodels.stats.multitest import multipletests
 
 from locomo_assets.analysis.comparison.decision import Conclusion
 from locomo_assets.analysis.comparison.noise import Measurement, Question, noise_floor
@@ -42,10 +43,11 @@ def test_equal_conversations_are_the_t_test_of_their_means() -> None:
     assert found.interval == pytest.approx((low, high))
 
 
-@pytest.mark.parametrize(("gains", "losses"), [(0, 1), (6, 0), (13, 5), (5, 5), (120, 80)])
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (0, 1), (6, 0), (13, 5), (5, 5), (120, 80)])
 def test_mcnemar_is_the_binomial_test_of_what_changed(gains: int, losses: int) -> None:
     found = compare_pairs(pairs_of({"a": (gains, losses, 3)}))
-    assert found.mcnemar_p == pytest.approx(float(binomtest(gains, gains + losses).pvalue))
+    of = gains + losses
+    assert found.mcnemar_p == pytest.approx(float(binomtest(gains, of).pvalue) if of else 1.0)
 
 
 def test_mcnemar_by_hand() -> None:
@@ -58,6 +60,11 @@ def test_holm_by_hand() -> None:
     assert holm([0.04, None, 0.01, 0.02]) == pytest.approx([0.04, None, 0.03, 0.04])
     assert holm([None]) == [None]
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8))
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == multipletests(p_values, method="holm")[1].tolist()
 
 
 @pytest.mark.parametrize(

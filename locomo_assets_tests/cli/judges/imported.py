@@ -10,8 +10,9 @@ from typing import Any
 import typer
 from typer.testing import CliRunner, Result
 
-from locomo_assets.cli import imports, judges, releases, report
+from locomo_assets.cli import imports, releases, report
 from locomo_assets.cli import sql as sql_command
+from locomo_assets.cli.judges import judge, panel
 from locomo_assets_tests.imports.files import line, lines, scored
 
 REPOSITORY = Path(__file__).parents[3]
@@ -22,7 +23,7 @@ ANSWERS = len(scored("sample-1")) + len(scored("sample-2"))
 def invoke(*arguments: str) -> Result:
     """A command, whatever becomes of it."""
     app = typer.Typer()
-    for module in (report, releases, sql_command, imports, judges):
+    for module in (report, releases, sql_command, imports, judge, panel):
         module.register(app)
     # Progress goes to the log: its bars need a real stderr.
     return CliRunner(env={"LOCOMO_LOG_FORMAT": "json"}).invoke(app, arguments)

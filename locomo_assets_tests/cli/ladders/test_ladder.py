@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.cli import ladders
+from locomo_assets.cli.ladders import ladder
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import query
 from locomo_assets.pipeline.build import build_defs
@@ -64,7 +64,7 @@ def mine(tmp_path: Path) -> str:
 def _run(*arguments: str) -> str:
     app = typer.Typer()
     app.callback()(lambda: None)
-    ladders.register(app)
+    ladder.register(app)
     done = CliRunner().invoke(app, ["ladder", *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from locomo_assets.cli import MODULES, main
+from locomo_assets.cli import COMMANDS as ALL_COMMANDS
+from locomo_assets.cli import main
 from locomo_assets.history.database import refresh
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 from locomo_assets_tests.cli.test_widths import COSTLY, remembering
@@ -114,7 +115,7 @@ def test_a_command_ends_as_in_utf_8(
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_help_of_every_command(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    for command in (command for commands in MODULES.values() for command in commands):
+    for command in ALL_COMMANDS:
         is_terminal = encoding != "ascii"
         code, out, err = ended(monkeypatch, encoding, command, "--help", is_terminal=is_terminal)
         assert (code, err) == (0, "")

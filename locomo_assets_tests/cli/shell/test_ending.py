@@ -166,9 +166,9 @@ def test_no_is_no_fault_of_the_program(
     def ask() -> None:
         typer.confirm("Really?", abort=True)
 
-    app = application("settings")
+    app = application()
     app.command("really")(ask)
-    monkeypatch.setattr("locomo_assets.cli.application", lambda _: app)
+    monkeypatch.setattr("locomo_assets.cli.application", lambda: app)
     monkeypatch.setattr("typer._click.termui.visible_prompt_func", reply)
     done = run("really")
     assert (done.code, done.err.strip()) == ends
