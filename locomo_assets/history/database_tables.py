@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -20,7 +20,7 @@ from locomo_assets.locomo import diagnosis, text_scores
 if TYPE_CHECKING:  # a command that only asks writes nothing
     import pyarrow as pa
 
-    from locomo_assets.history.provenance import Manifest, ManifestName
+    from locomo_assets.history.provenance import Manifest
     from locomo_assets.history.store import HistoryStore
 
 # In the order of their dependencies.
@@ -81,25 +81,36 @@ _ATTEMPTS: Columns = (
 )
 
 
+class Arrived(NamedTuple):
+    """Attempts on their way into the database. `rows`: the tables that have any."""
+
+    manifests: "Sequence[Manifest]"
+    rows: "dict[str, pa.Table]"
+
+
+def read_attempts(store: "HistoryStore", manifests: "Sequence[Manifest]") -> Arrived:
+    """These attempts, with all their rows."""
+    written = {data_file.table for manifest in manifests for data_file in manifest.data_files}
+    return Arrived(
+        manifests, {table: store.read(table, manifests) for table in TABLES if table in written}
+    )
+
+
 def add_attempts(
-    store: "HistoryStore",
-    connection: duckdb.DuckDBPyConnection,
-    added: "Sequence[ManifestName]",
-    removed: Sequence[str],
+    connection: duckdb.DuckDBPyConnection, arrived: Arrived, removed: Sequence[str]
 ) -> int:
     """Add and remove attempts within a transaction; return how many rows were added."""
-    rows, before = 0, _datasets(connection)
+    count, before = 0, _datasets(connection)
     _reset_touched(connection, removed)
     for table in (*TABLES, "attempts", "call_counts") if removed else ():
         connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM removed)")  # noqa: S608  # our own names
-    manifests = store.read_manifests(added)
-    _insert(connection, "attempts", _attempt_rows(manifests))
-    for table in TABLES:
-        new = store.read(table, manifests)
-        _insert(connection, table, new)
-        rows += new.num_rows
-    _derive(connection, before, [manifest.attempt_id for manifest in manifests])
-    return rows
+    _insert(connection, "attempts", _attempt_rows(arrived.manifests))
+    for table in list(arrived.rows):
+        rows = arrived.rows.pop(table)
+        _insert(connection, table, rows)
+        count += rows.num_rows
+    _derive(connection, before, [manifest.attempt_id for manifest in arrived.manifests])
+    return count
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -109,6 +120,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         _insert(connection, table, schema.empty_table(), create=True)
     connection.execute("CREATE TABLE touched_partitions (release VARCHAR, conversation VARCHAR)")
     connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
+    connection.execute("CREATE TABLE last_listing (listed_at TIMESTAMPTZ)")
     connection.execute(
         "CREATE TABLE lens_meta AS SELECT $1::INTEGER AS schema_version, "
         "NULL::VARCHAR AS history_id, $2::VARCHAR AS definitions_sha256",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 def planned_judge(chosen: Settings) -> "JudgeIdentity":
     """Who judges, as far as the settings say; nothing is connected. An error where it can't."""
+    if (key := chosen.openai_api_key) is None:
+        from locomo_assets.judging.lexical import LexicalJudge
+
+        return LexicalJudge().identity
     from locomo_assets.completions.asker import (
         OPENAI,
         OPENAI_URL,
@@ -24,13 +28,10 @@ def planned_judge(chosen: Settings) -> "JudgeIdentity":
         endpoint_of,
         host_of,
     )
-    from locomo_assets.judging.lexical import LexicalJudge
     from locomo_assets.judging.llm import llm_identity
     from locomo_assets.judging.prompts import read_prompt
     from locomo_assets.judging.verdict_request import JUDGE
 
-    if (key := chosen.openai_api_key) is None:
-        return LexicalJudge().identity
     url, _ = checked_server(JUDGE, chosen.openai_base_url, key.get_secret_value())
     endpoint = endpoint_of(url)
     system = OPENAI if endpoint == endpoint_of(OPENAI_URL) else host_of(endpoint)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from locomo_assets.backboard.answers import (
     RETRIEVED,
@@ -13,7 +14,6 @@ from locomo_assets.backboard.answers import (
 )
 from locomo_assets.backboard.models import Retrieved
 from locomo_assets.completions.answer_request import ANSWERER
-from locomo_assets.completions.answerer import Answerer, OwnAnswer
 from locomo_assets.completions.asker import COMPLETIONS
 from locomo_assets.http.errors import (
     BackboardError,
@@ -31,6 +31,9 @@ from locomo_assets.runs.retrieval.stored import (
     retrieval_fingerprint,
 )
 from locomo_assets.runs.stages import MemorySource
+
+if TYPE_CHECKING:  # it loads the `openai` package: half a second
+    from locomo_assets.completions.answerer import Answerer, OwnAnswer
 
 _FATAL = (KeyRefusedError, UnreachableError, NotFoundError)
 """After these, every further retrieval would fail as well."""
@@ -129,13 +132,13 @@ class FromMemories:
         return retrieval
 
     @property
-    def _answerer(self) -> Answerer:
+    def _answerer(self) -> "Answerer":
         answerer = self.run.answerer
         assert answerer is not None  # noqa: S101  # connected for that protocol
         return answerer
 
 
-def _apart(own: OwnAnswer, found: StoredRetrieval, system: str) -> AnsweredApart:
+def _apart(own: "OwnAnswer", found: StoredRetrieval, system: str) -> AnsweredApart:
     return AnsweredApart(
         retrieval_id=found.retrieval_id,
         system=system,
