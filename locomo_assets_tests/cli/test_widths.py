@@ -52,7 +52,7 @@ settings_command.register(APP)
 COSTLY = (
     (series, ("by_category", "by_release", "read_diagnoses", "blame_bounds", "corrected_accuracy",
               "read_gold_faults", "read_panels", "read_scores", "read_recall", "reference_lines",
-              "repeated_answer_warnings", "read_last_looks", "abstention_line",
+              "repeated_answer_warnings", "read_last_looks", "abstention_lines",
               "with_known_errors", "releases_with_panels")),
     (comparison, ("compare",)),
     (launch, ("check_launch", "forecast_launch")),

@@ -19,7 +19,7 @@ from locomo_assets.analysis.judge_error import corrected_accuracy, with_known_er
 from locomo_assets.analysis.panel import Panel, read_panels, releases_with_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.retrieval_recall import read_recall
-from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
+from locomo_assets.analysis.scores import abstention_lines, read_scores, reference_lines
 from locomo_assets.reporting.panel import (
     Labels,
     Spending,
@@ -142,6 +142,7 @@ def print_scores(
 ) -> None:
     """Prints the scores that need no judge, a table a series, and what the memory adds."""
     rows = newest_first(read_scores(database_path, release), wholes)
+    abstentions = abstention_lines(database_path, release)
     for whole in (row for row in rows if row.category is None):
         print_line(
             out,
@@ -150,9 +151,8 @@ def print_scores(
         )
         cells = [score_cells(row) for row in rows if row.key == whole.key]
         print_table(out, SCORE_HEADINGS, cells, _SCORES_SHORT)
-        abstention = abstention_line(database_path, whole)
-        if abstention:
-            print_line(out, abstention)
+        if whole.key in abstentions:
+            print_line(out, abstentions[whole.key])
     lines = reference_lines(database_path, release, wholes)
     if lines:
         out.print()
