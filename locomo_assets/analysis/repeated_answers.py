@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from locomo_assets.analysis.accuracy import Accuracy
@@ -120,14 +119,14 @@ def beginning(answer: str) -> str:
 
     Words that may hold an id, or the sign in its place, are passed over.
     """
-    first = _lower(answer.split(None, _WORDS)[:_WORDS])
-    if first.isascii() and not _DIGIT.search(first):
-        return first
-    words = _lower(answer.split(None, _LOOKED_AT)[:_LOOKED_AT]).split()
-    plain = (
-        word for word in words if word.isalpha() or (len(word) < _ID_CHARS and "…" not in word)
-    )
-    return " ".join(islice(plain, _WORDS))
+    plain: list[str] = []
+    for given in answer.split(None, _LOOKED_AT)[:_LOOKED_AT]:
+        word = given.lower()
+        if (len(word) < _ID_CHARS and "…" not in word) or word.isalpha():
+            plain.append(word)
+            if len(plain) == _WORDS:
+                break
+    return " ".join(plain).replace("’", "'")
 
 
 def _lower(words: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the environment says: the only module that reads it.
+"""What the environment says: the only module that reads it, but for `places`.
 
 It holds each setting's name, default, range and description, and the rules over several settings.
 Keys live in `SecretStr` and are shown nowhere.
