@@ -98,7 +98,7 @@ def publish(
     """
     report = _publish(store, database_path, from_scratch=from_scratch, recent_only=recent_only)
     if not is_file_url(store.storage.url):
-        store.storage.put(DATABASE_NAME, database_path.read_bytes())
+        store.storage.put_file(DATABASE_NAME, database_path)
     return report
 
 
