@@ -30,6 +30,9 @@ from locomo_assets.standin.settings import StandinSettings
 
 GOAL_RATIO = 1.5
 
+# The machine may be busy with other things.
+_PATIENT_S = 60.0
+
 _OF_THE_WIRE = (b"host", b"content-length", b"connection")
 _WIDE = {"LOCOMO_MAX_REQUESTS_IN_FLIGHT": "64", "LOCOMO_MAX_VERDICTS_IN_FLIGHT": "64"}
 
@@ -133,7 +136,7 @@ Pick = Callable[[], AbstractContextManager[httpx.AsyncClient]]
 
 @asynccontextmanager
 async def _one_client() -> AsyncIterator[Pick]:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=_PATIENT_S) as client:
         yield lambda: nullcontext(client)
 
 
@@ -142,7 +145,7 @@ async def _client_each() -> AsyncIterator[Pick]:
     from locomo_assets.backboard.transport import ConnectionPool
 
     trust = httpx.create_ssl_context()
-    pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust))
+    pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust, timeout=_PATIENT_S))
     yield pool.connection
     await pool.aclose()
 
