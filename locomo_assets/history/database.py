@@ -45,7 +45,7 @@ REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
 
 _ATTEMPTS_PER_TRANSACTION = 2000
-_ROWS_PER_TRANSACTION = 500_000
+_ROWS_PER_TRANSACTION = 1_000_000
 _BUILD_MEMORY = "1GiB"
 
 _shared: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("shared")
