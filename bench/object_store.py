@@ -52,6 +52,9 @@ class MemoryStorage:
         self._objects[path] = data
         self._also(path, data)
 
+    def put_file(self, path: str, file: Path) -> None:
+        self.put(path, file.read_bytes())
+
     def put_new(self, path: str, data: bytes) -> None:
         if path not in self._objects:
             self.put(path, data)

@@ -12,7 +12,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies
 
 from locomo_assets.errors import IMPOSSIBLE, LocomoError
 from locomo_assets.redaction import keep_out_of_logs
@@ -63,6 +62,8 @@ def check_network(bundles: Collection[str] = ()) -> None:
 
 def check_store_network() -> None:
     """`check_network` for an object store, whose libraries take no SOCKS proxy."""
+    from urllib.request import getproxies
+
     check_network(STORE_BUNDLES)
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")
     scheme = urlsplit(endpoint).scheme
@@ -90,6 +91,8 @@ def ssl_context() -> ssl.SSLContext:
 
 def proxy_for(url: str) -> str | None:
     """The proxy on the way to a URL; None where there is none, or NO_PROXY exempts the host."""
+    from urllib.request import getproxies  # with it comes all of email
+
     found = getproxies()
     parts = urlsplit(url)
     proxy = found.get(parts.scheme) or found.get("all")

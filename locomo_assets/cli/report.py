@@ -75,7 +75,13 @@ def report(
         return
     if release is not None:
         refuse_unknown(release)
-    out = console(wide=wide)
+    with database.one_state(path):
+        _print_report(console(wide=wide), path, release, limit, audit_sha256)
+
+
+def _print_report(
+    out: Screen, path: Path, release: str | None, limit: float, audit_sha256: str | None
+) -> None:
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
     print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)

@@ -45,7 +45,7 @@ REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
 
 _ATTEMPTS_PER_TRANSACTION = 2000
-_ROWS_PER_TRANSACTION = 500_000
+_ROWS_PER_TRANSACTION = 1_000_000
 _BUILD_MEMORY = "1GiB"
 
 _shared: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("shared")
@@ -98,7 +98,7 @@ def publish(
     """
     report = _publish(store, database_path, from_scratch=from_scratch, recent_only=recent_only)
     if not is_file_url(store.storage.url):
-        store.storage.put(DATABASE_NAME, database_path.read_bytes())
+        store.storage.put_file(DATABASE_NAME, database_path)
     return report
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock
 
 from locomo_assets.history.errors import DatabaseLockedError, HistoryUnreachableError
 
@@ -203,6 +202,8 @@ def _keep_spare(path: Path) -> None:
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """This process's turn among all that publish the file."""
+    from filelock import FileLock  # what only reads takes no turn
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     if lock.is_dir():

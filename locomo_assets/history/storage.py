@@ -30,6 +30,9 @@ class Storage(Protocol):
     def put(self, path: str, data: bytes) -> None:
         """Publish an object atomically and durably."""
 
+    def put_file(self, path: str, file: Path) -> None:
+        """Publish a file as an object, as `put` does, without holding it in memory."""
+
     def put_new(self, path: str, data: bytes) -> None:
         """Publish an object; keep the existing one if there is one."""
 
@@ -105,6 +108,9 @@ class LocalStorage:
         with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, os.replace)
 
+    def put_file(self, path: str, file: Path) -> None:
+        self.put(path, file.read_bytes())
+
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, _link_unless_there)
@@ -155,7 +161,8 @@ class ObjectStorage:
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
-        # s3fs asks for an object's size before each read, to read large ones in parts.
+        # s3fs asks for an object's size before each read, to read large ones in parts, and holds
+        # ten parts of what it writes.
         is_s3 = urlsplit(self._url).scheme in ("s3", "s3a")
         self._at_once: dict[str, int] = {"max_concurrency": 1} if is_s3 else {}
 
@@ -166,6 +173,11 @@ class ObjectStorage:
     def put(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True):
             self._fs.pipe_file(self._at(path), data, **self._time_out(len(data)))
+
+    def put_file(self, path: str, file: Path) -> None:
+        time_out = self._time_out(file.stat().st_size)
+        with _translate_errors(self._url, "written", remote=True):
+            self._fs.put_file(str(file), self._at(path), **self._at_once, **time_out)
 
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):

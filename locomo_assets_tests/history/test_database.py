@@ -83,9 +83,11 @@ def test_an_empty_history_has_all_tables_and_views(store: HistoryStore, path: Pa
     )
 
 
-@pytest.mark.parametrize("batch", [1, 4, 2000])
+@pytest.mark.parametrize(
+    ("batch", "rows"), [(1, 10**6), (4, 10**6), (4, 25), (2000, 25), (2000, 10**6)]
+)
 def test_refreshing_step_by_step_equals_rebuilding(
-    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, rows: int
 ) -> None:
     steps: list[Callable[[], object]] = [
         lambda: measure(store, "r1", "early"),
@@ -105,6 +107,7 @@ def test_refreshing_step_by_step_equals_rebuilding(
         assert not refresh(store, path).rebuilt or step is steps[0]
     other = path.with_name("rebuilt.duckdb")
     monkeypatch.setattr(database, "_ATTEMPTS_PER_TRANSACTION", batch)
+    monkeypatch.setattr(database, "_ROWS_PER_TRANSACTION", rows)
     assert rebuild(store, other).rebuilt
     assert everything(path) == everything(other)
     assert query(path, "SELECT count(*), count(gold_answer) FROM current_judgements") == (
@@ -162,6 +165,15 @@ def test_damage_leaves_the_database_at_its_last_good_state(
     victim.write_bytes(whole)
     refresh(store, path)
     assert query(path, COUNT)[1] == [(20,)]
+
+
+@pytest.mark.parametrize(("own", "limit"), [("8GiB", "1.0 GiB"), ("300MiB", "300.0 MiB")])
+def test_a_build_takes_a_gigabyte_at_most(own: str, limit: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{own}'")
+        database._limit_memory(connection)
+        found = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    assert found == (limit,)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
