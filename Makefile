@@ -6,15 +6,17 @@ export LOCOMO_HOME ?= $(CURDIR)/.locomo
 # Many images set it: hundreds of processes would then each compile what they import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-kills chaos bench simulate check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot FORCE
+.PHONY: help run test test-kills chaos bench simulate lint check azurite docs deploy-check image test-images test-kubernetes dev lock screenshot FORCE
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: .venv/run  ## Measure the packaged sample with the stand-in; no key, no cost
 	$(BIN)/locomo-assets run
 
-test: .venv/test check  ## The suite (PYTEST="-k name" for a part)
-	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 20 --durations-min 5 $(PYTEST)
+test: .venv/test lint  ## The suite, and types beside it (PYTEST="-k name" for a part)
+	@$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 20 --durations-min 5 $(PYTEST); \
+	suite=$$?; wait $$types || { echo "error: types, as mypy says above" >&2; exit 1; }; exit $$suite
 
 test-kills: .venv/test  ## A hundred killed writers of the history
 	$(BIN)/python -m pytest locomo_assets_tests/history/test_processes.py --kills 100
@@ -30,11 +32,13 @@ bench: .venv/test  ## Speed, memory, scale, as ratios (BENCH_SHARE=1: whole conv
 simulate: .venv/test  ## The simulations behind docs/statistics.md and docs/diagnosis.md (SIMULATE="--only NAME --write")
 	$(BIN)/python -m bench.simulations $(SIMULATE)
 
-check: .venv/test  ## Lint, format, types, borders between rooms
+lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint  ## Lint, format, types, borders between rooms
+	$(BIN)/mypy
 
 azurite:  ## Azure Blob Storage for the history's tests, which are skipped without (needs npm)
 	npm install --no-save --prefix .azurite azurite

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cli, history, http2, overhead, page, whole
+from bench import cli, history, http2, object_store, overhead, page, requests, whole
 from bench.figures import Figure, table, write
 
-_ALL = ("whole", "busy", "overhead", "http2", "page", "history", "cli")
+_ALL = ("whole", "busy", "overhead", "requests", "http2", "page", "history", "s3", "cli")
 Part = Callable[[], list[Figure]]
 
 
@@ -16,7 +16,7 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
 
     `path` is the part of `whole` that needs no reference, which takes twenty times as long.
     """
-    sizes = [size for size in (10, 100, 1000) if size <= runs]
+    sizes = [size for size in (10, 100, 1000, 10_000) if size <= runs]
     return {
         "whole": [lambda: whole.side_by_side(source, share=share)],
         "path": [lambda: whole.along_the_path(source, share=share)],
@@ -27,8 +27,10 @@ def parts(source: Path, *, share: float, runs: int) -> dict[str, list[Part]]:
             lambda: overhead.one_conversation(source, share=share),
             lambda: overhead.growth(source, share=share / 2, copies=10),
         ],
+        "requests": [lambda: requests.compared(source, share=share)],
         "http2": [http2.compared],
         "page": [lambda: page.of_two_releases(source, share=share)],
+        "s3": [lambda: object_store.growing(sizes)],
         "history": [history.committing, lambda: history.growing(sizes)],
         "cli": [lambda: cli.of_commands(100)],
     }

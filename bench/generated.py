@@ -1,4 +1,4 @@
-"""Runs of a synthetic history beyond the first, written as files: for sizes whose commits take hours.
+"""More runs of a synthetic history, written as files: for sizes whose commits take hours.
 
 One run is committed by the store (`synthetic`). Others are its tables with ids, times and an order
 of answers of their own, encoded as the store encodes them and put without its listings and leases.
@@ -89,7 +89,7 @@ class Template:
             elif field.name in _NAMED:
                 column = pc.replace_substring(column, f"{self._release}/", f"{own['release']}/")
             elif field.name in _MIXED:
-                column = column.take(pa.array(rng.permutation(len(rows))))
+                column = column.take(rng.permutation(len(rows)))
             columns.append(column)
         return pa.Table.from_arrays(columns, schema=rows.schema)
 

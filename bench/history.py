@@ -6,12 +6,14 @@ in a file of its own, that holds just the columns which the queries read.
 """
 
 import random
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from bench.figures import Figure
+from bench.generated import Template
 from bench.synthetic import commit_conversation, commit_dataset, commit_run
 from locomo_assets.history import database
 from locomo_assets.history.store import HistoryStore
@@ -56,24 +59,33 @@ def growing(sizes: Sequence[int]) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         store = HistoryStore.open((Path(folder) / "history").as_uri())
         commit_dataset(store, rng)
-        figures, runs = [], 0
+        commit_run(store, rng, "r0")
+        template = Template(store, "r0")
+        figures, runs = [], 1
         for size in sizes:
             while runs < size:
-                commit_run(store, rng, f"r{runs}")
+                at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=7 * runs)
+                template.write(store.storage.put, f"r{runs}", at)
                 runs += 1
             figures += _at(store, rng, Path(folder) / "history.duckdb", size)
-            runs += 1  # the one that `_at` refreshes by
+            runs += 2  # those that `_at` refreshes by
     return figures + _grew(figures, sizes)
 
 
 def _at(store: HistoryStore, rng: random.Random, path: Path, size: int) -> list[Figure]:
     name = f"{size} runs"
-    made_s = database.rebuild(store, path).duration_s
-    commit_run(store, rng, f"r{size}")
-    refreshed_s = database.refresh(store, path).duration_s
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        made_s, peak_mib = pool.submit(_rebuilt, store.storage.url, path).result()
+    refreshed_s = []
+    for more in range(2):  # the first one copies the file, later ones work in the one before
+        commit_run(store, rng, f"r{size + more}")
+        refreshed_s.append(database.refresh(store, path, recent_only=True).duration_s)
+    size_mib = path.stat().st_size / 2**20
     figures = [
-        Figure(f"{name}/database from nothing", made_s, "s"),
-        Figure(f"{name}/database after one more run", refreshed_s, "s"),
+        Figure(f"{name}/database from nothing", made_s, "s", f"{size_mib:,.0f} MiB"),
+        Figure(f"{name}/peak memory of that", peak_mib, "MiB"),
+        Figure(f"{name}/database after one more run, the first", refreshed_s[0], "s"),
+        Figure(f"{name}/database after one more run", refreshed_s[1], "s"),
     ]
     with database.open_read_only(path) as connection, _bare_of(connection, path) as bare:
         for query, sql in QUERIES.items():
@@ -84,6 +96,12 @@ def _at(store: HistoryStore, rng: random.Random, path: Path, size: int) -> list[
                 note += f"; bare table {bare_ms:.1f} ms, ratio {ours_ms / bare_ms:.2f}"
             figures.append(Figure(f"{name}/{query}", ours_ms, "ms", note))
     return figures
+
+
+def _rebuilt(url: str, path: Path) -> tuple[float, float]:
+    """Seconds, and the peak memory of a process that does nothing else."""
+    made_s = database.rebuild(HistoryStore.open(url), path).duration_s
+    return made_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
@@ -106,7 +124,7 @@ def _grew(figures: Sequence[Figure], sizes: Sequence[int]) -> list[Figure]:
     """From the smallest to the largest size, each time's growth over the data's."""
     value = {one.name: one.value for one in figures}
     least, most = min(sizes), max(sizes)
-    topics = ["database from nothing", *QUERIES]
+    topics = ["database from nothing", "database after one more run", *QUERIES]
     return [
         Figure(
             f"growth/{topic}",

@@ -1,7 +1,7 @@
 """HTTP/1.1 on kept connections against HTTP/2 on one: the client's processor time and the wall.
 
 Here: the same small requests over TLS to a server (hypercorn) that speaks both, in a process of
-its own; run as a module, it serves. The way of HTTP/1.1 is the project's own, `ClientPool`.
+its own; run as a module, it serves. The way of HTTP/1.1 is the project's own, `ConnectionPool`.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bench.figures import Figure
-from locomo_assets.backboard.transport import ClientPool
+from locomo_assets.backboard.transport import ConnectionPool
 from locomo_assets.standin.server import LOOPBACK
 from locomo_assets_tests.doctor.serving import make_certificate
 
@@ -93,8 +93,8 @@ def _cpu_s() -> float:
 
 @asynccontextmanager
 async def _kept_connections(trust: ssl.SSLContext) -> AsyncIterator[Pick]:
-    pool = ClientPool(lambda: httpx.AsyncClient(verify=trust))
-    yield pool.client
+    pool = ConnectionPool(lambda: httpx.AsyncClient(verify=trust))
+    yield pool.connection
     await pool.aclose()
 
 

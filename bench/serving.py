@@ -82,16 +82,20 @@ def wait_used(process: "subprocess.Popen[str]", used: Used) -> int:
     return process.returncode
 
 
-def _serve(settings: str, folder: str) -> None:
-    # JSON has no tuples.
+def settings_from(text: str) -> StandinSettings:
+    """Of the JSON of their fields, which has no tuples."""
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(settings).items()
+        for name, value in json.loads(text).items()
     }
+    return StandinSettings(**given)
+
+
+def _serve(settings: str, folder: str) -> None:
     serve(
         LOOPBACK,
         0,
-        StandinSettings(**given),
+        settings_from(settings),
         Path(folder) / "standin.sqlite",
         on_ready=lambda port: print(port, flush=True),
     )

@@ -10,15 +10,16 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies
 
 from locomo_assets.errors import IMPOSSIBLE, LocomoError
 from locomo_assets.redaction import keep_out_of_logs
 
 if TYPE_CHECKING:
     import httpx
+
+TlsVersion = Literal["1.2", "1.3"]
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -61,6 +62,8 @@ def check_network(bundles: Collection[str] = ()) -> None:
 
 def check_store_network() -> None:
     """`check_network` for an object store, whose libraries take no SOCKS proxy."""
+    from urllib.request import getproxies
+
     check_network(STORE_BUNDLES)
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")
     scheme = urlsplit(endpoint).scheme
@@ -88,6 +91,8 @@ def ssl_context() -> ssl.SSLContext:
 
 def proxy_for(url: str) -> str | None:
     """The proxy on the way to a URL; None where there is none, or NO_PROXY exempts the host."""
+    from urllib.request import getproxies  # with it comes all of email
+
     found = getproxies()
     parts = urlsplit(url)
     proxy = found.get(parts.scheme) or found.get("all")

@@ -63,7 +63,8 @@ def _logs_as_they_were() -> Iterator[None]:
     logging.captureWarnings(False)
     logging.disable(logging.NOTSET)
     for one, level, disabled, propagate, handlers in before:
-        one.setLevel(level)
+        if one.level != level:  # setting one looks through all of them
+            one.setLevel(level)
         one.disabled, one.propagate, one.handlers = disabled, propagate, handlers
 
 

@@ -65,7 +65,10 @@ def test_the_page_of_settings_is_current() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
-    """But for what is no setting: Dagster's home, and what the network and the shell say."""
+    """But for what is no setting: Dagster's home, and what the network and the shell say.
+
+    `places` reads two of them for completion, and test_completion.py that it reads them alike.
+    """
     package = REPOSITORY / "locomo_assets"
     found = {
         str(path.relative_to(package))
@@ -73,7 +76,9 @@ def test_only_settings_reads_the_environment() -> None:
         if re.search(r"os\.environ|getenv", path.read_text())
     }
     dagsters = {"pipeline/dev.py", "pipeline/launch.py"}
-    assert found == {"settings/__init__.py", *dagsters, "network.py", "cli/__init__.py"}
+    assert found == {
+        "settings/__init__.py", "places.py", *dagsters, "network.py", "cli/__init__.py"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

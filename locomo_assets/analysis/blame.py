@@ -4,6 +4,7 @@ The question protocol `evidence-only` gives them. Why a single answer is wrong b
 `diagnosis`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
 
 _SQL = Path(__file__).with_name("blame.sql")
+_BOUNDED = """
+SELECT release, coalesce(system, 'unknown'), judge, question_protocol, dataset_sha256
+FROM reference_lines
+WHERE evidence_only_release IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,19 @@ class BlameBound:
             f"the evidence in hand (evidence-only, release {self.reference_release}): "
             "better memory alone would not mend them"
         )
+
+
+def blame_bounds(database_path: Path, rows: Sequence[Accuracy]) -> list[BlameBound | None]:
+    """The bound of each row's series, in their order; only those with a reference are looked at."""
+    with database.open_read_only(database_path) as connection:
+        bounded = {*connection.execute(_BOUNDED).fetchall()}
+    return [
+        blame_bound(database_path, row)
+        if (row.release, row.system, row.judge, row.question_protocol, row.dataset_sha256)
+        in bounded
+        else None
+        for row in rows
+    ]
 
 
 def blame_bound(database_path: Path, row: Accuracy) -> BlameBound | None:

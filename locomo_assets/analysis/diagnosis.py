@@ -1,5 +1,6 @@
 """Where the wrong answers of a series come from: its reasons counted, from the view `diagnosis`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +58,29 @@ class Diagnosis:
 
 def read_diagnosis(database_path: Path, row: Accuracy) -> Diagnosis:
     """The diagnosis of the row's series in its release."""
-    names = ("release", "system", "judge", "question_protocol", "dataset_sha256")
+    return read_diagnoses(database_path, [row])[0]
+
+
+def read_diagnoses(database_path: Path, rows: Sequence[Accuracy]) -> list[Diagnosis]:
+    """The diagnosis of each row's series, in their order: as quick for a hundred as for ten."""
+    releases = {row.release for row in rows}
+    given = {"release": releases.pop() if len(releases) == 1 else None}
     with database.open_read_only(database_path) as connection:
-        rows = connection.execute(
-            _SQL.read_text(encoding="utf-8"), {name: getattr(row, name) for name in names}
-        ).fetchall()
+        found = connection.execute(_SQL.read_text(encoding="utf-8"), given).fetchall()
+    by_series: dict[tuple[str, ...], list[tuple[str, int, int]]] = {}
+    for *series, reason, questions, untraceable in found:
+        by_series.setdefault(tuple(series), []).append((reason, questions, untraceable))
+    return [
+        _diagnosis_of(
+            by_series.get(
+                (row.release, row.system, row.judge, row.question_protocol, row.dataset_sha256), []
+            )
+        )
+        for row in rows
+    ]
+
+
+def _diagnosis_of(rows: Sequence[tuple[str, int, int]]) -> Diagnosis:
     counts = {reason: questions for reason, questions, _ in rows}
     wrong = sum(counts.values())
     return Diagnosis(

@@ -1,14 +1,14 @@
--- How often each reason holds in a series, and how many of the wrong answers can't be traced.
+-- How often each reason holds in each series of a release (NULL: of all), and how many of the wrong
+-- answers can't be traced.
 SELECT
+    release,
+    coalesce(system, 'unknown') AS system,
+    judge,
+    question_protocol,
+    dataset_sha256,
     reason,
     count(*) AS questions,
     count(*) FILTER (stage IS NULL OR stage = 'unknown') AS untraceable
 FROM diagnosis
-WHERE
-    release = $release
-    AND coalesce(system, 'unknown') = $system
-    AND judge = $judge
-    AND question_protocol = $question_protocol
-    AND dataset_sha256 = $dataset_sha256
-    AND category <> 5
-GROUP BY reason
+WHERE ($release IS NULL OR release = $release) AND category <> 5
+GROUP BY ALL

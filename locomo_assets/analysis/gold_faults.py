@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy, interval_percent
-from locomo_assets.analysis.checks import CheckSeverity, Finding
 from locomo_assets.history import database
+
+if TYPE_CHECKING:
+    from locomo_assets.analysis.checks import Finding
 
 _SQL = Path(__file__).with_name("gold_faults.sql")
 
@@ -126,11 +129,13 @@ def gold_fault_numbers(
     return {name: value for name, value in numbers.items() if value is not None}
 
 
-def within_ceiling(rows: Sequence[GoldFaults]) -> Finding:
+def within_ceiling(rows: Sequence[GoldFaults]) -> "Finding":
     """No more is right, overall or in a category, than the faulty gold answers leave room for.
 
     More can only be where the judge marked answers right on faulty gold answers.
     """
+    from locomo_assets.analysis.checks import CheckSeverity, Finding
+
     above = [row for row in rows if row.is_above_ceiling]
     whole = next((row for row in rows if row.category is None), None)
     expected = "accuracy at most the ceiling that faulty gold answers leave, in each category"

@@ -19,6 +19,11 @@ LEAST_LABELS = 10
 _NEEDED = f"at least {LEAST_LABELS} of each are needed"
 _SQL = Path(__file__).with_name("judge_error.sql")
 _COVERAGE = Path(__file__).with_name("label_coverage.sql")
+_KNOWN = """
+SELECT source, judge, release, if(source = 'canaries', coalesce(system, 'unknown'), NULL),
+    dataset_sha256
+FROM judge_error_rates
+"""
 _DRAWS = 20_000
 _SEED = 1978
 
@@ -87,6 +92,18 @@ def corrected_accuracy(database_path: Path, whole: Accuracy) -> CorrectedAccurac
     return correct(conversations, enough[0] if enough else None, 1.0 if share is None else share)
 
 
+def with_known_errors(database_path: Path, wholes: Sequence[Accuracy]) -> list[Accuracy]:
+    """Those of whose judge any errors are known, so that they may have a corrected accuracy."""
+    with database.open_read_only(database_path) as connection:
+        known = {*connection.execute(_KNOWN).fetchall()}
+    return [
+        one
+        for one in wholes
+        if ("labels", one.judge, None, None, one.dataset_sha256) in known
+        or ("canaries", judge_alone(one.judge), one.release, one.system, None) in known
+    ]
+
+
 def judge_error_numbers(database_path: Path, whole: Accuracy) -> dict[str, float | str]:
     """The corrected accuracy of a valid series by name, for asset metadata, with its source."""
     found = corrected_accuracy(database_path, whole)
@@ -138,13 +155,13 @@ def correct(
     the judge's two shares by Jeffreys' Beta. It has the judge's uncertainty in it, and is cut to
     0 … 100 %.
     """
-    import numpy as np
-
     if errors is None:
         return CorrectedAccuracy(None, why_none="no answer is labelled and no canary was judged")
     if not errors.right or not errors.wrong:
         kind = "wrong" if errors.right else "right"
         return CorrectedAccuracy(errors, why_none=f"no answer known to be {kind} was judged")
+    import numpy as np  # a tenth of a second, and few histories know a judge's errors
+
     random = np.random.default_rng(_SEED)
     accepted = clustered_mean(conversations)
     if accepted.mean is None:

@@ -18,6 +18,13 @@ from locomo_assets.history import database
 from locomo_assets.locomo.model import OFFICIAL_NAMES
 
 _SQL = Path(__file__).with_name("panel.sql")
+_SEVERAL = """
+SELECT release
+FROM current_judgements
+WHERE category <> 5 AND verdict IN ('correct', 'wrong')
+GROUP BY release, coalesce(system, 'unknown'), question_protocol, dataset_sha256
+HAVING count(DISTINCT judge) > 1
+"""
 _SCORED = ("correct", "wrong")
 
 Row = Mapping[str, Any]
@@ -145,6 +152,12 @@ def scoring_judges(database_path: Path, release: str) -> set[str]:
     """The judges that have scored any of a release's answers."""
     rows = _rows(database_path, release, None)
     return {row["judge"] for row in rows if row["verdict"] in _SCORED}
+
+
+def releases_with_panels(database_path: Path) -> set[str]:
+    """The releases in which two judges scored answers of one series."""
+    with database.open_read_only(database_path) as connection:
+        return {release for (release,) in connection.execute(_SEVERAL).fetchall()}
 
 
 def _rows(database_path: Path, release: str, judges: Sequence[str] | None) -> list[Row]:

@@ -5,7 +5,8 @@ again and again in the same words is no error.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from locomo_assets.locomo.declines import declines
 _ALWAYS_ALLOWED, _ALLOWED_PERCENT = 3, 2.0
 
 _SHOWN_CHARS = 80
-_ID = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[a-z_])[\w-]{8,}")
+_ID_CHARS = 8
+_ID = re.compile(rf"(?=[\w-]*\d)(?=[\w-]*[a-z_])[\w-]{{{_ID_CHARS},}}")
 """A word of letters and digits, such as a request's id: the same error has another each time."""
+
+_DIGIT = re.compile(r"\d")
 
 _WAY_OUT = {
     True: "import them again without it",
@@ -27,6 +31,13 @@ _WAY_OUT = {
 """What to do about it, by whether the answers are imported."""
 
 _SQL = Path(__file__).with_name("repeated_answers.sql")
+_ANSWERS = """
+SELECT release, coalesce(system, 'unknown'), question_protocol, dataset_sha256, answer
+FROM current_answers
+WHERE ($release IS NULL OR release = $release) AND outcome = 'answered' AND answer IS NOT NULL
+"""
+_ANSWERS_AT_ONCE = 10_000
+_WORDS, _LOOKED_AT = 3, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +89,57 @@ def commonest_answer(answers: Sequence[str]) -> RepeatedAnswer:
     """Of the answers that do not decline; texts that differ by white space or an id are one."""
     same: dict[str, list[str]] = {}
     for answer in answers:
-        text = " ".join(answer.lower().replace("’", "'").split())
+        text = _lower(answer.split())
         if not declines(text):
-            same.setdefault(_ID.sub("…", text), []).append(answer)
+            # Without a digit it holds no id.
+            key = _ID.sub("…", text) if _DIGIT.search(text) else text
+            same.setdefault(key, []).append(answer)
     commonest = max(same.values(), key=len, default=[""])
     return RepeatedAnswer(commonest[0], len(commonest) if same else 0, len(answers))
 
 
+def _doubtful(database_path: Path, releases: Collection[str]) -> set[tuple[str, ...]]:
+    """The series in which one answer may be suspicious: to compare beginnings is quick."""
+    given = {"release": next(iter(releases)) if len(releases) == 1 else None}
+    beginnings: dict[tuple[str, ...], list[str]] = {}
+    with database.open_read_only(database_path) as connection:
+        found = connection.execute(_ANSWERS, given)
+        while some := found.fetchmany(_ANSWERS_AT_ONCE):
+            for *series, answer in some:
+                beginnings.setdefault(tuple(series), []).append(beginning(answer))
+    return {
+        series
+        for series, some in beginnings.items()
+        if RepeatedAnswer("", max(Counter(some).values()), len(some)).is_suspicious
+    }
+
+
+def beginning(answer: str) -> str:
+    """What is the same of answers that `commonest_answer` takes as one: their first words.
+
+    Words that may hold an id, or the sign in its place, are passed over.
+    """
+    plain: list[str] = []
+    for given in answer.split(None, _LOOKED_AT)[:_LOOKED_AT]:
+        word = given.lower()
+        if (len(word) < _ID_CHARS and "…" not in word) or word.isalpha():
+            plain.append(word)
+            if len(plain) == _WORDS:
+                break
+    return " ".join(plain).replace("’", "'")
+
+
+def _lower(words: Iterable[str]) -> str:
+    return " ".join(words).lower().replace("’", "'")
+
+
 def repeated_answer_warnings(database_path: Path, rows: Iterable[Accuracy]) -> list[str]:
     """A line for each series that one answer is suspicious in, whoever judged it."""
-    found = {}
+    rows, found = [*rows], {}
+    doubtful = _doubtful(database_path, {row.release for row in rows})
     for row in rows:
         key = (row.release, row.system, row.question_protocol, row.dataset_sha256)
-        if key not in found:
+        if key in doubtful and key not in found:
             found[key] = read_repeated_answer(database_path, row), _WAY_OUT[row.imported]
     return [
         f"warning: release {release} · system {system} · questions {protocol}: {one.line()}; if it "

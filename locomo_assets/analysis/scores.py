@@ -10,6 +10,8 @@ from pathlib import Path
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.history import database
 
+_Key = tuple[str, str, str, str]
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -36,7 +38,7 @@ class Scores:
     latency_p50_ms: float | None
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> _Key:
         """The release and the series, without a judge: these scores need none."""
         return self.release, self.system, self.question_protocol, self.dataset_sha256
 
@@ -48,13 +50,17 @@ class Scores:
 _SQL = Path(__file__).with_name("scores.sql")
 _REFERENCES = Path(__file__).with_name("reference_lines.sql")
 _ABSTENTION = """
-SELECT answered, abstained, trapped, other
+SELECT
+    release,
+    coalesce(system, 'unknown'),
+    question_protocol,
+    dataset_sha256,
+    answered,
+    abstained,
+    trapped,
+    other
 FROM abstention_by_release
-WHERE
-    release = $1
-    AND coalesce(system, 'unknown') = $2
-    AND question_protocol = $3
-    AND dataset_sha256 = $4
+WHERE $release IS NULL OR release = $release
 """
 
 
@@ -65,16 +71,15 @@ def read_scores(database_path: Path, release: str | None) -> list[Scores]:
     return [Scores(*row) for row in rows]
 
 
-def abstention_line(database_path: Path, whole: Scores) -> str | None:
-    """How category 5 was answered, in words; None where it was not asked."""
-    counts = _abstention(database_path, whole)
-    if counts is None:
-        return None
-    answered, abstained, trapped, other = counts
-    return (
-        f"category 5: {abstained} of {answered} declined, {trapped} fell for the trap, "
+def abstention_lines(database_path: Path, release: str | None) -> dict[_Key, str]:
+    """How category 5 was answered, in words, by the `key` of each series that was asked it."""
+    return {
+        key: f"category 5: {abstained} of {answered} declined, {trapped} fell for the trap, "
         f"{other} claimed something else"
-    )
+        for key, (answered, abstained, trapped, other) in _abstentions(
+            database_path, release
+        ).items()
+    }
 
 
 def reference_lines(
@@ -119,17 +124,17 @@ def score_numbers(database_path: Path, row: Accuracy) -> dict[str, float]:
         "memories_traceable_percent": whole.traceable_percent,
         "answer_words_p50": whole.answer_words_p50,
     }
-    counts = _abstention(database_path, whole)
+    counts = _abstentions(database_path, row.release).get(whole.key)
     if counts is not None and counts[0]:
         numbers["abstention_percent"] = round(100 * counts[1] / counts[0], 2)
         numbers["trapped_percent"] = round(100 * counts[2] / counts[0], 2)
     return {name: value for name, value in numbers.items() if value is not None}
 
 
-def _abstention(database_path: Path, whole: Scores) -> tuple[int, int, int, int] | None:
+def _abstentions(database_path: Path, release: str | None) -> dict[_Key, tuple[int, int, int, int]]:
     with database.open_read_only(database_path) as connection:
-        found = connection.execute(_ABSTENTION, list(whole.key)).fetchone()
-    return None if found is None else (found[0], found[1], found[2], found[3])
+        rows = connection.execute(_ABSTENTION, {"release": release}).fetchall()
+    return {row[:4]: row[4:] for row in rows}
 
 
 def _reference(reference: str, accuracy: float, questions: int, release: str) -> str:

@@ -81,8 +81,8 @@ class BackboardClient:
     async def probe(self) -> models.Probe:
         """Check that the service answers and accepts the key; tells which system it is."""
         call = Call("GET", "/assistants", "/assistants", True, params={"limit": 1})
-        _, _, headers = await self._transport.json(call, models.listing, attempts=_PROBE_ATTEMPTS)
-        return models.Probe(system=headers.get("x-locomo-system") or "backboard")
+        _, stats = await self._transport.json(call, models.listing, attempts=_PROBE_ATTEMPTS)
+        return models.Probe(system=stats.system or "backboard")
 
     async def create_assistant(
         self,
@@ -165,7 +165,7 @@ class BackboardClient:
             **_model(llm_provider, llm_model),
         }
         call = _on_thread("POST", "/messages", thread_id, False, form=form)
-        saved, stats, _ = await self._transport.json(call, models.saved)
+        saved, stats = await self._transport.json(call, models.saved)
         return replace(saved, sent_at=stats.sent_at, latency_ms=stats.latency_ms or 0.0)
 
     async def ask(
@@ -199,7 +199,7 @@ class BackboardClient:
         """The memories that fit a query best, at most `limit` (1 to 50). It only reads."""
         body = {"query": query, "limit": limit}
         call = _on_assistant("POST", "/memories/search", assistant_id, True, json=body)
-        found, stats, _ = await self._transport.json(call, models.search_results)
+        found, stats = await self._transport.json(call, models.search_results)
         return models.Retrieved(found, stats.sent_at, stats.latency_ms or 0.0)
 
     async def retrieve_by_message(
@@ -216,7 +216,7 @@ class BackboardClient:
             "send_to_llm": "false",
         }
         call = _on_thread("POST", "/messages", thread_id, False, form=form)
-        found, stats, _ = await self._transport.json(call, models.retrieved_by_message)
+        found, stats = await self._transport.json(call, models.retrieved_by_message)
         return models.Retrieved(found, stats.sent_at, stats.latency_ms or 0.0)
 
     async def list_memories(self, assistant_id: str) -> list[models.Memory]:
@@ -243,7 +243,7 @@ class BackboardClient:
         return await self._json(call, partial(models.operation, operation_id))
 
     async def _json(self, call: Call, read: Callable[[object, str], T]) -> T:
-        answer, _, _ = await self._transport.json(call, read)
+        answer, _ = await self._transport.json(call, read)
         return answer
 
     async def _delete(self, call: Call) -> None:

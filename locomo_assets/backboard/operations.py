@@ -93,6 +93,7 @@ class OperationWatch:
                     await asyncio.sleep(pause_s)
                     before, polled = polled, perf_counter()
                     ended = await self._poll(operation)
+                    self._schedule.polled(perf_counter() - polled)
                     if ended is not None:
                         self._schedule.ended(polled - start, polled - before)
                         break
@@ -154,18 +155,20 @@ class PollSchedule:
     The next turn waits for the memory of the one before. So a late poll costs time hundreds of
     times in a conversation, and an early one is a request for nothing. Mean and mean deviation of
     the times to the end are learnt as TCP learns its round trips (V. Jacobson, Congestion
-    Avoidance and Control, 1988). The first poll is half a deviation before the mean; no pause is
-    longer than the published measurement's. The first operation is polled immediately.
+    Avoidance and Control, 1988). The first poll is half a deviation before the mean, or by half a
+    poll's own time later, at most at the mean: one in vain holds up the next by so much. No pause
+    is longer than the published measurement's. The first operation is polled immediately.
     """
 
     def __init__(self) -> None:
-        self._expected_s = self._deviation_s = 0.0
+        self._expected_s = self._deviation_s = self._poll_s = 0.0
         self._is_first = True
         self._at_first_poll = 0
 
     def pauses(self) -> Iterator[float]:
         """Seconds before each poll of one operation; never ends."""
-        waited_s = max(0.0, self._expected_s - self._deviation_s / 2)
+        early_s = max(0.0, self._deviation_s - self._poll_s) / 2
+        waited_s = max(0.0, self._expected_s - early_s)
         yield waited_s
         step_s = self._step_s()
         while True:
@@ -173,6 +176,10 @@ class PollSchedule:
             yield pause_s
             waited_s += pause_s
             step_s *= 2
+
+    def polled(self, seconds: float) -> None:
+        """Learn how long a poll takes, its wait for our own limit included."""
+        self._poll_s += _WEIGHT * (seconds - self._poll_s)
 
     def ended(self, waited_s: float, unseen_s: float) -> None:
         """Learn that one had ended after `waited_s`, and had not yet `unseen_s` before."""

@@ -6,13 +6,13 @@ taken out of every answer, its headers included, where it is received; see `boun
 
 import asyncio
 import json
-import ssl
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -70,6 +70,14 @@ _KEEP_ALIVE_S = 4.0
 # How long a stream may stay open after a run's end before that run is taken for its last one.
 _NEXT_RUN_S = 5.0
 
+# What httpx's own clients send, but for the encodings.
+_HEADERS = {
+    "Accept": "*/*",
+    **GZIP_ONLY,
+    "Connection": "keep-alive",
+    "User-Agent": f"python-httpx/{httpx.__version__}",
+}
+
 # As much of an answer without events as is looked at for the service's words.
 _NO_STREAM_BYTES = 16_384
 
@@ -111,6 +119,7 @@ class RequestStats:
     start: float = field(default_factory=perf_counter)
     status: int | None = None
     request_id: str | None = None
+    system: str | None = None
     first_chunk_ms: float | None = None
     latency_ms: float | None = None
     input_tokens: int | None = None
@@ -154,48 +163,38 @@ class Transport:
             "write": timeouts.write_s,
             "pool": timeouts.pool_s,
         }
-        self._phases = httpx.Timeout(read=timeouts.read_s, **phases)
-        self._stream_phases = httpx.Timeout(read=timeouts.stream_read_s, **phases)
-        # Made once, because making it takes longer than a request.
-        trust: ssl.SSLContext | bool = True
-        proxy = None
-        if transport is None:
-            trust = require_tls(ssl_context(), options.min_tls)
-            proxy = proxy_for(self.base_url)
-
-        def make() -> httpx.AsyncClient:
-            return httpx.AsyncClient(
-                auth=_KeyHeader(self._key),
-                headers=GZIP_ONLY,
-                transport=transport,
-                verify=trust,
-                proxy=proxy,
-                trust_env=False,
-                limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
-                follow_redirects=False,
-            )
-
-        self._clients = ClientPool(make)
-        self._builder = make()
+        self._phases = {"read": timeouts.read_s, **phases}
+        self._stream_phases = {"read": timeouts.stream_read_s, **phases}
+        self._headers = httpx.Headers({**_HEADERS, "X-API-Key": self._key})
+        self._connections = ConnectionPool(self._connector(transport))
 
     async def __aenter__(self) -> "Transport":
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._clients.aclose()
-        await self._builder.aclose()
+        await self._connections.aclose()
+
+    def _connector(
+        self, transport: httpx.AsyncBaseTransport | None
+    ) -> Callable[[], httpx.AsyncBaseTransport]:
+        if transport is not None:
+            return lambda: transport
+        # Made once, because making it takes longer than a request.
+        trust = require_tls(ssl_context(), self._options.min_tls)
+        proxy, limits = proxy_for(self.base_url), httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S)
+        return lambda: httpx.AsyncHTTPTransport(
+            verify=trust, proxy=proxy, trust_env=False, limits=limits
+        )
 
     async def json(
         self, call: Call, read: Callable[[object, str], T], *, attempts: int | None = None
-    ) -> tuple[T, RequestStats, httpx.Headers]:
-        """What `read` makes of the answer's JSON, how it went, and its headers.
+    ) -> tuple[T, RequestStats]:
+        """What `read` makes of the answer's JSON, and how it went.
 
         `read` gets None for an empty body, and the endpoint. It raises `UnexpectedAnswerError`.
         """
 
-        async def take(
-            response: httpx.Response, stats: RequestStats
-        ) -> tuple[T, RequestStats, httpx.Headers]:
+        async def take(response: httpx.Response, stats: RequestStats) -> tuple[T, RequestStats]:
             body = await read_answer(response, ANSWER_BYTES)
             stats.latency_ms = stats.elapsed_ms()
             log_body(SERVICE, call.endpoint, "received", body)
@@ -204,7 +203,7 @@ class Transport:
             except (ValueError, RecursionError) as error:
                 raise not_json(call, self.base_url) from error
             try:
-                return read(raw, call.endpoint), stats, _headers(response)
+                return read(raw, call.endpoint), stats
             except UnexpectedAnswerError as error:
                 raise undocumented(call, error) from error
 
@@ -259,17 +258,20 @@ class Transport:
         call: Call,
         take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
         limit_s: float,
-        phases: httpx.Timeout,
+        phases: Mapping[str, float],
         attempts: int | None,
     ) -> T:
-        request = self._builder.build_request(
+        extensions: dict[str, Any] = {"timeout": phases}
+        if not call.repeatable:
+            extensions["trace"] = allow_last_moment
+        request = httpx.Request(
             call.method,
-            self.base_url + call.path,
+            _url(self.base_url + call.path),
             params=call.params,
+            headers=self._headers,
             json=call.json,
             data=call.form,
-            timeout=phases,
-            extensions=None if call.repeatable else {"trace": allow_last_moment},
+            extensions=extensions,
         )
         number = 0
 
@@ -278,7 +280,7 @@ class Transport:
             number += 1
             return await self._attempt(call, request, take, limit_s, number)
 
-        return await self._retry.policy(attempts, repeatable=call.repeatable)(attempt)
+        return await self._retry.retried(attempt, attempts, repeatable=call.repeatable)
 
     async def _attempt(
         self,
@@ -298,8 +300,8 @@ class Transport:
             error: str | None = None
             log_body(SERVICE, call.endpoint, "sent", call.json or call.form)
             try:
-                with self._clients.client() as http:
-                    answer = await self._send(http, call, request, take, stats)
+                with self._connections.connection() as way:
+                    answer = await self._send(way, call, request, take, stats)
                 record_usage(stats.input_tokens, stats.output_tokens)
                 self._options.limits.succeeded(SERVICE, in_flight)
                 return answer
@@ -314,7 +316,7 @@ class Transport:
 
     async def _send(
         self,
-        http: httpx.AsyncClient,
+        way: httpx.AsyncBaseTransport,
         call: Call,
         request: httpx.Request,
         take: Callable[[httpx.Response, RequestStats], Awaitable[T]],
@@ -322,12 +324,14 @@ class Transport:
     ) -> T:
         try:
             async with asyncio.timeout(stats.limit_s):
-                response = await http.send(request, stream=True)
+                response = await way.handle_async_request(request)
                 try:
+                    response.request = request
                     if self._options.watch is not None:
                         self._options.watch(response)
                     stats.status = response.status_code
-                    stats.request_id = _headers(response).get("x-request-id") or None
+                    stats.request_id = _header(response, "x-request-id")
+                    stats.system = _header(response, "x-locomo-system")
                     if not response.is_success:
                         whole = await _whole(response)
                         log_body(SERVICE, call.endpoint, "received", whole.content)
@@ -353,11 +357,16 @@ class Transport:
         self._options.limits.throttled(SERVICE, stats.start, pause_s)
 
 
-def _headers(response: httpx.Response) -> httpx.Headers:
-    """Its headers, without registered keys."""
-    return httpx.Headers(
-        [(n, hide_in_answer(value)) for n, value in response.headers.multi_items()]
-    )
+@lru_cache(maxsize=4096)
+def _url(url: str) -> httpx.URL:
+    # A thread gets many messages, an operation several looks; reading a URL takes long.
+    return httpx.URL(url)
+
+
+def _header(response: httpx.Response, name: str) -> str | None:
+    """A header of the answer, without registered keys; None where it is not there, or empty."""
+    value = response.headers.get(name)
+    return hide_in_answer(value) if value else None
 
 
 async def _whole(response: httpx.Response) -> httpx.Response:
@@ -366,50 +375,52 @@ async def _whole(response: httpx.Response) -> httpx.Response:
         body = await read_answer(response, ANSWER_BYTES)
     except UnusableBodyError:
         body = b""
-    headers = _headers(response)
-    headers.pop("content-encoding", None)
+    headers = {
+        name: hide_in_answer(value)
+        for name, value in response.headers.items()
+        if name != "content-encoding"
+    }
     return httpx.Response(
         response.status_code, headers=headers, content=body, request=response.request
     )
 
 
-class _KeyHeader(httpx.Auth):
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-Key"] = self._key
-        yield request
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
 
 
-class ClientPool:
-    """A client for each request under way; the one used last is taken first.
+C = TypeVar("C", bound=_Closable)
 
-    httpx's own pool looks at every connection for each request.
+
+class ConnectionPool(Generic[C]):
+    """A connection for each request under way; the one used last is taken first.
+
+    httpx's own pool looks at every connection for each request. A transport of httpx is a
+    connection here rather than a client, which follows redirects, keeps cookies and logs besides.
     """
 
-    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+    def __init__(self, make: Callable[[], C]) -> None:
         self._make = make
-        self._free: list[httpx.AsyncClient] = []
-        self._all: list[httpx.AsyncClient] = []
+        self._free: list[C] = []
+        self._all: list[C] = []
 
     @contextmanager
-    def client(self) -> Iterator[httpx.AsyncClient]:
-        """A client for this block alone; the response must be closed within it."""
+    def connection(self) -> Iterator[C]:
+        """A connection for this block alone; the response must be closed within it."""
         if self._free:
-            client = self._free.pop()
+            connection = self._free.pop()
         else:
-            client = self._make()
-            self._all.append(client)
+            connection = self._make()
+            self._all.append(connection)
         try:
-            yield client
+            yield connection
         finally:
-            self._free.append(client)
+            self._free.append(connection)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for client in self._all:
-            await client.aclose()
+        for connection in self._all:
+            await connection.aclose()
 
 
 def _call_record(call: Call, stats: RequestStats, error: str | None, number: int) -> CallRecord:

@@ -13,7 +13,6 @@ from locomo_assets.cli.options import AllOption, WideOption
 from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.place import released_settings, stored_history_settings
 from locomo_assets.history import database
-from locomo_assets.history.store import HistoryStore
 from locomo_assets.near_names import unknown_release
 from locomo_assets.reporting.tables import ACCURACY_HEADINGS, BOUNDS, accuracy_cells
 from locomo_assets.reporting.terminal.table import (
@@ -22,7 +21,6 @@ from locomo_assets.reporting.terminal.table import (
     print_left_out,
     print_table,
 )
-from locomo_assets.runs.releases import pin_baseline
 from locomo_assets.settings import Settings, read_settings
 
 
@@ -104,6 +102,9 @@ def unpin() -> None:
 
 
 def _note(settings: Settings, release: str, *, pinned: bool) -> None:
+    from locomo_assets.history.store import HistoryStore
+    from locomo_assets.runs.releases import pin_baseline
+
     store = HistoryStore.open(settings.history_url)
     pin_baseline(store, release, f"pin-{uuid4().hex[:12]}", pinned=pinned)
     database.refresh(store, settings.database_path)

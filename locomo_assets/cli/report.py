@@ -23,7 +23,7 @@ from locomo_assets.reporting.terminal.series import (
     print_warnings,
 )
 from locomo_assets.reporting.terminal.table import Screen, console, print_left_out, print_line
-from locomo_assets.settings import SettingsError
+from locomo_assets.settings import Settings, SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -52,15 +52,11 @@ def report(
     With --html: one self-contained page on the release (or the newest), compared with the release
     before it. With --leaderboard: of each series, all releases beside each other.
     """
-    from locomo_assets.services import Services
-
     if html is not None and (html.is_dir() or not html.parent.is_dir()):
         raise SettingsError(f"--html '{html}': give a file's name in a folder that exists")
-    services = Services(released_settings())
-    path, limit = services.settings.database_path, services.settings.max_error_percent
-    audit_sha256 = services.keep_audit()
-    if audit_sha256 is not None:
-        database.refresh(services.store(), path)
+    settings = released_settings()
+    path, limit = settings.database_path, settings.max_error_percent
+    audit_sha256 = None if settings.audit is None else _keep_audit(settings)
     if leaderboard:
         _leaderboard(path, release, html, limit, console(wide=wide))
         return
@@ -72,14 +68,20 @@ def report(
             html,
             release,
             max_error_percent=limit,
-            margin_points=services.settings.margin_points,
+            margin_points=settings.margin_points,
             audit_sha256=audit_sha256,
         )
         print(f"{html}: release {written.whole.release}")
         return
     if release is not None:
         refuse_unknown(release)
-    out = console(wide=wide)
+    with database.one_state(path):
+        _print_report(console(wide=wide), path, release, limit, audit_sha256)
+
+
+def _print_report(
+    out: Screen, path: Path, release: str | None, limit: float, audit_sha256: str | None
+) -> None:
     wholes = print_accuracy(out, path, release, max_error_percent=limit)
     print_diagnosis(out, path, wholes)
     print_judge_errors(out, path, wholes)
@@ -93,6 +95,16 @@ def report(
         if not row.valid:
             print_line(out, f"\n{invalid_message(row, limit)}", unwrapped_on_a_pipe=True)
     print_left_out(out)
+
+
+def _keep_audit(settings: Settings) -> str | None:
+    from locomo_assets.services import Services
+
+    services = Services(settings)
+    audit_sha256 = services.keep_audit()
+    if audit_sha256 is not None:
+        database.refresh(services.store(), settings.database_path)
+    return audit_sha256
 
 
 def _leaderboard(

@@ -15,8 +15,9 @@ from locomo_assets.analysis.accuracy import (
 )
 from locomo_assets.analysis.comparison import compare
 from locomo_assets.analysis.comparison.decision import Conclusion
-from locomo_assets.analysis.comparison.gate import FailOn, check_decision, check_gate
+from locomo_assets.analysis.comparison.gate import check_decision, check_gate
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.cli.options import (
     ConversationsOption,
     DatasetOption,

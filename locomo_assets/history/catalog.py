@@ -91,6 +91,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
         "lens_meta",
         "touched_partitions",
         "touched_attempts",
+        "last_listing",
     ),
 }
 """The other ones: the views above are made from them."""

@@ -7,7 +7,8 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,12 @@ _LINEAGE_KEY, _DERIVED_KEY = b"locomo_lineage", b"locomo_derived"
 # Of a value of any type in memory, but of one that is true or false.
 _LEAST_VALUE_BYTES = 4
 _BATCH_ROWS = 1024
+_Compression = Literal["gzip", "brotli", "lz4", "zstd", "snappy", "none"]
+# To begin to decompress a column takes longer than to read it where it is this small; a lineage
+# column mostly has one value, which is stored once.
+_COMPRESSED_FROM_BYTES = 4096
+# A run saves a few rows at a time, for which a dictionary takes more than it saves.
+_DICTIONARY_FROM_ROWS = 17
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _HINT = "restore it from a copy, or delete its attempt's manifest to give up the attempt"
 
@@ -42,7 +49,7 @@ def encode_rows(
     written_at: datetime,
     is_derived: bool = False,
 ) -> bytes:
-    """The rows as one zstd Parquet file, with the lineage columns and a `Footer`.
+    """The rows as one Parquet file, with the lineage columns and a `Footer`.
 
     A row gives only the table's own columns; missing ones are null. Where the lineage has no
     release or conversation, a row may name one. `HistoryRowError` for an unknown column, a value
@@ -71,10 +78,10 @@ def encode_rows(
     arrays = []
     for field in schema:
         if field.name in own:
-            values = [row.get(field.name) for row in rows]
+            arrays.append(_array(table, field, [row.get(field.name) for row in rows]))
         else:
-            values = [fixed[field.name]] * len(rows)
-        arrays.append(_array(table, field, values))
+            one = _array(table, field, [fixed[field.name]])
+            arrays.append(one if len(rows) == 1 else pa.repeat(one[0], len(rows)))
     footer = {_LINEAGE_KEY: json.dumps(lineage_to_json(lineage), ensure_ascii=False).encode()}
     whole = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
     return encode_derived(whole) if is_derived else encode_table(whole)
@@ -88,9 +95,19 @@ def encode_derived(table: pa.Table) -> bytes:
 
 
 def encode_table(table: pa.Table) -> bytes:
-    """A table as Parquet bytes, metadata included."""
+    """A table as Parquet bytes, metadata included; compressed where that makes it smaller."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    compression: dict[str, _Compression] = {
+        name: "none" if name in _LINEAGE_NAMES or column.nbytes < _COMPRESSED_FROM_BYTES else "zstd"
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    pq.write_table(
+        table,
+        sink,
+        compression=compression,
+        use_dictionary=table.num_rows >= _DICTIONARY_FROM_ROWS,
+        write_page_checksum=True,
+    )
     return sink.getvalue().to_pybytes()
 
 
@@ -198,6 +215,7 @@ def _array(table: str, field: "pa.Field[Any]", values: list[Any]) -> "pa.Array[A
         ) from exc
 
 
+@cache
 def _accepted(kind: pa.DataType) -> Callable[[Any], bool]:
     """A check for values of an Arrow type; Arrow itself silently truncates and converts."""
     if pa.types.is_string(kind):

@@ -7,11 +7,13 @@ file that is missing, unreadable, of another history or of other definitions is 
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -19,26 +21,33 @@ from locomo_assets.file_urls import is_file_url
 from locomo_assets.history import database_file, statements
 from locomo_assets.history.database_file import one_line
 from locomo_assets.history.database_tables import (
+    Arrived,
     add_attempts,
     create_tables,
     definitions_sha256,
+    read_attempts,
 )
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryQueryError,
     HistoryUnreachableError,
 )
-from locomo_assets.history.provenance import ManifestName
 from locomo_assets.history.schema import SCHEMA_VERSION
-from locomo_assets.history.sql_functions import register_functions
 from locomo_assets.history.statements import Rows
-from locomo_assets.history.store import HistoryStore
+
+if TYPE_CHECKING:  # a command that only asks writes nothing
+    from locomo_assets.history.listing import Changes, Held
+    from locomo_assets.history.provenance import Manifest, ManifestName
+    from locomo_assets.history.store import HistoryStore
 
 DATABASE_NAME = "history.duckdb"
 REPORTS = "reports"
 """The folder of the releases' pages: derived, too."""
 
 _ATTEMPTS_PER_TRANSACTION = 2000
+_ROWS_PER_TRANSACTION = 500_000
+_BUILD_MEMORY = "1GiB"
+
 _shared: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("shared")
 
 
@@ -55,31 +64,41 @@ class RefreshReport:
     duration_s: float
 
 
-def refresh(store: HistoryStore, database_path: Path) -> RefreshReport:
+def refresh(
+    store: "HistoryStore", database_path: Path, *, recent_only: bool = False
+) -> RefreshReport:
     """Bring the database up to date with the store's committed attempts.
+
+    With `recent_only` it lists no more than was committed lately, except once a day. Then an
+    attempt waits for that daily listing where an earlier version of this program or a clock that is
+    wrong by a day has committed it, and so does the removal of one.
 
     `HistoryDamagedError` names a manifest or data file that is missing, torn or changed;
     `HistoryUnreachableError` names what can't be read or written. The database then stays as it
     is.
     """
-    return _publish(store, database_path, from_scratch=False)
+    return _publish(store, database_path, from_scratch=False, recent_only=recent_only)
 
 
-def rebuild(store: HistoryStore, database_path: Path) -> RefreshReport:
+def rebuild(store: "HistoryStore", database_path: Path) -> RefreshReport:
     """Build the database from scratch; otherwise like `refresh`."""
     return _publish(store, database_path, from_scratch=True)
 
 
 def publish(
-    store: HistoryStore, database_path: Path, *, from_scratch: bool = False
+    store: "HistoryStore",
+    database_path: Path,
+    *,
+    from_scratch: bool = False,
+    recent_only: bool = False,
 ) -> RefreshReport:
     """Refresh or rebuild the database; if the history is remote, also upload it there.
 
     Several machines may do so: each builds the same database from the same attempts.
     """
-    report = _publish(store, database_path, from_scratch=from_scratch)
+    report = _publish(store, database_path, from_scratch=from_scratch, recent_only=recent_only)
     if not is_file_url(store.storage.url):
-        store.storage.put(DATABASE_NAME, database_path.read_bytes())
+        store.storage.put_file(DATABASE_NAME, database_path)
     return report
 
 
@@ -157,60 +176,111 @@ def query_all(database_path: Path, text: str, source: str) -> Iterator[Rows]:
             yield statements.run(connection, statement)
 
 
-def _publish(store: HistoryStore, database_path: Path, *, from_scratch: bool) -> RefreshReport:
+def _publish(
+    store: "HistoryStore", database_path: Path, *, from_scratch: bool, recent_only: bool = False
+) -> RefreshReport:
+    from locomo_assets.history.listing import Listing
+
     started = time.monotonic()
     with _translate_errors(database_path), database_file.exclusive(database_path):
-        names = {name.attempt_id: name for name in store.manifest_names()}
-        present = None if from_scratch else _attempts_in(database_path, store.history_id)
-        added = [name for i, name in names.items() if present is None or i not in present]
-        removed = sorted((present or set()) - names.keys())
+        held = None if from_scratch else _held_in(database_path, store.history_id)
+        spare = None
+        if held is not None and database_file.has_spare(database_path):
+            spare = _held_in(database_file.spare_of(database_path), store.history_id)
+        known = [held] if spare is None else [held, spare]
+        listing = Listing(store, *known, recent_only=recent_only)
+        changes = listing.changes(held)
         rows = 0
-        if present is None or added or removed:
+        if held is None or changes:
             with (
                 database_file.old_file(database_path) as old,
                 database_file.temporary_beside(database_path) as temporary,
             ):
-                if present is not None and old.descriptor is not None and not old.is_locked:
-                    database_file.copy(old.descriptor, temporary)
+                if held is not None and old.descriptor is not None and not old.is_locked:
+                    basis = listing.changes_of_older(spare, held)
+                    if basis is None or not database_file.take_spare(database_path, temporary):
+                        database_file.copy(old.descriptor, temporary)
+                        basis = changes
                 else:
-                    present, added, removed = None, list(names.values()), []
+                    held = None
+                    basis = changes = Listing(store).changes(None)
                     _create_empty(temporary, alike=old.descriptor is None)
-                rows = _build(store, temporary, added, removed, fresh=present is None)
+                rows = _build(store, temporary, basis, fresh=held is None)
                 database_file.replace(database_path, temporary, old)
         return RefreshReport(
             path=database_path,
-            attempts=len(names),
-            attempts_added=len(added),
-            attempts_removed=len(removed),
+            attempts=changes.attempts,
+            attempts_added=len(changes.added),
+            attempts_removed=len(changes.removed),
             rows_added=rows,
-            rebuilt=present is None,
+            rebuilt=held is None,
             duration_s=time.monotonic() - started,
         )
 
 
 def _build(
-    store: HistoryStore,
+    store: "HistoryStore",
     path: Path,
-    added: Sequence[ManifestName],
-    removed: Sequence[str],
+    changes: "Changes",
     *,
     fresh: bool,
 ) -> int:
-    rows = 0
+    from locomo_assets.history.sql_functions import register_functions
+
+    rows, removed = 0, changes.removed
     with database_file.connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{database_file.quoted(path)}.spill'")
+        _limit_memory(connection)
         register_functions(connection)
         if fresh:
             connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
-        for start in range(0, max(1, len(added)), _ATTEMPTS_PER_TRANSACTION):
-            # DuckDB keeps a transaction's changes in memory until it commits.
-            batch = added[start : start + _ATTEMPTS_PER_TRANSACTION]
+        connection.execute("DELETE FROM last_listing")
+        connection.execute("INSERT INTO last_listing VALUES ($1)", [changes.listed_at])
+        for arrived in _arriving(store, changes.added):
             connection.execute("BEGIN")
-            rows += add_attempts(store, connection, batch, removed)
+            rows += add_attempts(connection, arrived, removed)
             connection.execute("COMMIT")
+            # DuckDB keeps changes in memory until they are written to the file.
+            connection.execute("CHECKPOINT")
             removed = ()
-        connection.execute("CHECKPOINT")
     return rows
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """A build needs no more, however long the history; by itself DuckDB takes most of the machine.
+
+    Where that is less than a GiB, it stays.
+    """
+    own = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    if own is not None and str(own[0]).endswith(("GiB", "TiB")):
+        connection.execute(f"SET memory_limit = '{_BUILD_MEMORY}'")
+
+
+def _arriving(store: "HistoryStore", added: "Sequence[ManifestName]") -> Iterator[Arrived]:
+    """Attempts in batches, at least one: each is read while the one before is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming: Future[Arrived] | None = None
+        for manifests in _batches(store, added):
+            following = pool.submit(read_attempts, store, manifests)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        yield coming.result() if coming is not None else read_attempts(store, [])
+
+
+def _batches(store: "HistoryStore", added: "Sequence[ManifestName]") -> "Iterator[list[Manifest]]":
+    """Manifests of so many attempts, or of so many rows: what is held in memory at once."""
+    for start in range(0, len(added), _ATTEMPTS_PER_TRANSACTION):
+        batch: list[Manifest] = []
+        rows = 0
+        for manifest in store.read_manifests(added[start : start + _ATTEMPTS_PER_TRANSACTION]):
+            batch.append(manifest)
+            rows += sum(data_file.rows for data_file in manifest.data_files)
+            if rows >= _ROWS_PER_TRANSACTION:
+                yield batch
+                batch, rows = [], 0
+        if batch:
+            yield batch
 
 
 def _create_empty(path: Path, *, alike: bool) -> None:
@@ -218,6 +288,8 @@ def _create_empty(path: Path, *, alike: bool) -> None:
 
     Not `alike`: DuckDB tells it from all others made here, and so refuses a log of theirs.
     """
+    from locomo_assets.history.sql_functions import register_functions
+
     definitions = definitions_sha256()
     if definitions not in _empty or not alike:
         with database_file.connect(path, read_only=False) as connection:
@@ -236,8 +308,10 @@ _empty: dict[str, bytes] = {}
 """Databases without rows, by their definitions: 0.8 MB."""
 
 
-def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:
-    """The attempts in the database, or None if it must be rebuilt."""
+def _held_in(database_path: Path, history_id: str) -> "Held | None":
+    """What the database holds, or None if it must be rebuilt."""
+    from locomo_assets.history.listing import Held
+
     if not database_path.exists():
         return None
     try:
@@ -246,9 +320,11 @@ def _attempts_in(database_path: Path, history_id: str) -> set[str] | None:
             if meta != [(SCHEMA_VERSION, history_id, definitions_sha256())]:
                 return None
             found = connection.execute("SELECT attempt_id FROM attempts").fetchall()
-            return {attempt_id for (attempt_id,) in found}
+            listed = connection.execute("SELECT epoch_us(listed_at) FROM last_listing").fetchall()
     except (duckdb.Error, HistoryUnreachableError):
         return None
+    times = [datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us) for (us,) in listed if us]
+    return Held(frozenset(i for (i,) in found), times[0] if times else None)
 
 
 @contextmanager

@@ -10,17 +10,20 @@ import os
 import re
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock
 
 from locomo_assets.history.errors import DatabaseLockedError, HistoryUnreachableError
 
 STORAGE_VERSION = "v1.5.0"  # DuckDB 1.5 and later read it
+
+SPARE_FROM_BYTES = 64 * 2**20
+"""Smaller files are copied; of larger ones the one published before is kept, to work in."""
 
 _LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 _SPILL = ".tmp"
@@ -36,9 +39,11 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """The file attached as `history` to a database in memory.
 
     Connecting to the path itself would share this process's open connections, and so show the
-    file that was replaced.
+    file that was replaced. Only a file that is not published yet is written, so without a log:
+    if that is interrupted, the file is thrown away.
     """
-    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    writing = f"STORAGE_VERSION '{STORAGE_VERSION}', RECOVERY_MODE no_wal_writes"
+    options = "READ_ONLY" if read_only else writing
     connection = duckdb.connect(":memory:", config=_CONFIG)
     try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -139,6 +144,7 @@ def replace(path: Path, by: Path, old: OldFile) -> None:
     if path.is_dir() and not path.is_symlink():
         _set_aside(path)
     _sync(by)
+    _keep_spare(path)
     os.replace(by, path)
     _remove_logs(path)
     if not old.is_locked:
@@ -146,9 +152,58 @@ def replace(path: Path, by: Path, old: OldFile) -> None:
     _sync(path.parent)
 
 
+def spare_of(path: Path) -> Path:
+    """Where the file is kept that was published before."""
+    return path.with_name(f".{path.name}.spare")
+
+
+def has_spare(path: Path) -> bool:
+    """Whether the file published before is there, under no other name."""
+    try:
+        return spare_of(path).stat().st_nlink == 1
+    except OSError:
+        return False
+
+
+def take_spare(path: Path, temporary: Path) -> bool:
+    """Make the spare the file to work in, if nobody in any process has it open.
+
+    Who opened it while it was published keeps seeing that. A lease to write is granted only where
+    a file is open nowhere else, here or in another process; where there is none, the old file is
+    copied.
+    """
+    spare = spare_of(path)
+    try:
+        descriptor = os.open(spare, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        # Who opens it at this very moment sends a signal, which by default ends the process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except (AttributeError, OSError):  # not Linux, or not on this file system
+        return False
+    finally:
+        os.close(descriptor)
+    os.rename(spare, temporary)
+    return True
+
+
+def _keep_spare(path: Path) -> None:
+    """Keep what is published beside, before another file takes its place."""
+    spare = spare_of(path)
+    _remove(spare)
+    with suppress(OSError):  # a file system without links: the next refresh copies
+        if path.stat().st_size >= SPARE_FROM_BYTES:
+            spare.hardlink_to(path)
+
+
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """This process's turn among all that publish the file."""
+    from filelock import FileLock  # what only reads takes no turn
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     if lock.is_dir():

@@ -9,14 +9,19 @@ import tomllib
 from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
-import pyarrow as pa
 
-from locomo_assets.history.provenance import Manifest, ManifestName
-from locomo_assets.history.schema import SCHEMA_VERSION, TABLES
-from locomo_assets.history.store import HistoryStore
+from locomo_assets.history.column_types import I64, STR, TIME, Columns, arrow_schema, schema_text
+from locomo_assets.history.schema import SCHEMA_VERSION, TABLES, schema_texts
 from locomo_assets.locomo import diagnosis, text_scores
+
+if TYPE_CHECKING:  # a command that only asks writes nothing
+    import pyarrow as pa
+
+    from locomo_assets.history.provenance import Manifest
+    from locomo_assets.history.store import HistoryStore
 
 # In the order of their dependencies.
 DERIVED = (
@@ -59,52 +64,63 @@ _VIEW_FILES = (
     "stopped_releases",
     "diagnosis",
 )
-_ATTEMPT_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
-    ("attempt_id", pa.string()),
-    ("asset", pa.string()),
-    ("run_id", pa.string()),
-    ("release", pa.string()),
-    ("conversation", pa.string()),
-    ("code_version", pa.string()),
-    ("dataset_sha256", pa.string()),
-    ("system", pa.string()),
-    ("begun_at", pa.timestamp("us", tz="UTC")),
-    ("committed_at", pa.timestamp("us", tz="UTC")),
-    ("row_count", pa.int64()),
-    ("extra_json", pa.string()),
-    ("kind", pa.string()),
+_ATTEMPTS: Columns = (
+    ("attempt_id", STR),
+    ("asset", STR),
+    ("run_id", STR),
+    ("release", STR),
+    ("conversation", STR),
+    ("code_version", STR),
+    ("dataset_sha256", STR),
+    ("system", STR),
+    ("begun_at", TIME),
+    ("committed_at", TIME),
+    ("row_count", I64),
+    ("extra_json", STR),
+    ("kind", STR),
 )
-_ATTEMPTS = pa.schema([pa.field(name, kind) for name, kind in _ATTEMPT_COLUMNS])
+
+
+class Arrived(NamedTuple):
+    """Attempts on their way into the database. `rows`: the tables that have any."""
+
+    manifests: "Sequence[Manifest]"
+    rows: "dict[str, pa.Table]"
+
+
+def read_attempts(store: "HistoryStore", manifests: "Sequence[Manifest]") -> Arrived:
+    """These attempts, with all their rows."""
+    written = {data_file.table for manifest in manifests for data_file in manifest.data_files}
+    return Arrived(
+        manifests, {table: store.read(table, manifests) for table in TABLES if table in written}
+    )
 
 
 def add_attempts(
-    store: HistoryStore,
-    connection: duckdb.DuckDBPyConnection,
-    added: Sequence[ManifestName],
-    removed: Sequence[str],
+    connection: duckdb.DuckDBPyConnection, arrived: Arrived, removed: Sequence[str]
 ) -> int:
     """Add and remove attempts within a transaction; return how many rows were added."""
-    rows, before = 0, _datasets(connection)
+    count, before = 0, _datasets(connection)
     _reset_touched(connection, removed)
     for table in (*TABLES, "attempts", "call_counts") if removed else ():
         connection.execute(f"DELETE FROM {table} WHERE attempt_id IN (FROM removed)")  # noqa: S608  # our own names
-    manifests = store.read_manifests(added)
-    _insert(connection, "attempts", _attempt_rows(manifests))
-    for table in TABLES:
-        new = store.read(table, manifests)
-        _insert(connection, table, new)
-        rows += new.num_rows
-    _derive(connection, before, [manifest.attempt_id for manifest in manifests])
-    return rows
+    _insert(connection, "attempts", _attempt_rows(arrived.manifests))
+    for table in list(arrived.rows):
+        rows = arrived.rows.pop(table)
+        _insert(connection, table, rows)
+        count += rows.num_rows
+    _derive(connection, before, [manifest.attempt_id for manifest in arrived.manifests])
+    return count
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the views and all tables, empty; `lens_meta` names no history yet."""
-    _insert(connection, "attempts", _ATTEMPTS.empty_table(), create=True)
+    _insert(connection, "attempts", arrow_schema(_ATTEMPTS).empty_table(), create=True)
     for table, schema in TABLES.items():
         _insert(connection, table, schema.empty_table(), create=True)
     connection.execute("CREATE TABLE touched_partitions (release VARCHAR, conversation VARCHAR)")
     connection.execute("CREATE TABLE touched_attempts (attempt_id VARCHAR)")
+    connection.execute("CREATE TABLE last_listing (listed_at TIMESTAMPTZ)")
     connection.execute(
         "CREATE TABLE lens_meta AS SELECT $1::INTEGER AS schema_version, "
         "NULL::VARCHAR AS history_id, $2::VARCHAR AS definitions_sha256",
@@ -179,7 +195,9 @@ def _datasets(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return {(sha256, conversation) for sha256, conversation in found.fetchall()}
 
 
-def _attempt_rows(manifests: Sequence[Manifest]) -> pa.Table:
+def _attempt_rows(manifests: "Sequence[Manifest]") -> "pa.Table":
+    import pyarrow as pa
+
     rows = [
         {
             "attempt_id": manifest.attempt_id,
@@ -200,13 +218,13 @@ def _attempt_rows(manifests: Sequence[Manifest]) -> pa.Table:
         }
         for manifest in manifests
     ]
-    return pa.Table.from_pylist(rows, schema=_ATTEMPTS)
+    return pa.Table.from_pylist(rows, schema=arrow_schema(_ATTEMPTS))
 
 
 def _insert(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    rows: pa.Table,
+    rows: "pa.Table",
     *,
     create: bool = False,
 ) -> None:
@@ -222,9 +240,8 @@ def _insert(
 @cache
 def definitions_sha256() -> str:
     """Identifies tables and views: a database with other definitions is rebuilt."""
-    definitions = [
-        f"{name}: {schema}" for name, schema in {**TABLES, "attempts": _ATTEMPTS}.items()
-    ]
+    texts = schema_texts() | {"attempts": schema_text(_ATTEMPTS)}
+    definitions = [f"{name}: {schema}" for name, schema in texts.items()]
     definitions.append(f"scoring {text_scores.VERSION}, diagnosis {diagnosis.VERSION}")
     names = ("macros", *(f"derived/{name}" for name in DERIVED))
     for name in (*names, *(f"views/{name}" for name in _VIEW_FILES), "comments"):

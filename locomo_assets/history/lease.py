@@ -120,6 +120,7 @@ class _Holding:
         self._lease = lease
         left_s = (lease.expires_at - datetime.now(UTC)).total_seconds()
         self._deadline_s = _uptime_s() + left_s - clock_margin_s(lease.ttl_s)
+        self._deadline_at = _deadline_at(lease)
         self._time_out_s = lease.ttl_s / 4
         # The renewal under way and when it began, also after it took too long.
         self._renewal: tuple[float, asyncio.Future[Lease]] | None = None
@@ -189,12 +190,11 @@ class _Holding:
         self._renewal = None
         self._lease = renewal.result()
         self._deadline_s = begun_s + self._lease.ttl_s - clock_margin_s(self._lease.ttl_s)
+        self._deadline_at = _deadline_at(self._lease)
 
     def _is_over(self) -> bool:
         """By whichever clock says so first: one may have stood still, or have been set back."""
-        margin = timedelta(seconds=clock_margin_s(self._lease.ttl_s))
-        is_past = datetime.now(UTC) >= self._lease.expires_at - margin
-        return is_past or _uptime_s() >= self._deadline_s
+        return datetime.now(UTC) >= self._deadline_at or _uptime_s() >= self._deadline_s
 
     def _tell_waiting(self) -> None:
         self._changed.set()
@@ -402,6 +402,11 @@ def _folder(lineage: Lineage) -> str:
 def _uptime_s() -> float:
     """A clock that is never set, and goes on while the machine is suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _deadline_at(lease: Lease) -> datetime:
+    """Until when its holder may rely on it."""
+    return lease.expires_at - timedelta(seconds=clock_margin_s(lease.ttl_s))
 
 
 def _expiry(ttl_s: float) -> datetime:

@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -162,6 +162,17 @@ def manifest_path(lineage: Lineage, committed_at: datetime, attempt_id: str) -> 
     """The path of an attempt's manifest."""
     time = committed_at.strftime(TIME_IN_NAMES)
     return f"{manifest_folder(lineage)}/{time}-{attempt_id}.json"
+
+
+def commit_note_folder(day: date) -> str:
+    """`commits/<day>`: a note of each commit of that day, by UTC."""
+    return f"commits/{day:%Y%m%d}"
+
+
+def commit_note_path(committed_at: datetime, attempt_id: str) -> str:
+    """The path of the note that says where an attempt's manifest will be."""
+    time = committed_at.strftime(TIME_IN_NAMES)
+    return f"{commit_note_folder(committed_at.date())}/{time}-{attempt_id}"
 
 
 def first_path(path: str) -> str:

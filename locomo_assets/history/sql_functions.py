@@ -88,13 +88,14 @@ def _text_scores(
 ) -> _Column:
     columns = (category, question, gold, trap, answer)
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    scores = [_scores(*row) for row in rows]
-    # Column by column: Arrow takes values of a struct one by one.
-    fields = zip(*scores, strict=True) if scores else ((), (), ())
-    return pa.StructArray.from_arrays(
-        [pa.array(values, field.type) for values, field in zip(fields, _SCORES, strict=True)],
-        fields=list(_SCORES),
-    )
+    return _structs([_scores(*row) for row in rows], _SCORES)
+
+
+def _structs(rows: Sequence[tuple[Any, ...]], kind: pa.StructType) -> _Column:
+    """Rows as Arrow's structs, made field by field: it takes whole structs one by one."""
+    fields = zip(*rows, strict=True) if rows else [()] * len(kind)
+    arrays = [pa.array(values, field.type) for values, field in zip(fields, kind, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(kind))
 
 
 def _scores(
@@ -118,15 +119,10 @@ def _trace_memories(memories: _Column, turns: _Column) -> _Column:
 def _diagnose(
     category: _Column, gold: _Column, answer: _Column, evidence: _Column, memory_is_off: _Column
 ) -> _Column:
-    rows = zip(
-        category.to_pylist(),
-        gold.to_pylist(),
-        answer.to_pylist(),
-        _pieces(evidence),
-        memory_is_off.to_pylist(),
-        strict=True,
-    )
-    return pa.array([_finding(*row) for row in rows], type=_FINDING)
+    columns = (category, gold, answer, memory_is_off)
+    lists: list[Iterable[Any]] = [column.to_pylist() for column in columns]
+    rows = zip(*lists, _pieces(evidence), strict=True)
+    return _structs([_finding(*row) for row in rows], _FINDING)
 
 
 def _pieces(evidence: _Column) -> Iterator[Sequence[Piece]]:
@@ -142,9 +138,9 @@ def _finding(
     category: int,
     gold: str | None,
     answer: str | None,
-    pieces: Sequence[Piece],
     memory_is_off: bool,
-) -> dict[str, Any] | None:
+    pieces: Sequence[Piece],
+) -> tuple[Any, ...]:
     if answer is None:
-        return None
-    return diagnose(category, gold, answer, pieces, memory_is_off=memory_is_off)._asdict()
+        return (None,) * len(_FINDING)
+    return diagnose(category, gold, answer, pieces, memory_is_off=memory_is_off)

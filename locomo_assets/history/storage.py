@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -28,6 +29,9 @@ class Storage(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Publish an object atomically and durably."""
+
+    def put_file(self, path: str, file: Path) -> None:
+        """Publish a file as an object, as `put` does, without holding it in memory."""
 
     def put_new(self, path: str, data: bytes) -> None:
         """Publish an object; keep the existing one if there is one."""
@@ -96,13 +100,16 @@ class LocalStorage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @property
+    @cached_property
     def url(self) -> str:
         return self._folder.as_uri()
 
     def put(self, path: str, data: bytes) -> None:
         with _translate_errors(self.url, "written"):
             self._publish(self._folder / path, data, os.replace)
+
+    def put_file(self, path: str, file: Path) -> None:
+        self.put(path, file.read_bytes())
 
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self.url, "written"):
@@ -154,6 +161,10 @@ class ObjectStorage:
         with _translate_errors(self._url, "reached", remote=True):
             self._fs, root = _file_system(self._url)
         self._root: str = root.rstrip("/")
+        # s3fs asks for an object's size before each read, to read large ones in parts, and holds
+        # ten parts of what it writes.
+        is_s3 = urlsplit(self._url).scheme in ("s3", "s3a")
+        self._at_once: dict[str, int] = {"max_concurrency": 1} if is_s3 else {}
 
     @property
     def url(self) -> str:
@@ -163,20 +174,28 @@ class ObjectStorage:
         with _translate_errors(self._url, "written", remote=True):
             self._fs.pipe_file(self._at(path), data, **self._time_out(len(data)))
 
+    def put_file(self, path: str, file: Path) -> None:
+        time_out = self._time_out(file.stat().st_size)
+        with _translate_errors(self._url, "written", remote=True):
+            self._fs.put_file(str(file), self._at(path), **self._at_once, **time_out)
+
     def put_new(self, path: str, data: bytes) -> None:
         with _translate_errors(self._url, "written", remote=True), suppress(FileExistsError):
             self._fs.pipe_file(self._at(path), data, mode="create", **self._time_out(len(data)))
 
     def get(self, path: str) -> bytes:
         with _translate_errors(self._url, "read", path, remote=True):
-            data: bytes = self._fs.cat_file(self._at(path), **self._time_out(HISTORY_FILE_BYTES))
+            data: bytes = self._fs.cat_file(
+                self._at(path), **self._at_once, **self._time_out(HISTORY_FILE_BYTES)
+            )
             return data
 
     def get_many(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         if not paths:
             return {}
         with _translate_errors(self._url, "read", remote=True):
-            found = self._fs.cat([self._at(path) for path in paths], on_error="return")
+            places = [self._at(path) for path in paths]
+            found = self._fs.cat(places, on_error="return", **self._at_once)
         data = {}
         for path in paths:
             result = found[self._at(path)]

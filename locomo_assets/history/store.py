@@ -3,10 +3,11 @@
     format.json                                           {schema_version, history_id}
     tables/<table>/release=…/conversation=…/run_id=…/<attempt_id>-<nnnnn>.parquet
     attempts/asset=…/release=…/conversation=…/<committed_at>-<attempt_id>.json
+    commits/<day>/<committed_at>-<attempt_id>             the manifest's path, noted before it
     judges/<host>.json                                    see `runs.verdicts`
 
 Files have unique names and are never rewritten. The manifest is written last, so an attempt is
-committed as a whole or not at all.
+committed as a whole or not at all. The notes are only a shorter way to what is new.
 """
 
 import hashlib
@@ -42,6 +43,8 @@ from locomo_assets.history.provenance import (
     ManifestName,
     UnfinishedAttempt,
     attempt_id_of,
+    commit_note_folder,
+    commit_note_path,
     committed_ids,
     data_file_folder,
     manifest_folder,
@@ -56,6 +59,9 @@ from locomo_assets.history.provenance import (
 )
 from locomo_assets.history.schema import ASSET_TABLES, LINEAGE, SCHEMA_VERSION, TABLES
 from locomo_assets.history.storage import Storage, get_present, open_storage
+
+CLOCKS_DIFFER = timedelta(days=1)
+"""Between machines that write to one history, at most, to find recent commits by their time."""
 
 _LINEAGE_NAMES = frozenset(name for name, _ in LINEAGE)
 _WITHOUT_RELEASE = frozenset({"locomo_dataset", "gold_audit", "releases", "judge_labels"})
@@ -163,6 +169,30 @@ class HistoryStore:
             and release in (None, manifest.lineage.release)
             and conversation in (None, manifest.lineage.conversation)
         ]
+
+    def recent_notes(self, since: datetime) -> dict[str, str]:
+        """Attempt → the note of its commit: all that were committed since then, and some before.
+
+        Two requests and one a day, however long the history. Clocks may differ by a day. Earlier
+        versions of this program write no notes.
+        """
+        first, last = since - CLOCKS_DIFFER, datetime.now(UTC) + CLOCKS_DIFFER
+        days = range((last.date() - first.date()).days + 1)
+        return {
+            path.rpartition("/")[2].partition("-")[2]: path
+            for day in days
+            for path in self.storage.list(commit_note_folder(first.date() + timedelta(days=day)))
+        }
+
+    def noted_names(self, notes: Sequence[str]) -> list[ManifestName]:
+        """The names of the manifests that notes tell of, oldest first, as far as they are there.
+
+        The attempts of the others are about to commit, or were given up.
+        """
+        told = get_present(self.storage, notes)
+        paths = [text.decode("utf-8", "replace") for text in told.values()]
+        there = get_present(self.storage, [p for p in paths if p.startswith("attempts/")])
+        return sorted(name for path in there if (name := parse_manifest_name(path)) is not None)
 
     def read_manifests(self, names: Sequence[ManifestName]) -> list[Manifest]:
         """The manifests of these names, in their order."""
@@ -341,6 +371,9 @@ class Attempt:
             except (TypeError, ValueError) as exc:
                 message = f"attempt {self.attempt_id}: extra is not JSON: {exc}"
                 raise HistoryRowError(message) from exc
+            # Noted before: what is committed is always noted. A note alone means nothing.
+            note = commit_note_path(committed_at, self.attempt_id)
+            self._storage.put(note, manifest.path.encode())
             self._storage.put(manifest.path, data)
             self._manifest = manifest
             # The attempt is committed: a file that can't be deleted now is not a failure.

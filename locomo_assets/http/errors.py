@@ -162,17 +162,39 @@ class RetrySettings:
         # Random on top, so that requests refused together do not come back together.
         return min(retry_after_s, self.longest_retry_after_s) + random.uniform(0.0, ceiling)
 
-    def policy(self, attempts: int | None = None, *, repeatable: bool = True) -> AsyncRetrying:
-        """A tenacity policy for one call: transient failures only, bounded, the last re-raised.
+    async def retried(
+        self,
+        send: Callable[[], Awaitable[T]],
+        attempts: int | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> T:
+        """What `send` gives; after transient failures it is tried again, bounded.
 
-        What is not `repeatable` is sent again only where it was certainly not sent.
+        What is not `repeatable` is sent again only where it was certainly not sent. The last
+        failure is raised.
         """
-        return AsyncRetrying(
+        transient = TransientError if repeatable else UnreachableError
+        failures: list[BackboardError] = []
+        try:
+            return await send()
+        except transient as error:
+            failures.append(error)
+
+        async def send_again() -> T:
+            # The policy is made only now, as nearly every call succeeds at once; it is told of the
+            # first failure.
+            if failures:
+                raise failures.pop()
+            return await send()
+
+        policy = AsyncRetrying(
             stop=stop_after_attempt(attempts or self.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(TransientError if repeatable else UnreachableError),
+            retry=retry_if_exception_type(transient),
             reraise=True,
         )
+        return await policy(send_again)
 
     def quiet_for_s(self, error: BackboardError) -> float:
         """How long to look for what failed so before it is sent again."""

@@ -14,10 +14,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from locomo_assets.errors import IMPOSSIBLE, LocomoError
-from locomo_assets.http.limits import RecordUsage, first_failure
+
+if TYPE_CHECKING:
+    from locomo_assets.http.limits import RecordUsage
 
 BATCHED = "BATCH /chat/completions"
 """The endpoint of a verdict that came in a batch: a request that the server made."""
@@ -181,7 +183,7 @@ class BatchingJudge(Protocol):
 
     def reserve(
         self, cases: int, *, sent: bool = False
-    ) -> AbstractAsyncContextManager[RecordUsage]: ...
+    ) -> "AbstractAsyncContextManager[RecordUsage]": ...
 
     async def send(
         self, token: str, cases: Mapping[str, Case], labels: Mapping[str, str]
@@ -208,6 +210,8 @@ class VotingJudge:
 
     async def judge(self, question: str, gold_answer: str, answer: str, category: int) -> Judgement:
         """As `Judge.judge`, with all votes at the same time."""
+        from locomo_assets.http.limits import first_failure
+
         with first_failure():
             async with asyncio.TaskGroup() as group:
                 votes = [

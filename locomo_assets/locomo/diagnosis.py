@@ -114,7 +114,7 @@ def contains(gold: str | None, answer: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _telling(gold: str) -> str | None:
-    """A gold answer's stems between spaces, which no stem contains; None where they tell nothing."""
+    """A gold answer's stems between spaces, which no stem has; None where they tell nothing."""
     wanted = stems(gold)
     if not wanted or (len(wanted) == 1 and (len(wanted[0]) < 4 or wanted[0] in _SAID_EASILY)):
         return None

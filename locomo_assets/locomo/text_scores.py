@@ -7,6 +7,7 @@ give a mean F1 of 17.6 %; 6 answers differ, by at most 0.06, because the stemmer
 import re
 import string
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -114,9 +115,10 @@ def _word_set(gold: str) -> frozenset[str]:
     return frozenset(words(gold))
 
 
-def stems(text: str) -> list[str]:
+@lru_cache(maxsize=2**16)  # whoever scores many answers soon diagnoses the same ones
+def stems(text: str) -> tuple[str, ...]:
     """The stems of the words, in order."""
-    return list(map(_stem, words(text)))
+    return tuple(map(_stem, words(text)))
 
 
 def _denies_premise(question: str, answer: str) -> bool:
@@ -149,7 +151,7 @@ def _counted_gold(text: str) -> Counter[str]:
     return Counter(stems(text))
 
 
-def _f1(given: list[str], wanted: Counter[str]) -> float:
+def _f1(given: Sequence[str], wanted: Counter[str]) -> float:
     hits = [stem for stem in given if stem in wanted]
     common = sum(min(hits.count(stem), wanted[stem]) for stem in set(hits))
     return 2 * common / (len(given) + wanted.total()) if common else 0.0

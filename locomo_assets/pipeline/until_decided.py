@@ -66,7 +66,7 @@ class UntilDecided:
         if not HistoryStore.exists(chosen.history_url):
             raise UnknownReleaseError(unknown_release(self.against, ()))
         # A machine that has measured nothing yet, or an older program, has no such database.
-        refresh(self.services.store(), chosen.database_path)
+        refresh(self.services.store(), chosen.database_path, recent_only=True)
         judge = with_votes(self.services.planned_judge(), chosen.judge_votes)
         prefix = "" if judge.system in (LEXICAL, OPENAI) else f"{judge.system}:"
         check_against(
@@ -82,7 +82,7 @@ class UntilDecided:
     def look(self, number: int, series: Sequence[str]) -> Look:
         """What a look says, once its questions are judged in this series (`Accuracy.series`)."""
         chosen = self.services.settings
-        refresh(self.services.store(), chosen.database_path)
+        refresh(self.services.store(), chosen.database_path, recent_only=True)
         return look(
             chosen.database_path,
             self.against,

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 from locomo_assets.analysis.comparison import CategoryComparison, Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion, Decision
-from locomo_assets.analysis.comparison.gate import FailOn, fails
+from locomo_assets.analysis.comparison.gate import fails
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.redaction import printable
 from locomo_assets.reporting.terminal.table import prints_unicode
 

@@ -6,12 +6,14 @@ Judges stand under letters, from the strictest (A) to the most generous.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from locomo_assets.analysis.panel import Contested, Panel, PanelJudge
 from locomo_assets.reporting.markdown import escaped, markdown_table
 from locomo_assets.reporting.tables import fixed
-from locomo_assets.runs.forecast import Item
+
+if TYPE_CHECKING:
+    from locomo_assets.runs.forecast import Item
 
 _LONGEST_TEXT = 120
 Labels = Mapping[str, str]
@@ -32,7 +34,7 @@ class Spending:
     """What one judge of a file was forecast to take, and what it took: requests and USD."""
 
     name: str
-    forecast: Item
+    forecast: "Item"
     requests: int
     cost_usd: float
 

@@ -33,7 +33,7 @@ from locomo_assets.analysis.panel import Panel, read_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.scores import (
     Scores,
-    abstention_line,
+    abstention_lines,
     read_scores,
     reference_lines,
 )
@@ -197,7 +197,8 @@ def read_report_data(
     if not whole.valid:
         comparison, not_compared = None, invalid_message(whole, max_error_percent)
     scores = [row for row in read_scores(database_path, whole.release) if row.is_of(whole)]
-    abstention = [abstention_line(database_path, row) for row in scores if row.category is None]
+    by_series = abstention_lines(database_path, whole.release)
+    abstention = [by_series.get(row.key) for row in scores if row.category is None]
     return ReportData(
         made_at=datetime.now(UTC),
         version=__version__,

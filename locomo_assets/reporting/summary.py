@@ -5,14 +5,17 @@ Whole tables belong to `tables`, `terminal` and `html`.
 
 import textwrap
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import Accuracy
 from locomo_assets.analysis.comparison import CategoryComparison, Comparison
 from locomo_assets.analysis.intervals import Interval
 from locomo_assets.prices import STANDIN
 from locomo_assets.reporting.markdown import escaped, table_row
-from locomo_assets.reporting.report_data import ReportData
 from locomo_assets.reporting.tables import accuracy_text, asked_text, fixed
+
+if TYPE_CHECKING:
+    from locomo_assets.reporting.report_data import ReportData
 
 _MAX_WARNINGS = 3
 _MAX_NOTES = 3
@@ -21,7 +24,7 @@ _CELL_CHARACTERS = 37
 _SHOWN_IN_PLACE = 1000
 
 
-def summary_lines(data: ReportData) -> list[str]:
+def summary_lines(data: "ReportData") -> list[str]:
     """At most ten lines of text: warnings, the decision, the number, the changes, the cost."""
     warnings = warning_lines(data)
     if len(warnings) > _MAX_WARNINGS:
@@ -38,7 +41,7 @@ def summary_lines(data: ReportData) -> list[str]:
     return [line for line in lines if line]
 
 
-def summary_markdown(data: ReportData) -> str:
+def summary_markdown(data: "ReportData") -> str:
     """The lines as Markdown for Dagster's UI, which shows less than 1,000 characters in place.
 
     Its cells do not break lines by their own width, so these are broken here. The last ones are
@@ -53,7 +56,7 @@ def summary_markdown(data: ReportData) -> str:
     return text
 
 
-def warning_lines(data: ReportData) -> list[str]:
+def warning_lines(data: "ReportData") -> list[str]:
     """What must be known before a number is read, the gravest first."""
     whole = data.whole
     found = []
@@ -123,7 +126,7 @@ def _number(row: Accuracy) -> str:
     )
 
 
-def _stages(data: ReportData) -> str:
+def _stages(data: "ReportData") -> str:
     return f"Where it fails: {data.diagnosis.line()}" if data.diagnosis.wrong else ""
 
 

@@ -1,14 +1,16 @@
 """Rows of `analysis` as text: headings and cells, and Markdown tables for Dagster."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from locomo_assets.analysis.accuracy import Accuracy, Sample
 from locomo_assets.analysis.gold_faults import GoldFaults
 from locomo_assets.analysis.retrieval_recall import RecallAtK
 from locomo_assets.analysis.scores import Scores
-from locomo_assets.http.limits import LimitChange
 from locomo_assets.reporting.markdown import markdown_table
+
+if TYPE_CHECKING:
+    from locomo_assets.http.limits import LimitChange
 
 MAX_LIMIT_CHANGES = 100
 MAX_SAMPLES = 60
@@ -222,7 +224,7 @@ def samples_markdown(rows: Sequence[Sample], max_error_percent: float) -> str:
     )
 
 
-def limits_markdown(changes: Sequence[LimitChange]) -> str:
+def limits_markdown(changes: "Sequence[LimitChange]") -> str:
     """The last `MAX_LIMIT_CHANGES` changes as a Markdown table, the oldest first."""
     table = markdown_table(
         ("time (UTC)", "endpoint", "limit", "why"),

@@ -27,6 +27,7 @@ from locomo_assets.runs.checkpoint import (
     checkpointing,
     finish,
     first_complete,
+    flat_row,
     resumable_attempts,
     resumable_lineage,
 )
@@ -83,11 +84,11 @@ class StoredIngestJournal:
         await self._note("thread_doubted", session_index=session_index, thread_id=thread_id)
 
     async def turn_confirmed(self, turn: IngestedTurn) -> None:
-        row = {**self._own, "assistant_id": self.assistant_id, **asdict(turn)}
+        row = {**self._own, "assistant_id": self.assistant_id, **flat_row(turn)}
         self._writer.add("ingested_turns", row)
 
     async def operation_ended(self, operation: EndedOperation) -> None:
-        self._writer.add("memory_operations", {**self._own, **asdict(operation)})
+        self._writer.add("memory_operations", {**self._own, **flat_row(operation)})
 
     async def _note(self, event: str, **more: Any) -> None:
         row = {

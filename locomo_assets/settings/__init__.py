@@ -1,4 +1,4 @@
-"""What the environment says: the only module that reads it.
+"""What the environment says: the only module that reads it, but for `places`.
 
 It holds each setting's name, default, range and description, and the rules over several settings.
 Keys live in `SecretStr` and are shown nowhere.
@@ -12,10 +12,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from locomo_assets import places
 from locomo_assets.errors import LocomoError
-from locomo_assets.file_urls import FileUrlError, local_path, normalized, path_of
-from locomo_assets.http.calls import TlsVersion
+from locomo_assets.file_urls import FileUrlError
 from locomo_assets.near_names import misspelled
+from locomo_assets.network import TlsVersion
 from locomo_assets.secret_store import VaultError, fetch, parse_reference
 from locomo_assets.settings.configuration import Configuration
 
@@ -33,7 +34,7 @@ class Settings(Configuration):
     """Every setting. Its variable is LOCOMO_ and the name in capitals, unless an alias is given."""
 
     home: Path = Field(
-        default=Path(".locomo"),
+        default=places.HOME,
         description="Folder for the Dagster instance, the stand-in's state and the local history",
     )
     history: str | None = Field(
@@ -265,12 +266,7 @@ class Settings(Configuration):
     @field_validator("home", mode="before")
     @classmethod
     def _absolute(cls, value: str | Path) -> Path:
-        # A line's end comes with a value out of a file.
-        home = local_path(str(value).rstrip("\r\n")).expanduser().absolute()
-        if "?" in str(home):
-            # Dagster writes the path into SQLite's URL as it is.
-            raise ValueError("Dagster can't keep its instance in a path with `?`; choose another")
-        return home
+        return places.home_at(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -393,17 +389,15 @@ class Settings(Configuration):
     @property
     def history_url(self) -> str:
         """The history's URL, resolved and as this program writes it."""
-        if not (given := (self.history or "").strip()):
-            return (self.home / "history").as_uri()
         try:
-            return normalized(given)
+            return places.history_url(self.history, self.home)
         except FileUrlError as error:
             raise SettingsError(f"LOCOMO_HISTORY: {error}") from None
 
     @property
     def database_path(self) -> Path:
         """Where `history.duckdb` is published: in a local history, else in LOCOMO_HOME."""
-        return (path_of(self.history_url) or self.home) / "history.duckdb"
+        return places.database_path(self.history_url, self.home)
 
     @property
     def standin_path(self) -> Path:

@@ -1,13 +1,17 @@
 """One answer for many questions: told from answers that decline, and from mere coincidence."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.analysis.repeated_answers import (
     RepeatedAnswer,
+    beginning,
     commonest_answer,
     read_repeated_answer,
     repeated_answer_warnings,
@@ -17,6 +21,28 @@ from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 ERROR = "The model is overloaded, please try again later."
 DIFFERENT = [f"Answer number {word}" for word in ("one", "two", "three", "four", "five", "six")]
+
+
+ID = st.from_regex(r"[a-z0-9_-]{6,10}", fullmatch=True)
+WORD = st.one_of(st.sampled_from(["It’s", "it's", "…", "Öl", "K", "İ", "No", "7", "(a1)"]), ID)
+BETWEEN = st.sampled_from([" ", "\u00a0", "\n ", "\x85", "-", ", "])
+
+
+def told_apart(answer: str, other: str) -> bool:
+    return commonest_answer([answer, other]).questions < 2
+
+
+@given(st.lists(st.tuples(WORD, BETWEEN), max_size=5), st.lists(ID, min_size=5, max_size=5))
+def test_answers_that_are_one_begin_alike(parts: list[tuple[str, str]], others: list[str]) -> None:
+    answer = "".join(word + between for word, between in parts)
+    variants = (
+        answer.upper(),
+        answer.replace("’", "'").replace("\u00a0", "  "),
+        "".join((new if re.search(r"\d", word) else word) + between
+                for (word, between), new in zip(parts, others, strict=False)),
+    )  # fmt: skip
+    for other in variants:
+        assert told_apart(answer, other) or beginning(answer) == beginning(other)
 
 
 @pytest.mark.parametrize(

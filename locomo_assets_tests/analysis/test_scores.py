@@ -8,7 +8,7 @@ import pytest
 from locomo_assets.analysis.accuracy import Accuracy, by_release
 from locomo_assets.analysis.scores import (
     Scores,
-    abstention_line,
+    abstention_lines,
     read_scores,
     reference_lines,
     score_numbers,
@@ -95,10 +95,14 @@ def test_numbers_for_the_ui_are_those_that_exist(database_path: Path) -> None:
 
 
 def test_category_5_in_words(database_path: Path) -> None:
-    assert abstention_line(database_path, whole(database_path, "r2", "isolated")) is None
-    assert abstention_line(database_path, whole(database_path, "r1", "isolated")) == (
-        "category 5: 1 of 2 declined, 0 fell for the trap, 1 claimed something else"
-    )
+    lines = abstention_lines(database_path, None)
+    assert whole(database_path, "r2", "isolated").key not in lines
+    key = whole(database_path, "r1", "isolated").key
+    told = "category 5: 1 of 2 declined, 0 fell for the trap, 1 claimed something else"
+    assert lines[key] == told
+    of_r1 = {key: line for key, line in lines.items() if key[0] == "r1"}
+    assert abstention_lines(database_path, "r1") == of_r1
+    assert abstention_lines(database_path, "r2") == {}
 
 
 def test_references_in_words_name_the_release_they_are_of(database_path: Path) -> None:

@@ -122,6 +122,34 @@ def test_the_schedule_learns_how_long_operations_take(
     assert sum(polls for polls, _ in late) / len(late) < 2.0
 
 
+def mean_of_turns(poll_s: float, is_told: bool) -> tuple[float, float]:
+    """Polls, and seconds too late, for operations of about 100 ms and polls of so long."""
+    schedule, random, seen = PollSchedule(), Random(7), []
+    for _ in range(1000):
+        end_s, now_s, polled_s = 0.1 + random.uniform(0.0, 0.004), 0.0, 0.0
+        for count, pause_s in enumerate(schedule.pauses(), start=1):
+            before_s, polled_s = polled_s, now_s + pause_s
+            now_s = polled_s + poll_s
+            if is_told:
+                schedule.polled(poll_s)
+            if polled_s + poll_s / 2 >= end_s:
+                schedule.ended(polled_s, polled_s - before_s)
+                seen.append((count, now_s - end_s))
+                break
+    return sum(count for count, _ in seen) / 1000, sum(late for _, late in seen) / 1000
+
+
+@pytest.mark.parametrize("poll_s", [0.005, 0.02, 0.08])
+def test_where_a_poll_takes_time_fewer_are_made_and_the_end_is_seen_sooner(
+    poll_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    polls, late_s = mean_of_turns(poll_s, is_told=True)
+    polls_untold, late_untold_s = mean_of_turns(poll_s, is_told=False)
+    assert polls < 0.97 * polls_untold
+    assert late_s < late_untold_s
+
+
 def test_where_they_vary_it_is_late_by_a_part_of_their_deviation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

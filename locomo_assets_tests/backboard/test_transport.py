@@ -11,7 +11,7 @@ import pytest
 
 from locomo_assets.backboard import transport as transport_module
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.backboard.transport import SERVICE, Timeouts
+from locomo_assets.backboard.transport import SERVICE, ConnectionPool, Timeouts
 from locomo_assets.http.errors import (
     AmbiguousError,
     AnswerOverdueError,
@@ -407,3 +407,18 @@ async def test_an_injected_transport_is_used() -> None:
     async with quick_client("http://standin.invalid/api/", transport=transport) as client:
         await client.get_thread("a/../b?c")
     assert seen == ["http://standin.invalid/api/threads/a%2F..%2Fb%3Fc"]
+
+
+async def test_connection_used_last_is_taken_first() -> None:
+    made: list[httpx.AsyncHTTPTransport] = []
+
+    def make() -> httpx.AsyncHTTPTransport:
+        made.append(httpx.AsyncHTTPTransport(verify=False))
+        return made[-1]
+
+    pool = ConnectionPool(make)
+    with pool.connection() as one, pool.connection() as two:
+        assert [one, two] == made
+    with pool.connection() as again:
+        assert again is one
+    await pool.aclose()

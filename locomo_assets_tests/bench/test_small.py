@@ -6,7 +6,7 @@ margin where something became slower several times over.
 
 from pathlib import Path
 
-from bench import history, overhead, whole
+from bench import history, object_store, overhead, requests, whole
 from bench.figures import Figure
 from locomo_assets.standin.settings import StandinSettings
 
@@ -48,3 +48,15 @@ def test_queries_grow_no_faster_than_the_history() -> None:
 def test_writers_side_by_side_do_not_wait_for_each_other() -> None:
     figures = values(history.committing())
     assert figures["commit/ten ÷ one"] < 2.0
+
+
+def test_a_run_asks_an_object_store_no_more_in_a_long_history() -> None:
+    figures = values(object_store.growing((3, 30)))
+    for step in ("commit", "refresh"):
+        assert figures[f"30 runs/{step}: requests"] == figures[f"3 runs/{step}: requests"]
+    assert figures["30 runs/refresh: requests"] < 40
+
+
+def test_a_request_costs_about_what_a_bare_client_takes() -> None:
+    figures = values(requests.compared(SAMPLE, share=0.5, latencies=QUICK))
+    assert figures["requests/ours ÷ bare httpx, a client for each request under way"] < 3.0

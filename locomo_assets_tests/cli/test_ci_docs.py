@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from locomo_assets.analysis.comparison.gate import FailOn
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets_tests.conftest import REPOSITORY
 
 CI = (REPOSITORY / "docs" / "ci.md").read_text()

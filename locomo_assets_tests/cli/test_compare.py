@@ -13,6 +13,7 @@ from locomo_assets.analysis.accuracy import InvalidNumbersError
 from locomo_assets.cli import compare
 from locomo_assets.errors import LocomoError
 from locomo_assets.history.database import refresh
+from locomo_assets.reporting.terminal.comparison import print_comparison
 from locomo_assets.reporting.terminal.table import Screen
 from locomo_assets.settings import SettingsError
 from locomo_assets_tests.analysis.factories import HistoryBuilder
@@ -132,7 +133,8 @@ def test_a_comment_has_its_link_and_a_bad_link_prints_nothing(history: HistoryBu
 
 def test_words_are_whole_in_a_narrow_terminal(history: HistoryBuilder) -> None:
     found, printed = history.compare("r1", "r2"), io.StringIO()
-    compare._show(Screen(file=printed, width=80, force_terminal=True, color_system=None), found, 0)
+    screen = Screen(file=printed, width=80, force_terminal=True, color_system=None)
+    print_comparison(screen, found, 0)
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     (at,) = (at for at, line in enumerate(lines) if line.startswith("category"))
     assert lines[at].endswith("B is")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
@@ -40,12 +41,18 @@ def named() -> Iterator[tuple[str, str]]:
                 yield page.name, command.partition("#")[0].strip()
 
 
-def the_command(words: list[str]) -> tuple[Any, list[str]]:
-    """The command that the words name, and the rest of them."""
+@cache
+def all_commands() -> Any:
+    """The whole command line."""
     app = typer.Typer()
     for module in sorted({module for module, _ in COMMANDS.values()}):
         import_module(f"locomo_assets.cli.{module}").register(app)
-    command: Any = typer.main.get_command(app)
+    return typer.main.get_command(app)
+
+
+def the_command(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that the words name, and the rest of them."""
+    command = all_commands()
     while hasattr(command, "commands") and words:
         # the README's table lists siblings: `history refresh`, `rebuild`
         first, *words = words

@@ -6,7 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from locomo_assets.analysis.comparison.gate import CannotTellError, FailOn, WorseError
+from locomo_assets.analysis.comparison.gate import CannotTellError, WorseError
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.cli.run import end_with_gate, register
 from locomo_assets.history.database import refresh
 from locomo_assets.pipeline.launch import Launch

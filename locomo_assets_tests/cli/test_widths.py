@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from locomo_assets.analysis import comparison
 from locomo_assets.cli import compare, plan, releases, report, run
 from locomo_assets.cli import settings as settings_command
 from locomo_assets.cli import sql as sql_command
@@ -49,10 +50,11 @@ settings_command.register(APP)
 
 
 COSTLY = (
-    (series, ("by_category", "by_release", "read_diagnosis", "blame_bound", "corrected_accuracy",
+    (series, ("by_category", "by_release", "read_diagnoses", "blame_bounds", "corrected_accuracy",
               "read_gold_faults", "read_panels", "read_scores", "read_recall", "reference_lines",
-              "repeated_answer_warnings", "read_last_looks", "abstention_line")),
-    (compare, ("compare",)),
+              "repeated_answer_warnings", "read_last_looks", "abstention_lines",
+              "with_known_errors", "releases_with_panels")),
+    (comparison, ("compare",)),
     (launch, ("check_launch", "forecast_launch")),
     (forecasts, ("plan",)),
     (ladder_forecasts, ("forecast_ladder",)),

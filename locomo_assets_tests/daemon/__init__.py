@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-_HURRY = Path(__file__).with_name("hurry")
+HURRY = Path(__file__).parent / "hurry" / "sitecustomize.py"
 
 
 def hurried() -> dict[str, str]:
     """What to add to the environment of a daemon that shall not wait for its intervals."""
-    return {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(_HURRY), os.environ.get("PYTHONPATH")]))
-    }
+    before = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(HURRY.parent), before]))}

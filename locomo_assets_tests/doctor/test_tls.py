@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from locomo_assets.backboard.client import BackboardClient
-from locomo_assets.http.calls import CallOptions, TlsVersion
+from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.errors import UnreachableError
 from locomo_assets.judging.judge import JudgeError
 from locomo_assets.judging.llm import LLMJudge
+from locomo_assets.network import TlsVersion
 from locomo_assets.prices import PriceTable
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import DEFAULT_KEY, StandinSettings

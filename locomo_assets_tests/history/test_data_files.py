@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +134,14 @@ def test_columns_are_chosen_in_the_schemas_order() -> None:
     data = encode("answers", [answer(0)])
     table = decode_data_file(data_file(data, 1), data, ["answer", "release"])
     assert table.column_names == ["release", "answer"]
+
+
+def test_what_is_small_is_not_compressed_and_text_is() -> None:
+    rows = [{"answer": f"a long answer {number} " * 20, "cost_usd": 0.5} for number in range(50)]
+    data = encode("answers", rows)
+    group = pq.ParquetFile(pa.BufferReader(data)).metadata.row_group(0)
+    columns = (group.column(number) for number in range(group.num_columns))
+    used = {column.path_in_schema: column.compression for column in columns}
+    assert used["answer"] == "ZSTD"
+    assert {used[name] for name in ("cost_usd", "dataset_sha256")} == {"UNCOMPRESSED"}
+    assert len(data) < sum(len(str(row["answer"])) for row in rows)

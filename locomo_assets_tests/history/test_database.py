@@ -1,6 +1,8 @@
 """The database: a refresh equals a rebuild, and damage leaves the last good state."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from locomo_assets.history.errors import (
     HistoryQueryError,
     HistoryUnreachableError,
 )
+from locomo_assets.history.schema import TABLES, schema_texts
 from locomo_assets.history.store import HistoryStore
 from locomo_assets_tests.history.factories import (
     commit_answers,
@@ -49,7 +52,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def everything(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables and views, in one order."""
-    working = {"touched_partitions", "touched_attempts"}
+    working = {"touched_partitions", "touched_attempts", "last_listing"}
     with open_read_only(path) as connection:
         names = connection.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
@@ -80,9 +83,11 @@ def test_an_empty_history_has_all_tables_and_views(store: HistoryStore, path: Pa
     )
 
 
-@pytest.mark.parametrize("batch", [1, 4, 2000])
+@pytest.mark.parametrize(
+    ("batch", "rows"), [(1, 10**6), (4, 10**6), (4, 25), (2000, 25), (2000, 10**6)]
+)
 def test_refreshing_step_by_step_equals_rebuilding(
-    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, rows: int
 ) -> None:
     steps: list[Callable[[], object]] = [
         lambda: measure(store, "r1", "early"),
@@ -102,6 +107,7 @@ def test_refreshing_step_by_step_equals_rebuilding(
         assert not refresh(store, path).rebuilt or step is steps[0]
     other = path.with_name("rebuilt.duckdb")
     monkeypatch.setattr(database, "_ATTEMPTS_PER_TRANSACTION", batch)
+    monkeypatch.setattr(database, "_ROWS_PER_TRANSACTION", rows)
     assert rebuild(store, other).rebuilt
     assert everything(path) == everything(other)
     assert query(path, "SELECT count(*), count(gold_answer) FROM current_judgements") == (
@@ -159,6 +165,15 @@ def test_damage_leaves_the_database_at_its_last_good_state(
     victim.write_bytes(whole)
     refresh(store, path)
     assert query(path, COUNT)[1] == [(20,)]
+
+
+@pytest.mark.parametrize(("own", "limit"), [("8GiB", "1.0 GiB"), ("300MiB", "300.0 MiB")])
+def test_a_build_takes_a_gigabyte_at_most(own: str, limit: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{own}'")
+        database._limit_memory(connection)
+        found = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    assert found == (limit,)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
@@ -364,3 +379,17 @@ def test_the_file_opens_by_its_own_name_and_any_other(store: HistoryStore, path:
             assert connection.execute("SELECT count(*) FROM accuracy_trend").fetchone() == (6,)
             assert connection.execute("SELECT count(*) FROM flips").fetchone() == (0,)
             assert connection.execute("SELECT count(*) FROM flips('r1', 'r1')").fetchone() == (0,)
+
+
+def test_what_identifies_the_definitions_is_known_without_arrow() -> None:
+    texts = schema_texts()
+    assert list(texts) == list(TABLES)
+    assert texts == {table: str(schema) for table, schema in TABLES.items()}
+    script = (
+        "import sys; from locomo_assets.history.database import definitions_sha256; "
+        "print(definitions_sha256()); sys.exit('pyarrow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, database_tables.definitions_sha256())

@@ -38,7 +38,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
 
 
-def test_puts_gets_lists_and_deletes(url: str) -> None:
+def test_puts_gets_lists_and_deletes(url: str, tmp_path: Path) -> None:
     storage = open_storage(url)
     data = os.urandom(400_000)
     storage.put("a/b/1", b"before")
@@ -54,6 +54,10 @@ def test_puts_gets_lists_and_deletes(url: str) -> None:
             missing()
     storage.delete(["a/2", "a/never"])
     assert storage.list("") == ["a/b/1"]
+    file = tmp_path / "file"
+    file.write_bytes(data + data)
+    storage.put_file("a/b/1", file)
+    assert storage.get("a/b/1") == data + data
 
 
 def test_put_new_keeps_an_existing_object(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The manifests on a cluster of tests: smaller, quicker to give up, and as old as it may be.
+"""The manifests on a cluster of tests: smaller, quicker to look and to give up, as old as may be.
 
 Here: what is changed of the objects that `overlay/` renders, and in which order they go in. All
 else is as it is shipped.
@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from locomo_assets_tests.daemon import HURRY
 from locomo_assets_tests.kubernetes.cluster import Cluster, Object, rendered
 
 OVERLAY = Path(__file__).with_name("overlay")
@@ -18,6 +19,8 @@ NAMESPACE = "locomo-test"
 START_TIMEOUT_S = 60
 PATIENCE_S = 120
 RUNS_AT_ONCE = 2
+INSTANCE = "/opt/dagster/home"
+"""Where a pod has the files of the ConfigMap with the instance."""
 
 
 def deploy(cluster: Cluster) -> None:
@@ -52,12 +55,17 @@ def adapted(objects: list[Object], minor: int, aliases: list[Object]) -> list[Ob
         if one["kind"] in ("Deployment", "StatefulSet"):
             pod = one["spec"]["template"]["spec"]
             pod["hostAliases"] = aliases
+            _ask_often(pod)
             for probe in _probes(pod):
                 probe["timeoutSeconds"] = PATIENCE_S
                 if minor < 24 and (grpc := probe.pop("grpc", None)):
                     probe["tcpSocket"] = {"port": grpc["port"]}
         if one["kind"] == "ConfigMap" and "dagster.yaml" in one["data"]:
             one["data"]["dagster.yaml"] = _instance(one["data"]["dagster.yaml"], aliases)
+            one["data"][HURRY.name] = HURRY.read_text()
+        if one["kind"] == "Deployment" and one["metadata"]["name"] == "locomo-daemon":
+            [daemon] = one["spec"]["template"]["spec"]["containers"]
+            daemon["env"].append({"name": "PYTHONPATH", "value": INSTANCE})
     return result
 
 
@@ -66,6 +74,15 @@ def _probes(pod: Object) -> Iterator[Object]:
         for name in ("startupProbe", "livenessProbe", "readinessProbe"):
             if name in container:
                 yield container[name]
+
+
+def _ask_often(pod: Object) -> None:
+    """Whether it is up: every second, for as long as before. A command would take the processor."""
+    for container in pod["containers"]:
+        for probe in (container.get("startupProbe"), container.get("readinessProbe")):
+            if probe and "exec" not in probe:
+                tries = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+                probe |= {"periodSeconds": 1, "failureThreshold": tries}
 
 
 def _instance(text: str, aliases: list[Object]) -> str:

@@ -2,10 +2,7 @@
 
 import functools
 import itertools
-import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -28,8 +25,8 @@ from locomo_assets.settings import read_settings
 from locomo_assets.standin import payloads, retrieval, server
 from locomo_assets.standin.records import Message
 from locomo_assets.standin.settings import StandinSettings
+from locomo_assets_tests.cli.shell.running import Commands
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE = read_dataset(packaged_sample())
 TURNS = {one.conversation: len(one.turns) for one in SAMPLE.conversations}
 
@@ -44,6 +41,12 @@ def services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
 def no_late_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of the stand-in that has failed gives no answer later either."""
     monkeypatch.setattr(ask, "_RUN_S", 1.0)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """The command line, over the same home."""
+    return Commands(monkeypatch, capsys)
 
 
 def faulty(monkeypatch: pytest.MonkeyPatch, settings: StandinSettings) -> None:
@@ -226,7 +229,7 @@ def test_turns_without_memory_operations_are_asked_nothing(
 
 
 def test_an_error_told_as_the_answer_of_many_questions_is_warned_of(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch, command: Commands
 ) -> None:
     request_ids = itertools.count()
 
@@ -241,13 +244,13 @@ def test_an_error_told_as_the_answer_of_many_questions_is_warned_of(
     assert warning in str(numbers(found)["actual"])
     # It is told where the numbers are, and stops nothing.
     for arguments in (("report",), ("run", "--release", "r1", "--questions", "4")):
-        done = _command(*arguments)
-        assert done.returncode == 0, done.stderr
+        done = command(*arguments)
+        assert done.code == 0, done.err
         assert f"warning: release r1 · system standin · questions isolated: {warning}" in " ".join(
-            done.stdout.split()
+            done.out.split()
         )
     page = services.settings.home / "page.html"
-    assert _command("report", "--html", str(page)).returncode == 0
+    assert command("report", "--html", str(page)).code == 0
     assert "one answer stands for 8 questions" in page.read_text()
 
 
@@ -270,7 +273,7 @@ def test_checks_alone_are_refused_without_a_call(services: Services) -> None:
 
 
 def test_too_many_errors_make_the_numbers_invalid_everywhere(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch, command: Commands
 ) -> None:
     with monkeypatch.context() as patch:
         faulty(patch, StandinSettings(run_failed_share=0.8))
@@ -295,9 +298,9 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     assert share > 0.02
     (row,) = by_release(path, "r1", max_error_percent=100.0)
     assert row.valid
-    reported = _command("report", "--release", "r1")
-    assert "invalid (" in reported.stdout
-    assert "its numbers are not valid" in reported.stdout
+    reported = command("report", "--release", "r1")
+    assert "invalid (" in reported.out
+    assert "its numbers are not valid" in reported.out
     # The same run again asks what failed, and only that; then the numbers are good.
     launch(Launch(release="r1"), services)
     assert evaluations("accuracy_metrics", "error_budget")["r1"].passed
@@ -305,20 +308,11 @@ def test_too_many_errors_make_the_numbers_invalid_everywhere(
     assert database.query(path, "SELECT count(*) FROM ingestions")[1] == [(2,)]
 
 
-def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "locomo_assets.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env=dict(os.environ),
-    )
-
-
-def test_run_ends_with_an_error_where_its_numbers_are_invalid(services: Services) -> None:
-    done = _command("run", "--release", "r1", "--questions", "2")
-    assert done.returncode == 0, done.stderr
+def test_run_ends_with_an_error_where_its_numbers_are_invalid(
+    services: Services, command: Commands
+) -> None:
+    done = command("run", "--release", "r1", "--questions", "2")
+    assert done.code == 0, done.err
     # A question of the stored ones is lost to the judge: the newest verdict is none.
     store = services.store()
     (manifest, *_) = store.manifests(asset="judgements")
@@ -331,9 +325,9 @@ def test_run_ends_with_an_error_where_its_numbers_are_invalid(services: Services
         [{**{k: v for k, v in row.items() if k not in lineage}, "verdict": "unscored"}],
     )
     attempt.commit()
-    done = _command("run", "--release", "r1", "--questions", "2")
-    assert done.returncode == 3, done.stdout + done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    done = command("run", "--release", "r1", "--questions", "2")
+    assert done.code == 3, done.out + done.err
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert "25.00 % of its questions have no verdict" in line
 
 

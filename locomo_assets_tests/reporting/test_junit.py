@@ -8,7 +8,7 @@ import pytest
 
 from locomo_assets.analysis.comparison import Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion, Decision
-from locomo_assets.analysis.comparison.gate import FailOn
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.reporting.junit import comparison_junit
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 

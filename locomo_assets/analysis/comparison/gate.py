@@ -4,19 +4,10 @@ The gate goes by the decision over all scored categories, as its first line says
 belongs to `decision`.
 """
 
-from enum import StrEnum
-
 from locomo_assets.analysis.comparison import Comparison
 from locomo_assets.analysis.comparison.decision import Conclusion
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.errors import LocomoError
-
-
-class FailOn(StrEnum):
-    """What a gate fails on. Each also fails on what those before it fail on."""
-
-    worse = "worse"
-    cannot_tell = "cannot-tell"
-    not_equivalent = "not-equivalent"
 
 
 class WorseError(LocomoError):

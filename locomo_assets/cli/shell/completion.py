@@ -11,9 +11,9 @@ def releases(incomplete: str) -> Sequence[str]:
     try:
         import duckdb
 
-        from locomo_assets.settings import read_settings
+        from locomo_assets.places import read_database_path
 
-        path = read_settings().database_path
+        path = read_database_path()
         if not path.is_file():
             return []
         with duckdb.connect(path, read_only=True) as connection:

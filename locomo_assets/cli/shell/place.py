@@ -4,7 +4,6 @@ from pathlib import Path
 
 from locomo_assets.history import database
 from locomo_assets.history.errors import NothingMeasuredError
-from locomo_assets.history.store import HistoryStore
 from locomo_assets.settings import Settings, read_settings
 
 
@@ -16,6 +15,8 @@ def history_settings() -> Settings:
     settings = read_settings()
     if not settings.database_path.exists():
         _refuse_missing(settings)
+        from locomo_assets.history.store import HistoryStore
+
         if not HistoryStore.open(settings.history_url, create=False).manifest_names():
             raise nothing_measured(settings)
     return settings
@@ -48,14 +49,21 @@ def nothing_measured(settings: Settings) -> NothingMeasuredError:
 
 
 def _refuse_missing(settings: Settings) -> None:
-    if not HistoryStore.exists(settings.history_url):
+    if not _exists(settings.history_url):
         raise nothing_measured(settings)
+
+
+def _exists(history_url: str) -> bool:
+    # Only where there is no database: the store takes longer to load than a query to answer.
+    from locomo_assets.history.store import HistoryStore
+
+    return HistoryStore.exists(history_url)
 
 
 def _project_above(home: Path) -> Path | None:
     """The nearest folder above this one in which something was measured, in another home."""
     name = Settings.model_fields["home"].default
     for folder in Path.cwd().parents:
-        if folder / name != home and HistoryStore.exists((folder / name / "history").as_uri()):
+        if folder / name != home and _exists((folder / name / "history").as_uri()):
             return folder
     return None

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
 from locomo_assets.redaction import printable
-from locomo_assets.runs.context import Counts
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from locomo_assets.runs.context import Counts
     from locomo_assets.services import Services
 
 LOG_EVERY_S = 10.0
@@ -40,7 +40,7 @@ def showing_progress(
             services.progress.listeners.remove(progress)
 
 
-def note(counts: Counts, said: str = "") -> str:
+def note(counts: "Counts", said: str = "") -> str:
     """What stands beside the bars: what failed, what was sent again, the cost."""
     retries = f"retries {counts.retries}" if counts.retries else ""
     parts = (f"errors {counts.errors}", retries, f"cost {counts.cost_usd:.4f} USD", said)
@@ -54,7 +54,7 @@ class _LogProgress:
         self._last = time.monotonic()
         return self
 
-    def __call__(self, counts: Counts) -> None:
+    def __call__(self, counts: "Counts") -> None:
         if time.monotonic() - self._last >= LOG_EVERY_S:
             self._last = time.monotonic()
             _log.info("progress", extra=asdict(counts))
@@ -76,7 +76,7 @@ class _TerminalProgress:
         self._file = _copy_of(sys.__stderr__) if sys.__stderr__ else None
         return self
 
-    def __call__(self, counts: Counts) -> None:
+    def __call__(self, counts: "Counts") -> None:
         bars = self._bars or self._open()
         if bool(counts.waits_for) != bool(self._waits_for):
             self._waits_for = counts.waits_for

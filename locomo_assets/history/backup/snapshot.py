@@ -55,7 +55,7 @@ _FOLDER = "manifests"
 _SUFFIX = ".json.gz"
 _TIME = "%Y%m%dT%H%M%S%fZ"
 _LISTINGS = 5
-_NOT_KEPT = ("attempts/", "tables/", "leases/", "doctor/", f"{REPORTS}/", ".",
+_NOT_KEPT = ("attempts/", "tables/", "commits/", "leases/", "doctor/", f"{REPORTS}/", ".",
              DATABASE_NAME)  # fmt: skip
 
 

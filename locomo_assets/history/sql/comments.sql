@@ -30,6 +30,7 @@ COMMENT ON TABLE accuracy_cells IS 'The table behind the views accuracy_by_…; 
 COMMENT ON TABLE call_counts IS 'Requests per attempt, month, endpoint and result; with tokens and cost';
 COMMENT ON TABLE lens_meta IS 'What this file was made from and by';
 COMMENT ON TABLE touched_partitions IS 'Partitions that the last refresh computed anew';
+COMMENT ON TABLE last_listing IS 'When all attempts of the history were last listed';
 COMMENT ON TABLE touched_attempts IS 'Attempts that the last refresh added';
 COMMENT ON VIEW categories IS 'Category numbers, and both names of each; the paper''s and those that vendors print';
 COMMENT ON TABLE release_order IS 'The releases in order, with dates; by date of publication, or of first measurement where that is unknown; imported ones of unknown date first, by version';

@@ -53,7 +53,7 @@ def _fresh_database(services: Services) -> Iterator[str | None]:
     path = services.settings.database_path
     try:
         audit_sha256 = services.keep_audit()
-        database.refresh(services.store(), path)
+        database.refresh(services.store(), path, recent_only=True)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     with database.one_state(path):

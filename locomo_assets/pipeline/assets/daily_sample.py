@@ -67,7 +67,7 @@ def daily_sample(
                 f"{len(failures)} of {len(tasks)} conversations failed: "
                 f"{summarize_failures(failures)}"
             )
-        database.refresh(services.store(), services.settings.database_path)
+        database.refresh(services.store(), services.settings.database_path, recent_only=True)
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), metadata=told, allow_retries=False) from error
     return dg.MaterializeResult(metadata={**_numbers(services, tasks[0].release, series), **told})

@@ -22,7 +22,9 @@ from locomo_assets.services import Services
 def results_history(services: dg.ResourceParam[Services]) -> dg.MaterializeResult[None]:
     """Publishes the database; beside a remote history too."""
     try:
-        report = database.publish(services.store(), services.settings.database_path)
+        report = database.publish(
+            services.store(), services.settings.database_path, recent_only=True
+        )
     except (LocomoError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(

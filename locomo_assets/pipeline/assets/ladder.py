@@ -158,7 +158,7 @@ def _measure(
         run_interruptibly(work())
     finally:
         keep_steps(store, ladder, tasks[0].release, run_id, done)
-        database.publish(store, services.settings.database_path)
+        database.publish(store, services.settings.database_path, recent_only=True)
 
 
 def _pending(error: LadderStepError) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def refreshing(store: HistoryStore, database_path: Path) -> Callable[[], None]:
 
     def refresh() -> None:
         try:
-            database.refresh(store, database_path)
+            database.refresh(store, database_path, recent_only=True)
         except (LocomoError, OSError) as error:
             _log.error("%s", " ".join(str(error).split()))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locomo_assets.analysis.accuracy import (
     Accuracy,
@@ -10,15 +11,15 @@ from locomo_assets.analysis.accuracy import (
     newest_first,
     no_verdict_reasons,
 )
-from locomo_assets.analysis.blame import blame_bound
+from locomo_assets.analysis.blame import blame_bounds
 from locomo_assets.analysis.comparison.last_looks import read_last_looks
-from locomo_assets.analysis.diagnosis import read_diagnosis
+from locomo_assets.analysis.diagnosis import read_diagnoses
 from locomo_assets.analysis.gold_faults import read_gold_faults
-from locomo_assets.analysis.judge_error import corrected_accuracy
-from locomo_assets.analysis.panel import Panel, read_panels
+from locomo_assets.analysis.judge_error import corrected_accuracy, with_known_errors
+from locomo_assets.analysis.panel import Panel, read_panels, releases_with_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.retrieval_recall import read_recall
-from locomo_assets.analysis.scores import abstention_line, read_scores, reference_lines
+from locomo_assets.analysis.scores import abstention_lines, read_scores, reference_lines
 from locomo_assets.reporting.panel import (
     Labels,
     Spending,
@@ -49,7 +50,9 @@ from locomo_assets.reporting.tables import (
     score_cells,
 )
 from locomo_assets.reporting.terminal.table import Screen, Short, print_line, print_table
-from locomo_assets.runs.forecast import Item
+
+if TYPE_CHECKING:
+    from locomo_assets.runs.forecast import Item
 
 _N = "n scored"
 _ACCURACY_SHORT = Short(
@@ -139,6 +142,7 @@ def print_scores(
 ) -> None:
     """Prints the scores that need no judge, a table a series, and what the memory adds."""
     rows = newest_first(read_scores(database_path, release), wholes)
+    abstentions = abstention_lines(database_path, release)
     for whole in (row for row in rows if row.category is None):
         print_line(
             out,
@@ -147,9 +151,8 @@ def print_scores(
         )
         cells = [score_cells(row) for row in rows if row.key == whole.key]
         print_table(out, SCORE_HEADINGS, cells, _SCORES_SHORT)
-        abstention = abstention_line(database_path, whole)
-        if abstention:
-            print_line(out, abstention)
+        if whole.key in abstentions:
+            print_line(out, abstentions[whole.key])
     lines = reference_lines(database_path, release, wholes)
     if lines:
         out.print()
@@ -177,8 +180,8 @@ def print_recall(
 
 def print_diagnosis(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints why answers are wrong, and how many stay wrong with the evidence in hand."""
-    for whole in wholes:
-        found, bound = read_diagnosis(database_path, whole), blame_bound(database_path, whole)
+    diagnoses, bounds = read_diagnoses(database_path, wholes), blame_bounds(database_path, wholes)
+    for whole, found, bound in zip(wholes, diagnoses, bounds, strict=True):
         name = f"{whole.release}, judge {whole.judge}, questions {whole.question_protocol}"
         if found.wrong:
             print_line(out, f"\n{name}: {found.line()}")
@@ -210,7 +213,7 @@ def print_gold_faults(
 
 def print_judge_errors(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints each series' accuracy corrected for its judge's errors, where any are known."""
-    for whole in wholes:
+    for whole in with_known_errors(database_path, wholes):
         found = corrected_accuracy(database_path, whole)
         if found.errors is not None and whole.valid:
             print_line(
@@ -220,7 +223,7 @@ def print_judge_errors(out: Screen, database_path: Path, wholes: Sequence[Accura
             )
 
 
-def print_forecast(out: Screen, items: Sequence[Item]) -> None:
+def print_forecast(out: Screen, items: "Sequence[Item]") -> None:
     """Prints a launch's forecast item by item, and the sums."""
     rows = [
         (
@@ -267,7 +270,8 @@ def print_panel(out: Screen, panel: Panel, labels: Labels | None = None, show: i
 
 def print_panels(out: Screen, database_path: Path, wholes: Sequence[Accuracy]) -> None:
     """Prints the band of each release of which several judges scored the same answers."""
-    for release in dict.fromkeys(whole.release for whole in wholes):
+    several = releases_with_panels(database_path)
+    for release in dict.fromkeys(whole.release for whole in wholes if whole.release in several):
         for panel in newest_first(read_panels(database_path, release), wholes):
             print_line(out, f"\njudges: {title(panel)}\n{headline(panel)}. {bounds_line(panel)}")
             _print_captioned(out, band_table(panel), _BAND_SHORT)

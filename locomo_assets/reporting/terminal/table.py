@@ -270,12 +270,33 @@ def _table(columns: Sequence[_Column], right: Sequence[str]) -> Table:
 
 def _plain(out: Console, columns: Sequence[_Column], right: Sequence[str], width: int) -> None:
     """Prints a table whose cells are folded where it is wider than that."""
+    if _full_width(columns) <= width and all(map(_is_simple, columns)):
+        # rich takes a hundred times as long, and a report has hundreds of tables.
+        cells = [_padded(column, to_the_right=column[0] in right) for column in columns]
+        lines = (" " * _GAP).join
+        out.out("\n".join(map(lines, zip(*cells, strict=True))), highlight=False)
+        return
     before = out.width
     out.width = width
     try:
         out.print(_table(columns, right))
     finally:
         out.width = before
+
+
+def _is_simple(column: _Column) -> bool:
+    """Whether its texts stand on one line each, as they are."""
+    texts = (column[0], *column[1])
+    # Of a text that ends with spaces rich moves the rest to the right.
+    return any(texts) and all(text.isprintable() and text[-1:] != " " for text in texts)
+
+
+def _padded(column: _Column, *, to_the_right: bool) -> list[str]:
+    width = _natural(column)
+    texts = (column[0], *column[1])
+    spaces = (" " * (width - cell_len(text)) for text in texts)
+    pairs = zip(texts, spaces, strict=True)
+    return [space + text if to_the_right else text + space for text, space in pairs]
 
 
 def _print_below(out: Screen, columns: Sequence[_Column], count: int) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from locomo_assets.analysis.comparison.decision import Conclusion
-from locomo_assets.analysis.comparison.gate import FailOn, check_decision, fails
+from locomo_assets.analysis.comparison.gate import check_decision, fails
+from locomo_assets.analysis.fail_on import FailOn
 from locomo_assets.errors import LocomoError
 
 WORSE, CANNOT_TELL, NOT_EQUIVALENT = 4, 5, 6

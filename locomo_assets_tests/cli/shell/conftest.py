@@ -6,6 +6,7 @@ import pytest
 
 from locomo_assets_tests.cli.shell.running import Commands
 from locomo_assets_tests.imports.files import line, lines
+from locomo_assets_tests.once import made_once
 
 
 @pytest.fixture
@@ -18,11 +19,16 @@ def run(
 
 
 @pytest.fixture
-def imported(run: Commands, tmp_path: Path) -> Commands:
+def imported(run: Commands, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Commands:
     """The same, where `vendor-1` and `vendor-2` are in the history."""
-    file = tmp_path / "results.jsonl"
-    file.write_bytes(lines(line()))
-    for release in ("vendor-1", "vendor-2"):
-        done = run("import", "jsonl", str(file), "--release", release, "--system", "some-memory")
-        assert done.code == 0, done.err
+
+    def make() -> None:
+        file = home / "results.jsonl"
+        file.write_bytes(lines(line()))
+        for release in ("vendor-1", "vendor-2"):
+            words = ("jsonl", str(file), "--release", release, "--system", "some-memory")
+            done = run("import", *words)
+            assert done.code == 0, done.err
+
+    made_once(tmp_path_factory, "imported", home, make)
     return run

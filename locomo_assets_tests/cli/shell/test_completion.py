@@ -4,7 +4,8 @@ import pytest
 
 from locomo_assets.cli.shell import completion
 from locomo_assets.history.store import HistoryStore
-from locomo_assets.settings import read_settings
+from locomo_assets.places import read_database_path
+from locomo_assets.settings import SettingsError, read_settings
 from locomo_assets_tests.cli.shell.running import Commands
 
 
@@ -72,6 +73,32 @@ def test_it_is_silent_and_makes_nothing_where_nothing_can_be_read(
     assert completion.releases("") == []
     monkeypatch.setenv("LOCOMO_MAX_COST_USD", "no number")
     assert completion.releases("") == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"LOCOMO_HOME": "~/sp ace\n"},
+        {"LOCOMO_HOME": "file:///tmp/a%20b", "LOCOMO_HISTORY": ""},
+        {"locomo_home": "elsewhere", "LOCOMO_HISTORY": " FILE://localhost/tmp/a%20b/ "},
+        {"LOCOMO_HOME": "here", "LOCOMO_HISTORY": "s3://bucket/history"},
+        {"LOCOMO_HOME": "here", "LOCOMO_HISTORY": "file://other/tmp"},
+        {"LOCOMO_HOME": "a?b"},
+    ],
+)
+def test_it_looks_where_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    try:
+        wanted = read_settings().database_path
+    except SettingsError:
+        with pytest.raises(ValueError, match=r"path|file URL"):
+            read_database_path()
+    else:
+        assert read_database_path() == wanted
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -57,7 +57,7 @@ def back_up(store: HistoryStore, backups: Storage, day: int = 0) -> BackupReport
 
 def hashes(storage: Storage) -> dict[str, str]:
     """Hashes of every file that a backup keeps."""
-    derived = ("leases/", "reports/", "history.duckdb")
+    derived = ("leases/", "commits/", "reports/", "history.duckdb")
     paths = [path for path in storage.list("") if not path.startswith(derived)]
     return {path: hashlib.sha256(storage.get(path)).hexdigest() for path in paths}
 
