@@ -93,7 +93,7 @@ def growing(sizes: Sequence[int]) -> list[Figure]:
         path, runs = Path(folder) / "history.duckdb", 1
         for size in sizes:
             while runs < size:
-                at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=7 * runs)
+                at = datetime.now(UTC) + timedelta(seconds=40 * runs)
                 template.write(memory.storage.put, f"r{runs}", at)
                 runs += 1
             database.refresh(memory, path)
