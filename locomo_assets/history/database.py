@@ -230,13 +230,14 @@ def _build(
     rows, removed = 0, changes.removed
     with database_file.connect(path, read_only=False) as connection:
         connection.execute(f"SET temp_directory = '{database_file.quoted(path)}.spill'")
-        _limit_memory(connection)
         register_functions(connection)
         if fresh:
             connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
         connection.execute("DELETE FROM last_listing")
         connection.execute("INSERT INTO last_listing VALUES ($1)", [changes.listed_at])
         for arrived in _arriving(store, changes.added):
+            is_small = not removed and "questions" not in arrived.rows
+            _limit_memory(connection, is_small=is_small)
             connection.execute("BEGIN")
             rows += add_attempts(connection, arrived, removed)
             connection.execute("COMMIT")
@@ -246,13 +247,15 @@ def _build(
     return rows
 
 
-def _limit_memory(connection: duckdb.DuckDBPyConnection) -> None:
-    """A build needs no more, however long the history; by itself DuckDB takes most of the machine.
+def _limit_memory(connection: duckdb.DuckDBPyConnection, *, is_small: bool) -> None:
+    """So many rows need no more; by itself DuckDB takes most of the machine.
 
-    Where that is less than a GiB, it stays.
+    Questions that come late, and removals, may have the whole history computed anew: then, and
+    where DuckDB's own limit is less than a GiB, that one holds.
     """
+    connection.execute("RESET memory_limit")
     own = connection.execute("SELECT current_setting('memory_limit')").fetchone()
-    if own is not None and str(own[0]).endswith(("GiB", "TiB")):
+    if is_small and own is not None and str(own[0]).endswith(("GiB", "TiB")):
         connection.execute(f"SET memory_limit = '{_BUILD_MEMORY}'")
 
 
