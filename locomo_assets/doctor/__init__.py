@@ -22,8 +22,8 @@ from locomo_assets.doctor.diagnosis import (
     warn,
 )
 from locomo_assets.doctor.services import check_services, proof_cost
-from locomo_assets.history import database_file
 from locomo_assets.history.backup.snapshot import backup_names, backup_time, open_backup_storage
+from locomo_assets.history.database import file as database_file
 from locomo_assets.history.errors import (
     DatabaseLockedError,
     HistoryDamagedError,

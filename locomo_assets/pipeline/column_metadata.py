@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from locomo_assets.history.database_tables import column_comments
+from locomo_assets.history.database.tables import column_comments
 from locomo_assets.history.schema import TABLES
 from locomo_assets.history.statements import literal
 from locomo_assets.reporting.markdown import code_span

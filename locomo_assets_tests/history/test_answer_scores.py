@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from locomo_assets.history import database_tables
+from locomo_assets.history.database import tables as database_tables
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.locomo import text_scores
 from locomo_assets_tests.history.factories import (
@@ -170,7 +170,7 @@ def test_a_new_scoring_version_recomputes_all_scores(
     commit_questions(history.store, {"category": 4, "gold_answer": "Bath"})
     commit_retrieval(history.store, [{"answer": "Bath"}], [[]])
     assert history.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
-    monkeypatch.setattr("locomo_assets.history.sql_functions.token_f1", lambda *_: 0.25)
+    monkeypatch.setattr("locomo_assets.history.database.functions.token_f1", lambda *_: 0.25)
     assert history.rows("SELECT f1 FROM answer_scores") == [(1.0,)]
     monkeypatch.setattr(text_scores, "VERSION", text_scores.VERSION + 1)
     database_tables.definitions_sha256.cache_clear()

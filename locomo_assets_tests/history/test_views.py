@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from locomo_assets.history.database_tables import all_column_comments, column_comments
+from locomo_assets.history.database.tables import all_column_comments, column_comments
 from locomo_assets.history.schema import TABLES
 from locomo_assets_tests.history.factories import (
     ASKED_AT,

@@ -10,7 +10,7 @@ import pytest
 _COUNTED = """
 import json, sys
 from locomo_assets.analysis import comparison
-from locomo_assets.history import database_file
+from locomo_assets.history.database import file as database_file
 from locomo_assets.reporting import html, report_data
 
 counts = {}

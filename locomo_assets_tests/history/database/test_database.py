@@ -11,8 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from locomo_assets.history import database, database_file, database_tables
+from locomo_assets.history import database
+from locomo_assets.history.database import file as database_file
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
+from locomo_assets.history.database import tables as database_tables
 from locomo_assets.history.errors import (
     HistoryDamagedError,
     HistoryError,

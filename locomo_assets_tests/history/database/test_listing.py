@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from locomo_assets.history import database_file, listing, store
-from locomo_assets.history.database import open_read_only, query, rebuild, refresh
+from locomo_assets.history import store
+from locomo_assets.history.database import file as database_file
+from locomo_assets.history.database import listing, open_read_only, query, rebuild, refresh
 from locomo_assets.history.provenance import Manifest
 from locomo_assets.history.storage import LocalStorage
 from locomo_assets.history.store import HistoryStore
+from locomo_assets_tests.history.database.test_database import everything, measure
 from locomo_assets_tests.history.factories import commit_answers, commit_dataset, lineage
-from locomo_assets_tests.history.test_database import everything, measure
 
 COUNT = "SELECT count(DISTINCT attempt_id) FROM answers"
 

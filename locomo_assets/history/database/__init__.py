@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from locomo_assets.file_urls import is_file_url
-from locomo_assets.history import database_file, statements
-from locomo_assets.history.database_file import one_line
-from locomo_assets.history.database_tables import (
+from locomo_assets.history import statements
+from locomo_assets.history.database import file as database_file
+from locomo_assets.history.database.file import one_line
+from locomo_assets.history.database.tables import (
     Arrived,
     add_attempts,
     create_tables,
@@ -36,7 +37,7 @@ from locomo_assets.history.schema import SCHEMA_VERSION
 from locomo_assets.history.statements import Rows
 
 if TYPE_CHECKING:  # a command that only asks writes nothing
-    from locomo_assets.history.listing import Changes, Held
+    from locomo_assets.history.database.listing import Changes, Held
     from locomo_assets.history.provenance import Manifest, ManifestName
     from locomo_assets.history.store import HistoryStore
 
@@ -179,7 +180,7 @@ def query_all(database_path: Path, text: str, source: str) -> Iterator[Rows]:
 def _publish(
     store: "HistoryStore", database_path: Path, *, from_scratch: bool, recent_only: bool = False
 ) -> RefreshReport:
-    from locomo_assets.history.listing import Listing
+    from locomo_assets.history.database.listing import Listing
 
     started = time.monotonic()
     with _translate_errors(database_path), database_file.exclusive(database_path):
@@ -225,7 +226,7 @@ def _build(
     *,
     fresh: bool,
 ) -> int:
-    from locomo_assets.history.sql_functions import register_functions
+    from locomo_assets.history.database.functions import register_functions
 
     rows, removed = 0, changes.removed
     with database_file.connect(path, read_only=False) as connection:
@@ -291,7 +292,7 @@ def _create_empty(path: Path, *, alike: bool) -> None:
 
     Not `alike`: DuckDB tells it from all others made here, and so refuses a log of theirs.
     """
-    from locomo_assets.history.sql_functions import register_functions
+    from locomo_assets.history.database.functions import register_functions
 
     definitions = definitions_sha256()
     if definitions not in _empty or not alike:
@@ -313,7 +314,7 @@ _empty: dict[str, bytes] = {}
 
 def _held_in(database_path: Path, history_id: str) -> "Held | None":
     """What the database holds, or None if it must be rebuilt."""
-    from locomo_assets.history.listing import Held
+    from locomo_assets.history.database.listing import Held
 
     if not database_path.exists():
         return None

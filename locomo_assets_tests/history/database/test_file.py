@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from locomo_assets.history import database_file
+from locomo_assets.history.database import file as database_file
 from locomo_assets.history.database import open_read_only, query, rebuild, refresh
 from locomo_assets.history.errors import DatabaseLockedError, HistoryUnreachableError
 from locomo_assets.history.store import HistoryStore

@@ -1,6 +1,6 @@
 """The tables and views of `history.duckdb`: creating them, filling them and deriving them.
 
-The SQL is in `sql/`; the Python functions it calls are in `sql_functions`.
+The SQL is in `sql/`; the Python functions it calls are in `functions`.
 """
 
 import hashlib

@@ -1,0 +1,1 @@
+"""`history.database`: building, refreshing, publishing and reading it."""
