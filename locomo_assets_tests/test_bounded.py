@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,23 @@ from locomo_assets_tests.backboard.raw_server import RawServer, Say, answer, raw
 from locomo_assets_tests.judging.scripted import KEY
 
 GZIP = [("Content-Encoding", "gzip")]
-BOMB = gzip.compress(b"[" + b" " * (200 * MIB))
-EVENTS = gzip.compress(b": still thinking\n\n" * (16 * MIB))
 MODEL = answer(200, {"id": "gpt-4.1", "object": "model", "created": 1, "owned_by": "system"})
+
+
+@cache
+def bomb() -> bytes:
+    """Takes a second to make, which every worker would spend at its start."""
+    return gzip.compress(b"[" + b" " * (200 * MIB))
+
+
+@cache
+def events() -> bytes:
+    """A stream without end, as long as it is small."""
+    return gzip.compress(b": still thinking\n\n" * (16 * MIB))
+
+
+def bomb_in_gzip() -> bytes:
+    return gzip.compress(bomb())
 
 
 @contextmanager
@@ -99,20 +113,20 @@ def smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("ask", "body", "error"),
     [
-        (a_list, BOMB, UnexpectedAnswerError),
-        (a_thread, BOMB, AmbiguousError),
-        (a_question, EVENTS, AmbiguousError),
-        (a_feed, BOMB, LocomoError),
-        (a_dataset, BOMB, LocomoError),
-        (an_audit, BOMB, LocomoError),
-        (a_batch, BOMB, LocomoError),
+        (a_list, bomb, UnexpectedAnswerError),
+        (a_thread, bomb, AmbiguousError),
+        (a_question, events, AmbiguousError),
+        (a_feed, bomb, LocomoError),
+        (a_dataset, bomb, LocomoError),
+        (an_audit, bomb, LocomoError),
+        (a_batch, bomb, LocomoError),
     ],
 )
 async def test_a_gzip_bomb_is_one_line_and_takes_little_memory(
-    ask: Callable[[RawServer], Awaitable[None]], body: bytes, error: type[LocomoError]
+    ask: Callable[[RawServer], Awaitable[None]], body: Callable[[], bytes], error: type[LocomoError]
 ) -> None:
-    bomb = answer(200, headers=GZIP, raw=body)
-    async with raw_server(*((MODEL, bomb) if ask is a_batch else (bomb,))) as server:
+    sent = answer(200, headers=GZIP, raw=body())
+    async with raw_server(*((MODEL, sent) if ask is a_batch else (sent,))) as server:
         with little_memory(), pytest.raises(error, match=r"larger than the \d+ MiB") as caught:
             await ask(server)
     assert "\n" not in str(caught.value)
@@ -121,7 +135,7 @@ async def test_a_gzip_bomb_is_one_line_and_takes_little_memory(
 
 
 async def test_of_a_failure_that_is_too_large_its_status_counts() -> None:
-    async with raw_server(answer(400, headers=GZIP, raw=BOMB)) as server:
+    async with raw_server(answer(400, headers=GZIP, raw=bomb())) as server:
         with little_memory(), pytest.raises(RequestRefusedError, match="answered 400"):
             await a_list(server)
 
@@ -129,7 +143,7 @@ async def test_of_a_failure_that_is_too_large_its_status_counts() -> None:
 @pytest.mark.parametrize(("status", "said"), [(200, "larger than the 16 MiB"), (400, "HTTP 400")])
 async def test_a_verdict_that_is_too_large_is_not_paid_for_twice(status: int, said: str) -> None:
     async with (
-        raw_server(MODEL, answer(status, headers=GZIP, raw=BOMB)) as server,
+        raw_server(MODEL, answer(status, headers=GZIP, raw=bomb())) as server,
         LLMJudge.connect(api_key=KEY, base_url=server.base_url, prices=PriceTable.read()) as judge,
     ):
         with little_memory():
@@ -142,13 +156,15 @@ async def test_a_verdict_that_is_too_large_is_not_paid_for_twice(status: int, sa
 @pytest.mark.parametrize(
     ("encoding", "body", "said"),
     [
-        ("br", b"x", "encoded as 'br'"),
-        ("gzip, gzip", gzip.compress(BOMB), "encoded as 'gzip, gzip'"),
-        ("gzip", b"no gzip at all", "not the gzip"),
+        ("br", lambda: b"x", "encoded as 'br'"),
+        ("gzip, gzip", bomb_in_gzip, "encoded as 'gzip, gzip'"),
+        ("gzip", lambda: b"no gzip at all", "not the gzip"),
     ],
 )
-async def test_an_encoding_that_was_not_asked_for(encoding: str, body: bytes, said: str) -> None:
-    say = answer(200, headers=[("Content-Encoding", encoding)], raw=body)
+async def test_an_encoding_that_was_not_asked_for(
+    encoding: str, body: Callable[[], bytes], said: str
+) -> None:
+    say = answer(200, headers=[("Content-Encoding", encoding)], raw=body())
     async with raw_server(say) as server:
         with little_memory(), pytest.raises(UnexpectedAnswerError, match=said):
             await a_list(server)
@@ -172,7 +188,7 @@ async def test_an_answer_without_end_is_given_up() -> None:
 def test_gunzip() -> None:
     assert gunzip(gzip.compress(b"x" * 3 * MIB), 3 * MIB) == b"x" * 3 * MIB
     with little_memory(), pytest.raises(UnusableBodyError, match="larger than the 3 MiB"):
-        gunzip(BOMB, 3 * MIB)
+        gunzip(bomb(), 3 * MIB)
 
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -240,15 +256,17 @@ def parquet(column: "pa.Array[Any]", **how: object) -> bytes:
 @pytest.mark.parametrize(
     "column",
     [
-        pa.array(["x" * (200 * MIB)]),
-        pa.DictionaryArray.from_arrays(pa.array([0] * 6000, pa.int32()), pa.array(["x" * MIB])),
-        pa.nulls(100_000_000, pa.int64()),
-        pa.array([["y"]]).take(pa.array([0] * 20_000_000, pa.int32())),
+        lambda: pa.array(["x" * (200 * MIB)]),
+        lambda: pa.DictionaryArray.from_arrays(
+            pa.array([0] * 6000, pa.int32()), pa.array(["x" * MIB])
+        ),
+        lambda: pa.nulls(100_000_000, pa.int64()),
+        lambda: pa.array([["y"]]).take(pa.array([0] * 20_000_000, pa.int32())),
     ],
     ids=["one value", "one value repeated", "nulls", "lists"],
 )
-def test_a_small_parquet_file_of_gigabytes(column: "pa.Array[Any]") -> None:
-    data = parquet(column)
+def test_a_small_parquet_file_of_gigabytes(column: "Callable[[], pa.Array[Any]]") -> None:
+    data = parquet(column())
     assert len(data) < MIB
     before = pa.total_allocated_bytes()
     with pytest.raises(UnusableBodyError, match="larger than the 64 MiB"):

@@ -11,7 +11,7 @@ def test_commands_take_a_few_times_what_their_libraries_take() -> None:
         for names in ("typer", "typer, duckdb")
     )
     few, many = (
-        {one.name: one.value for one in of_commands(releases, times=2)} for releases in (2, 8)
+        {one.name: one.value for one in of_commands(releases, times=2)} for releases in (3, 9)
     )
     assert few["cli/--version"] < 4 * typer_s
     assert few["cli/--help"] < 6 * typer_s

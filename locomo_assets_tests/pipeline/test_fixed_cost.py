@@ -1,0 +1,53 @@
+"""What a run does once, however often it is shown, and what it never loads: counts, no times."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_COUNTED = """
+import json, sys
+from locomo_assets.analysis import comparison
+from locomo_assets.history import database_file
+from locomo_assets.reporting import html, report_data
+
+counts = {}
+
+def counted(module, name):
+    call = getattr(module, name)
+    def counting(*given, **named):
+        counts[name] = counts.get(name, 0) + 1
+        return call(*given, **named)
+    setattr(module, name, counting)
+
+counted(html, "read_report_data")
+counted(report_data, "compare")
+counted(report_data, "read_drift")
+counted(database_file, "connect")
+from locomo_assets.pipeline.launch import Launch, launch
+from locomo_assets.services import Services
+from locomo_assets.settings import read_settings
+
+services = Services(read_settings())
+launch(Launch(release="r1", questions=4), services)
+counts.clear()
+launch(Launch(release="r2", questions=4), services)
+print(json.dumps([counts, sorted(sys.modules)]))
+"""
+
+
+def test_a_second_release_is_compared_once_and_heavy_packages_stay_away(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOMO_HOME", str(home))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    command = [sys.executable, "-c", _COUNTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    counts, modules = json.loads(done.stdout.splitlines()[-1])
+    # Drift is on the page, and in the pictures of the trend.
+    assert (counts["read_report_data"], counts["compare"], counts["read_drift"]) == (1, 1, 2)
+    assert counts["connect"] <= 8, "each opens the database anew, for 25 ms of processor time"
+    assert not {"openai", "scipy.stats", "statsmodels"}.intersection(modules)
