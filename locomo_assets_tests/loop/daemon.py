@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ class Loop:
     services: Services
     log: Path
     daemon: "subprocess.Popen[bytes] | None" = None
+    found: dict[str, int] = field(default_factory=dict)
+    """Sensor → the newest tick that was waited for."""
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
         """The first thing that `look` returns and that is something."""
@@ -64,9 +66,13 @@ class Loop:
         return []
 
     def skipped(self, sensor: str, because: str) -> bool:
-        """Whether the newest ended tick was skipped for this reason."""
-        told = [tick.skip_reason for tick in self.ticks(sensor) if tick.skip_reason]
-        return bool(told) and because in str(told[0])
+        """Whether a tick after the one that was waited for last was skipped for this reason."""
+        for tick in reversed(self.ticks(sensor)):
+            is_new = tick.tick_id > self.found.get(sensor, 0)
+            if is_new and tick.skip_reason and because in str(tick.skip_reason):
+                self.found[sensor] = tick.tick_id
+                return True
+        return False
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         wanted = {name.replace("_", "/", 1): value for name, value in tags.items()}
