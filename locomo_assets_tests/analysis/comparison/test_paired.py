@@ -62,7 +62,7 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-@settings(max_examples=20)  # statsmodels collects all garbage each time
+@settings(max_examples=20, deadline=None)  # statsmodels collects all garbage each time
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == multipletests(p_values, method="holm")[1].tolist()
