@@ -15,10 +15,10 @@ if any(one.endswith(("dagster._daemon", "/dagster-daemon")) for one in sys.orig_
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = INTERVAL_S  # backfills
     sensor.MIN_INTERVAL_LOOP_TIME = INTERVAL_S
     asset_daemon.MIN_INTERVAL_LOOP_SECONDS = INTERVAL_S
-    RemoteSensor.min_interval_seconds = property(lambda _self: INTERVAL_S)  # type: ignore[assignment]
+    RemoteSensor.min_interval_seconds = property(lambda _self: INTERVAL_S)  # type: ignore[assignment]  # Dagster's
     _create = controller.create_daemon_of_type
 
-    def _create_in_a_hurry(*given):  # type: ignore[no-untyped-def]
+    def _create_in_a_hurry(*given):  # type: ignore[no-untyped-def]  # as it is
         daemon = _create(*given)
         if hasattr(daemon, "interval_seconds"):  # the queue's and the monitoring's
             daemon.interval_seconds = INTERVAL_S

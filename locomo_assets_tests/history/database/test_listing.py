@@ -134,7 +134,7 @@ def test_a_writer_whose_clock_is_wrong_by_hours_is_found(
 
     class Wrong(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # any zone will do
             return datetime.now(UTC) + timedelta(hours=hours)
 
     with monkeypatch.context() as patch:
