@@ -1,9 +1,11 @@
 """What a refresh lists, and which attempts it finds so; the file that it works in."""
 
 import os
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -134,8 +136,8 @@ def test_a_writer_whose_clock_is_wrong_by_hours_is_found(
 
     class Wrong(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # any zone will do
-            return datetime.now(UTC) + timedelta(hours=hours)
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(time.time() + 3600 * hours, tz)
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "datetime", Wrong)
