@@ -66,7 +66,8 @@ class Prompt:
         )
         print(f"{self.database_path}, read-only; .help lists what else there is")
         # The prompt reads Ctrl-C as a key, and a query that runs has a handler of its own. An
-        # exception anywhere else would leave DuckDB or the terminal half way.
+        # exception anywhere else would leave DuckDB or the terminal half way. The prompt's own
+        # handler stays off: a signal just before or after it runs makes it print a traceback.
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             while self._goes_on(session):
@@ -76,7 +77,7 @@ class Prompt:
 
     def _goes_on(self, session: PromptSession[str]) -> bool:
         try:
-            text = session.prompt("sql> ").strip()
+            text = session.prompt("sql> ", handle_sigint=False).strip()
             if text.rstrip("; ") in (".quit", ".exit"):
                 return False
             self._answer(text)

@@ -136,6 +136,18 @@ def test_any_number_of_ctrl_c_is_one(terminal: Terminal) -> None:
     assert "Traceback" not in terminal.shown
 
 
+def test_an_interrupt_while_a_prompt_begins_or_ends_is_nothing(terminal: Terminal) -> None:
+    terminal.type("", PROMPT)
+    for _ in range(20):
+        os.write(terminal.descriptor, b"SELECT 42 + 1 AS x;\r")
+        for _ in range(50):
+            os.kill(terminal.pid, signal.SIGINT)
+            time.sleep(0.001)
+    terminal.press("\x03", "sql>")
+    assert "43" in terminal.type("SELECT 42 + 1 AS x;\r", "43")
+    assert "Traceback" not in terminal.shown
+
+
 def completed(completer: SqlCompleter, text: str) -> list[str]:
     document = Document(text.replace("|", ""), text.index("|"))
     return [one.text for one in completer.get_completions(document, CompleteEvent())]
