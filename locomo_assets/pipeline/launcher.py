@@ -7,8 +7,10 @@ run stays "started" for ever, and two of them keep every later run in the queue.
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -66,6 +68,30 @@ def register_process(instance: dg.DagsterInstance, run_id: str) -> None:
     """
     worker = _Worker(lease.this_machine(), lease.this_process())
     instance.daemon_cursor_storage.set_cursor_values({_key(run_id): json.dumps(worker)})
+
+
+@contextmanager
+def run_here(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Notes that a run is in this process, and keeps its databases open while the block lasts.
+
+    Dagster opens them for each event, and when the last connection closes, SQLite writes its log
+    back and syncs the disk, again and again.
+    """
+    register_process(instance, run_id)
+    instance.all_logs(run_id)  # makes the run's own, where they are SQLite's
+    history = Path(instance.root_directory, "history")
+    with ExitStack() as stack:
+        for name in ("runs.db", "runs/index.db", f"runs/{run_id}.db"):
+            with suppress(sqlite3.Error):  # where it is serious, Dagster says so itself
+                _hold(stack, history / name)
+        yield
+
+
+def _hold(stack: ExitStack, database: Path) -> None:
+    if database.exists():
+        connection = stack.enter_context(closing(sqlite3.connect(database)))
+        # Without a read it has not opened the log; read to its end it keeps nobody from writing.
+        connection.execute("SELECT name FROM sqlite_master").fetchall()
 
 
 def registered_process(instance: dg.DagsterInstance, run_id: str) -> str | None:
