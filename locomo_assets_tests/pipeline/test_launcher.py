@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring import execute_run_monitoring_iteration
@@ -169,12 +170,30 @@ def test_databases_stay_open_while_a_run_is_here(instance: dg.DagsterInstance) -
     with run_here(instance, run.run_id):
         instance.report_engine_event("at work", run)
         instance.add_dynamic_partitions("release", ["r1"])
-        kept = logs()
+        kept, within = logs(), _synchronous(instance, run.run_id)
         another = [sys.executable, "-c", _WRITES, str(history / "runs.db")]
         subprocess.run(another, check=True, timeout=60)
     assert kept == {"runs.db-wal", "runs/index.db-wal", f"runs/{run.run_id}.db-wal"}
     assert not logs()
+    assert (within, _synchronous(instance, run.run_id)) == (_NORMAL, _FULL)
     assert [one.message for one in instance.all_logs(run.run_id)] == ["at work"]
+
+
+def test_run_is_here_whatever_the_instance_keeps_its_events_in() -> None:
+    with dg.DagsterInstance.ephemeral() as instance, run_here(instance, "a-run"):
+        assert registered_process(instance, "a-run") == lease.this_process()
+    assert not list(Path(instance.root_directory).rglob("*.db"))
+
+
+_NORMAL, _FULL = 1, 2
+
+
+def _synchronous(instance: dg.DagsterInstance, run_id: str) -> int:
+    """How a connection of Dagster's syncs the disk, as SQLite numbers it."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqliteEventLogStorage)
+    with storage.run_connection(run_id) as connection:
+        return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
 
 
 _WRITES = """
