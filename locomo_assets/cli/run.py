@@ -29,6 +29,7 @@ from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
 from locomo_assets.history import database
+from locomo_assets.reporting.preload import preloading
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -139,7 +140,7 @@ def run(
     if dry_run:
         _forecast(wanted, services, console(wide=wide))
         return
-    with showing_progress(services):
+    with showing_progress(services), preloading(services.progress):
         series = launch(wanted, services)
     out = console(wide=wide)
     path, limit = services.settings.database_path, services.settings.max_error_percent
