@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import httpx2
-import openai
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from locomo_assets.completions.asker import OPENAI, Asker, is_openai
+from locomo_assets.completions.package import openai
 from locomo_assets.completions.server_errors import (
     HOLDERS,
     NO_CREDIT,

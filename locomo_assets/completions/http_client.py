@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-import openai
 
 from locomo_assets.bounded import (
     ANSWER_BYTES,
@@ -24,6 +23,7 @@ from locomo_assets.bounded import (
     read_answer,
 )
 from locomo_assets.completions.asker import Asker
+from locomo_assets.completions.package import openai
 from locomo_assets.completions.server_errors import error_within, read_error, read_json
 from locomo_assets.http.calls import (
     API_VERSION,

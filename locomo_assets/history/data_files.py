@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locomo_assets.bounded import HISTORY_FILE_BYTES, ByteCount, UnusableBodyError
+from locomo_assets.hidden import hidden
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
 from locomo_assets.history.provenance import DataFile, Lineage, lineage_from_json, lineage_to_json
 from locomo_assets.history.schema import LINEAGE, TABLES
@@ -38,6 +39,15 @@ class Footer(NamedTuple):
     lineage: Lineage
     rows: int
     is_derived: bool
+
+
+def do_without_pandas() -> None:
+    """From here on Arrow takes this process to have no pandas, which its first array would load.
+
+    Only for a process that is ours: of others' Series Arrow would no longer know what they are.
+    """
+    with hidden("pandas"):
+        pa.array([0])
 
 
 def encode_rows(
