@@ -24,7 +24,7 @@ from locomo_assets.pipeline.forecasts.forecast import forecast_rounds
 from locomo_assets.pipeline.forecasts.rounds import first_round
 from locomo_assets.pipeline.interrupt import uninterrupted
 from locomo_assets.pipeline.ladder import ASSET as LADDER_ASSET
-from locomo_assets.pipeline.launcher import register_process
+from locomo_assets.pipeline.launcher import run_here
 from locomo_assets.pipeline.partitions import (
     CONVERSATION,
     LADDER,
@@ -287,16 +287,16 @@ def _run(
     given = {name: value for name, value in (config or {}).items() if value is not None}
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     run_id = str(uuid4())
-    register_process(instance, run_id)
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=[dg.AssetKey(name) for name in assets],
-        run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
-        tags={RELEASE_TAG: release, **(tags or {})},
-        run_id=run_id,
-        partition_key=partition_key,
-        raise_on_error=False,
-    )
+    with run_here(instance, run_id):
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            run_config={"loggers": quiet, "ops": {op: {"config": given}} if op else {}},
+            tags={RELEASE_TAG: release, **(tags or {})},
+            run_id=run_id,
+            partition_key=partition_key,
+            raise_on_error=False,
+        )
     if result.success:
         return
     for event in result.all_events:

@@ -171,6 +171,7 @@ class Services:
             ask_protocol=self.ask_protocol(),
             prices=prices,
             run_id=run_id,
+            database_path=chosen.database_path,
             progress=self.progress,
             watch=ReleaseGuard(self.feed(), override=chosen.allow_other_release),
         )

@@ -35,8 +35,11 @@ from locomo_assets.settings import read_settings
 services = Services(read_settings())
 launch(Launch(release="r1", questions=4), services)
 counts.clear()
+dagster = services.settings.home / "dagster"
+logs = set()
+services.progress.listeners.append(lambda _: logs.update(dagster.rglob("*.db-wal")))
 launch(Launch(release="r2", questions=4), services)
-print(json.dumps([counts, sorted(sys.modules)]))
+print(json.dumps([counts, sorted(sys.modules), len(logs)]))
 """
 
 
@@ -48,11 +51,12 @@ def test_a_second_release_is_compared_once_and_heavy_packages_stay_away(
     command = [sys.executable, "-c", _COUNTED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    counts, modules = json.loads(done.stdout.splitlines()[-1])
+    counts, modules, logs = json.loads(done.stdout.splitlines()[-1])
     # Drift is on the page, and in the pictures of the trend.
     assert (counts["read_report_data"], counts["compare"], counts["read_drift"]) == (1, 1, 2)
     assert counts["read_dataset"] == 1, "it may be a download"
     assert counts["connect"] <= 8, "each opens the database anew, for 25 ms of processor time"
+    assert logs == 3, "of Dagster's databases, which SQLite else writes back at each event"
     assert not {"openai", "scipy.stats", "statsmodels"}.intersection(modules)
 
 
