@@ -25,6 +25,12 @@ def test_others_are_found_and_what_is_loaded_stays() -> None:
 @pytest.mark.parametrize(
     ("loaded", "hides"),
     [
+        # A forecast, and results of others, name a judge that nobody asks.
+        (
+            "import locomo_assets.judging.verdict_request\n"
+            "import locomo_assets.imports.backboard_published",
+            "openai",
+        ),
         ("import locomo_assets.judging.llm", "aiohttp"),
         (
             "from locomo_assets.history.data_files import do_without_pandas, pa\n"

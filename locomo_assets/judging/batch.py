@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from locomo_assets.completions.completion import (
+from locomo_assets.completions.failures import (
     describe_error,
     is_retryable,
     raise_if_fatal,
