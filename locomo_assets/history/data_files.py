@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from importlib.abc import MetaPathFinder
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -44,15 +45,19 @@ class Footer(NamedTuple):
 def do_without_pandas() -> None:
     """From here on Arrow takes this process to have no pandas, which its first array would load.
 
-    Only for a process that is ours: of others' Series Arrow would no longer know what they are.
+    Only for a process that is ours and has one thread yet: what is no pandas to Arrow stays so.
     """
-    if "pandas" in sys.modules:
-        return
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # Python's way to have it not found
+    sys.meta_path.insert(0, _NoPandas())
     try:
         pa.array([0])
     finally:
-        del sys.modules["pandas"]
+        del sys.meta_path[0]
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
 
 
 def encode_rows(
