@@ -3,9 +3,6 @@
 The launch of the Dagster runs belongs to `pipeline.launch`.
 """
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +29,7 @@ from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
 from locomo_assets.history import database
+from locomo_assets.reporting.preload import preloading
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -117,36 +115,35 @@ def run(
     --repeats asks and judges anew from the same memories, which shows the noise of both.
     Without keys: nothing is called, nothing costs.
     """
-    with _collecting_later():
-        from locomo_assets.history.data_files import do_without_pandas
-        from locomo_assets.pipeline.launch import Launch, launch
-        from locomo_assets.services import Services
+    from locomo_assets.history.data_files import do_without_pandas
+    from locomo_assets.pipeline.launch import Launch, launch
+    from locomo_assets.services import Services
 
-        do_without_pandas()
-        if release is None:
-            release = adhoc_label()
-            name_option("--release", release)
-        wanted = Launch(
-            release=release,
-            dataset=dataset,
-            conversations=[c.strip() for c in conversations.split(",")] if conversations else None,
-            questions=questions,
-            adversarial=adversarial,
-            force=force,
-            repeats=repeats,
-            repeat_ingestion=repeat_ingestion,
-            until_decided=until_decided,
-            against=against,
-            gate_against=gate_against,
-        )
-        if fail_on is not None and gate_against is None:
-            raise SettingsError("--fail-on: say which release to compare with by --gate-against")
-        services = Services(read_settings(), creates_history=not dry_run)
-        if dry_run:
-            _forecast(wanted, services, console(wide=wide))
-            return
-        with showing_progress(services):
-            series = launch(wanted, services)
+    do_without_pandas()
+    if release is None:
+        release = adhoc_label()
+        name_option("--release", release)
+    wanted = Launch(
+        release=release,
+        dataset=dataset,
+        conversations=[c.strip() for c in conversations.split(",")] if conversations else None,
+        questions=questions,
+        adversarial=adversarial,
+        force=force,
+        repeats=repeats,
+        repeat_ingestion=repeat_ingestion,
+        until_decided=until_decided,
+        against=against,
+        gate_against=gate_against,
+    )
+    if fail_on is not None and gate_against is None:
+        raise SettingsError("--fail-on: say which release to compare with by --gate-against")
+    services = Services(read_settings(), creates_history=not dry_run)
+    if dry_run:
+        _forecast(wanted, services, console(wide=wide))
+        return
+    with showing_progress(services), preloading(services.progress):
+        series = launch(wanted, services)
     out = console(wide=wide)
     path, limit = services.settings.database_path, services.settings.max_error_percent
     audit_sha256 = services.keep_audit()
@@ -170,18 +167,6 @@ def run(
         raise InvalidNumbersError(invalid_message(measured, limit))
     if gate_against is not None:
         end_with_gate(services, wanted, measured, gate_against, fail_on or FailOn.worse)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Nearly all that a start makes stays, and Python would look through it for garbage again and
-    again; measuring collects as always (`run_interruptibly`).
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def end_with_gate(

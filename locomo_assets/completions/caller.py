@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 import httpx2
+import openai
 
 from locomo_assets.completions.asker import COMPLETIONS, Asker, checked_server, endpoint_of
 from locomo_assets.completions.completion import (
@@ -28,7 +29,6 @@ from locomo_assets.completions.failures import (
     server_error,
 )
 from locomo_assets.completions.http_client import RecordingClient, client_at
-from locomo_assets.completions.package import openai
 from locomo_assets.completions.parameters import Parameters
 from locomo_assets.completions.server_errors import read_json
 from locomo_assets.http.calls import CallOptions

@@ -5,9 +5,9 @@ The errors are the `openai` package's; how servers word theirs is in `server_err
 """
 
 import httpx2
+import openai
 
 from locomo_assets.completions.asker import OPENAI, Asker, is_openai
-from locomo_assets.completions.package import openai
 from locomo_assets.completions.server_errors import (
     NO_CREDIT,
     NO_KEY,

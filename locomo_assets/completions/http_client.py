@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import openai
 
 from locomo_assets.bounded import (
     ANSWER_BYTES,
@@ -23,7 +24,6 @@ from locomo_assets.bounded import (
     read_answer,
 )
 from locomo_assets.completions.asker import Asker
-from locomo_assets.completions.package import openai
 from locomo_assets.completions.server_errors import error_within, read_error, read_json
 from locomo_assets.http.calls import (
     API_VERSION,

@@ -5,6 +5,7 @@ Reading and writing the bytes belongs in `storage`, attempts belong in `store`.
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -14,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locomo_assets.bounded import HISTORY_FILE_BYTES, ByteCount, UnusableBodyError
-from locomo_assets.hidden import hidden
 from locomo_assets.history.errors import HistoryDamagedError, HistoryRowError
 from locomo_assets.history.provenance import DataFile, Lineage, lineage_from_json, lineage_to_json
 from locomo_assets.history.schema import LINEAGE, TABLES
@@ -46,8 +46,13 @@ def do_without_pandas() -> None:
 
     Only for a process that is ours: of others' Series Arrow would no longer know what they are.
     """
-    with hidden("pandas"):
+    if "pandas" in sys.modules:
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # Python's way to have it not found
+    try:
         pa.array([0])
+    finally:
+        del sys.modules["pandas"]
 
 
 def encode_rows(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
+import openai
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from locomo_assets.completions.failures import (
@@ -18,7 +19,6 @@ from locomo_assets.completions.failures import (
     is_retryable,
     raise_if_fatal,
 )
-from locomo_assets.completions.package import openai
 from locomo_assets.completions.parameters import Parameters
 from locomo_assets.completions.prompts import Prompt
 from locomo_assets.completions.server_errors import one_line, read_json

@@ -73,7 +73,6 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
     # A collection would look through all that is loaded, Dagster and its packages above all, and
     # hold up every request for 0.2 s.
     gc.freeze()
-    gc.enable()  # `locomo-assets run` starts without
     try:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:

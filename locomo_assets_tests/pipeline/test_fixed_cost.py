@@ -63,30 +63,26 @@ def test_a_second_release_is_compared_once_and_heavy_packages_stay_away(
 
 
 _STARTED = """
-import asyncio, gc, json, os, sys
+import asyncio, json, os, sys
 from locomo_assets.cli.__main__ import main
 
 def before_the_first_request(*given):
-    looked = sum(one["collections"] for one in gc.get_stats()) - before
-    print(json.dumps([gc.isenabled(), looked, sorted(sys.modules)]), file=sys.__stderr__)
+    print(json.dumps(sorted(sys.modules)), file=sys.__stderr__)
     sys.__stderr__.flush()
     os._exit(0)
 
 asyncio.run = before_the_first_request
-before = sum(one["collections"] for one in gc.get_stats())
 main()
 """
 NEVER_USED = {"pandas", "openai", "aiohttp", "statsmodels"}
 
 
-def test_a_run_begins_without_what_it_never_uses_and_without_looking_for_garbage(
+def test_a_run_begins_without_what_it_never_uses(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCOMO_HOME", str(home))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     command = [sys.executable, "-c", _STARTED, "run", "--release", "r1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    collects, looked, modules = json.loads(done.stderr.splitlines()[-1])
+    modules = json.loads(done.stderr.splitlines()[-1])
     assert not NEVER_USED.intersection(modules)
-    assert collects, "while it measures"
-    assert looked <= 3, "among modules, which stay"

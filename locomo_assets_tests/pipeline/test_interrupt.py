@@ -24,15 +24,3 @@ def test_a_failure_thaws_it_too() -> None:
     with pytest.raises(ValueError, match="of the work"):
         run_interruptibly(frozen(ValueError("of the work")))
     assert gc.get_freeze_count() == 0
-
-
-async def collects() -> bool:
-    return gc.isenabled()
-
-
-def test_garbage_is_collected_meanwhile_even_where_the_start_did_without() -> None:
-    gc.disable()
-    try:
-        assert run_interruptibly(collects())
-    finally:
-        gc.enable()
