@@ -45,7 +45,7 @@ class Footer(NamedTuple):
 def do_without_pandas() -> None:
     """From here on Arrow takes this process to have no pandas, which its first array would load.
 
-    Only for a process that is ours and has one thread yet: what is no pandas to Arrow stays so.
+    Only for a process that is ours: of others' Series Arrow would no longer know what they are.
     """
     sys.meta_path.insert(0, _NoPandas())
     try:
@@ -55,9 +55,10 @@ def do_without_pandas() -> None:
 
 
 class _NoPandas(MetaPathFinder):
+    # Not None in `sys.modules`: Cython hands that on as the module.
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name == "pandas":
-            raise ModuleNotFoundError(name=name)
+            raise ModuleNotFoundError(name, name=name)
 
 
 def encode_rows(
