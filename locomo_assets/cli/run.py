@@ -115,9 +115,11 @@ def run(
     --repeats asks and judges anew from the same memories, which shows the noise of both.
     Without keys: nothing is called, nothing costs.
     """
+    from locomo_assets.history.data_files import do_without_pandas
     from locomo_assets.pipeline.launch import Launch, launch
     from locomo_assets.services import Services
 
+    do_without_pandas()
     if release is None:
         release = adhoc_label()
         name_option("--release", release)
