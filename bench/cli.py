@@ -67,7 +67,9 @@ def processor_s(command: Sequence[str], given: Mapping[str, str], times: int) ->
 
 
 def _once(command: Sequence[str], given: Mapping[str, str]) -> float:
-    others = {name: text for name, text in os.environ.items() if not name.startswith("LOCOMO_")}
+    # Who measures may have Python write no bytecode, and then each run compiles the project anew.
+    passed_by = ("LOCOMO_", "PYTHONDONTWRITEBYTECODE")
+    others = {name: text for name, text in os.environ.items() if not name.startswith(passed_by)}
     with subprocess.Popen(
         command,
         env=others | dict(given),

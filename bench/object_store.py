@@ -1,9 +1,8 @@
-"""A history in a bucket: requests by kind, and time, of a run's commits and the refresh after it.
+"""A history in a bucket: requests by kind, and time, of what a run does there.
 
-The bucket is moto's, in this process and over a socket: requests are what it counts, while the
-times hold its own work too (it looks through all objects for each listing). Earlier runs, small
-ones, are generated into it and not committed one by one; the database of them is made from the same
-objects in memory.
+Here: its commits, the refresh after them, and a look for verdicts that were paid for. The bucket
+is moto's, over a socket; times hold its own work too, a look through all objects for each listing.
+Earlier runs are generated into it, and the database of them is made from the same objects.
 """
 
 import logging
@@ -28,9 +27,12 @@ from bench.synthetic import commit_conversation, commit_dataset
 from locomo_assets.history import database
 from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.store import HistoryStore
+from locomo_assets.judging.judge import JudgeIdentity
+from locomo_assets.runs.verdicts import stored_verdicts
 
 _BUCKET, _FOLDER = "bench", "history"
 _CONVERSATION, _QUESTIONS = "conv-0", 5
+_JUDGE = JudgeIdentity("bench", "bench", "bench")
 _NOBODY = {
     "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nothing",
@@ -108,6 +110,7 @@ def _at(size: int, path: Path, counted: Counter[str], rng: random.Random) -> lis
     steps: dict[str, Callable[[], object]] = {
         "commit": lambda: commit_conversation(store, rng, f"one-more-{size}", _CONVERSATION),
         "refresh": lambda: database.refresh(store, path, recent_only=True),
+        "look-up of verdicts": lambda: stored_verdicts(store, path, _CONVERSATION, _JUDGE),
         "listing of all": store.manifest_names,
     }
     for name, step in steps.items():

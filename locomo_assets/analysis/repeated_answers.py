@@ -31,11 +31,7 @@ _WAY_OUT = {
 """What to do about it, by whether the answers are imported."""
 
 _SQL = Path(__file__).with_name("repeated_answers.sql")
-_ANSWERS = """
-SELECT release, coalesce(system, 'unknown'), question_protocol, dataset_sha256, answer
-FROM current_answers
-WHERE ($release IS NULL OR release = $release) AND outcome = 'answered' AND answer IS NOT NULL
-"""
+_DOUBTFUL = Path(__file__).with_name("doubtful_answers.sql")
 _ANSWERS_AT_ONCE = 10_000
 _WORDS, _LOOKED_AT = 3, 24
 
@@ -87,30 +83,52 @@ def read_repeated_answer(database_path: Path, row: Accuracy) -> RepeatedAnswer:
 
 def commonest_answer(answers: Sequence[str]) -> RepeatedAnswer:
     """Of the answers that do not decline; texts that differ by white space or an id are one."""
-    same: dict[str, list[str]] = {}
-    for answer in answers:
-        text = _lower(answer.split())
-        if not declines(text):
-            # Without a digit it holds no id.
-            key = _ID.sub("…", text) if _DIGIT.search(text) else text
-            same.setdefault(key, []).append(answer)
-    commonest = max(same.values(), key=len, default=[""])
-    return RepeatedAnswer(commonest[0], len(commonest) if same else 0, len(answers))
+    alike: dict[str, list[int]] = {}
+    for place, answer in enumerate(answers):
+        alike.setdefault(beginning(answer), []).append(place)
+    commonest: list[int] = []
+    # The rest of a text takes long to compare: only where there may be as many as were found.
+    for places in sorted(alike.values(), key=len, reverse=True):
+        if len(places) < len(commonest):
+            break
+        same: dict[str, list[int]] = {}
+        for place in places:
+            text = _lower(answers[place].split())
+            if not declines(text):
+                same.setdefault(without_ids(text), []).append(place)
+        # Of as many, those that begin first.
+        found = [commonest, *same.values()]
+        commonest = max(found, key=lambda one: (len(one), -min(one, default=0)))
+    text = answers[commonest[0]] if commonest else ""
+    return RepeatedAnswer(text, len(commonest), len(answers))
+
+
+def without_ids(text: str) -> str:
+    """A text in lower case with a sign in the place of each id."""
+    # Without a digit it holds none.
+    return _ID.sub("…", text) if _DIGIT.search(text) else text
 
 
 def _doubtful(database_path: Path, releases: Collection[str]) -> set[tuple[str, ...]]:
-    """The series in which one answer may be suspicious: to compare beginnings is quick."""
-    given = {"release": next(iter(releases)) if len(releases) == 1 else None}
-    beginnings: dict[tuple[str, ...], list[str]] = {}
+    """The series in which one answer may be suspicious: to compare beginnings is quick.
+
+    The database compares the first word, and Python three of those answers that share it.
+    """
+    given = {
+        "release": next(iter(releases)) if len(releases) == 1 else None,
+        "always_allowed": _ALWAYS_ALLOWED,
+        "allowed_percent": _ALLOWED_PERCENT,
+    }
+    beginnings: dict[tuple[tuple[str, ...], int], list[str]] = {}
     with database.open_read_only(database_path) as connection:
-        found = connection.execute(_ANSWERS, given)
+        found = connection.execute(_DOUBTFUL.read_text(encoding="utf-8"), given)
         while some := found.fetchmany(_ANSWERS_AT_ONCE):
-            for *series, answer in some:
-                beginnings.setdefault(tuple(series), []).append(beginning(answer))
+            for *series, answered, answer in some:
+                beginnings.setdefault((tuple(series), answered), []).append(beginning(answer))
     return {
         series
-        for series, some in beginnings.items()
-        if RepeatedAnswer("", max(Counter(some).values()), len(some)).is_suspicious
+        for (series, answered), some in beginnings.items()
+        if RepeatedAnswer("", max(Counter(some).values()), answered).is_suspicious
     }
 
 

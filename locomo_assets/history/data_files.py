@@ -5,9 +5,11 @@ Reading and writing the bytes belongs in `storage`, attempts belong in `store`.
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from importlib.abc import MetaPathFinder
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -38,6 +40,25 @@ class Footer(NamedTuple):
     lineage: Lineage
     rows: int
     is_derived: bool
+
+
+def do_without_pandas() -> None:
+    """From here on Arrow takes this process to have no pandas, which its first array would load.
+
+    Only for a process that is ours: of others' Series Arrow would no longer know what they are.
+    """
+    sys.meta_path.insert(0, _NoPandas())
+    try:
+        pa.array([0])
+    finally:
+        del sys.meta_path[0]
+
+
+class _NoPandas(MetaPathFinder):
+    # Not None in `sys.modules`: Cython hands that on as the module.
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name, name=name)
 
 
 def encode_rows(

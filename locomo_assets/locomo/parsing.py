@@ -9,7 +9,6 @@ import math
 import re
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -81,7 +80,7 @@ def parse_dataset(data: bytes, source: str) -> Dataset:
         )
     if not isinstance(content, list) or not content:
         location.fail("is not a list of conversations; give a file like LoCoMo's locomo10.json")
-    location = replace(location, text=text)
+    location = _Location(source, text)
     conversations: dict[str, Conversation] = {}
     for index, sample in enumerate(content):
         here = location.at(f"conversation {index}", index)
@@ -118,26 +117,53 @@ def parse_session_date(text: str) -> datetime:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Location:
-    """A position in the file, for error messages; `text` is the file's, once it is known."""
+    """A position in the file, for error messages: of the file itself, or a way on from another.
 
-    source: str
-    text: str | None = field(default=None, repr=False)
-    where: str = ""
-    path: tuple[Step, ...] = ()
+    There is one for every value that is read, so it is put into words once something fails.
+    """
+
+    __slots__ = ("_outer", "_steps", "_where", "source", "text")
+
+    def __init__(
+        self,
+        source: str,
+        text: str | None = None,
+        outer: "_Location | None" = None,
+        where: str = "",
+        steps: tuple[Step, ...] = (),
+    ) -> None:
+        self.source = source
+        self.text = text
+        """The file's, once it is known."""
+        self._outer = outer
+        self._where = where
+        self._steps = steps
 
     def at(self, where: str, *steps: Step) -> "_Location":
-        where = f"{self.where}, {where}" if self.where else where
-        return replace(self, where=where, path=(*self.path, *steps))
+        return self._on(f", {where}", steps)
 
     def key(self, key: str) -> "_Location":
-        return self.at(f"key {key!r}", key)
+        return self._on(f", key {key!r}", (key,))
+
+    def within(self, key: str) -> "_Location":
+        """A step that is not told."""
+        return self._on("", (key,))
+
+    def called(self, name: str) -> "_Location":
+        return self._on(f" ({name})", ())
+
+    def _on(self, where: str, steps: tuple[Step, ...]) -> "_Location":
+        return _Location(self.source, self.text, self, where, steps)
 
     def fail(self, what: str, *steps: Step) -> NoReturn:
         """`steps` lead on to the value whose line is told."""
-        line = "" if self.text is None else f", line {line_of(self.text, (*self.path, *steps))}"
-        location = f": {self.where}" if self.where else ""
+        where = ""
+        here: _Location | None = self
+        while here is not None:
+            where, steps, here = here._where + where, (*here._steps, *steps), here._outer
+        line = "" if self.text is None else f", line {line_of(self.text, steps)}"
+        location = f": {where.removeprefix(', ')}" if where else ""
         raise DatasetError(f"data set {self.source}{line}{location}: {what}")
 
 
@@ -150,8 +176,8 @@ def _conversation(sample: Any, location: _Location) -> Conversation:
             "100; it becomes a partition key",
             "sample_id",
         )
-    location = replace(location, where=f"{location.where} ({sample_id})")
-    in_talk = replace(location, path=(*location.path, "conversation"))
+    location = location.called(sample_id)
+    in_talk = location.within("conversation")
     talk = _object(_needed(sample, "conversation", location), location.key("conversation"))
     sessions = tuple(_session(talk, number, in_talk) for number in _numbers(talk, in_talk))
     dia_ids: set[str] = set()
@@ -324,11 +350,12 @@ def _object(value: Any, location: _Location) -> dict[str, Any]:
 
 def _check_keys(owner: dict[str, Any], known: Collection[str], location: _Location) -> None:
     """Fails at a key that is a known one in another spelling: its value would be left out."""
-    plain = {_letters(key): key for key in known}
     for key, value in owner.items():
-        meant = plain.get(_letters(key))
-        if meant is not None and key != meant and value is not None:
-            location.fail(f"the key {key!r} would be left out; rename it to {meant!r}", key)
+        if key in known or value is None:
+            continue
+        for meant in known:
+            if _letters(meant) == _letters(key):
+                location.fail(f"the key {key!r} would be left out; rename it to {meant!r}", key)
 
 
 def _letters(key: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locomo_assets import __version__
@@ -154,6 +155,8 @@ class RunContext:
     ask_protocol: AskProtocol
     prices: PriceTable
     run_id: str
+    database_path: Path | None = None
+    """Where `history.duckdb` may be, as an index of what is stored; None: nowhere."""
     audit_sha256: str | None = None
     """The stored audit whose gold answers the judge is given; None: the data set's own."""
     batching: Batching | None = None

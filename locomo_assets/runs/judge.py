@@ -16,7 +16,7 @@ from locomo_assets.errors import LocomoError
 from locomo_assets.history.errors import LeaseTakenError
 from locomo_assets.history.lease import leased
 from locomo_assets.history.provenance import Lineage, UnfinishedAttempt
-from locomo_assets.http.limits import first_failure, gather_limited
+from locomo_assets.http.limits import first_failure, gather_limited, run_in_thread
 from locomo_assets.locomo.model import Conversation, Question
 from locomo_assets.prices import ModelPrice
 from locomo_assets.runs.batches import (
@@ -52,6 +52,7 @@ from locomo_assets.runs.stages import (
 )
 from locomo_assets.runs.verdicts import (
     Gold,
+    KnownVerdicts,
     PendingVerdict,
     corrected_gold,
     is_by,
@@ -229,7 +230,7 @@ class _Stage:
         left = self._left_behind()
         earlier = run.store.read(ASSET, left).to_pylist()
         attempt = run.store.begin(self.lineage)
-        known = self._by_content(earlier)
+        known = await run_in_thread(lambda: self._by_content(earlier))
         rows: list[Row] = []
 
         def keep(pending: PendingVerdict, row: dict[str, Any]) -> None:
@@ -261,7 +262,9 @@ class _Stage:
                     verdicts_to_do=work.size - self.announced,
                 )
                 given = {row["fingerprint"]: row for row in _settled(rows)}
-                await asking.judge(to_judge, {**known, **given})
+                said = [pending.fingerprint for pending in to_judge if pending.needs_judge]
+                stored = await run_in_thread(lambda: known.read(said))
+                await asking.judge(to_judge, {**stored, **given})
         await finish(
             attempt,
             run.store,
@@ -310,8 +313,8 @@ class _Stage:
         manifests = [m for m in manifests if is_by(m, judge) and self.gold.is_of(m)]
         return _settled(store.read(ASSET, manifests).to_pylist())
 
-    def _by_content(self, rows: Sequence[Row]) -> Mapping[str, Row]:
-        """Verdicts by fingerprint that need not be asked for: stored ones, and those of `rows`."""
+    def _by_content(self, rows: Sequence[Row]) -> KnownVerdicts:
+        """Verdicts that need not be asked for: stored ones, and those of `rows`."""
         # A repeat's answer may be worded like one before it, and has its own verdict.
         stored = [] if self.task.repeat > 1 else [*self._stored(), *_settled(rows)]
         return verdicts_by_content(self.run, self.task, stored)
@@ -347,7 +350,7 @@ class _Asking:
             self._owed = {one for batch in self._located for one in batch.fingerprints}
 
     async def judge_ahead(
-        self, queue: AnswerQueue, due_of: Callable[[Row], PendingVerdict], known: Mapping[str, Row]
+        self, queue: AnswerQueue, due_of: Callable[[Row], PendingVerdict], known: KnownVerdicts
     ) -> None:
         """Asks for the verdicts on what comes, until the queue is closed.
 

@@ -6,15 +6,18 @@ in place of faulty ones) is part of a series' judge, and so is the judge's serve
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from locomo_assets.completions.asker import OPENAI, host_of
-from locomo_assets.history.errors import HistoryDamagedError
-from locomo_assets.history.provenance import Manifest, path_label
+from locomo_assets.history.errors import HistoryDamagedError, HistoryUnreachableError
+from locomo_assets.history.provenance import Manifest, ManifestName, path_label
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import (
     NO_WORDS,
@@ -117,6 +120,15 @@ COPIED = ("verdict", "reasoning", "reason", "agreement")
 
 _SETTLED = ("correct", "wrong")
 
+_SETTLED_SQL = Path(__file__).with_name("settled_verdicts.sql")
+_HELD = """
+SELECT attempt_id
+FROM attempts
+WHERE
+    attempt_id IN (SELECT unnest($attempts))
+    AND (SELECT history_id FROM lens_meta) = $history_id
+"""
+
 
 def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
     """Whether an attempt's verdicts are by just this judge.
@@ -129,22 +141,110 @@ def is_by(manifest: Manifest, judge: JudgeIdentity) -> bool:
     return bool(digest == judge.digest())
 
 
-def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> Mapping[str, Row]:
-    """Fingerprint → a verdict that counts: of `known`, else of other releases and runs.
+class KnownVerdicts:
+    """Verdicts that count and need not be asked for, by fingerprint.
+
+    Some are at hand; of the others it is known which attempt has them, and it is read when they
+    are wanted.
+    """
+
+    def __init__(
+        self,
+        store: HistoryStore,
+        at_hand: Mapping[str, Row],
+        elsewhere: Mapping[str, ManifestName],
+    ) -> None:
+        self._store = store
+        self._at_hand = at_hand
+        self._elsewhere = elsewhere
+
+    def __contains__(self, fingerprint: str) -> bool:
+        return fingerprint in self._at_hand or fingerprint in self._elsewhere
+
+    def read(self, fingerprints: Iterable[str]) -> dict[str, Row]:
+        """The rows of those of them that are known."""
+        wanted = frozenset(fingerprints)
+        near = {one: row for one, row in self._at_hand.items() if one in wanted}
+        far = {
+            one: name for one, name in self._elsewhere.items() if one in wanted and one not in near
+        }
+        manifests = self._store.read_manifests(sorted(set(far.values())))
+        rows = _verdict_rows(self._store, manifests)
+        # An attempt may hold others too, that a later one holds again.
+        found = (row for row in rows if row["fingerprint"] in far)
+        last = (row for row in found if row["attempt_id"] == far[row["fingerprint"]].attempt_id)
+        return {**near, **_settled(last)}
+
+
+def verdicts_by_content(run: RunContext, task: Task, known: Iterable[Row]) -> KnownVerdicts:
+    """The verdicts of `known`, else of other releases and runs.
 
     A forced task and a repeat judge anew, so they have `known` alone. The lexical judge's verdicts
     are not looked for in other releases: to give them anew is cheaper.
     """
-    judge = run.judge.identity
-    found: dict[str, Row] = {}
-    if not task.judges_anew and judge.system != LEXICAL:
-        folder = f"/conversation={path_label(task.conversation)}/"
-        names = run.store.manifest_names("attempts/asset=judgements")
-        manifests = run.store.read_manifests([name for name in names if folder in name.path])
-        same = [manifest for manifest in manifests if is_by(manifest, judge)]
-        columns = ("fingerprint", "judgement_id", *COPIED)
-        found = _settled(run.store.read("judgements", same, columns).to_pylist())
-    return {**found, **_settled(known)}
+    judge, own = run.judge.identity, _settled(known)
+    if task.judges_anew or judge.system == LEXICAL:
+        return KnownVerdicts(run.store, own, {})
+    return stored_verdicts(run.store, run.database_path, task.conversation, judge, own)
+
+
+def stored_verdicts(
+    store: HistoryStore,
+    database_path: Path | None,
+    conversation: str,
+    judge: JudgeIdentity,
+    own: Mapping[str, Row] = MappingProxyType({}),
+) -> KnownVerdicts:
+    """A conversation's verdicts by this judge in the whole history; `own` come first.
+
+    All manifests are listed. Of the attempts that the database holds it tells which verdicts they
+    have, so that only the others are read here. What is given again is read from the attempt, by
+    its hash: the database is no more than an index, and may be missing, or older.
+    """
+    folder = f"/conversation={path_label(conversation)}/"
+    listed = store.manifest_names("attempts/asset=judgements")
+    names = {name.attempt_id: name for name in listed if folder in name.path}
+    held, elsewhere = _by_database(store, database_path, list(names.values()))
+    others = store.read_manifests([name for i, name in names.items() if i not in held])
+    same = [manifest for manifest in others if is_by(manifest, judge)]
+    at_hand: dict[str, Row] = {}
+    for one, row in _settled(_verdict_rows(store, same)).items():
+        if one not in elsewhere or elsewhere[one] < names[row["attempt_id"]]:
+            at_hand[one] = row
+    return KnownVerdicts(store, {**at_hand, **own}, elsewhere)
+
+
+def _by_database(
+    store: HistoryStore, path: Path | None, names: Sequence[ManifestName]
+) -> tuple[frozenset[str], dict[str, ManifestName]]:
+    """Which of the attempts the database holds; fingerprint → the last of these that settles it.
+
+    Judges need not be told apart: each one's fingerprints are its own.
+    """
+    if path is None or not os.path.exists(path):
+        return frozenset(), {}
+    import duckdb
+
+    from locomo_assets.history import database
+
+    attempts = [name.attempt_id for name in names]
+    try:
+        with database.open_read_only(path) as connection:
+            given = {"attempts": attempts, "history_id": store.history_id}
+            held = frozenset(i for (i,) in connection.execute(_HELD, given).fetchall())
+            there = [name for name in names if name.attempt_id in held]
+            given = {"attempts": [name.attempt_id for name in there]}
+            sql = _SETTLED_SQL.read_text(encoding="utf-8")
+            found = connection.execute(sql, given).fetchall()
+    except (HistoryUnreachableError, duckdb.Error, OSError):
+        return frozenset(), {}
+    return held, {one: there[place] for one, place in found}
+
+
+def _verdict_rows(store: HistoryStore, manifests: Sequence[Manifest]) -> Sequence[Row]:
+    columns = ("attempt_id", "fingerprint", "judgement_id", *COPIED)
+    rows: list[dict[str, Any]] = store.read("judgements", manifests, columns).to_pylist()
+    return rows
 
 
 def _settled(rows: Iterable[Row]) -> dict[str, Row]:

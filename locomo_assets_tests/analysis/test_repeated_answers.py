@@ -1,13 +1,17 @@
 """One answer for many questions: told from answers that decline, and from mere coincidence."""
 
 import re
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locomo_assets.analysis import repeated_answers
 from locomo_assets.analysis.accuracy import by_release
 from locomo_assets.analysis.repeated_answers import (
     RepeatedAnswer,
@@ -15,8 +19,10 @@ from locomo_assets.analysis.repeated_answers import (
     commonest_answer,
     read_repeated_answer,
     repeated_answer_warnings,
+    without_ids,
 )
 from locomo_assets.history.database import refresh
+from locomo_assets.locomo.declines import declines
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 ERROR = "The model is overloaded, please try again later."
@@ -29,20 +35,78 @@ BETWEEN = st.sampled_from([" ", "\u00a0", "\n ", "\x85", "-", ", "])
 
 
 def told_apart(answer: str, other: str) -> bool:
-    return commonest_answer([answer, other]).questions < 2
+    """Whether they are two by their whole texts."""
+    return whole_text(answer) != whole_text(other)
 
 
-@given(st.lists(st.tuples(WORD, BETWEEN), max_size=5), st.lists(ID, min_size=5, max_size=5))
-def test_answers_that_are_one_begin_alike(parts: list[tuple[str, str]], others: list[str]) -> None:
+def whole_text(answer: str) -> str:
+    return without_ids(" ".join(answer.split()).lower().replace("’", "'"))
+
+
+def variants_of(parts: list[tuple[str, str]], others: list[str]) -> list[str]:
+    """Answers that may be one with that of these words and what is between them."""
     answer = "".join(word + between for word, between in parts)
-    variants = (
+    return [
         answer.upper(),
         answer.replace("’", "'").replace("\u00a0", "  "),
         "".join((new if re.search(r"\d", word) else word) + between
                 for (word, between), new in zip(parts, others, strict=False)),
-    )  # fmt: skip
-    for other in variants:
+        "".join(("…" if re.search(r"\d", word) else word) + between for word, between in parts),
+    ]  # fmt: skip
+
+
+PARTS = st.lists(st.tuples(WORD, BETWEEN), max_size=5)
+OTHERS = st.lists(ID, min_size=5, max_size=5)
+
+
+@given(PARTS, OTHERS)
+def test_answers_that_are_one_begin_alike(parts: list[tuple[str, str]], others: list[str]) -> None:
+    answer = "".join(word + between for word, between in parts)
+    for other in variants_of(parts, others):
         assert told_apart(answer, other) or beginning(answer) == beginning(other)
+
+
+def that_share_a_first_word(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of which the database takes it as possible that both are one."""
+    columns = ("release", "system", "question_protocol", "dataset_sha256", "answer", "outcome")
+    given = {"release": None, "always_allowed": 1, "allowed_percent": 2.0}
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE current_answers ({' VARCHAR, '.join(columns)} VARCHAR)")
+        connection.execute(
+            "INSERT INTO current_answers "
+            "SELECT unnest(range(len($1))), NULL, 'isolated', 'd', unnest($1), 'answered' "
+            "UNION ALL "
+            "SELECT unnest(range(len($2))), NULL, 'isolated', 'd', unnest($2), 'answered'",
+            [[one for one, _ in pairs], [other for _, other in pairs]],
+        )
+        found = connection.execute(repeated_answers._DOUBTFUL.read_text("utf-8"), given).fetchall()
+    return [pairs[place] for place in sorted({int(row[0]) for row in found})]
+
+
+def test_answers_that_are_one_have_the_same_first_word() -> None:
+    pairs: list[tuple[str, str]] = []
+
+    @given(PARTS, OTHERS)
+    def collect(parts: list[tuple[str, str]], others: list[str]) -> None:
+        answer = "".join(word + between for word, between in parts)
+        variants = variants_of(parts, others)
+        pairs.extend((answer, one) for one in variants if not told_apart(answer, one))
+
+    collect()
+    assert len(pairs) > 10
+    assert that_share_a_first_word(pairs) == pairs
+
+
+def test_signs_that_become_ascii_are_ascii_in_a_first_word() -> None:
+    pairs = [("\N{KELVIN SIGN}ate sang", "kate sang"), ("I’m Nate", "i'm Nate")]
+    assert not any(told_apart(*pair) for pair in pairs)
+    assert that_share_a_first_word(pairs) == pairs
+
+
+def test_white_space_is_python_s() -> None:
+    spaces = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
+    pairs = [("Yes it is", f"{one}Yes{one}is it") for one in spaces]
+    assert that_share_a_first_word([*pairs, ("Yes it is", "Yes\u200bit is")]) == pairs
 
 
 @pytest.mark.parametrize(
@@ -83,6 +147,16 @@ def test_declining_dates_and_coincidence_are_no_error(texts: list[str]) -> None:
 )
 def test_how_many_are_too_many(questions: int, answered: int, suspicious: bool) -> None:
     assert RepeatedAnswer("x", questions, answered).is_suspicious is suspicious
+
+
+@given(st.lists(st.sampled_from([*DIFFERENT, ERROR, ERROR.upper(), "I don't know.", "", "Öl 7"])))
+def test_it_is_the_first_of_the_most_among_whole_texts(answers: list[str]) -> None:
+    texts = [text for text in map(whole_text, answers) if not declines(text)]
+    found = commonest_answer(answers)
+    assert found.answered == len(answers)
+    assert found.questions == max(map(texts.count, texts), default=0)
+    if texts:
+        assert whole_text(found.text) == max(dict.fromkeys(texts), key=texts.count)
 
 
 def test_nothing_answered_or_all_declined() -> None:

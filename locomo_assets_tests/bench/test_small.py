@@ -52,7 +52,7 @@ def test_writers_side_by_side_do_not_wait_for_each_other() -> None:
 
 def test_a_run_asks_an_object_store_no_more_in_a_long_history() -> None:
     figures = values(object_store.growing((3, 30)))
-    for step in ("commit", "refresh"):
+    for step in ("commit", "refresh", "look-up of verdicts"):
         assert figures[f"30 runs/{step}: requests"] == figures[f"3 runs/{step}: requests"]
     assert figures["30 runs/refresh: requests"] < 40
 

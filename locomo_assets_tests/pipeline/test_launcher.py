@@ -13,13 +13,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring import execute_run_monitoring_iteration
 
 from locomo_assets.history import lease
 from locomo_assets.pipeline.launch import prepare_home
-from locomo_assets.pipeline.launcher import register_process, registered_process
+from locomo_assets.pipeline.launcher import register_process, registered_process, run_here
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are told apart through /proc only"
@@ -156,3 +157,47 @@ def test_process_of_which_only_the_id_is_known_gets_no_signal(
     assert ended == ("@" in process)
     expected = dg.DagsterRunStatus.CANCELED if ended else dg.DagsterRunStatus.STARTED
     assert _run(instance, run_id).status == expected
+
+
+def test_databases_stay_open_while_a_run_is_here(instance: dg.DagsterInstance) -> None:
+    run = instance.add_run(dg.DagsterRun(job_name="__ASSET_JOB"))
+    history = Path(instance.root_directory, "history")
+
+    def logs() -> set[str]:
+        """SQLite's logs: the last connection that closes writes them back and removes them."""
+        return {str(one.relative_to(history)) for one in history.rglob("*.db-wal")}
+
+    with run_here(instance, run.run_id):
+        instance.report_engine_event("at work", run)
+        instance.add_dynamic_partitions("release", ["r1"])
+        kept, within = logs(), _synchronous(instance, run.run_id)
+        another = [sys.executable, "-c", _WRITES, str(history / "runs.db")]
+        subprocess.run(another, check=True, timeout=60)
+    assert kept == {"runs.db-wal", "runs/index.db-wal", f"runs/{run.run_id}.db-wal"}
+    assert not logs()
+    assert (within, _synchronous(instance, run.run_id)) == (_NORMAL, _FULL)
+    assert [one.message for one in instance.all_logs(run.run_id)] == ["at work"]
+
+
+def test_run_is_here_whatever_the_instance_keeps_its_events_in() -> None:
+    with dg.DagsterInstance.ephemeral() as instance, run_here(instance, "a-run"):
+        assert registered_process(instance, "a-run") == lease.this_process()
+    assert not list(Path(instance.root_directory).rglob("*.db"))
+
+
+_NORMAL, _FULL = 1, 2
+
+
+def _synchronous(instance: dg.DagsterInstance, run_id: str) -> int:
+    """How a connection of Dagster's syncs the disk, as SQLite numbers it."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqliteEventLogStorage)
+    with storage.run_connection(run_id) as connection:
+        return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+
+_WRITES = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=0) as connection:
+    connection.execute("INSERT INTO kvs (key, value) VALUES ('by another process', '')")
+"""

@@ -27,6 +27,7 @@ from locomo_assets.runs.datasets import store_dataset
 from locomo_assets.runs.ingest import ingest_conversation
 from locomo_assets.runs.judge import judge_answers
 from locomo_assets.runs.runner import judge_canaries
+from locomo_assets.runs.stages import AnswerQueue
 from locomo_assets.standin.server import BaseUrls, running_standin
 from locomo_assets.standin.settings import StandinSettings
 from locomo_assets_tests.history.factories import lineage
@@ -311,6 +312,26 @@ async def test_equal_words_are_judged_once_over_releases(
     assert all(row["reused_from_judgement_id"] for row in rows)
     again = Task("r2", SAMPLE.conversation, force=True)
     assert await _verdicts_paid(store, urls, again, _PaidJudge()) == paid
+
+
+async def test_a_verdict_that_the_database_tells_of_is_not_paid_for_while_questions_are_asked(
+    store: HistoryStore, urls: BaseUrls, tmp_path: Path
+) -> None:
+    assert await _verdicts_paid(store, urls, ORDER, _PaidJudge()) > 0
+    r2, queue, judge = Task("r2", SAMPLE.conversation), AnswerQueue(), _PaidJudge()
+    async with at_bench(store, urls, "run-r2") as run:
+        run.judge = judge
+        run.database_path = refresh(store, tmp_path / "history.duckdb").path
+        await ingest_conversation(run, r2)
+        async with asyncio.TaskGroup() as group:
+            judging = group.create_task(judge_answers(run, r2, queue))
+            await answer_questions(run, r2, queue)
+            queue.close()
+    assert judging.result().verdicts == QUESTIONS
+    assert judge.asked == 0
+    (first,) = store.manifests(asset="judgements", release="r1")
+    rows = store.read("judgements", store.manifests(asset="judgements", release="r2")).to_pylist()
+    assert all(row["reused_from_judgement_id"].startswith(first.attempt_id) for row in rows)
 
 
 async def test_judge_with_other_parameters_is_another_judge(

@@ -19,7 +19,7 @@ from locomo_assets.analysis.judge_error import corrected_accuracy, with_known_er
 from locomo_assets.analysis.panel import Panel, read_panels, releases_with_panels
 from locomo_assets.analysis.repeated_answers import repeated_answer_warnings
 from locomo_assets.analysis.retrieval_recall import read_recall
-from locomo_assets.analysis.scores import abstention_lines, read_scores, reference_lines
+from locomo_assets.analysis.scores import Scores, abstention_lines, read_scores, reference_lines
 from locomo_assets.reporting.panel import (
     Labels,
     Spending,
@@ -143,13 +143,16 @@ def print_scores(
     """Prints the scores that need no judge, a table a series, and what the memory adds."""
     rows = newest_first(read_scores(database_path, release), wholes)
     abstentions = abstention_lines(database_path, release)
+    of_series: dict[tuple[str, ...], list[Scores]] = {}
+    for row in rows:
+        of_series.setdefault(row.key, []).append(row)
     for whole in (row for row in rows if row.category is None):
         print_line(
             out,
             f"\nwithout a judge: release {whole.release} · system {whole.system} · "
             f"questions {whole.question_protocol} · data set {whole.dataset_sha256[:12]}",
         )
-        cells = [score_cells(row) for row in rows if row.key == whole.key]
+        cells = [score_cells(row) for row in of_series[whole.key]]
         print_table(out, SCORE_HEADINGS, cells, _SCORES_SHORT)
         if whole.key in abstentions:
             print_line(out, abstentions[whole.key])

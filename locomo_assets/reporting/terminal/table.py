@@ -77,8 +77,12 @@ def print_json(value: object) -> None:
 
 def print_line(out: Console, line: str, *, unwrapped_on_a_pipe: bool = False) -> None:
     """Prints a line as it is, wrapped at words."""
-    soft_wrap = unwrapped_on_a_pipe and not out.is_terminal
-    out.print(Text(printable(line)), soft_wrap=soft_wrap)
+    text = printable(line)
+    if not out.is_terminal and all(_fits(piece, out.width) for piece in text.split("\n")):
+        # As in `_plain`; to look for words takes rich longer than to read them took the database.
+        out.out(text, highlight=False)
+        return
+    out.print(Text(text), soft_wrap=unwrapped_on_a_pipe and not out.is_terminal)
 
 
 def print_table(
@@ -100,7 +104,7 @@ def print_table(
     if short is None:
         _plain(out, columns, right, out.width)
     elif out.wide:
-        _plain(out, columns, right, max(out.width, _full_width(columns)))
+        _plain(out, columns, right, None)
     else:
         _plain(out, _with_room(out, columns, short), right, out.width)
 
@@ -242,7 +246,11 @@ def _with_room(out: Screen, columns: Sequence[_Column], short: Short) -> list[_C
 
 
 def _full_width(columns: Sequence[_Column]) -> int:
-    return sum(_natural(column) + _GAP for column in columns) - _GAP
+    return _together([_natural(column) for column in columns])
+
+
+def _together(widths: Sequence[int]) -> int:
+    return sum(width + _GAP for width in widths) - _GAP
 
 
 def _natural(column: _Column) -> int:
@@ -268,11 +276,19 @@ def _table(columns: Sequence[_Column], right: Sequence[str]) -> Table:
     return table
 
 
-def _plain(out: Console, columns: Sequence[_Column], right: Sequence[str], width: int) -> None:
-    """Prints a table whose cells are folded where it is wider than that."""
-    if _full_width(columns) <= width and all(map(_is_simple, columns)):
+def _plain(
+    out: Console, columns: Sequence[_Column], right: Sequence[str], width: int | None
+) -> None:
+    """Prints a table whose cells are folded where it is wider than that; None: nowhere."""
+    natural = [_natural(column) for column in columns]
+    full = _together(natural)
+    width = max(out.width, full) if width is None else width
+    if full <= width and all(map(_is_simple, columns)):
         # rich takes a hundred times as long, and a report has hundreds of tables.
-        cells = [_padded(column, to_the_right=column[0] in right) for column in columns]
+        cells = [
+            _padded(column, its_width, to_the_right=column[0] in right)
+            for column, its_width in zip(columns, natural, strict=True)
+        ]
         lines = (" " * _GAP).join
         out.out("\n".join(map(lines, zip(*cells, strict=True))), highlight=False)
         return
@@ -287,12 +303,19 @@ def _plain(out: Console, columns: Sequence[_Column], right: Sequence[str], width
 def _is_simple(column: _Column) -> bool:
     """Whether its texts stand on one line each, as they are."""
     texts = (column[0], *column[1])
+    return any(texts) and all(map(_is_plain, texts))
+
+
+def _is_plain(text: str) -> bool:
     # Of a text that ends with spaces rich moves the rest to the right.
-    return any(texts) and all(text.isprintable() and text[-1:] != " " for text in texts)
+    return text.isprintable() and text[-1:] != " "
 
 
-def _padded(column: _Column, *, to_the_right: bool) -> list[str]:
-    width = _natural(column)
+def _fits(line: str, width: int) -> bool:
+    return _is_plain(line) and cell_len(line) <= width
+
+
+def _padded(column: _Column, width: int, *, to_the_right: bool) -> list[str]:
     texts = (column[0], *column[1])
     spaces = (" " * (width - cell_len(text)) for text in texts)
     pairs = zip(texts, spaces, strict=True)
