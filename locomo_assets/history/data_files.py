@@ -150,7 +150,7 @@ def decode_data_file(
             f"{data_file.size_bytes} committed); {_HINT}"
         )
     try:
-        found = read_table(data)
+        found = read_table(data, columns=None if as_written else columns)
     except (pa.ArrowException, OSError) as exc:
         raise HistoryDamagedError(
             f"{data_file.path} is not a Parquet file ({' '.join(str(exc).split())}); {_HINT}"
@@ -165,7 +165,11 @@ def decode_data_file(
     return found if as_written else _in_schema(TABLES[data_file.table], found, columns)
 
 
-def read_table(data: bytes, limit_bytes: int = HISTORY_FILE_BYTES) -> pa.Table:
+def read_table(
+    data: bytes,
+    limit_bytes: int = HISTORY_FILE_BYTES,
+    columns: Collection[str] | None = None,
+) -> pa.Table:
     """The rows of a Parquet file, of at most so many bytes once they are decoded.
 
     A file of a few MiB may stand for gigabytes: its pages are compressed, and of a value that is
@@ -183,11 +187,16 @@ def read_table(data: bytes, limit_bytes: int = HISTORY_FILE_BYTES) -> pa.Table:
     # At worst each row repeats the whole file; and what the file says of itself may be wrong.
     rows = min(_BATCH_ROWS, max(1, limit_bytes // 2 // max(unpacked, 1)))
     count = ByteCount(limit_bytes)
+    schema, names = file.schema_arrow, None
+    if columns is not None:
+        # Without any column the number of rows would be lost.
+        names = [name for name in schema.names if name in columns] or schema.names[:1]
+        schema = pa.schema([schema.field(name) for name in names])
     batches = []
-    for batch in file.iter_batches(rows, use_threads=False):
+    for batch in file.iter_batches(rows, columns=names, use_threads=False):
         count.add(batch.nbytes)
         batches.append(batch)
-    return pa.Table.from_batches(batches, file.schema_arrow)
+    return pa.Table.from_batches(batches, schema)
 
 
 def footer_of(path: str, data: bytes) -> Footer:

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -136,6 +137,27 @@ def test_columns_are_chosen_in_the_schemas_order() -> None:
     data = encode("answers", [answer(0)])
     table = decode_data_file(data_file(data, 1), data, ["answer", "release"])
     assert table.column_names == ["release", "answer"]
+
+
+def test_only_the_chosen_columns_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode("answers", [answer(0), answer(1)])
+    older = encode_table(
+        decode_data_file(data_file(data, 2), data, as_written=True).drop(["in_flight"])
+    )
+    decoded: list[list[str]] = []
+    batches = pq.ParquetFile.iter_batches
+
+    def noted(file: pq.ParquetFile, *args: Any, **named: Any) -> Iterator[pa.RecordBatch]:
+        for batch in batches(file, *args, **named):
+            decoded.append(batch.schema.names)
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    decode_data_file(data_file(older, 2), older, ["answer", "release"])
+    assert decoded == [["release", "answer"]]
+    found = decode_data_file(data_file(older, 2), older, ["in_flight"])  # which it does not have
+    assert found.to_pydict() == {"in_flight": [None, None]}
+    assert [len(names) for names in decoded] == [2, 1]
 
 
 def test_what_is_small_is_not_compressed_and_text_is() -> None:

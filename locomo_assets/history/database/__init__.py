@@ -245,8 +245,9 @@ def _build(
         register_functions(connection)
         if fresh:
             connection.execute("UPDATE lens_meta SET history_id = $1", [store.history_id])
-        connection.execute("DELETE FROM last_listing")
-        connection.execute("INSERT INTO last_listing VALUES ($1)", [changes.listed_at])
+        # DuckDB merges small row groups at each checkpoint: at the end is enough, as otherwise
+        # each batch writes again what those before it have written.
+        connection.execute("SET GLOBAL max_vacuum_tasks = 0")
         for arrived in _arriving(store, changes.added):
             is_small = not removed and "questions" not in arrived.rows
             _limit_memory(connection, is_small=is_small)
@@ -256,6 +257,10 @@ def _build(
             # DuckDB keeps changes in memory until they are written to the file.
             connection.execute("CHECKPOINT")
             removed = ()
+        connection.execute("RESET GLOBAL max_vacuum_tasks")
+        connection.execute("DELETE FROM last_listing")
+        connection.execute("INSERT INTO last_listing VALUES ($1)", [changes.listed_at])
+        connection.execute("CHECKPOINT")
     return rows
 
 

@@ -118,6 +118,25 @@ def test_refreshing_step_by_step_equals_rebuilding(
     )
 
 
+def test_what_batches_wrote_is_merged_once_at_the_end(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('answers')"
+    seen = []
+
+    def noted(connection: duckdb.DuckDBPyConnection, *args: Any) -> int:
+        seen.append(connection.execute(groups).fetchone())
+        return database_tables.add_attempts(connection, *args)
+
+    for release in ("r1", "r2", "r3", "r4"):
+        measure(store, release, release)
+    monkeypatch.setattr(database, "add_attempts", noted)
+    monkeypatch.setattr(database, "_ATTEMPTS_PER_TRANSACTION", 2)
+    rebuild(store, path)
+    assert seen == [(0,), (1,), (2,), (3,)]
+    assert query(path, groups)[1] == [(1,)]
+
+
 def test_a_refresh_without_new_attempts_keeps_the_file(store: HistoryStore, path: Path) -> None:
     measure(store, "r1", "a")
     assert refresh(store, path).attempts_added == 2

@@ -3,8 +3,10 @@
 -- failed or timed out; that it was not retrieved, where a memory is known to hold it or not to,
 -- where nothing was retrieved, or where all that was can be traced.
 WITH answers_touched AS (
+    -- By its row an answer is grouped and joined more cheaply than by three columns of text.
     SELECT
         *,
+        rowid AS answer_row,
         memory_mode IS NOT DISTINCT FROM 'off' AS memory_is_off,
         question_protocol IN ('full-context', 'evidence-only') AS evidence_is_given
     FROM current_answers
@@ -15,9 +17,7 @@ holding AS (
 ),
 retrieved AS (
     SELECT
-        a.release,
-        a.conversation,
-        a.answer_id,
+        a.answer_row,
         r.rank,
         h.dia_id
     FROM answers_touched AS a
@@ -36,16 +36,14 @@ retrieved AS (
 ),
 traced AS (
     SELECT
-        release,
-        conversation,
-        answer_id,
+        answer_row,
         count(DISTINCT rank) AS listed,
         count(DISTINCT rank) FILTER (dia_id IS NOT NULL) AS memories_traced
     FROM retrieved
     GROUP BY ALL
 ),
 ranks AS (
-    SELECT release, conversation, answer_id, dia_id, min(rank) AS retrieved_rank
+    SELECT answer_row, dia_id, min(rank) AS retrieved_rank
     FROM retrieved
     WHERE dia_id IS NOT NULL
     GROUP BY ALL
@@ -96,7 +94,7 @@ pointed AS (
     SELECT
         a.release,
         a.conversation,
-        a.answer_id,
+        a.answer_row,
         a.ingestion_id,
         a.retrieved,
         a.memory_is_off,
@@ -108,9 +106,7 @@ pointed AS (
 ),
 pieces AS (
     SELECT
-        p.release,
-        p.conversation,
-        p.answer_id,
+        p.answer_row,
         p.place,
         p.dia_id,
         CASE WHEN NOT p.memory_is_off THEN o.status END AS operation_status,
@@ -129,17 +125,15 @@ pieces AS (
         END AS retrieved,
         ranks.retrieved_rank
     FROM pointed AS p
-    LEFT JOIN ranks USING (release, conversation, answer_id, dia_id)
-    LEFT JOIN traced USING (release, conversation, answer_id)
+    LEFT JOIN ranks USING (answer_row, dia_id)
+    LEFT JOIN traced USING (answer_row)
     LEFT JOIN stored AS s USING (release, conversation, ingestion_id, dia_id)
     LEFT JOIN operations AS o USING (release, conversation, ingestion_id, dia_id)
     LEFT JOIN telling USING (release, conversation, ingestion_id)
 ),
 gathered AS (
     SELECT
-        release,
-        conversation,
-        answer_id,
+        answer_row,
         list(
             {
                 dia_id: dia_id,
@@ -160,15 +154,15 @@ gathered AS (
 diagnosed AS (
     SELECT
         a.*,
-        g.* EXCLUDE (release, conversation, answer_id),
+        g.* EXCLUDE (answer_row),
         traced.memories_traced,
         CASE WHEN a.outcome = 'answered' THEN
             diagnose_answer(a.category, q.gold_answer, a.answer, g.evidence, a.memory_is_off)
         END AS finding
     FROM answers_touched AS a
     LEFT JOIN current_questions AS q USING (dataset_sha256, conversation, question_index)
-    LEFT JOIN gathered AS g USING (release, conversation, answer_id)
-    LEFT JOIN traced USING (release, conversation, answer_id)
+    LEFT JOIN gathered AS g USING (answer_row)
+    LEFT JOIN traced USING (answer_row)
 )
 SELECT
     release,
