@@ -1,10 +1,8 @@
 """A history in a bucket: requests by kind, and time, of what a run does there.
 
 Here: its commits, the refresh after them, and a look for verdicts that were paid for. The bucket
-is moto's, in this process and over a socket: requests are what it counts, while the times hold its
-own work too (it looks through all objects for each listing). Earlier runs, small ones, are
-generated into it and not committed one by one; the database of them is made from the same objects
-in memory.
+is moto's, over a socket; times hold its own work too, a look through all objects for each listing.
+Earlier runs are generated into it, and the database of them is made from the same objects.
 """
 
 import logging

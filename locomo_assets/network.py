@@ -89,6 +89,12 @@ def ssl_context() -> ssl.SSLContext:
         ) from None
 
 
+def network_variables() -> tuple[str | None, ...]:
+    """What the environment says of all that `ssl_context` reads or checks."""
+    names = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    return tuple(os.environ.get(one) for name in names for one in (name.lower(), name))
+
+
 def proxy_for(url: str) -> str | None:
     """The proxy on the way to a URL; None where there is none, or NO_PROXY exempts the host."""
     from urllib.request import getproxies  # with it comes all of email

@@ -43,7 +43,7 @@ from locomo_assets.http.calls import (
     checked_base_url,
     checked_key,
     log_body,
-    require_tls,
+    tls_context,
     until_allowed,
 )
 from locomo_assets.http.errors import (
@@ -55,7 +55,7 @@ from locomo_assets.http.errors import (
     UnexpectedAnswerError,
 )
 from locomo_assets.http.limits import ANSWER, RecordUsage
-from locomo_assets.network import proxy_for, ssl_context
+from locomo_assets.network import proxy_for
 from locomo_assets.redaction import hide_in_answer, hide_in_chain, keep_out_of_logs
 
 SERVICE = "backboard"
@@ -180,7 +180,7 @@ class Transport:
         if transport is not None:
             return lambda: transport
         # Made once, because making it takes longer than a request.
-        trust = require_tls(ssl_context(), self._options.min_tls)
+        trust = tls_context(self._options.min_tls)
         proxy, limits = proxy_for(self.base_url), httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S)
         return lambda: httpx.AsyncHTTPTransport(
             verify=trust, proxy=proxy, trust_env=False, limits=limits

@@ -29,6 +29,7 @@ from locomo_assets.cli.shell import completion
 from locomo_assets.cli.shell.progress import showing_progress
 from locomo_assets.cli.shell.typed import name_option, typed_name
 from locomo_assets.history import database
+from locomo_assets.reporting.preload import preloading
 from locomo_assets.reporting.terminal.series import (
     print_accuracy,
     print_diagnosis,
@@ -114,9 +115,11 @@ def run(
     --repeats asks and judges anew from the same memories, which shows the noise of both.
     Without keys: nothing is called, nothing costs.
     """
+    from locomo_assets.history.data_files import do_without_pandas
     from locomo_assets.pipeline.launch import Launch, launch
     from locomo_assets.services import Services
 
+    do_without_pandas()
     if release is None:
         release = adhoc_label()
         name_option("--release", release)
@@ -139,7 +142,7 @@ def run(
     if dry_run:
         _forecast(wanted, services, console(wide=wide))
         return
-    with showing_progress(services):
+    with showing_progress(services), preloading(services.progress):
         series = launch(wanted, services)
     out = console(wide=wide)
     path, limit = services.settings.database_path, services.settings.max_error_percent

@@ -19,11 +19,13 @@ from locomo_assets.completions.completion import (
     NO_COMPLETION,
     Completion,
     cut_off,
+    read_completion,
+)
+from locomo_assets.completions.failures import (
     describe_error,
     fatal_error,
     probed_system,
     raise_if_fatal,
-    read_completion,
     server_error,
 )
 from locomo_assets.completions.http_client import RecordingClient, client_at

@@ -31,12 +31,12 @@ from locomo_assets.http.calls import (
     CallRecord,
     allow_last_moment,
     log_body,
-    require_tls,
+    tls_context,
     until_allowed,
     whole_number,
 )
 from locomo_assets.http.errors import parse_retry_after
-from locomo_assets.network import proxy_for, ssl_context
+from locomo_assets.network import proxy_for
 from locomo_assets.redaction import hide_in_answer
 
 # The longest Retry-After that the `openai` package obeys.
@@ -76,7 +76,7 @@ class RecordingClient(httpx2.AsyncClient):
             headers=GZIP_ONLY,
             timeout=timeout,
             transport=transport,
-            verify=require_tls(ssl_context(), options.min_tls) if is_remote else True,
+            verify=tls_context(options.min_tls) if is_remote else True,
             proxy=proxy_for(base_url) if is_remote else None,
             trust_env=False,
             # `Limits` bounds what is in flight. Waiting in the pool would count as latency.

@@ -5,6 +5,7 @@ Reading and writing the bytes belongs in `storage`, attempts belong in `store`.
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -38,6 +39,20 @@ class Footer(NamedTuple):
     lineage: Lineage
     rows: int
     is_derived: bool
+
+
+def do_without_pandas() -> None:
+    """From here on Arrow takes this process to have no pandas, which its first array would load.
+
+    Only for a process that is ours: of others' Series Arrow would no longer know what they are.
+    """
+    if "pandas" in sys.modules:
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # Python's way to have it not found
+    try:
+        pa.array([0])
+    finally:
+        del sys.modules["pandas"]
 
 
 def encode_rows(

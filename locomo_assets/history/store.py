@@ -157,14 +157,19 @@ class HistoryStore:
         conversation: str | None = None,
     ) -> list[Manifest]:
         """Committed attempts, oldest first; None is any. `HistoryDamagedError` for a torn one."""
+        labels = (("asset", asset), ("release", release), ("conversation", conversation))
         folder = "attempts"
-        for key, label in (("asset", asset), ("release", release), ("conversation", conversation)):
+        for key, label in labels:
             if label is None:
                 break
             folder += f"/{key}={path_label(label)}"
+        parts = [f"/{key}={path_label(label)}/" for key, label in labels if label is not None]
+        names = [
+            name for name in self.manifest_names(folder) if all(part in name.path for part in parts)
+        ]
         return [
             manifest
-            for manifest in self.read_manifests(self.manifest_names(folder))
+            for manifest in self.read_manifests(names)
             if asset in (None, manifest.lineage.asset)
             and release in (None, manifest.lineage.release)
             and conversation in (None, manifest.lineage.conversation)
@@ -219,12 +224,14 @@ class HistoryStore:
         ]
         data = self.storage.get_many([data_file.path for data_file in data_files])
         empty = pa.schema([f for f in schema if columns is None or f.name in columns]).empty_table()
+
+        def decoded(data_file: DataFile) -> pa.Table:
+            return decode_data_file(data_file, data[data_file.path], columns)
+
+        if len(data_files) < 2:
+            return pa.concat_tables([empty, *map(decoded, data_files)])
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            tables = pool.map(
-                lambda data_file: decode_data_file(data_file, data[data_file.path], columns),
-                data_files,
-            )
-            return pa.concat_tables([empty, *tables])
+            return pa.concat_tables([empty, *pool.map(decoded, data_files)])
 
     def unfinished(
         self, asset: str, release: str | None, conversation: str | None

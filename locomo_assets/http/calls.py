@@ -11,18 +11,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from locomo_assets.http.limits import Budget, Limits
-from locomo_assets.network import TlsVersion
+from locomo_assets.network import TlsVersion, network_variables, ssl_context
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _TOO_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE")
 
 
-def require_tls(context: ssl.SSLContext, version: TlsVersion) -> ssl.SSLContext:
-    """The context, from now on refusing any older version."""
-    context.minimum_version = _VERSIONS[version]
+def tls_context(least: TlsVersion) -> ssl.SSLContext:
+    """As `ssl_context`, refusing any older version.
+
+    All clients of a process share one while the environment stays as it is: reading the
+    certificates that it names takes longer than a request, and a run makes several clients.
+    """
+    return _tls_context(least, network_variables())
+
+
+@cache
+def _tls_context(least: TlsVersion, _: tuple[str | None, ...]) -> ssl.SSLContext:
+    context = ssl_context()
+    context.minimum_version = _VERSIONS[least]
     return context
 
 

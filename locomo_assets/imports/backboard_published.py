@@ -28,8 +28,8 @@ from locomo_assets.imports.results import (
     read_model,
 )
 from locomo_assets.judging.judge import NO_WORDS, Verdict, has_words
-from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import REFERENCE_PROMPT
+from locomo_assets.judging.verdict_request import llm_identity
 from locomo_assets.locomo.model import SCORED_CATEGORIES, Dataset, Question
 
 FILES = "locomo_conversation_*.json"

@@ -14,7 +14,7 @@ from uuid import uuid4
 import openai
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from locomo_assets.completions.completion import (
+from locomo_assets.completions.failures import (
     describe_error,
     is_retryable,
     raise_if_fatal,

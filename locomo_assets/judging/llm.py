@@ -11,7 +11,7 @@ from typing import Any
 
 from locomo_assets.completions.asker import OPENAI
 from locomo_assets.completions.caller import Caller, Timed
-from locomo_assets.completions.prompts import Prompt, PromptIdentity
+from locomo_assets.completions.prompts import Prompt
 from locomo_assets.http.calls import CallOptions
 from locomo_assets.http.limits import VERDICT, BudgetReachedError
 from locomo_assets.judging.batch import BatchJudge
@@ -23,7 +23,12 @@ from locomo_assets.judging.judge import (
     with_votes,
 )
 from locomo_assets.judging.prompts import read_prompt
-from locomo_assets.judging.verdict_request import JUDGE, VerdictParameters, reply_of
+from locomo_assets.judging.verdict_request import (
+    JUDGE,
+    VerdictParameters,
+    llm_identity,
+    reply_of,
+)
 from locomo_assets.prices import STANDIN, PriceTable
 
 _TRIAL = {"question": "How much is 1 + 1?", "gold_answer": "2", "generated_answer": "2"}
@@ -193,16 +198,3 @@ class LLMJudge:
         if self._identity.system == STANDIN:
             return 0.0
         return self._prices.cost_usd(self._identity.model, input_tokens, output_tokens, batch=batch)
-
-
-def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
-    """The identity of a model of a system (as in `JudgeIdentity`) with a prompt."""
-    prefix = "" if system == OPENAI else f"{system}:"
-    return JudgeIdentity(
-        name=f"{prefix}{model}/{prompt.label}",
-        system=system,
-        model=model,
-        prompt_name=prompt.name,
-        prompt_sha256=prompt.sha256,
-        parameters=VerdictParameters().row(),
-    )

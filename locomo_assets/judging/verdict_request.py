@@ -1,13 +1,17 @@
-"""What a verdict is asked of a model with, and how its reply is read."""
+"""What a verdict is asked of a model with, who then judges, and how the reply is read.
+
+No request is made here: planning, and results of others, need the identity alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from locomo_assets.completions.asker import Asker
+from locomo_assets.completions.asker import OPENAI, Asker
 from locomo_assets.completions.completion import Completion, Usage, read_completion
 from locomo_assets.completions.parameters import Parameters
-from locomo_assets.judging.judge import JudgeError, Reply, parse_reply, unscored
+from locomo_assets.completions.prompts import PromptIdentity
+from locomo_assets.judging.judge import JudgeError, JudgeIdentity, Reply, parse_reply, unscored
 
 JUDGE = Asker(
     service="judge",
@@ -49,6 +53,19 @@ class VerdictParameters(Parameters):
 
     temperature: float | None = 0.1
     response_format: Literal["json_object", "json_schema"] | None = "json_object"
+
+
+def llm_identity(system: str, model: str, prompt: PromptIdentity) -> JudgeIdentity:
+    """The identity of a model of a system (as in `JudgeIdentity`) with a prompt."""
+    prefix = "" if system == OPENAI else f"{system}:"
+    return JudgeIdentity(
+        name=f"{prefix}{model}/{prompt.label}",
+        system=system,
+        model=model,
+        prompt_name=prompt.name,
+        prompt_sha256=prompt.sha256,
+        parameters=VerdictParameters().row(),
+    )
 
 
 def read_verdict(

@@ -159,6 +159,7 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
             can't be used.
     """
     dataset, tasks = check_launch(wanted, services)
+    services = replace(services, dataset=dataset)
     stopping = _until_decided(wanted, dataset, tasks, services)
     _check_gate(wanted, dataset, tasks, services)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
@@ -200,7 +201,8 @@ def launch_ladder(ladder: str, name: str, wanted: Launch, services: Services) ->
 
     `name` is the ladder's own. Raises what `launch` does; a step that fails is named.
     """
-    _, tasks = check_launch(wanted, services)
+    dataset, tasks = check_launch(wanted, services)
+    services = replace(services, dataset=dataset)
     job = build_defs(services=services).resolve_implicit_global_asset_job_def()
     names = [task.conversation for task in tasks]
     with (
@@ -235,7 +237,6 @@ def _measure(
         "repeat_ingestion": wanted.repeat_ingestion,
         **more,
     }
-    stages = ["ingested_memories", "answers", "judgements"]
     failures: list[LaunchError] = []
     names = wanted.conversations or instance.get_dynamic_partitions(CONVERSATION)
     for first, last in ranges(instance, names):
@@ -245,7 +246,7 @@ def _measure(
         }
         try:
             op = "measured_conversation"
-            _run(job, instance, wanted.release, stages, config, op=op, tags=tags)
+            _run(job, instance, wanted.release, _MEASURED, config, op=op, tags=tags)
         except StoppedError:
             raise
         except LaunchError as error:
@@ -351,10 +352,9 @@ def check_launch(wanted: Launch, services: Services) -> tuple[Dataset, list[Task
     Returns the data set and the conversations' tasks. See `launch` for what it raises.
     """
     services = replace(services, creates_history=False)
-    store = services.store()
     _check_options(wanted, services)
     check_label(wanted.release)
-    refuse_taken(store, wanted.release)
+    refuse_taken(services.store(), wanted.release)
     dataset = read_source(services.settings, wanted.dataset)
     refuse_failed(dataset)
     known = [one.conversation for one in dataset.conversations]

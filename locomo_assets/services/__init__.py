@@ -53,12 +53,14 @@ class Services:
 
     `is_variant`: they are those of a ladder's step, whose series also tells models apart.
     `creates_history`: not where a forecast only looks at what is stored.
+    `dataset`: the one that whoever launched the run has read and checked already.
     """
 
     settings: Settings
     progress: Progress = field(default_factory=Progress)
     is_variant: bool = False
     creates_history: bool = True
+    dataset: "Dataset | None" = field(default=None, repr=False)
 
     def store(self) -> HistoryStore:
         """The history, opened (made where it does not exist yet, if `creates_history`)."""

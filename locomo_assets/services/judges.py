@@ -28,9 +28,8 @@ def planned_judge(chosen: Settings) -> "JudgeIdentity":
         endpoint_of,
         host_of,
     )
-    from locomo_assets.judging.llm import llm_identity
     from locomo_assets.judging.prompts import read_prompt
-    from locomo_assets.judging.verdict_request import JUDGE
+    from locomo_assets.judging.verdict_request import JUDGE, llm_identity
 
     url, _ = checked_server(JUDGE, chosen.openai_base_url, key.get_secret_value())
     endpoint = endpoint_of(url)

@@ -1,6 +1,8 @@
 """Rows to Parquet and back: strict types, lineage columns, damage detected."""
 
 import hashlib
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -145,3 +147,16 @@ def test_what_is_small_is_not_compressed_and_text_is() -> None:
     assert used["answer"] == "ZSTD"
     assert {used[name] for name in ("cost_usd", "dataset_sha256")} == {"UNCOMPRESSED"}
     assert len(data) < sum(len(str(row["answer"])) for row in rows)
+
+
+def test_arrow_does_without_pandas_and_still_makes_frames_for_who_asks() -> None:
+    code = """
+import sys
+from locomo_assets.history.data_files import do_without_pandas, pa
+do_without_pandas()
+assert pa.array(["a", None]).to_pylist() == ["a", None]
+assert "pandas" not in sys.modules
+assert list(pa.table({"a": [1]}).to_pandas().columns) == ["a"]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,6 +100,22 @@ def test_manifests_are_filtered_and_oldest_first(store: HistoryStore) -> None:
     assert store.manifests(asset="answers", release="r1") == made[2:]
     assert store.manifests(conversation="c1") == [made[1], made[3]]
     assert store.manifests(asset="judgements") == []
+
+
+def test_manifests_of_others_are_not_read(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [commit_answers(store, lineage("answers", "r1", f"c{number}")) for number in range(3)]
+    read: list[str] = []
+    get_many = store.storage.get_many
+
+    def reading(paths: Sequence[str]) -> Mapping[str, bytes]:
+        read.extend(paths)
+        return get_many(paths)
+
+    monkeypatch.setattr(store.storage, "get_many", reading)
+    assert store.manifests(asset="answers", conversation="c1") == [made[1]]
+    assert len(read) == 1
 
 
 def test_two_data_sets_of_one_release_do_not_collide(store: HistoryStore) -> None:

@@ -1,17 +1,21 @@
 """Guards are asked at the last moment: what they refuse is not carried out."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from locomo_assets.completions.http_client import RecordingClient
 from locomo_assets.errors import LocomoError
-from locomo_assets.http.calls import CallOptions, guarded, until_allowed
+from locomo_assets.http.calls import CallOptions, guarded, tls_context, until_allowed
 from locomo_assets.judging.verdict_request import JUDGE
+from locomo_assets.network import NetworkSettingsError
 from locomo_assets_tests.backboard.clients import quick_client
 from locomo_assets_tests.backboard.raw_server import answer, raw_server
+from locomo_assets_tests.doctor.serving import make_certificate
 
 BEFORE_HEADERS, BEFORE_BODY = 2, 3
 
@@ -85,3 +89,20 @@ async def test_guard_is_asked_again_after_another_one_was_waited_for() -> None:
     assert asked == ["quick", "patient"] * 2
     await until_allowed()
     assert len(asked) == 4
+
+
+def test_clients_share_a_tls_context_while_the_environment_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = tls_context("1.3")
+    assert tls_context("1.3") is first
+    assert tls_context("1.2") is not first
+    assert (first.minimum_version, tls_context("1.2").minimum_version) == (
+        ssl.TLSVersion.TLSv1_3,
+        ssl.TLSVersion.TLSv1_2,
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(NetworkSettingsError, match="SSL_CERT_FILE"):
+        tls_context("1.3")
+    monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path)))
+    assert tls_context("1.3") is not first

@@ -16,8 +16,8 @@ from locomo_assets.imports.backboard_published import (
 )
 from locomo_assets.imports.results import ImportedAnswer, ImportRefusedError
 from locomo_assets.judging.judge import NO_WORDS, Verdict
-from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
+from locomo_assets.judging.verdict_request import llm_identity
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets_tests.conftest import SHARED_DATA
 from locomo_assets_tests.imports.files import (

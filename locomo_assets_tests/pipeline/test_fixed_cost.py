@@ -11,6 +11,7 @@ _COUNTED = """
 import json, sys
 from locomo_assets.analysis import comparison
 from locomo_assets.history.database import file as database_file
+from locomo_assets.pipeline.assets import locomo_dataset
 from locomo_assets.reporting import html, report_data
 
 counts = {}
@@ -26,6 +27,7 @@ counted(html, "read_report_data")
 counted(report_data, "compare")
 counted(report_data, "read_drift")
 counted(database_file, "connect")
+counted(locomo_dataset, "read_dataset")
 from locomo_assets.pipeline.launch import Launch, launch
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
@@ -52,6 +54,33 @@ def test_a_second_release_is_compared_once_and_heavy_packages_stay_away(
     counts, modules, logs = json.loads(done.stdout.splitlines()[-1])
     # Drift is on the page, and in the pictures of the trend.
     assert (counts["read_report_data"], counts["compare"], counts["read_drift"]) == (1, 1, 2)
+    assert counts["read_dataset"] == 1, "it may be a download"
     assert counts["connect"] <= 8, "each opens the database anew, for 25 ms of processor time"
     assert logs == 3, "of Dagster's databases, which SQLite else writes back at each event"
     assert not {"openai", "scipy.stats", "statsmodels"}.intersection(modules)
+
+
+_STARTED = """
+import asyncio, json, os, sys
+from locomo_assets.cli.__main__ import main
+
+def before_the_first_request(*given):
+    print(json.dumps(sorted(sys.modules)), file=sys.__stderr__)
+    sys.__stderr__.flush()
+    os._exit(0)
+
+asyncio.run = before_the_first_request
+main()
+"""
+NEVER_USED = {"pandas", "openai", "aiohttp", "statsmodels"}
+
+
+def test_a_run_begins_without_what_it_never_uses(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOMO_HOME", str(home))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    command = [sys.executable, "-c", _STARTED, "run", "--release", "r1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    modules = json.loads(done.stderr.splitlines()[-1])
+    assert not NEVER_USED.intersection(modules)

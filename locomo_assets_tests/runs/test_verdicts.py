@@ -16,8 +16,8 @@ from locomo_assets.history.errors import HistoryDamagedError
 from locomo_assets.history.storage import open_storage
 from locomo_assets.history.store import HistoryStore
 from locomo_assets.judging.judge import JudgeError
-from locomo_assets.judging.llm import llm_identity
 from locomo_assets.judging.prompts import read_prompt
+from locomo_assets.judging.verdict_request import llm_identity
 from locomo_assets.locomo.parsing import read_dataset
 from locomo_assets.locomo.sample import packaged_sample
 from locomo_assets.runs.context import Task

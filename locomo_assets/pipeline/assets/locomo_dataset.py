@@ -42,7 +42,7 @@ def locomo_dataset(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """Reads and registers the data set; its SHA-256 is the data version."""
     try:
-        dataset = read_source(services.settings, config.source)
+        dataset = services.dataset or read_source(services.settings, config.source)
         found = _findings(dataset)
         if (refused := _refusal(dataset, found)) is not None:
             for name, finding in found.items():
