@@ -142,10 +142,10 @@ def run(
     if dry_run:
         _forecast(wanted, services, console(wide=wide))
         return
-    with showing_progress(services), preloading(services.progress):
+    path, limit = services.settings.database_path, services.settings.max_error_percent
+    with showing_progress(services), preloading(services.progress, path):
         series = launch(wanted, services)
     out = console(wide=wide)
-    path, limit = services.settings.database_path, services.settings.max_error_percent
     audit_sha256 = services.keep_audit()
     with database.one_state(path):
         wholes = print_accuracy(out, path, wanted.release, max_error_percent=limit)

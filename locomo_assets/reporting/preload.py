@@ -1,10 +1,12 @@
-"""What a report imports, loaded while a run waits for the service: it has the time for it then."""
+"""What a report takes time for and needs no result for, done while a run waits for the service."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 
+from locomo_assets.history import database
 from locomo_assets.runs.context import Counts, Progress
 
 MODULES = (
@@ -12,14 +14,15 @@ MODULES = (
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "jinja2",
+    "pyarrow.compute",
 )
 """A second to import; more than that of a report's modules is loaded by each command."""
 
 
 @contextmanager
-def preloading(progress: Progress) -> Iterator[None]:
-    """Within it the first request of a run starts a thread that imports them."""
-    preload = _Preload()
+def preloading(progress: Progress, database_path: Path) -> Iterator[None]:
+    """Within it the first request of a run starts a thread for the imports and a first database."""
+    preload = _Preload(database_path)
     progress.listeners.append(preload)
     try:
         yield
@@ -28,17 +31,19 @@ def preloading(progress: Progress) -> Iterator[None]:
 
 
 class _Preload:
-    def __init__(self) -> None:
+    def __init__(self, database_path: Path) -> None:
+        self._database_path = database_path
         self._begun = False
 
     def __call__(self, counts: Counts) -> None:
         # Not before: until then the run itself uses the processor.
         if counts.requests and not self._begun:
             self._begun = True
-            threading.Thread(target=_load, name="preload", daemon=True).start()
+            threading.Thread(target=self._load, name="preload", daemon=True).start()
 
-
-def _load() -> None:
-    for name in MODULES:
-        with suppress(Exception):  # the report says it, if it needs it
-            import_module(name)
+    def _load(self) -> None:
+        for name in MODULES:
+            with suppress(Exception):  # the report says it, if it needs it
+                import_module(name)
+        with suppress(Exception):
+            database.prepare(self._database_path)

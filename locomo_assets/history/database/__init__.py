@@ -103,6 +103,17 @@ def publish(
     return report
 
 
+def prepare(database_path: Path) -> None:
+    """Where there is no database, makes the tables that the first refresh begins with."""
+    if not database_path.exists():
+        with (
+            _translate_errors(database_path),
+            database_file.exclusive(database_path),
+            database_file.temporary_beside(database_path) as temporary,
+        ):
+            _create_empty(temporary, alike=True)
+
+
 def open_read_only(database_path: Path) -> duckdb.DuckDBPyConnection:
     """A connection that reads the database and can do nothing else.
 
