@@ -83,15 +83,30 @@ def read_repeated_answer(database_path: Path, row: Accuracy) -> RepeatedAnswer:
 
 def commonest_answer(answers: Sequence[str]) -> RepeatedAnswer:
     """Of the answers that do not decline; texts that differ by white space or an id are one."""
-    same: dict[str, list[str]] = {}
-    for answer in answers:
-        text = _lower(answer.split())
-        if not declines(text):
-            # Without a digit it holds no id.
-            key = _ID.sub("…", text) if _DIGIT.search(text) else text
-            same.setdefault(key, []).append(answer)
-    commonest = max(same.values(), key=len, default=[""])
-    return RepeatedAnswer(commonest[0], len(commonest) if same else 0, len(answers))
+    alike: dict[str, list[int]] = {}
+    for place, answer in enumerate(answers):
+        alike.setdefault(beginning(answer), []).append(place)
+    commonest: list[int] = []
+    # The rest of a text takes long to compare: only where there may be as many as were found.
+    for places in sorted(alike.values(), key=len, reverse=True):
+        if len(places) < len(commonest):
+            break
+        same: dict[str, list[int]] = {}
+        for place in places:
+            text = _lower(answers[place].split())
+            if not declines(text):
+                same.setdefault(without_ids(text), []).append(place)
+        # Of as many, those that begin first.
+        found = [commonest, *same.values()]
+        commonest = max(found, key=lambda one: (len(one), -min(one, default=0)))
+    text = answers[commonest[0]] if commonest else ""
+    return RepeatedAnswer(text, len(commonest), len(answers))
+
+
+def without_ids(text: str) -> str:
+    """A text in lower case with a sign in the place of each id."""
+    # Without a digit it holds none.
+    return _ID.sub("…", text) if _DIGIT.search(text) else text
 
 
 def _doubtful(database_path: Path, releases: Collection[str]) -> set[tuple[str, ...]]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from importlib.abc import MetaPathFinder
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -46,13 +47,18 @@ def do_without_pandas() -> None:
 
     Only for a process that is ours: of others' Series Arrow would no longer know what they are.
     """
-    if "pandas" in sys.modules:
-        return
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # Python's way to have it not found
+    sys.meta_path.insert(0, _NoPandas())
     try:
         pa.array([0])
     finally:
-        del sys.modules["pandas"]
+        del sys.meta_path[0]
+
+
+class _NoPandas(MetaPathFinder):
+    # Not None in `sys.modules`: Cython hands that on as the module.
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name, name=name)
 
 
 def encode_rows(

@@ -174,7 +174,7 @@ def launch(wanted: Launch, services: Services) -> tuple[str, ...] | None:
         if stopping is not None:
             failures = _measure_until_decided(job, instance, wanted, stopping)
         else:
-            first = first_round(services.planned_run(tasks), dataset, tasks, wanted.repeats)
+            first = first_round(services, dataset, tasks, wanted.repeats)
             for repeat in range(first, wanted.repeats + 1):
                 failures = _measure(job, instance, wanted, {"repeat": repeat})
                 if failures:

@@ -14,6 +14,7 @@ MODULES = (
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "jinja2",
+    "pyarrow.compute",
 )
 """A second to import; more than that of a report's modules is loaded by each command."""
 

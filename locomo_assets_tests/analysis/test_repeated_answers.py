@@ -19,8 +19,10 @@ from locomo_assets.analysis.repeated_answers import (
     commonest_answer,
     read_repeated_answer,
     repeated_answer_warnings,
+    without_ids,
 )
 from locomo_assets.history.database import refresh
+from locomo_assets.locomo.declines import declines
 from locomo_assets_tests.analysis.factories import HistoryBuilder
 
 ERROR = "The model is overloaded, please try again later."
@@ -33,7 +35,12 @@ BETWEEN = st.sampled_from([" ", "\u00a0", "\n ", "\x85", "-", ", "])
 
 
 def told_apart(answer: str, other: str) -> bool:
-    return commonest_answer([answer, other]).questions < 2
+    """Whether they are two by their whole texts."""
+    return whole_text(answer) != whole_text(other)
+
+
+def whole_text(answer: str) -> str:
+    return without_ids(" ".join(answer.split()).lower().replace("’", "'"))
 
 
 def variants_of(parts: list[tuple[str, str]], others: list[str]) -> list[str]:
@@ -140,6 +147,16 @@ def test_declining_dates_and_coincidence_are_no_error(texts: list[str]) -> None:
 )
 def test_how_many_are_too_many(questions: int, answered: int, suspicious: bool) -> None:
     assert RepeatedAnswer("x", questions, answered).is_suspicious is suspicious
+
+
+@given(st.lists(st.sampled_from([*DIFFERENT, ERROR, ERROR.upper(), "I don't know.", "", "Öl 7"])))
+def test_it_is_the_first_of_the_most_among_whole_texts(answers: list[str]) -> None:
+    texts = [text for text in map(whole_text, answers) if not declines(text)]
+    found = commonest_answer(answers)
+    assert found.answered == len(answers)
+    assert found.questions == max(map(texts.count, texts), default=0)
+    if texts:
+        assert whole_text(found.text) == max(dict.fromkeys(texts), key=texts.count)
 
 
 def test_nothing_answered_or_all_declined() -> None:

@@ -32,6 +32,7 @@ from locomo_assets.pipeline.launch import Launch, launch
 from locomo_assets.services import Services
 from locomo_assets.settings import read_settings
 
+counted(Services, "planned_run")
 services = Services(read_settings())
 launch(Launch(release="r1", questions=4), services)
 counts.clear()
@@ -55,6 +56,7 @@ def test_a_second_release_is_compared_once_and_heavy_packages_stay_away(
     # Drift is on the page, and in the pictures of the trend.
     assert (counts["read_report_data"], counts["compare"], counts["read_drift"]) == (1, 1, 2)
     assert counts["read_dataset"] == 1, "it may be a download"
+    assert "planned_run" not in counts, "a single round is the first one"
     assert counts["connect"] <= 8, "each opens the database anew, for 25 ms of processor time"
     assert logs == 3, "of Dagster's databases, which SQLite else writes back at each event"
     assert not {"openai", "scipy.stats", "statsmodels"}.intersection(modules)

@@ -21,6 +21,7 @@ from locomo_assets.runs.stages import (
     times_answered,
     usable_ingestions,
 )
+from locomo_assets.services import Services
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ def missing_rounds(
     ]
 
 
-def first_round(run: RunContext, dataset: Dataset, tasks: Sequence[Task], repeats: int) -> int:
+def first_round(services: Services, dataset: Dataset, tasks: Sequence[Task], repeats: int) -> int:
     """The last round that is complete, whose verdicts may be missing; the first where none is."""
-    rounds = missing_rounds(run, dataset, tasks, repeats)
+    if repeats == 1:
+        return 1
+    rounds = missing_rounds(services.planned_run(tasks), dataset, tasks, repeats)
     for number, missing in enumerate(rounds, 1):
         if missing.to_ingest or any(missing.counts):
             return max(1, number - 1)
