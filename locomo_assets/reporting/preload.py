@@ -15,13 +15,15 @@ MODULES = (
     "matplotlib.backends.backend_agg",
     "jinja2",
     "pyarrow.compute",
+    "locomo_assets.reporting.charts",
+    "locomo_assets.reporting.html",
 )
 """A second to import; more than that of a report's modules is loaded by each command."""
 
 
 @contextmanager
 def preloading(progress: Progress, database_path: Path) -> Iterator[None]:
-    """Within it the first request of a run starts a thread for the imports and a first database."""
+    """Within it the first turn or answer starts a thread for the imports and a first database."""
     preload = _Preload(database_path)
     progress.listeners.append(preload)
     try:
@@ -36,8 +38,9 @@ class _Preload:
         self._begun = False
 
     def __call__(self, counts: Counts) -> None:
-        # Not before: until then the run itself uses the processor.
-        if counts.requests and not self._begun:
+        # Not before: until then the run itself uses the processor. The first requests only ask
+        # whether the services are there.
+        if (counts.turns or counts.questions or counts.verdicts) and not self._begun:
             self._begun = True
             threading.Thread(target=self._load, name="preload", daemon=True).start()
 

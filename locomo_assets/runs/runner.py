@@ -143,23 +143,26 @@ async def measure(
             failed = await run_stage("ingested_memories", task) or await answer_and_judge(task)
             if failed is None and "answers" in assets:
                 failed = await count_again(task)
-            return failed
-
-    async def calibrate(release: str) -> Failed | None:
-        try:
-            await judge_canaries(run, release)
-        except (LocomoError, OSError) as error:
-            return Failed(Task(release, CANARIES), "judgements", error)
-        return None
-
-    _begin(run, tasks, assets)
-    results = list(await asyncio.gather(*(one(task) for task in tasks)))
-    if "judgements" in assets:
-        failed = {result.task for result in results if result is not None}
         # A sample is to be cheap, and the canaries are asked in each full run.
-        judged = {task.release for task in tasks if not task.sample and task not in failed}
-        results += [await calibrate(release) for release in sorted(judged)]
+        is_full = "judgements" in assets and not task.sample
+        if failed is None and is_full and task.release not in canaries:
+            canaries[task.release] = None  # asked once, while the other conversations go on
+            canaries[task.release] = await _calibrate(run, task.release)
+        return failed
+
+    canaries: dict[str, Failed | None] = {}
+    _begin(run, tasks, assets)
+    results = await asyncio.gather(*(one(task) for task in tasks))
+    results += [canaries[release] for release in sorted(canaries)]
     return [failed for failed in results if failed is not None]
+
+
+async def _calibrate(run: RunContext, release: str) -> Failed | None:
+    try:
+        await judge_canaries(run, release)
+    except (LocomoError, OSError) as error:
+        return Failed(Task(release, CANARIES), "judgements", error)
+    return None
 
 
 def _begin(run: RunContext, tasks: Sequence[Task], assets: Collection[str]) -> None:

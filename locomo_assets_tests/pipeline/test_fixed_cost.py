@@ -75,9 +75,10 @@ asyncio.run = before_the_first_request
 main()
 """
 NEVER_USED = {"pandas", "openai", "aiohttp", "statsmodels"}
+USED_LATER = {"matplotlib", "scipy", "jinja2", "locomo_assets.reporting.html"}
 
 
-def test_a_run_begins_without_what_it_never_uses(
+def test_a_run_begins_without_what_it_does_not_use_yet(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCOMO_HOME", str(home))
@@ -85,4 +86,4 @@ def test_a_run_begins_without_what_it_never_uses(
     command = [sys.executable, "-c", _STARTED, "run", "--release", "r1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     modules = json.loads(done.stderr.splitlines()[-1])
-    assert not NEVER_USED.intersection(modules)
+    assert not (NEVER_USED | USED_LATER).intersection(modules)

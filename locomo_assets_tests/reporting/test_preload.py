@@ -57,17 +57,18 @@ def test_the_end_of_a_run_imports_no_large_package_and_finds_tables_made(
     assert set(late) <= {"PIL", "duckdb", "encodings", "locomo_assets", "rich"}, done.stderr
 
 
-def test_nothing_is_imported_before_a_request_nor_after_the_first(
+def test_nothing_is_imported_before_a_turn_nor_after_the_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     started: list[str] = []
     monkeypatch.setattr(preload, "import_module", started.append)
     progress = Progress()
     with preloading(progress, tmp_path / "history.duckdb"):
-        progress.add(turns_to_do=2)
+        progress.add(turns_to_do=2, requests=2)
+        _wait_for_preload()
         assert not started
         for _ in range(2):
-            progress.add(requests=1)
+            progress.add(turns=1)
             _wait_for_preload()
         assert started == list(preload.MODULES)
     assert not progress.listeners
@@ -82,7 +83,7 @@ def test_what_can_not_be_loaded_breaks_nothing(
     monkeypatch.delitem(sys.modules, "graphlib", raising=False)
     progress = Progress()
     with preloading(progress, tmp_path / "file" / "history.duckdb"):
-        progress.add(requests=1)
+        progress.add(turns=1)
         _wait_for_preload()
     assert "graphlib" in sys.modules
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -31,12 +32,12 @@ from locomo_assets.labels import BadLabelError, check_label
 from locomo_assets.pipeline import checks
 from locomo_assets.pipeline.column_metadata import rows_sql
 from locomo_assets.pipeline.partitions import RELEASE, RELEASE_TAG, last_judged_series, releases
-from locomo_assets.reporting import charts
-from locomo_assets.reporting.html import write_page
-from locomo_assets.reporting.report_data import ReportData, newest_trends
 from locomo_assets.reporting.summary import summary_lines, summary_markdown
 from locomo_assets.reporting.tables import accuracy_records, interval_notes, interval_text
 from locomo_assets.services import Services
+
+if TYPE_CHECKING:
+    from locomo_assets.reporting.report_data import ReportData
 
 SUMMARY_LINES = "summary_lines"
 """The summary as plain text, which alerts end with."""
@@ -193,8 +194,10 @@ def _table(rows: Sequence[Accuracy], columns: Sequence[str]) -> dg.TableMetadata
 
 def stored_page(
     services: Services, row: Accuracy, audit_sha256: str | None
-) -> tuple[ReportData, dg.PathMetadataValue]:
+) -> "tuple[ReportData, dg.PathMetadataValue]":
     """Writes the series' page into the history's storage; its data, and where it is."""
+    from locomo_assets.reporting.html import write_page
+
     settings, storage = services.settings, services.store().storage
     name = f"{database.REPORTS}/{path_label(row.release)}.html"
     try:
@@ -218,7 +221,7 @@ def stored_page(
 
 
 def _release_checks(
-    services: Services, row: Accuracy, data: ReportData, audit_sha256: str | None
+    services: Services, row: Accuracy, data: "ReportData", audit_sha256: str | None
 ) -> list[dg.AssetCheckResult]:
     """The checks of `checks.RELEASE`, on the series that the metadata shows."""
     settings = services.settings
@@ -259,6 +262,9 @@ def accuracy_trends(
     services: dg.ResourceParam[Services],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster 1.13 reads it bare
     """All releases as a table and a chart."""
+    from locomo_assets.reporting import charts
+    from locomo_assets.reporting.report_data import newest_trends
+
     path, limit = services.settings.database_path, services.settings.max_error_percent
     with _fresh_database(services):
         rows = by_release(path, None, max_error_percent=limit)
