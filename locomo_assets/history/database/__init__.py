@@ -285,17 +285,17 @@ def _arriving(store: "HistoryStore", added: "Sequence[ManifestName]") -> Iterato
 
 def _batches(store: "HistoryStore", added: "Sequence[ManifestName]") -> "Iterator[list[Manifest]]":
     """Manifests of so many attempts, or of so many rows: what is held in memory at once."""
+    batch: list[Manifest] = []
+    rows = 0
     for start in range(0, len(added), _ATTEMPTS_PER_TRANSACTION):
-        batch: list[Manifest] = []
-        rows = 0
         for manifest in store.read_manifests(added[start : start + _ATTEMPTS_PER_TRANSACTION]):
             batch.append(manifest)
             rows += sum(data_file.rows for data_file in manifest.data_files)
-            if rows >= _ROWS_PER_TRANSACTION:
+            if rows >= _ROWS_PER_TRANSACTION or len(batch) == _ATTEMPTS_PER_TRANSACTION:
                 yield batch
                 batch, rows = [], 0
-        if batch:
-            yield batch
+    if batch:
+        yield batch
 
 
 def _create_empty(path: Path, *, alike: bool) -> None:
