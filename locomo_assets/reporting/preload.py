@@ -1,5 +1,6 @@
 """What a report takes time for and needs no result for, done while a run waits for the service."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,3 +51,6 @@ class _Preload:
                 import_module(name)
         with suppress(Exception):
             database.prepare(self._database_path)
+        # As before measuring (`run_interruptibly`): modules stay, and to look through them for
+        # garbage holds up every request.
+        gc.freeze()

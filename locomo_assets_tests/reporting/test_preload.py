@@ -1,9 +1,11 @@
 """What a report imports and begins with is there once the last request has been answered."""
 
+import gc
 import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,12 @@ finally:
 """
 
 
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
 def test_the_end_of_a_run_imports_no_large_package_and_finds_tables_made(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +79,7 @@ def test_nothing_is_imported_before_a_turn_nor_after_the_first(
             progress.add(turns=1)
             _wait_for_preload()
         assert started == list(preload.MODULES)
+        assert gc.get_freeze_count(), "modules are no garbage to look for while measuring"
     assert not progress.listeners
     assert not list(tmp_path.glob("*.duckdb")) + list(tmp_path.glob(".*.tmp*"))
 
