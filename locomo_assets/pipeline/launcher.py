@@ -1,7 +1,8 @@
 """The local instance's run launcher and log files; it knows the processes of `locomo-assets run`.
 
 It sees that a run's process is dead, and stops one that Dagster did not start. Without it a killed
-run stays "started" for ever, and two of them keep every later run in the queue.
+run stays "started" for ever, and two of them keep every later run in the queue. While a run is
+here, the instance's files stay open.
 """
 
 import json
